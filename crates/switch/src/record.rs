@@ -1,0 +1,133 @@
+//! The call record: what is written, once, for every call that was admitted.
+//!
+//! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Version of the record's shape. A reader refuses a newer one and migrates an older one.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One call, from its INVITE to its end, with every attempt that was made for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Shape of this record, [`RECORD_VERSION`].
+    pub version: u32,
+    /// The call's id, as it stands on every log line; unique over nodes and restarts.
+    pub id: String,
+    /// `node.name` of the switch that carried the call.
+    pub node: String,
+    /// Whether this is the last word on the call, or an interim account of one that goes on.
+    pub state: RecordState,
+    /// When the INVITE came, milliseconds since 1970 (UTC), by the wall clock of that moment.
+    pub started_ms: u64,
+    /// When the caller was answered; milliseconds since 1970, derived from `started_ms` and the monotonic clock.
+    pub answered_ms: Option<u64>,
+    /// When the call ended; derived likewise, so that a stepped wall clock never bends a duration.
+    pub ended_ms: Option<u64>,
+    /// From INVITE to the first 18x or answer that the caller got, milliseconds (RFC 6076 §4.3).
+    pub pdd_ms: Option<u64>,
+    /// From the first 180/183 to the answer or the end, milliseconds.
+    pub ring_ms: Option<u64>,
+    /// From answer to end, milliseconds; 0 for a call that was not answered. This is the billable time.
+    pub talk_ms: u64,
+    /// Trunk the call came from.
+    pub from_trunk: String,
+    /// Trunk that answered, or was tried last.
+    pub to_trunk: Option<String>,
+    /// Calling number or user, as received.
+    pub caller: String,
+    /// Called number or user, as received.
+    pub called: String,
+    /// Address that the INVITE came from.
+    pub source: SocketAddr,
+    /// Call-ID of the caller's leg.
+    pub call_id: String,
+    /// Who ended the call.
+    pub hung_up_by: HungUpBy,
+    /// Why it ended.
+    pub cause: Cause,
+    /// Every carrier that was tried, in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// What arrived from the caller.
+    pub caller_media: MediaRecord,
+    /// What arrived from the called party.
+    pub called_media: MediaRecord,
+    /// Why the attempts stood in this order: the route decision's trace, one line per candidate.
+    pub decision: Vec<String>,
+}
+
+/// Whether a record is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordState {
+    /// Written while the call goes on.
+    Interim,
+    /// The call has ended; there is exactly one of these per call.
+    Final,
+}
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HungUpBy {
+    /// The calling side (BYE or CANCEL).
+    Caller,
+    /// The called side (BYE or a final answer that stopped the hunt).
+    Called,
+    /// The switch itself: a timer, a limit, lost media, an error.
+    Switch,
+    /// A person or program through the API.
+    Operator,
+}
+
+/// Why a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// One word for it, e.g. `normal`, `cancelled`, `ack-timeout`, `rtp-timeout`, `no-route`.
+    pub kind: String,
+    /// Final SIP status that the caller got; 200 for an answered call.
+    pub sip: u16,
+    /// Q.850 cause, as received in a Reason header (RFC 3326) or mapped from the status (RFC 3398 §7.2.4.1).
+    pub q850: Option<u8>,
+}
+
+/// One attempt to reach the called party through one target of one trunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// Trunk that was tried.
+    pub trunk: String,
+    /// Target URI that the INVITE was sent to.
+    pub target: String,
+    /// Call-ID of this attempt.
+    pub call_id: String,
+    /// From the call's INVITE to this attempt's, milliseconds.
+    pub offset_ms: u64,
+    /// From this INVITE to its first 18x or answer, milliseconds.
+    pub pdd_ms: Option<u64>,
+    /// From this INVITE to its final answer or to the moment it was given up, milliseconds.
+    pub elapsed_ms: u64,
+    /// Final SIP status received, or the one that stands for what happened (408 timeout, 503 transport).
+    pub sip: u16,
+    /// Q.850 cause from the answer's Reason header.
+    pub q850: Option<u8>,
+    /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `cancelled`.
+    pub outcome: String,
+}
+
+/// What arrived from one side of the call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaRecord {
+    /// Codec of the answer, as `name/clock`, e.g. `PCMU/8000`.
+    pub codec: Option<String>,
+    /// RTP packets received.
+    pub packets: u64,
+    /// Bytes of them, RTP headers included.
+    pub bytes: u64,
+    /// Packets that never came, by sequence number.
+    pub lost: u64,
+    /// Interarrival jitter at the end, microseconds (RFC 3550 §6.4.1).
+    pub jitter_us: u64,
+    /// Packets dropped by the relay's rules (stranger, malformed, no destination).
+    pub dropped: u64,
+}
