@@ -1,1 +1,18 @@
-//! See docs/architecture.md.
+//! Policy: which trunks take a call, in which order, and why. Tables in, plan out; no I/O, no clock, no randomness.
+//!
+//! - [`Tables`] is immutable: trunks, their sources, number rules and price decks, built off the shard from one config.
+//! - [`Live`] is what changes under calls: calls and calls per second per trunk, health per target. The shard owns it.
+//! - [`plan`](fn@plan) orders the attempts of one call and keeps the reasons ([`Trace`]).
+//! - [`verdict`] says whether a failed attempt is followed by the next one; [`cause`] maps SIP status to Q.850 and back.
+
+pub mod cause;
+pub mod deck;
+mod failover;
+mod live;
+mod plan;
+mod tables;
+
+pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
+pub use live::{HealthChange, Live, Outcome, Permit, Refusal};
+pub use plan::{Attempt, Candidate, NoRoute, NoRouteReason, Plan, Reason, Request, Trace, plan};
+pub use tables::{BuildError, SourceMatch, Tables, TrunkIx, WhyNot};
