@@ -1,1 +1,14 @@
-//! See docs/architecture.md.
+//! SIP sockets: what the shard loop reads datagrams from and writes them to, and the resolver of host names.
+//!
+//! Nothing here knows what a SIP message is. A [`UdpListener`] is one bound socket that lives on the shard's
+//! thread: it never blocks, never spawns and never allocates but for the datagram it hands up. What the network
+//! says against a datagram that was sent (a closed port, an unreachable host) comes back as an [`Unreachable`],
+//! so that the transaction above fails over at once and needn't wait for its timer (RFC 3261 §18.4).
+
+mod error_queue;
+mod resolve;
+mod udp;
+
+pub use error_queue::Unreachable;
+pub use resolve::{Lookup, Resolution, ResolutionSink, ResolveError, Resolver, ResolverLimits};
+pub use udp::{SendResult, UdpCounters, UdpListener, UdpOptions, bind_udp};
