@@ -1,1 +1,22 @@
-//! See docs/architecture.md.
+//! Real-time transport without sockets: packet validity, relay sessions with latching, statistics, silence timers, and the
+//! pool of media ports. Time is passed in; nothing here blocks, allocates per packet, or knows the operating system.
+//!
+//! - [`control`]: the commands and events between call control and the media plane.
+//! - [`PortPool`]: which port pairs are free.
+//! - [`Session`]: one relayed stream: a packet in, a verdict out.
+
+mod cidr;
+pub mod control;
+mod latch;
+mod ports;
+mod pt_map;
+mod rtcp;
+mod rtp;
+mod session;
+mod silence;
+mod stats;
+
+pub use cidr::{Cidr, CidrError};
+pub use ports::{PortPair, PortPool};
+pub use pt_map::{PtEntry, PtMap};
+pub use session::{Channel, Notices, Session, Verdict};

@@ -1,0 +1,215 @@
+//! What call control and the media plane say to each other.
+//!
+//! Every [`Command`] that opens something is answered by an [`Event`]; a command that fails comes back as one. Stream ids are
+//! the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
+
+use crate::{Cidr, PortPair, PtMap};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
+
+/// One relayed media stream (an m-line of a call), named by whoever opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MediaId(pub u64);
+
+impl fmt::Display for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m{}", self.0)
+    }
+}
+
+/// One of the two legs of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The caller's leg.
+    A,
+    /// The callee's leg.
+    B,
+}
+
+impl Side {
+    /// Both sides, A first, in the order of every two-element array of this crate.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The opposite leg.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// What the datagrams of a stream are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamKind {
+    /// RTP with RTCP (RFC 3550).
+    Rtp,
+    /// T.38 fax in UDPTL (ITU-T T.38 §9.1): any bytes, filtered by source only.
+    Udptl,
+}
+
+/// One leg of a stream, as the last offer/answer left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Our address on this leg.
+    pub bind: IpAddr,
+    /// Our ports on this leg.
+    pub ports: PortPair,
+    /// What the datagrams are.
+    pub kind: StreamKind,
+    /// RTCP shares the RTP port with this peer (RFC 5761).
+    pub mux: bool,
+    /// Where the peer's SDP says that it receives; `None` before there is any.
+    pub remote: Option<Remote>,
+    /// We may send to this peer: its direction lets it receive.
+    pub may_send: bool,
+    /// We expect packets from this peer: its silence counts.
+    pub expects: bool,
+    /// Which sources are believed.
+    pub latch: Latch,
+    /// Payload types of packets that arrive here, and as what they leave on the other leg.
+    pub map: PtMap,
+    /// Differentiated services code point of what we send to this peer (0..=63; RFC 2474).
+    pub dscp: u8,
+}
+
+/// Where a peer receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// RTP, or UDPTL.
+    pub rtp: SocketAddr,
+    /// RTCP: port + 1, or as `a=rtcp` says (RFC 3605); equal to `rtp` under mux.
+    pub rtcp: SocketAddr,
+}
+
+/// Which sources a leg believes (RFC 7362 for the idea, and for its risks).
+///
+/// The signalled address is always believed. A source whose IP address is `signalling` is believed until a first source is
+/// known, and in the window after an offer/answer. Any other only with `symmetric`, and only in that window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latch {
+    /// Any source may become the peer's, within the window.
+    pub symmetric: bool,
+    /// The IP address that the peer's signalling comes from; an unspecified address (`0.0.0.0`, `::`) matches no source and
+    /// with `symmetric` unset makes the leg strict: the signalled address only.
+    pub signalling: IpAddr,
+    /// Networks that media may come from and go to; empty: all.
+    pub acl: Arc<[Cidr]>,
+    /// A peer that moves in mid-call may come back from another IP address, not only from another port.
+    pub rebind_any_address: bool,
+}
+
+/// What call control asks of the media plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a command is moved twice in its life; a box would cost an allocation"
+)]
+pub enum Command {
+    /// Binds the sockets and relays. Answered by [`Event::Opened`] or [`Event::Failed`].
+    Open {
+        /// Name of the new stream; must not be in use.
+        id: MediaId,
+        /// Leg A, leg B.
+        legs: [Leg; 2],
+        /// Silence on a leg that expects packets after which [`Event::Silent`] is sent; `None`: never.
+        silence: Option<Duration>,
+        /// The same for a leg that is on hold (expects nothing).
+        hold_silence: Option<Duration>,
+    },
+    /// A leg has a new SDP: its latch window opens, and the learned address is forgotten unless the peer signalled the same
+    /// address as before. Other ports or another bind address: rebound ([`Event::Failed`] when that fails; the stream then goes on as it was).
+    Update {
+        /// The stream.
+        id: MediaId,
+        /// Which leg.
+        side: Side,
+        /// The whole new leg.
+        leg: Leg,
+    },
+    /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
+    Close {
+        /// The stream.
+        id: MediaId,
+    },
+    /// Asks for the statistics so far. Answered by [`Event::Report`] when the id is known.
+    Report {
+        /// The stream.
+        id: MediaId,
+    },
+}
+
+impl Command {
+    /// The stream that the command is about.
+    #[must_use]
+    pub fn id(&self) -> MediaId {
+        match self {
+            Self::Open { id, .. } | Self::Update { id, .. } | Self::Close { id } | Self::Report { id } => *id,
+        }
+    }
+}
+
+/// What the media plane tells call control.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The sockets are bound.
+    Opened {
+        /// The stream.
+        id: MediaId,
+    },
+    /// An Open or an Update could not be done. After a failed Open nothing of the stream is left and its ports are unbound.
+    Failed {
+        /// The stream.
+        id: MediaId,
+        /// The leg whose port could not be had.
+        side: Side,
+        /// That port (0 when the failure is not a port's).
+        port: u16,
+        /// The operating system's words.
+        error: String,
+    },
+    /// Nothing came from this leg's peer for as long as the stream's limit allows. Sent once per silence.
+    Silent {
+        /// The stream.
+        id: MediaId,
+        /// Whose silence.
+        side: Side,
+        /// For how long.
+        quiet: Duration,
+    },
+    /// The sockets are closed; the ports may be given back.
+    Closed {
+        /// The stream.
+        id: MediaId,
+        /// Final statistics.
+        stats: Box<SessionStats>,
+    },
+    /// The statistics so far.
+    Report {
+        /// The stream.
+        id: MediaId,
+        /// Statistics so far.
+        stats: Box<SessionStats>,
+    },
+}
+
+impl Event {
+    /// The stream that the event is about.
+    #[must_use]
+    pub fn id(&self) -> MediaId {
+        match self {
+            Self::Opened { id }
+            | Self::Failed { id, .. }
+            | Self::Silent { id, .. }
+            | Self::Closed { id, .. }
+            | Self::Report { id, .. } => *id,
+        }
+    }
+}

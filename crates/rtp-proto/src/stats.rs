@@ -1,0 +1,114 @@
+//! What is counted.
+
+use serde::{Deserialize, Serialize};
+
+/// Statistics of a stream: leg A, leg B.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionStats {
+    /// What arrived on leg A, and on leg B.
+    pub legs: [LegStats; 2],
+}
+
+/// What arrived on one leg from its peer, and what was sent to that peer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LegStats {
+    /// RTP (or UDPTL) packets accepted, whether or not they could be forwarded.
+    pub packets: u64,
+    /// Their bytes: RTP header and payload, without UDP and IP headers.
+    pub bytes: u64,
+    /// Packets that never came: expected by sequence number less those seen (RFC 3550 §A.3), over all SSRCs.
+    pub lost: u64,
+    /// Packets that came after one with a higher sequence number.
+    pub reordered: u64,
+    /// Packets that came a second time.
+    pub duplicates: u64,
+    /// Interarrival jitter now (RFC 3550 §A.8), in microseconds.
+    pub jitter_us: u32,
+    /// Highest interarrival jitter, in microseconds.
+    pub jitter_max_us: u32,
+    /// Longest time between two packets, in milliseconds; a hold in between does not count.
+    pub max_gap_ms: u32,
+    /// Synchronisation sources seen in succession: 1 for a stream that never changed.
+    pub ssrcs: u32,
+    /// SSRC of the last packet.
+    pub ssrc: Option<u32>,
+    /// Payload type of the last packet, as it arrived.
+    pub payload_type: Option<u8>,
+    /// RTCP packets accepted.
+    pub rtcp_packets: u64,
+    /// RTP (or UDPTL) packets sent to this peer.
+    pub sent_packets: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// RTCP packets sent to this peer.
+    pub sent_rtcp: u64,
+    /// Last round trip between us and this peer, from RTCP reports that passed through (RFC 3550 §6.4.1), in microseconds.
+    pub rtt_us: Option<u32>,
+    /// How often the peer's address was learned anew.
+    pub latches: u32,
+    /// Packets that arrived here and went no further, by reason.
+    pub dropped: DropCounts,
+}
+
+macro_rules! drop_reasons {
+    ($($(#[$doc:meta])* $name:ident $field:ident;)*) => {
+        /// Why a packet went no further.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum DropReason { $($(#[$doc])* $name,)* }
+
+        impl DropReason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The reason as a metric label.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($field),)* }
+            }
+        }
+
+        /// Packets that went no further, by reason.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct DropCounts { $($(#[$doc])* pub $field: u64,)* }
+
+        impl DropCounts {
+            /// How many for this reason.
+            #[must_use]
+            pub fn get(&self, reason: DropReason) -> u64 {
+                match reason { $(DropReason::$name => self.$field,)* }
+            }
+
+            /// How many in all.
+            #[must_use]
+            pub fn total(&self) -> u64 {
+                0 $(+ self.$field)*
+            }
+
+            pub(crate) fn add(&mut self, reason: DropReason) {
+                match reason { $(DropReason::$name => self.$field += 1,)* }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// Not a valid RTP or RTCP packet (RFC 3550 §A.1, §A.2), or neither (RFC 7983).
+    Invalid invalid;
+    /// RTCP on a port that is RTP's alone, or RTP on RTCP's.
+    Misplaced misplaced;
+    /// From a source that is not the peer's.
+    Source source;
+    /// From an address outside the media access list.
+    Acl acl;
+    /// The other peer is not to be sent to (hold).
+    Hold hold;
+    /// The other peer's address is not known, or not one that may be sent to.
+    NoRemote no_remote;
+    /// A payload type that the other peer never offered.
+    PayloadType payload_type;
+    /// The other leg's socket would not take it (buffer full, unreachable).
+    Send send;
+}
