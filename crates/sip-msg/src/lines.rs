@@ -1,0 +1,1 @@
+//! The line walker that datagrams and streams share.

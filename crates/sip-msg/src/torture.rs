@@ -1,0 +1,1 @@
+//! RFC messages.
