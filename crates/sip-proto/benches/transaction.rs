@@ -1,0 +1,2 @@
+//! Placeholder replaced by the transaction bench.
+fn main() {}

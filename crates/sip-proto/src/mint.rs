@@ -1,0 +1,254 @@
+//! Branches, tags and Call-IDs: unguessable, and with the shard's number inside.
+
+use std::fmt;
+use std::ops::Deref;
+
+use sha2::{Digest, Sha256};
+
+/// Starts every branch of RFC 3261 (§8.1.1.7).
+pub(crate) const MAGIC: &[u8] = b"z9hG4bK";
+
+/// Mark, two hexadecimal digits of the shard, 20 random characters of 5 bits each.
+const BODY: usize = 23;
+const RANDOM: usize = 20;
+const MARK: u8 = b't';
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// A short ASCII string kept in place: a branch, a tag or a Call-ID.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token {
+    bytes: [u8; 31],
+    len: u8,
+}
+
+impl Token {
+    const EMPTY: Self = Self {
+        bytes: [0; 31],
+        len: 0,
+    };
+
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
+            *slot = byte;
+            self.len += 1;
+        }
+    }
+
+    /// The characters.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The characters as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl Deref for Token {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for Token {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Makes identifiers from a seed: SHA-256 over the seed and a counter, so that whoever sees some of them can't tell the
+/// next (RFC 3261 §19.3 asks for 32 random bits in a tag; these have 100), while a test that gives the seed sees the
+/// same ones each time.
+#[derive(Clone)]
+pub struct Mint {
+    shard: u8,
+    seed: [u8; 32],
+    counter: u64,
+    pool: [u8; 32],
+    left: usize,
+}
+
+impl fmt::Debug for Mint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mint")
+            .field("shard", &self.shard)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Mint {
+    /// A mint for one shard. The seed has to be secret and used by no other mint.
+    pub fn new(shard: u8, seed: [u8; 32]) -> Self {
+        Self {
+            shard,
+            seed,
+            counter: 0,
+            pool: [0; 32],
+            left: 0,
+        }
+    }
+
+    /// A Via branch with the magic cookie.
+    pub fn branch(&mut self) -> Token {
+        let mut token = Token::EMPTY;
+        for &byte in MAGIC {
+            token.push(byte);
+        }
+        self.body(&mut token);
+        token
+    }
+
+    /// A From or To tag.
+    pub fn tag(&mut self) -> Token {
+        let mut token = Token::EMPTY;
+        self.body(&mut token);
+        token
+    }
+
+    /// A Call-ID: one word, without a host, which would show our network (RFC 3323 §4.1).
+    pub fn call_id(&mut self) -> Token {
+        self.tag()
+    }
+
+    /// A random number.
+    pub fn random(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        for byte in &mut bytes {
+            *byte = self.byte();
+        }
+        u64::from_le_bytes(bytes)
+    }
+
+    /// The shard whose mint made this branch, tag or Call-ID; `None` if none of ours did.
+    pub fn shard_of(token: &[u8]) -> Option<u8> {
+        let body = token.strip_prefix(MAGIC).unwrap_or(token);
+        let (&[mark, high, low], random) = body.split_first_chunk::<3>()?;
+        if mark != MARK || random.len() != RANDOM || !random.iter().all(|c| ALPHABET.contains(c)) {
+            return None;
+        }
+        Some(nibble(high)? << 4 | nibble(low)?)
+    }
+
+    /// A tag that follows from `identity` and `key` alone (RFC 3261 §8.2.7: a stateless answer carries the same To-tag
+    /// each time).
+    pub(crate) fn tag_of(shard: u8, hashes: [u64; 2]) -> Token {
+        let mut token = Token::EMPTY;
+        head(shard, &mut token);
+        let mut bits = (u128::from(hashes[0]) << 64) | u128::from(hashes[1]);
+        for _ in 0..RANDOM {
+            token.push(letter((bits & 31) as u8));
+            bits >>= 5;
+        }
+        token
+    }
+
+    pub(crate) fn shard(&self) -> u8 {
+        self.shard
+    }
+
+    fn body(&mut self, token: &mut Token) {
+        head(self.shard, token);
+        for _ in 0..RANDOM {
+            let byte = self.byte();
+            token.push(letter(byte & 31));
+        }
+        debug_assert!(token.len() >= BODY, "a token holds a whole body");
+    }
+
+    fn byte(&mut self) -> u8 {
+        if self.left == 0 {
+            let digest = Sha256::new()
+                .chain_update(self.seed)
+                .chain_update(self.counter.to_le_bytes())
+                .finalize();
+            self.pool.copy_from_slice(&digest);
+            self.counter = self.counter.wrapping_add(1);
+            self.left = self.pool.len();
+        }
+        self.left -= 1;
+        self.pool.get(self.left).copied().unwrap_or_default()
+    }
+}
+
+fn head(shard: u8, token: &mut Token) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    token.push(MARK);
+    for nibble in [shard >> 4, shard & 15] {
+        token.push(HEX.get(usize::from(nibble)).copied().unwrap_or_default());
+    }
+}
+
+fn letter(five_bits: u8) -> u8 {
+    ALPHABET.get(usize::from(five_bits)).copied().unwrap_or_default()
+}
+
+fn nibble(hex: u8) -> Option<u8> {
+    match hex {
+        b'0'..=b'9' => Some(hex - b'0'),
+        b'a'..=b'f' => Some(hex - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shard_reads_back_from_every_kind() {
+        for shard in [0, 7, 15, 16, 255] {
+            let mut mint = Mint::new(shard, [1; 32]);
+            assert_eq!(Mint::shard_of(&mint.branch()), Some(shard));
+            assert_eq!(Mint::shard_of(&mint.tag()), Some(shard));
+            assert_eq!(Mint::shard_of(&mint.call_id()), Some(shard));
+        }
+    }
+
+    #[test]
+    fn what_others_made_has_no_shard() {
+        for text in [
+            "",
+            "t",
+            "t00",
+            "z9hG4bK776asdhds",
+            "a84b4c76e66710@pc33.atlanta.com",
+            "tzzaaaaaaaaaaaaaaaaaaaa",
+        ] {
+            assert_eq!(Mint::shard_of(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_tokens_and_no_token_comes_twice() {
+        let (mut a, mut b) = (Mint::new(3, [9; 32]), Mint::new(3, [9; 32]));
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..10_000 {
+            let token = a.tag();
+            assert_eq!(token, b.tag());
+            assert!(seen.insert(token));
+        }
+        assert_ne!(Mint::new(3, [8; 32]).tag(), Mint::new(3, [9; 32]).tag());
+    }
+
+    #[test]
+    fn a_branch_has_the_cookie_and_a_hundred_random_bits() {
+        let branch = Mint::new(0, [0; 32]).branch();
+        assert!(branch.starts_with(MAGIC));
+        assert_eq!(branch.len(), MAGIC.len() + BODY);
+    }
+}
