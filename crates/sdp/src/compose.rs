@@ -1,11 +1,18 @@
 //! The far leg's body.
 
+use std::io::Write;
 use std::net::IpAddr;
 
-use crate::media::{Direction, Media};
-use crate::parse::Sdp;
+use crate::media::{Attribute, Direction, MLine, Media, Proto, parse_rtpmap};
+use crate::offer::hold_direction;
+use crate::parse::{Limits, Sdp, parse};
 use crate::ptmap::PtMapping;
+use crate::span::{first_word, payload_type, words};
+use formats::Formats;
+use hidden::Hidden;
 
+mod formats;
+mod hidden;
 pub mod rules;
 
 /// Our o= line.
@@ -97,13 +104,279 @@ pub enum ComposeError {
     Hidden(usize),
 }
 
-/// Writes the body.
+/// Writes the body: `v= o= s= c= b= t= a=`, then one m= section per slot, in the order of the slots (RFC 3264 §6: an
+/// answer has the offer's m-lines, all of them, in order). What stays of the source's lines, and where: [`rules`].
 pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
-    let _ = c;
-    todo!()
+    let mut writer = Writer {
+        out: Vec::with_capacity(c.source.raw().len() + 256),
+        hidden: Hidden::new(c.hide, c.source),
+        source: c.source,
+    };
+    writer.session(c);
+    for (index, slot) in c.slots.iter().enumerate() {
+        match *slot {
+            Slot::Rejected { line } => writer.rejected(index, line)?,
+            Slot::Stream { media, port: 0, .. } => writer.rejected(index, media.line())?,
+            Slot::Stream {
+                media,
+                port,
+                rtcp,
+                codecs,
+                direction,
+            } => {
+                writer.stream(
+                    index,
+                    &Stream {
+                        media,
+                        port,
+                        rtcp,
+                        codecs,
+                        direction,
+                    },
+                )?;
+            }
+        }
+    }
+    Ok(writer.out)
 }
 
-/// An offer of our own: PCMU, PCMA, telephone-event.
+/// [`Slot::Stream`]'s fields.
+struct Stream<'a> {
+    media: &'a Media,
+    port: u16,
+    rtcp: RtcpPlan,
+    codecs: CodecFilter<'a>,
+    direction: Option<Direction>,
+}
+
+struct Writer<'a> {
+    out: Vec<u8>,
+    hidden: Hidden<'a>,
+    source: &'a Sdp,
+}
+
+impl Writer<'_> {
+    fn line(&mut self, line: &[u8]) {
+        self.out.extend_from_slice(line);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    fn fmt(&mut self, line: std::fmt::Arguments<'_>) {
+        // A Vec takes every write.
+        let _ = self.out.write_fmt(line);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// A line of the source, unless it gives something away.
+    fn foreign(&mut self, line: &[u8]) {
+        if !self.hidden.is_in(line) {
+            self.line(line);
+        }
+    }
+
+    fn session(&mut self, c: &Compose<'_>) {
+        let o = &c.origin;
+        let token = !o.username.is_empty() && o.username.bytes().all(|b| b.is_ascii_graphic());
+        let username = if token { o.username } else { "-" };
+        self.line(b"v=0");
+        let (family, address) = (family(o.address), o.address);
+        self.fmt(format_args!(
+            "o={username} {} {} IN {family} {address}",
+            o.id, o.version
+        ));
+        self.line(b"s=-");
+        self.fmt(format_args!("c=IN {} {}", self::family(c.address), c.address));
+        for line in c.source.lines().filter(|l| rules::valid_bandwidth(l)) {
+            self.foreign(line);
+        }
+        let time = c
+            .source
+            .lines()
+            .find(|l| rules::valid_time(l) && !self.hidden.is_in(l));
+        self.line(time.unwrap_or(b"t=0 0"));
+        for line in c.source.lines() {
+            let Some(attribute) = Attribute::from_line(line) else {
+                continue;
+            };
+            if rules::fate(&attribute) == rules::Fate::Keep {
+                self.foreign(line);
+            }
+        }
+    }
+
+    /// `m=type 0 profile formats`: at least one format, whatever it is (RFC 3264 §6).
+    fn rejected(&mut self, index: usize, line: &[u8]) -> Result<(), ComposeError> {
+        let m = MLine::parse(line).map_err(|_| ComposeError::Line(index))?;
+        self.m_line(index, &m, 0)?;
+        let proto = Proto::from_token(m.proto);
+        let before = self.out.len();
+        for word in words(m.formats).take(Limits::default().formats) {
+            if !proto.is_rtp() || payload_type(word).is_some() {
+                self.format(word);
+            }
+        }
+        if self.out.len() == before {
+            self.out.extend_from_slice(match proto {
+                Proto::Udptl => b" t38",
+                Proto::Other => b" *",
+                Proto::RtpAvp | Proto::RtpAvpf | Proto::RtpSavp | Proto::RtpSavpf => b" 0",
+                Proto::UdpTlsSavp | Proto::UdpTlsSavpf => b" 0",
+            });
+        }
+        self.line(b"");
+        Ok(())
+    }
+
+    /// All but the formats and the line end.
+    fn m_line(&mut self, index: usize, m: &MLine<'_>, port: u16) -> Result<(), ComposeError> {
+        if self.hidden.is_in(m.kind) || self.hidden.is_in(m.proto) {
+            return Err(ComposeError::Hidden(index));
+        }
+        self.out.extend_from_slice(b"m=");
+        self.out.extend_from_slice(m.kind);
+        let _ = write!(self.out, " {port} ");
+        self.out.extend_from_slice(m.proto);
+        Ok(())
+    }
+
+    fn format(&mut self, word: &[u8]) {
+        if !self.hidden.is_in(word) {
+            self.out.push(b' ');
+            self.out.extend_from_slice(word);
+        }
+    }
+
+    fn stream(&mut self, index: usize, s: &Stream<'_>) -> Result<(), ComposeError> {
+        let m = MLine::parse(s.media.line()).map_err(|_| ComposeError::Line(index))?;
+        let rtp = s.media.proto().is_rtp();
+        self.m_line(index, &m, s.port)?;
+        let mut formats = Formats::default();
+        if rtp {
+            let left = Formats::select(s.media, s.codecs, &self.hidden);
+            formats = left.ok_or(ComposeError::NoCodec(index))?;
+            for pt in formats.numbers() {
+                let _ = write!(self.out, " {pt}");
+            }
+        } else {
+            let before = self.out.len();
+            words(m.formats).for_each(|word| self.format(word));
+            if self.out.len() == before {
+                return Err(ComposeError::NoCodec(index));
+            }
+        }
+        self.line(b"");
+        for line in s.media.lines().filter(|l| rules::valid_bandwidth(l)) {
+            self.foreign(line);
+        }
+        self.attributes(s, &formats);
+        if rtp {
+            self.rtcp(s.port, s.rtcp);
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, s: &Stream<'_>, formats: &Formats) {
+        let mut direction = Some(
+            s.direction
+                .unwrap_or_else(|| hold_direction(self.source, s.media)),
+        );
+        let mut mapped = 0u128;
+        for line in s.media.lines() {
+            let Some(attribute) = Attribute::from_line(line) else {
+                continue;
+            };
+            match rules::fate(&attribute) {
+                rules::Fate::Drop | rules::Fate::IfValid => {}
+                rules::Fate::Keep => self.foreign(line),
+                rules::Fate::Ours if Direction::from_name(attribute.name).is_some() => {
+                    if let Some(direction) = direction.take() {
+                        self.fmt(format_args!("a={}", direction.as_str()));
+                    }
+                }
+                rules::Fate::Ours => {}
+                rules::Fate::WithFormat if s.media.proto().is_rtp() => {
+                    self.with_format(s.media, line, &attribute, formats, &mut mapped);
+                }
+                rules::Fate::WithFormat => self.foreign(line),
+            }
+        }
+        for (_, pt) in formats.annex_b_answers() {
+            self.fmt(format_args!("a=fmtp:{pt} annexb=no"));
+        }
+        // sendrecv is what its absence means.
+        if let Some(direction) = direction.filter(|d| *d != Direction::SendRecv) {
+            self.fmt(format_args!("a={}", direction.as_str()));
+        }
+    }
+
+    /// rtpmap, fmtp and rtcp-fb of a format that is written. `mapped`: payload types whose rtpmap has been seen.
+    fn with_format(
+        &mut self,
+        media: &Media,
+        line: &[u8],
+        attribute: &Attribute<'_>,
+        formats: &Formats,
+        mapped: &mut u128,
+    ) {
+        let (word, rest) = first_word(attribute.value.unwrap_or_default());
+        if word == b"*" && attribute.is("rtcp-fb") {
+            return self.foreign(line);
+        }
+        let Some(from) = payload_type(word) else { return };
+        let Some(to) = formats.out(from) else { return };
+        if attribute.is("rtpmap") {
+            let bit = 1u128 << from;
+            if *mapped & bit != 0 || attribute.value.and_then(parse_rtpmap).is_none() {
+                return;
+            }
+            *mapped |= bit;
+        }
+        let mut renumbered = None;
+        if attribute.is("fmtp") {
+            if formats.forbids_annex_b(from) {
+                return;
+            }
+            renumbered = formats.renumbered_fmtp(media, from);
+        }
+        if from == to && renumbered.is_none() {
+            return self.foreign(line);
+        }
+        let value = renumbered.as_ref().map_or(rest, |v| v.as_bytes());
+        if !self.hidden.is_in(value) {
+            self.out.extend_from_slice(b"a=");
+            self.out.extend_from_slice(attribute.name);
+            let _ = write!(self.out, ":{to} ");
+            self.line(value);
+        }
+    }
+
+    fn rtcp(&mut self, port: u16, plan: RtcpPlan) {
+        match (plan, port.checked_add(1)) {
+            (RtcpPlan::Pair, _) => {}
+            (RtcpPlan::Mux, _) | (RtcpPlan::MuxOffer, None) => self.line(b"a=rtcp-mux"),
+            (RtcpPlan::MuxOffer, Some(next)) => {
+                self.fmt(format_args!("a=rtcp:{next}"));
+                self.line(b"a=rtcp-mux");
+            }
+        }
+    }
+}
+
+fn family(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "IP4",
+        IpAddr::V6(_) => "IP6",
+    }
+}
+
+/// What we offer when nobody has given us anything to pass on.
+const BASIC: &[u8] = b"v=0\r\nm=audio 9 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n";
+
+/// An offer of our own: PCMU, PCMA, telephone-event 101, 20 ms. `codecs` narrows or orders it (a trunk's policy).
+///
+/// # Errors
+/// [`ComposeError::NoCodec`] if `codecs` leaves nothing.
 pub fn basic_offer(
     origin: NewOrigin<'_>,
     address: IpAddr,
@@ -111,6 +384,20 @@ pub fn basic_offer(
     rtcp: RtcpPlan,
     codecs: CodecFilter<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
-    let _ = (origin, address, port, rtcp, codecs);
-    todo!()
+    let source = parse(BASIC, &Limits::default()).map_err(|_| ComposeError::Line(0))?;
+    let media = source.media().first().ok_or(ComposeError::Line(0))?;
+    let slots = [Slot::Stream {
+        media,
+        port,
+        rtcp,
+        codecs,
+        direction: None,
+    }];
+    compose(&Compose {
+        origin,
+        address,
+        source: &source,
+        slots: &slots,
+        hide: &[],
+    })
 }

@@ -13,12 +13,15 @@ mod media;
 mod offer;
 mod parse;
 mod ptmap;
+mod span;
 
 pub use codec::{Codec, same_codec};
 pub use compose::{
     CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, basic_offer, compose, rules,
 };
 pub use media::{Attribute, Direction, Kind, Media, Proto};
-pub use offer::{Refusal, acceptable, common, complement, hold_direction, is_hold, unchanged};
+pub use offer::{
+    Refusal, acceptable, common, complement, first_acceptable, hold_direction, is_hold, unchanged,
+};
 pub use parse::{Endpoints, Limits, Origin, Sdp, SdpError, parse, parse_bytes};
 pub use ptmap::{PtMapping, PtPair, pt_map};

@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, static_codec};
+use crate::span::{Span, first_word, number, payload_type, split, words};
 
 /// Media type of an m= line (RFC 8866 §8.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +25,23 @@ pub enum Kind {
     Text,
     /// Anything else.
     Other,
+}
+
+impl Kind {
+    pub(crate) fn from_token(token: &[u8]) -> Self {
+        const NAMES: [(&str, Kind); 6] = [
+            ("audio", Kind::Audio),
+            ("video", Kind::Video),
+            ("image", Kind::Image),
+            ("application", Kind::Application),
+            ("message", Kind::Message),
+            ("text", Kind::Text),
+        ];
+        let known = NAMES
+            .iter()
+            .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()));
+        known.map_or(Kind::Other, |(_, kind)| *kind)
+    }
 }
 
 /// Transport profile of an m= line; compared without regard to case.
@@ -47,13 +66,37 @@ pub enum Proto {
 }
 
 impl Proto {
+    pub(crate) fn from_token(token: &[u8]) -> Self {
+        const NAMES: [(&str, Proto); 7] = [
+            ("RTP/AVP", Proto::RtpAvp),
+            ("RTP/AVPF", Proto::RtpAvpf),
+            ("RTP/SAVP", Proto::RtpSavp),
+            ("RTP/SAVPF", Proto::RtpSavpf),
+            ("UDP/TLS/RTP/SAVP", Proto::UdpTlsSavp),
+            ("UDP/TLS/RTP/SAVPF", Proto::UdpTlsSavpf),
+            ("udptl", Proto::Udptl),
+        ];
+        let known = NAMES
+            .iter()
+            .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()));
+        known.map_or(Proto::Other, |(_, proto)| *proto)
+    }
+
     /// Whether the formats of the m= line are RTP payload types.
     pub fn is_rtp(self) -> bool {
-        todo!()
+        match self {
+            Proto::RtpAvp | Proto::RtpAvpf => true,
+            Proto::Udptl | Proto::Other => false,
+            Proto::RtpSavp | Proto::RtpSavpf | Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+        }
     }
+
     /// Whether the profile demands SRTP.
     pub fn is_secure(self) -> bool {
-        todo!()
+        match self {
+            Proto::RtpSavp | Proto::RtpSavpf | Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpAvpf | Proto::Udptl | Proto::Other => false,
+        }
     }
 }
 
@@ -72,27 +115,55 @@ pub enum Direction {
 }
 
 impl Direction {
+    const ALL: [Direction; 4] = [
+        Direction::SendRecv,
+        Direction::SendOnly,
+        Direction::RecvOnly,
+        Direction::Inactive,
+    ];
+
     /// From what the owner does.
     pub fn new(sends: bool, receives: bool) -> Self {
-        let _ = (sends, receives);
-        todo!()
+        match (sends, receives) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
     }
+
     /// Whether the owner of this direction sends.
     pub fn sends(self) -> bool {
-        todo!()
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
     }
+
     /// Whether the owner of this direction receives.
     pub fn receives(self) -> bool {
-        todo!()
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
     }
+
     /// The attribute's name, as in `a=sendonly`.
     pub fn as_str(self) -> &'static str {
-        todo!()
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        }
     }
-    /// What we may answer to `offered` when we would like `self`: never more than the offer allows (RFC 3264 §6.1).
+
+    /// What may be answered to `offered` when `self` is wanted: never more than the offer allows (RFC 3264 §6.1).
     pub fn answer_to(self, offered: Direction) -> Self {
-        let _ = offered;
-        todo!()
+        Direction::new(
+            self.sends() && offered.receives(),
+            self.receives() && offered.sends(),
+        )
+    }
+
+    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|d| name.eq_ignore_ascii_case(d.as_str().as_bytes()))
     }
 }
 
@@ -105,61 +176,351 @@ pub struct Attribute<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+impl<'a> Attribute<'a> {
+    /// `line` with its `a=`.
+    pub(crate) fn from_line(line: &'a [u8]) -> Option<Self> {
+        let (name, value) = split(line.strip_prefix(b"a=")?, b':');
+        Some(Attribute {
+            name: name.trim_ascii(),
+            value: value.map(<[u8]>::trim_ascii),
+        })
+    }
+
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// One payload type of an RTP m= line. A clock of 0 means that nothing says what it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) pt: u8,
+    channels: u8,
+    clock: u32,
+    /// `None`: the static table's name.
+    name: Option<Span>,
+    fmtp: Option<Span>,
+}
+
+impl Entry {
+    fn new(pt: u8) -> Self {
+        let (clock, channels) = static_codec(pt).map_or((0, 1), |(_, clock, channels)| (clock, channels));
+        Entry {
+            pt,
+            channels,
+            clock,
+            name: None,
+            fmtp: None,
+        }
+    }
+}
+
+/// An address as a c= line gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// No c= line.
+    Absent,
+    /// A host name, multicast, broadcast, or nonsense.
+    Unusable,
+    Address(IpAddr),
+}
+
 /// One m= section.
 #[derive(Clone, Debug)]
 pub struct Media {
     raw: Bytes,
+    line: Span,
+    kind: Kind,
+    proto: Proto,
+    port: u16,
+    entries: SmallVec<[Entry; 6]>,
+    lines: Vec<Span>,
+    pub(crate) connection: Connection,
+    pub(crate) direction: Option<Direction>,
+    rtcp: Option<(u16, Option<IpAddr>)>,
+    rtcp_mux: bool,
+    ptime: Option<u32>,
+}
+
+/// Why an m= line is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineError {
+    Malformed,
+    Port,
+    TooManyFormats,
+}
+
+/// The fields of an m= line.
+pub(crate) struct MLine<'a> {
+    pub(crate) kind: &'a [u8],
+    pub(crate) port: u16,
+    pub(crate) proto: &'a [u8],
+    /// The rest of the line.
+    pub(crate) formats: &'a [u8],
+}
+
+impl<'a> MLine<'a> {
+    /// `line` with or without its `m=`. A port count (`49170/2`) is passed over.
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, LineError> {
+        let (kind, rest) = first_word(line.strip_prefix(b"m=").unwrap_or(line));
+        let (port, rest) = first_word(rest);
+        let (proto, formats) = first_word(rest);
+        if kind.is_empty() || proto.is_empty() || line.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
+            return Err(LineError::Malformed);
+        }
+        let port = number(split(port, b'/').0).ok_or(LineError::Port)?;
+        Ok(MLine {
+            kind,
+            port,
+            proto,
+            formats,
+        })
+    }
 }
 
 impl Media {
+    pub(crate) fn new(raw: &Bytes, line: &[u8], max_formats: usize) -> Result<Self, LineError> {
+        let m = MLine::parse(line)?;
+        let proto = Proto::from_token(m.proto);
+        let mut entries: SmallVec<[Entry; 6]> = SmallVec::new();
+        for (count, word) in words(m.formats).enumerate() {
+            if count >= max_formats {
+                return Err(LineError::TooManyFormats);
+            }
+            if let Some(pt) = payload_type(word).filter(|_| proto.is_rtp())
+                && !entries.iter().any(|e| e.pt == pt)
+            {
+                entries.push(Entry::new(pt));
+            }
+        }
+        Ok(Media {
+            raw: raw.clone(),
+            line: Span::within(raw, line),
+            kind: Kind::from_token(m.kind),
+            proto,
+            port: m.port,
+            entries,
+            lines: Vec::new(),
+            connection: Connection::Absent,
+            direction: None,
+            rtcp: None,
+            rtcp_mux: false,
+            ptime: None,
+        })
+    }
+
+    /// Takes a line of this section other than m= and c=.
+    pub(crate) fn push(&mut self, line: &[u8]) {
+        if self.lines.is_empty() {
+            self.lines.reserve(8);
+        }
+        self.lines.push(Span::within(&self.raw, line));
+        let Some(attribute) = Attribute::from_line(line) else {
+            return;
+        };
+        let Some(value) = attribute.value else {
+            if attribute.is("rtcp-mux") {
+                self.rtcp_mux = true;
+            } else if self.direction.is_none() {
+                self.direction = Direction::from_name(attribute.name);
+            }
+            return;
+        };
+        if attribute.is("rtpmap") {
+            self.rtpmap(value);
+        } else if attribute.is("fmtp") {
+            self.fmtp(value);
+        } else if attribute.is("rtcp") {
+            self.rtcp = self.rtcp.or_else(|| parse_rtcp(value));
+        } else if attribute.is("ptime") {
+            self.ptime = self.ptime.or_else(|| parse_ptime(value));
+        }
+    }
+
+    /// Unusable ones are ignored, the first usable one of a payload type counts.
+    fn rtpmap(&mut self, value: &[u8]) {
+        let Some(map) = parse_rtpmap(value) else { return };
+        let name = Span::within(&self.raw, map.name);
+        if let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|e| e.pt == map.pt && e.name.is_none())
+        {
+            (entry.name, entry.clock, entry.channels) = (Some(name), map.clock, map.channels);
+        }
+    }
+
+    fn fmtp(&mut self, value: &[u8]) {
+        let (pt, parameters) = first_word(value);
+        if parameters.is_empty() || std::str::from_utf8(parameters).is_err() {
+            return;
+        }
+        let span = Span::within(&self.raw, parameters);
+        if let Some(pt) = payload_type(pt)
+            && let Some(entry) = self.entries.iter_mut().find(|e| e.pt == pt && e.fmtp.is_none())
+        {
+            entry.fmtp = Some(span);
+        }
+    }
+
     /// The m= line with its `m=`, without the line end.
     pub fn line(&self) -> &[u8] {
-        &self.raw
+        self.line.of(&self.raw)
     }
+
     /// Media type.
     pub fn kind(&self) -> Kind {
-        todo!()
+        self.kind
     }
+
     /// Port of the m= line; 0: the stream is refused or disabled.
     pub fn port(&self) -> u16 {
-        todo!()
+        self.port
     }
+
     /// Transport profile.
     pub fn proto(&self) -> Proto {
-        todo!()
+        self.proto
     }
-    /// Formats as written, in order (RTP: payload types, valid and unique; other profiles: tokens).
+
+    /// Formats as written, in order. For RTP profiles only valid payload types, each once.
     pub fn formats(&self) -> impl Iterator<Item = &str> + '_ {
-        todo!();
-        #[allow(unreachable_code)]
-        std::iter::empty()
+        let formats = MLine::parse(self.line()).map_or(&[][..], |m| m.formats);
+        let mut seen = 0u128;
+        words(formats).filter_map(move |word| {
+            if self.proto.is_rtp() {
+                let bit = 1u128 << payload_type(word)?;
+                if seen & bit != 0 {
+                    return None;
+                }
+                seen |= bit;
+            }
+            std::str::from_utf8(word).ok()
+        })
     }
+
+    /// Payload types of an RTP m= line, in order, valid and unique; empty for other profiles.
+    pub fn payload_types(&self) -> impl Iterator<Item = u8> + '_ {
+        self.entries.iter().map(|e| e.pt)
+    }
+
     /// Direction: media level, else session level, else sendrecv.
     pub fn direction(&self) -> Direction {
-        todo!()
+        self.direction.unwrap_or_default()
     }
-    /// `a=rtcp` (RFC 3605): port and, if given as a literal, address.
+
+    /// `a=rtcp` (RFC 3605): port and, if given as a usable literal, address.
     pub fn rtcp(&self) -> Option<(u16, Option<IpAddr>)> {
-        todo!()
+        self.rtcp
     }
+
     /// `a=rtcp-mux` present (RFC 5761 §5.1.1).
     pub fn rtcp_mux(&self) -> bool {
-        todo!()
+        self.rtcp_mux
     }
+
     /// `a=ptime` in milliseconds, 1 to 1000; nonsense is ignored.
     pub fn ptime(&self) -> Option<u32> {
-        todo!()
+        self.ptime
     }
+
     /// Codecs in m-line order. A dynamic payload type without a usable rtpmap has no codec and is not listed.
     pub fn codecs(&self) -> impl Iterator<Item = Codec<'_>> + '_ {
-        todo!();
-        #[allow(unreachable_code)]
-        std::iter::empty()
+        self.entries.iter().filter_map(|e| self.codec(e))
     }
+
     /// Attributes of this section in order.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> + '_ {
-        todo!();
-        #[allow(unreachable_code)]
-        std::iter::empty()
+        self.lines().filter_map(Attribute::from_line)
+    }
+
+    /// Lines of this section but m= and c=, in order.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> + '_ {
+        self.lines.iter().map(|s| s.of(&self.raw))
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// `None` where nothing says what the payload type is.
+    pub(crate) fn codec(&self, e: &Entry) -> Option<Codec<'_>> {
+        if e.clock == 0 {
+            return None;
+        }
+        let name = match e.name {
+            Some(span) => span.text(&self.raw),
+            None => static_codec(e.pt)?.0,
+        };
+        let fmtp = e.fmtp.map(|span| span.text(&self.raw));
+        Some(Codec {
+            pt: e.pt,
+            name,
+            clock: e.clock,
+            channels: e.channels,
+            fmtp,
+        })
+    }
+}
+
+pub(crate) struct RtpMap<'a> {
+    pt: u8,
+    name: &'a [u8],
+    clock: u32,
+    channels: u8,
+}
+
+/// `PT name/clock[/channels]` (RFC 8866 §6.6) with a clock and, if given, channels that are not 0.
+pub(crate) fn parse_rtpmap(value: &[u8]) -> Option<RtpMap<'_>> {
+    let (pt, encoding) = first_word(value);
+    let (name, rest) = split(encoding, b'/');
+    let (clock, channels) = split(rest.unwrap_or_default(), b'/');
+    let channels = match channels.map(<[u8]>::trim_ascii) {
+        None | Some(b"") => 1,
+        Some(digits) => number(digits).filter(|n| *n > 0)?,
+    };
+    let name = name.trim_ascii();
+    if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+        return None;
+    }
+    let clock = number(clock.trim_ascii()).filter(|c| *c > 0)?;
+    Some(RtpMap {
+        pt: payload_type(pt)?,
+        name,
+        clock,
+        channels,
+    })
+}
+
+/// `port [IN IP4 address]`.
+fn parse_rtcp(value: &[u8]) -> Option<(u16, Option<IpAddr>)> {
+    let (port, address) = first_word(value);
+    let port = number::<u16>(port).filter(|p| *p > 0)?;
+    let address = match parse_connection(address) {
+        Connection::Address(address) if !address.is_unspecified() => Some(address),
+        Connection::Address(_) | Connection::Absent | Connection::Unusable => None,
+    };
+    Some((port, address))
+}
+
+/// Milliseconds; RFC 8866 §6.4 allows a fraction, which is cut off.
+pub(crate) fn parse_ptime(value: &[u8]) -> Option<u32> {
+    number::<u32>(split(value, b'.').0).filter(|ms| (1..=1000).contains(ms))
+}
+
+/// `IN IP4 address` (RFC 8866 §5.7). What packets can't be sent to is unusable; `0.0.0.0` and `::` are addresses here,
+/// since they mean hold (RFC 3264 §8.4).
+pub(crate) fn parse_connection(value: &[u8]) -> Connection {
+    let mut fields = words(value);
+    let (net, family, address) = (fields.next(), fields.next(), fields.next());
+    let internet = net.is_some_and(|n| n.eq_ignore_ascii_case(b"IN"));
+    let family = family.is_some_and(|f| f.eq_ignore_ascii_case(b"IP4") || f.eq_ignore_ascii_case(b"IP6"));
+    let literal = address.map(|a| split(a, b'/').0).filter(|_| internet && family);
+    let parsed = literal.and_then(|a| std::str::from_utf8(a).ok()?.parse::<IpAddr>().ok());
+    match parsed {
+        Some(IpAddr::V4(v4)) if v4.is_multicast() || v4.is_broadcast() => Connection::Unusable,
+        Some(IpAddr::V6(v6)) if v6.is_multicast() => Connection::Unusable,
+        Some(address) => Connection::Address(address),
+        None => Connection::Unusable,
     }
 }

@@ -1,0 +1,159 @@
+//! Which formats of an RTP m-line are written, and under which numbers.
+
+use smallvec::SmallVec;
+
+use super::CodecFilter;
+use super::hidden::Hidden;
+use crate::codec::{Codec, same_name};
+use crate::media::{Entry, Kind, Media};
+use crate::offer::Clocks;
+use crate::ptmap::{PtMapping, has};
+use crate::span::payload_type;
+
+/// The formats to write: (number in the source, number written), in m-line order.
+#[derive(Debug, Default)]
+pub(super) struct Formats {
+    list: SmallVec<[(u8, u8); 16]>,
+    /// Source numbers that answer `annexb=no` (RFC 7261 §3.3).
+    without_annex_b: u128,
+}
+
+impl Formats {
+    /// `None`: nothing is left that carries a conversation.
+    pub(super) fn select(media: &Media, filter: CodecFilter<'_>, hidden: &Hidden<'_>) -> Option<Self> {
+        let audio = media.kind() == Kind::Audio;
+        let mut formats = Formats::default();
+        match filter {
+            CodecFilter::All => formats.all(media),
+            CodecFilter::Only(_) if !audio => formats.all(media),
+            CodecFilter::Only(names) => formats.by_names(media, names),
+            CodecFilter::Pts(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
+            CodecFilter::Answer(mapping) => formats.by_mapping(media, mapping),
+        }
+        let named = |pt: u8| entry(media, pt).and_then(|e| media.codec(e));
+        formats
+            .list
+            .retain(|(pt, _)| named(*pt).is_none_or(|c| !hidden.is_in(c.name.as_bytes())));
+        formats.drop_dangling(media);
+        let mut clocks = Clocks::default();
+        for (pt, _) in &formats.list {
+            clocks.add(named(*pt));
+        }
+        formats.list.retain(|(pt, _)| clocks.admit(named(*pt)));
+        // A body that offers nothing but events is passed on as it is; what we make out of one never is so.
+        let alone = matches!(filter, CodecFilter::All) || !audio || clocks.has_primary();
+        (alone && !formats.list.is_empty()).then_some(formats)
+    }
+
+    fn add(&mut self, media: &Media, from: u8, to: u8) {
+        if entry(media, from).is_some() && !self.list.iter().any(|(pt, out)| *pt == from || *out == to) {
+            self.list.push((from, to));
+        }
+    }
+
+    fn all(&mut self, media: &Media) {
+        media.payload_types().for_each(|pt| self.add(media, pt, pt));
+    }
+
+    /// Policy order; telephone-event at its place in the policy, or last if the policy doesn't name it.
+    fn by_names(&mut self, media: &Media, names: &[String]) {
+        for name in names {
+            let named = media.codecs().filter(|c| is_named(c, name));
+            named.for_each(|c| self.add(media, c.pt, c.pt));
+        }
+        media
+            .codecs()
+            .filter(Codec::is_event)
+            .for_each(|c| self.add(media, c.pt, c.pt));
+    }
+
+    fn by_mapping(&mut self, media: &Media, mapping: &PtMapping) {
+        self.without_annex_b = mapping.without_annex_b;
+        mapping.pairs().iter().for_each(|p| self.add(media, p.b, p.a));
+    }
+
+    /// Redundancy and retransmission formats go when a format that they refer to has gone.
+    fn drop_dangling(&mut self, media: &Media) {
+        let kept = self.list.clone();
+        let stays = |pt: u8| kept.iter().any(|(from, _)| *from == pt);
+        self.list.retain(|(pt, _)| {
+            let codec = entry(media, *pt).and_then(|e| media.codec(e));
+            codec.is_none_or(|c| references(&c).all(stays))
+        });
+    }
+
+    /// The number that a format of the source is written with; `None`: it isn't.
+    pub(super) fn out(&self, from: u8) -> Option<u8> {
+        self.list.iter().find(|(pt, _)| *pt == from).map(|(_, out)| *out)
+    }
+
+    /// Numbers in the order of the m-line to write.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u8> + '_ {
+        self.list.iter().map(|(_, out)| *out)
+    }
+
+    /// Whether the format must be answered with `annexb=no`.
+    pub(super) fn forbids_annex_b(&self, from: u8) -> bool {
+        has(self.without_annex_b, from)
+    }
+
+    /// (source, written) numbers of those that must be answered with `annexb=no`.
+    pub(super) fn annex_b_answers(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
+        self.list
+            .iter()
+            .copied()
+            .filter(|(from, _)| self.forbids_annex_b(*from))
+    }
+
+    /// The fmtp value with the numbers that it refers to renumbered; `None`: it needs no change.
+    pub(super) fn renumbered_fmtp(&self, media: &Media, from: u8) -> Option<String> {
+        if self.list.iter().all(|(a, b)| a == b) {
+            return None;
+        }
+        let codec = media.codec(entry(media, from)?)?;
+        let fmtp = codec.fmtp?;
+        let number = |text: &str| {
+            let out = payload_type(text.trim().as_bytes()).and_then(|pt| self.out(pt));
+            out.map_or_else(|| text.to_owned(), |pt| pt.to_string())
+        };
+        if codec.name.eq_ignore_ascii_case("red") {
+            return Some(fmtp.split('/').map(number).collect::<Vec<_>>().join("/"));
+        }
+        if codec.name.eq_ignore_ascii_case("rtx") {
+            let parameters = fmtp.split(';').map(|p| match p.split_once('=') {
+                Some((key, value)) if key.trim().eq_ignore_ascii_case("apt") => {
+                    format!("{key}={}", number(value))
+                }
+                Some(_) | None => p.to_owned(),
+            });
+            return Some(parameters.collect::<Vec<_>>().join(";"));
+        }
+        None
+    }
+}
+
+fn entry(media: &Media, pt: u8) -> Option<&Entry> {
+    media.entries().iter().find(|e| e.pt == pt)
+}
+
+/// A policy word: `PCMU`, `opus/48000`, or a payload type (`8`).
+fn is_named(codec: &Codec<'_>, word: &str) -> bool {
+    if let Some(pt) = payload_type(word.as_bytes()) {
+        return codec.pt == pt;
+    }
+    let (name, clock) = match word.split_once('/') {
+        Some((name, rest)) => (name, rest.split('/').next()),
+        None => (word, None),
+    };
+    same_name(codec.name, name.trim()) && clock.is_none_or(|c| c.trim().parse() == Ok(codec.clock))
+}
+
+/// Payload types that a redundancy (RFC 2198 §5) or retransmission (RFC 4588 §8.1) format refers to.
+fn references<'a>(codec: &Codec<'a>) -> impl Iterator<Item = u8> + use<'a> {
+    let red = codec.fmtp.filter(|_| codec.name.eq_ignore_ascii_case("red"));
+    let rtx = codec
+        .parameter("apt")
+        .filter(|_| codec.name.eq_ignore_ascii_case("rtx"));
+    let list = red.or(rtx).unwrap_or_default().split('/');
+    list.filter_map(|word| payload_type(word.trim().as_bytes()))
+}
