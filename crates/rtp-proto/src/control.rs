@@ -3,7 +3,6 @@
 //! Every [`Command`] that opens something is answered by an [`Event`]; a command that fails comes back as one. Stream ids are
 //! the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
 
-use crate::{Cidr, PortPair, PtMap};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
+pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
 /// One relayed media stream (an m-line of a call), named by whoever opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

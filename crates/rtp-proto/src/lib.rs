@@ -10,6 +10,7 @@ pub mod control;
 mod latch;
 mod ports;
 mod pt_map;
+mod reception;
 mod rtcp;
 mod rtp;
 mod session;

@@ -146,3 +146,6 @@ fn pairs(range: &RangeInclusive<u16>) -> impl Iterator<Item = PortPair> + use<> 
         .map(PortPair)
         .filter(move |p| p.0 != 0 && inside(&range, *p))
 }
+
+#[cfg(test)]
+mod tests;

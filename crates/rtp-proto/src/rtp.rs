@@ -1,1 +1,203 @@
-//! In work.
+//! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
+
+use crate::pt_map::PtMap;
+use rtp_rs::RtpReader;
+use smallvec::SmallVec;
+
+/// What a datagram on a media port claims to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Rtp,
+    Rtcp,
+    Other,
+}
+
+/// Tells RTP from RTCP by the second octet. Where the two share a port, RTCP has 192..=223 to itself (RFC 5761 §4); elsewhere
+/// only the types that RFC 3551 §6 keeps clear of payload types.
+pub(crate) fn classify(packet: &[u8], shared: bool) -> Kind {
+    match packet {
+        [first, second, ..] if first >> 6 == 2 => match second {
+            200..=204 => Kind::Rtcp,
+            192..=223 if shared => Kind::Rtcp,
+            _ => Kind::Rtp,
+        },
+        _ => Kind::Other,
+    }
+}
+
+/// The fields of a valid header that a relay looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) payload_type: u8,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
+}
+
+/// The header of a packet whose version, CSRC list, extension and padding all fit it; `None` otherwise (§A.1).
+pub(crate) fn parse(packet: &[u8]) -> Option<Header> {
+    let reader = RtpReader::new(packet).ok()?;
+    Some(Header {
+        payload_type: reader.payload_type(),
+        sequence: reader.sequence_number().into(),
+        timestamp: reader.timestamp(),
+        ssrc: reader.ssrc(),
+    })
+}
+
+/// Writes another payload type, leaving the marker bit.
+pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {
+    if let Some(octet) = packet.get_mut(1) {
+        *octet = (*octet & 0x80) | (payload_type & 0x7f);
+    }
+}
+
+/// No payload type: the packet is dropped.
+const NONE: u8 = 0xff;
+
+/// A [`PtMap`] made ready for looking up.
+#[derive(Debug)]
+pub(crate) struct Translation {
+    to: [u8; 128],
+    clocks: SmallVec<[(u8, u32); 8]>,
+}
+
+impl Translation {
+    pub(crate) fn new(map: &PtMap) -> Self {
+        let mut to = [NONE; 128];
+        if !map.is_only() {
+            to.iter_mut().zip(0..).for_each(|(slot, pt)| *slot = pt);
+        }
+        let mut clocks = SmallVec::new();
+        for entry in map.entries() {
+            if let Some(slot) = to.get_mut(usize::from(entry.from)) {
+                *slot = entry.to;
+            }
+            if entry.clock != 0 {
+                clocks.push((entry.from, entry.clock));
+            }
+        }
+        Self { to, clocks }
+    }
+
+    /// The number under which the other leg knows this payload type.
+    pub(crate) fn outgoing(&self, payload_type: u8) -> Option<u8> {
+        self.to
+            .get(usize::from(payload_type))
+            .copied()
+            .filter(|to| *to != NONE)
+    }
+
+    /// RTP clock rate of a payload type, in Hz; never 0.
+    pub(crate) fn clock(&self, payload_type: u8) -> u32 {
+        let listed = self
+            .clocks
+            .iter()
+            .find(|(pt, _)| *pt == payload_type)
+            .map(|(_, clock)| *clock);
+        listed.unwrap_or_else(|| static_clock(payload_type))
+    }
+}
+
+/// Clock rates of the static payload types (RFC 3551 §6, tables 4 and 5).
+fn static_clock(payload_type: u8) -> u32 {
+    match payload_type {
+        6 => 16_000,
+        10 | 11 => 44_100,
+        16 => 11_025,
+        17 => 22_050,
+        14 | 25..=34 => 90_000,
+        _ => 8_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(first: u8, second: u8, tail: &[u8]) -> Vec<u8> {
+        let mut p = vec![first, second, 0, 7, 0, 0, 0, 160, 0, 0, 0, 9];
+        p.extend_from_slice(tail);
+        p
+    }
+
+    #[test]
+    fn a_plain_header_is_read() {
+        let header = parse(&packet(0x80, 0x80 | 8, &[1, 2, 3])).unwrap();
+        assert_eq!(
+            header,
+            Header {
+                payload_type: 8,
+                sequence: 7,
+                timestamp: 160,
+                ssrc: 9
+            }
+        );
+    }
+
+    #[test]
+    fn mr_10_every_lie_about_lengths_is_refused() {
+        for len in 0..12 {
+            assert_eq!(parse(&packet(0x80, 0, &[])[..len]), None, "length {len}");
+        }
+        for (what, bytes) in [
+            ("version 0", packet(0x00, 0, &[0; 20])),
+            ("version 1", packet(0x40, 0, &[0; 20])),
+            ("version 3", packet(0xc0, 0, &[0; 20])),
+            ("15 CSRCs in 12 bytes", packet(0x8f, 0, &[])),
+            (
+                "extension of 0xffff words",
+                packet(0x90, 0, &[0, 0, 0xff, 0xff, 1, 2, 3, 4]),
+            ),
+            ("extension header cut", packet(0x90, 0, &[0, 0, 0])),
+            ("padding of 0", packet(0xa0, 0, &[1, 2, 0])),
+            ("padding of 255", packet(0xa0, 0, &[1, 2, 255])),
+            ("padding without a byte to hold it", packet(0xa0, 0, &[])),
+        ] {
+            assert_eq!(parse(&bytes), None, "{what}");
+        }
+        assert!(
+            parse(&packet(0x80, 0, &[])).is_some(),
+            "an empty payload is a keep-alive (RFC 6263)"
+        );
+        assert!(parse(&packet(0xa0, 0, &[9, 9, 3])).is_some(), "padding only");
+        assert!(parse(&packet(0x91, 0, &[0, 0, 0, 1, 0xbe, 0xde, 0, 1, 0, 0, 0, 0])).is_some());
+    }
+
+    #[test]
+    fn rtp_and_rtcp_are_told_apart_as_the_port_is_shared_or_not() {
+        assert_eq!(classify(&[0x80, 200], false), Kind::Rtcp);
+        assert_eq!(classify(&[0x80, 206], true), Kind::Rtcp);
+        assert_eq!(classify(&[0x80, 206], false), Kind::Rtp);
+        assert_eq!(classify(&[0x80, 0x80 | 101], true), Kind::Rtp);
+        assert_eq!(classify(&[0x16, 0xfe], true), Kind::Other, "DTLS");
+        assert_eq!(classify(&[0x00, 0x01], true), Kind::Other, "STUN");
+        assert_eq!(classify(&[0x80], true), Kind::Other);
+        assert_eq!(classify(&[], true), Kind::Other);
+    }
+
+    #[test]
+    fn the_marker_survives_a_new_payload_type() {
+        let mut p = packet(0x80, 0x80 | 96, &[]);
+        set_payload_type(&mut p, 122);
+        assert_eq!(p[1], 0x80 | 122);
+    }
+
+    #[test]
+    fn a_translation_is_identity_unless_told() {
+        let all = Translation::new(PtMap::identity().set(96, 122, 0).set(111, 111, 48_000));
+        assert_eq!(
+            (all.outgoing(96), all.outgoing(0), all.outgoing(127)),
+            (Some(122), Some(0), Some(127))
+        );
+        assert_eq!(
+            (all.clock(111), all.clock(96), all.clock(10), all.clock(9)),
+            (48_000, 8_000, 44_100, 8_000)
+        );
+        let only = Translation::new(PtMap::only().set(0, 0, 0));
+        assert_eq!(
+            (only.outgoing(0), only.outgoing(8), only.outgoing(200)),
+            (Some(0), None, None)
+        );
+    }
+}

@@ -1,8 +1,16 @@
-//! One relayed stream.
+//! One relayed stream: two legs, and what becomes of each packet that arrives on one of them.
 
-use crate::control::{DropReason, Leg, SessionStats, Side};
+use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
+use crate::latch::{Accepted, Address};
+use crate::reception::Reception;
+use crate::rtcp::{self, Item};
+use crate::rtp::{self, Kind, Translation};
+use crate::silence::Silence;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+/// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
+const REPORTS: usize = 4;
 
 /// Which of a leg's two sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,31 +43,325 @@ pub struct Notices {
 }
 
 /// The relay of one stream between two legs.
+///
+/// Sequence numbers, timestamps and SSRCs are left as they are; only the payload type may change. The caller sends what
+/// [`receive`](Self::receive) says, and calls [`handle_timeout`](Self::handle_timeout) when
+/// [`poll_timeout`](Self::poll_timeout) says (late is harmless).
 #[derive(Debug)]
-pub struct Session {}
+pub struct Session {
+    a: Half,
+    b: Half,
+    silence: Option<Duration>,
+    hold_silence: Option<Duration>,
+    /// A side whose [`Session::connect_change`] has not been asked for yet.
+    changed: bool,
+}
+
+/// One leg.
+#[derive(Debug)]
+struct Half {
+    kind: StreamKind,
+    mux: bool,
+    may_send: bool,
+    expects: bool,
+    map: Translation,
+    address: Address,
+    /// What the caller was last told about connecting.
+    connected: Option<SocketAddr>,
+    reception: Reception,
+    silence: Silence,
+    /// Sender reports forwarded to this peer: what it will quote, and when they left.
+    reports: [Option<(u32, Instant)>; REPORTS],
+    next_report: usize,
+    stats: LegStats,
+}
 
 impl Session {
-    /// A relay between `legs` (A, B).
+    /// A relay between `legs` (A, B). `silence`: limit for a leg that expects packets; `hold_silence`: for one that does not;
+    /// `None`: no limit.
     #[must_use]
-    pub fn new(_now: Instant, _legs: &[Leg; 2], _silence: Option<Duration>, _hold: Option<Duration>) -> Self {
-        Self {}
+    pub fn new(
+        now: Instant,
+        legs: &[Leg; 2],
+        silence: Option<Duration>,
+        hold_silence: Option<Duration>,
+    ) -> Self {
+        let [a, b] = legs;
+        let (a, b) = (Half::new(now, a), Half::new(now, b));
+        Self {
+            a,
+            b,
+            silence,
+            hold_silence,
+            changed: false,
+        }
     }
 
-    /// The final or current statistics.
-    #[must_use]
-    pub fn stats(&self) -> SessionStats {
-        SessionStats::default()
+    /// A leg has a new SDP. Statistics go on.
+    pub fn update(&mut self, now: Instant, side: Side, leg: &Leg) {
+        let (here, there) = self.halves(side);
+        here.update(now, leg);
+        there.address.other_updated(now);
+        self.changed = true;
     }
 
-    /// One packet.
+    /// A packet that arrived on a leg's socket, and what becomes of it. The payload type is rewritten in place.
     pub fn receive(
         &mut self,
-        _now: Instant,
-        _side: Side,
-        _channel: Channel,
-        _from: SocketAddr,
-        _packet: &mut [u8],
+        now: Instant,
+        side: Side,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &mut [u8],
     ) -> Verdict {
-        todo!()
+        let (here, there) = self.halves(side);
+        let result = match here.sort(channel, packet) {
+            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
+            Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
+            Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
+            Err(reason) => Err(reason),
+        };
+        let moved = here.address.firm() != here.connected;
+        let verdict = match result {
+            Ok((channel, to)) => Verdict::Forward { channel, to },
+            Err(reason) => {
+                here.stats.dropped.add(reason);
+                Verdict::Drop(reason)
+            }
+        };
+        self.changed |= moved;
+        verdict
+    }
+
+    /// The other leg's socket did not take the packet that [`receive`](Self::receive) forwarded: it counts as dropped.
+    /// `side` is where it arrived, `sent` the socket it should have left from, `bytes` its length.
+    pub fn send_failed(&mut self, side: Side, sent: Channel, packet: &[u8]) {
+        let (here, there) = self.halves(side);
+        here.stats.dropped.add(DropReason::Send);
+        let is_rtcp = sent == Channel::Rtcp || (there.mux && rtp::classify(packet, true) == Kind::Rtcp);
+        if is_rtcp {
+            there.stats.sent_rtcp = there.stats.sent_rtcp.saturating_sub(1);
+        } else {
+            there.stats.sent_packets = there.stats.sent_packets.saturating_sub(1);
+            there.stats.sent_bytes = there.stats.sent_bytes.saturating_sub(packet.len() as u64);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do at the earliest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [&self.a, &self.b]
+            .into_iter()
+            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.address.quiet_at()])
+            .flatten()
+            .min()
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) -> Notices {
+        let (a, b) = (self.limit(&self.a), self.limit(&self.b));
+        let silent = [self.a.silence.overdue(now, a), self.b.silence.overdue(now, b)];
+        for half in [&mut self.a, &mut self.b] {
+            if half.address.quiet_at().is_some_and(|at| now >= at) {
+                half.address.loosen();
+                self.changed = true;
+            }
+        }
+        Notices { silent }
+    }
+
+    /// A leg's RTP socket should now be connected to this address (`Some`), or to none (`None`), so that other sources are
+    /// heard. Ask until there is no answer, after each [`receive`](Self::receive), [`update`](Self::update) and
+    /// [`handle_timeout`](Self::handle_timeout); it costs one comparison when nothing changed.
+    pub fn connect_change(&mut self) -> Option<(Side, Option<SocketAddr>)> {
+        if !self.changed {
+            return None;
+        }
+        for side in Side::BOTH {
+            let (here, _) = self.halves(side);
+            let firm = here.address.firm();
+            if firm != here.connected {
+                here.connected = firm;
+                return Some((side, firm));
+            }
+        }
+        self.changed = false;
+        None
+    }
+
+    /// A leg's socket is new (rebound), or could not be connected: it is connected to nothing.
+    pub fn disconnected(&mut self, side: Side) {
+        let (here, _) = self.halves(side);
+        here.address.loosen();
+        here.connected = None;
+    }
+
+    /// Statistics so far.
+    #[must_use]
+    pub fn stats(&self) -> SessionStats {
+        SessionStats {
+            legs: [self.a.stats(), self.b.stats()],
+        }
+    }
+
+    fn limit(&self, half: &Half) -> Option<Duration> {
+        if half.expects {
+            self.silence
+        } else {
+            self.hold_silence
+        }
+    }
+
+    fn halves(&mut self, side: Side) -> (&mut Half, &mut Half) {
+        match side {
+            Side::A => (&mut self.a, &mut self.b),
+            Side::B => (&mut self.b, &mut self.a),
+        }
     }
 }
+
+/// What a datagram is on the socket it came in by.
+enum Sorted {
+    Rtp,
+    Rtcp,
+    Udptl,
+}
+
+type Forward = Result<(Channel, SocketAddr), DropReason>;
+
+impl Half {
+    fn new(now: Instant, leg: &Leg) -> Self {
+        Self {
+            kind: leg.kind,
+            mux: leg.mux,
+            may_send: leg.may_send,
+            expects: leg.expects,
+            map: Translation::new(&leg.map),
+            address: Address::new(now, leg.latch.clone(), leg.remote, leg.mux),
+            connected: None,
+            reception: Reception::default(),
+            silence: Silence::new(now),
+            reports: [None; REPORTS],
+            next_report: 0,
+            stats: LegStats::default(),
+        }
+    }
+
+    fn update(&mut self, now: Instant, leg: &Leg) {
+        (self.kind, self.mux) = (leg.kind, leg.mux);
+        (self.may_send, self.expects) = (leg.may_send, leg.expects);
+        self.map = Translation::new(&leg.map);
+        self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
+        self.reception.pause();
+        self.silence.life(now);
+    }
+
+    fn sort(&self, channel: Channel, packet: &[u8]) -> Result<Sorted, DropReason> {
+        if self.kind == StreamKind::Udptl {
+            return match channel {
+                Channel::Rtp => Ok(Sorted::Udptl),
+                Channel::Rtcp => Err(DropReason::Misplaced),
+            };
+        }
+        let shared = self.mux || channel == Channel::Rtcp;
+        match (rtp::classify(packet, shared), channel) {
+            (Kind::Rtp, Channel::Rtp) => Ok(Sorted::Rtp),
+            (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
+            (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
+            (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
+            (Kind::Other, _) => Err(DropReason::Invalid),
+        }
+    }
+
+    fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut [u8], there: &mut Self) -> Forward {
+        let header = rtp::parse(packet).ok_or(DropReason::Invalid)?;
+        let accepted = self.address.accept(now, from, Some(&header))?;
+        self.arrived(now, accepted, packet.len());
+        self.stats.payload_type = Some(header.payload_type);
+        self.reception.packet(now, &header, &self.map, &mut self.stats);
+        let outgoing = self
+            .map
+            .outgoing(header.payload_type)
+            .ok_or(DropReason::PayloadType)?;
+        let to = there.take(packet.len())?;
+        if outgoing != header.payload_type {
+            rtp::set_payload_type(packet, outgoing);
+        }
+        Ok((Channel::Rtp, to))
+    }
+
+    fn udptl(&mut self, now: Instant, from: SocketAddr, packet: &[u8], there: &mut Self) -> Forward {
+        let accepted = self.address.accept(now, from, None)?;
+        self.arrived(now, accepted, packet.len());
+        Ok((Channel::Rtp, there.take(packet.len())?))
+    }
+
+    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &[u8], there: &mut Self) -> Forward {
+        if !rtcp::is_valid(packet) {
+            return Err(DropReason::Invalid);
+        }
+        self.address.accept_rtcp(now, from)?;
+        self.silence.life(now);
+        self.stats.rtcp_packets += 1;
+        let to = there.address.rtcp_destination();
+        rtcp::for_each_report(packet, |item| match item {
+            Item::Sent { mark } if to.is_some() => there.report_sent(now, mark),
+            Item::Sent { .. } => {}
+            Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
+        });
+        let to = to.ok_or(DropReason::NoRemote)?;
+        there.stats.sent_rtcp += 1;
+        Ok((if there.mux { Channel::Rtp } else { Channel::Rtcp }, to))
+    }
+
+    fn arrived(&mut self, now: Instant, accepted: Accepted, bytes: usize) {
+        self.silence.life(now);
+        self.stats.packets += 1;
+        self.stats.bytes += bytes as u64;
+        match accepted {
+            Accepted::Learned => self.stats.latches = self.stats.latches.saturating_add(1),
+            Accepted::Known | Accepted::Former => {}
+        }
+    }
+
+    /// Where a packet for this peer goes, counted as sent.
+    fn take(&mut self, bytes: usize) -> Result<SocketAddr, DropReason> {
+        if !self.may_send {
+            return Err(DropReason::Hold);
+        }
+        let to = self.address.rtp_destination().ok_or(DropReason::NoRemote)?;
+        self.stats.sent_packets += 1;
+        self.stats.sent_bytes += bytes as u64;
+        Ok(to)
+    }
+
+    fn report_sent(&mut self, now: Instant, mark: u32) {
+        if let Some(slot) = self.reports.get_mut(self.next_report) {
+            *slot = Some((mark, now));
+        }
+        self.next_report = (self.next_report + 1) % REPORTS;
+    }
+
+    /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it.
+    fn report_quoted(&mut self, now: Instant, mark: u32, delay: u32) {
+        let Some((_, at)) = self.reports.iter().flatten().find(|(sent, _)| *sent == mark) else {
+            return;
+        };
+        let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);
+        if let Some(rtt) = now.saturating_duration_since(*at).checked_sub(held) {
+            self.stats.rtt_us = u32::try_from(rtt.as_micros()).ok();
+        }
+    }
+
+    fn stats(&self) -> LegStats {
+        let (lost, jitter_us) = (self.reception.lost(), self.reception.jitter_us());
+        LegStats {
+            lost,
+            jitter_us,
+            ..self.stats.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+use super::*;
+use crate::pt_map::PtMap;
+use proptest::prelude::*;
+use std::collections::HashSet;
+
+fn feed(packets: impl IntoIterator<Item = (u64, u32, u16, u32)>) -> (LegStats, Reception) {
+    let (map, mut stats, mut reception) = (
+        Translation::new(&PtMap::default()),
+        LegStats::default(),
+        Reception::default(),
+    );
+    let start = Instant::now();
+    for (at_us, ssrc, sequence, timestamp) in packets {
+        let header = Header {
+            payload_type: 0,
+            sequence,
+            timestamp,
+            ssrc,
+        };
+        reception.packet(start + Duration::from_micros(at_us), &header, &map, &mut stats);
+    }
+    (stats, reception)
+}
+
+fn regular(sequences: &[u16]) -> (LegStats, Reception) {
+    feed(
+        sequences
+            .iter()
+            .zip(0_u64..)
+            .map(|(s, n)| (n * 20_000, 1, *s, u32::from(*s) * 160)),
+    )
+}
+
+#[test]
+fn loss_reordering_and_duplicates_are_told_apart() {
+    for (sequences, lost, reordered, duplicates) in [
+        (&[1, 2, 3][..], 0, 0, 0),
+        (&[1, 2, 5], 2, 0, 0),
+        (&[1, 3, 2, 4], 0, 1, 0),
+        (&[1, 2, 2, 3], 0, 0, 1),
+        (&[1, 3, 3, 4, 2, 2], 0, 1, 2),
+        (&[65_534, 65_535, 0, 1], 0, 0, 0),
+        (&[65_534, 1, 65_535], 1, 1, 0),
+        (&[10, 9, 11], 0, 1, 0),
+        (&[0, 65_535, 1], 0, 1, 0),
+        (&[5], 0, 0, 0),
+    ] {
+        let (stats, reception) = regular(sequences);
+        let found = (reception.lost(), stats.reordered, stats.duplicates);
+        assert_eq!(found, (lost, reordered, duplicates), "{sequences:?}");
+    }
+}
+
+#[test]
+fn a_jump_of_the_sequence_is_loss_only_when_small() {
+    assert_eq!(
+        regular(&[1, 2, 20_000, 20_001, 20_002]).1.lost(),
+        0,
+        "a restart, confirmed by its second packet"
+    );
+    assert_eq!(regular(&[1, 2, 20_000, 3, 4]).1.lost(), 0, "a stray");
+    assert_eq!(regular(&[1, 2001]).1.lost(), 1999);
+}
+
+#[test]
+fn a_new_ssrc_starts_anew_and_keeps_the_loss_of_the_old() {
+    let (stats, reception) = feed([(0, 1, 1, 0), (1, 1, 4, 480), (2, 2, 9000, 7), (3, 2, 9002, 327)]);
+    assert_eq!((reception.lost(), stats.ssrcs, stats.ssrc), (3, 2, Some(2)));
+}
+
+#[test]
+fn jitter_follows_the_formula() {
+    let steady = feed((0..200).map(|n| (n * 20_000, 1, n as u16, n as u32 * 160))).1;
+    assert_eq!(steady.jitter_us(), 0);
+    // Every packet 5 ms early or late in turn: |D| = 10 ms each time, to which the estimate converges.
+    let shaky = feed((0..400).map(|n| (n * 20_000 + (n % 2) * 10_000, 1, n as u16, n as u32 * 160))).1;
+    assert!(
+        (9_900..=10_000).contains(&shaky.jitter_us()),
+        "{}",
+        shaky.jitter_us()
+    );
+}
+
+#[test]
+fn packets_that_share_a_timestamp_are_no_jitter() {
+    let event = feed((0..50).map(|n| (n * 20_000, 1, n as u16, 4_000))).1;
+    assert_eq!(event.jitter_us(), 0);
+}
+
+#[test]
+fn the_longest_gap_is_kept_and_a_pause_is_none() {
+    let (mut stats, mut reception) = feed([(0, 1, 1, 0), (20_000, 1, 2, 160), (320_000, 1, 3, 2_560)]);
+    assert_eq!(stats.max_gap_ms, 300);
+    reception.pause();
+    let header = Header {
+        payload_type: 0,
+        sequence: 4,
+        timestamp: 99_999,
+        ssrc: 1,
+    };
+    let later = Instant::now() + Duration::from_secs(60);
+    reception.packet(later, &header, &Translation::new(&PtMap::default()), &mut stats);
+    assert_eq!(stats.max_gap_ms, 300);
+}
+
+proptest! {
+    /// Against counting with a set: any mix of loss, duplication and delay by fewer than 100 packets.
+    #[test]
+    fn counts_agree_with_a_set(first in any::<u16>(), fate in prop::collection::vec((0_u8..10, 0_u32..60), 2..400)) {
+        let mut arrivals = Vec::new();
+        for (n, (what, delay)) in (0_u32..).zip(&fate) {
+            let late = if *what == 9 { *delay } else { 0 };
+            match what {
+                0 if n > 0 => {}
+                1 => arrivals.extend([(n, n), (n + delay, n)]),
+                _ => arrivals.push((n + late, n)),
+            }
+        }
+        arrivals.sort_by_key(|(at, _)| *at);
+        let numbers: Vec<u32> = arrivals.iter().map(|(_, n)| *n).collect();
+        let sequences: Vec<u16> = numbers.iter().map(|n| first.wrapping_add(*n as u16)).collect();
+        let (stats, reception) = regular(&sequences);
+
+        let unique: HashSet<u32> = numbers.iter().copied().collect();
+        let span = numbers.iter().max().unwrap() - numbers.iter().min().unwrap() + 1;
+        prop_assert_eq!(reception.lost(), u64::from(span) - unique.len() as u64);
+        prop_assert_eq!(stats.duplicates, (numbers.len() - unique.len()) as u64);
+    }
+
+    #[test]
+    fn no_sequence_of_packets_harms_the_counters(packets in prop::collection::vec((any::<u32>(), 0_u32..3, any::<u16>(), any::<u32>()), 0..300)) {
+        let mut at = 0;
+        let packets: Vec<_> = packets.into_iter().map(|(step, ssrc, s, t)| { at += u64::from(step); (at, ssrc, s, t) }).collect();
+        let (_, reception) = feed(packets);
+        prop_assert!(reception.lost() <= 300 * 3_000);
+    }
+}
