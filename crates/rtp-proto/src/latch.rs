@@ -188,8 +188,11 @@ impl Address {
             return Err(self.refusal(from));
         }
         let rank = self.rank_of(from);
+        let former = !self.confirmed && self.former.is_some_and(|former| same(former, from));
+        if former && rank != Some(Rank::Signalled) && self.has_left(now, from) {
+            return Ok(Accepted::Former);
+        }
         if !self.may_become(now, from, rank) && !self.is_rebinding(now, from, mark) {
-            let former = !self.confirmed && self.former.is_some_and(|former| same(former, from));
             return if former {
                 Ok(Accepted::Former)
             } else {

@@ -8,6 +8,7 @@ mod abuse;
 mod cases;
 mod counting;
 mod liveness;
+mod moves;
 
 /// Where the switch's own legs would be; the machine never looks at it.
 const BIND: &str = "127.0.0.1";
