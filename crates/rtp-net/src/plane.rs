@@ -1,0 +1,109 @@
+//! The workers as their owner sees them.
+
+use crate::mailbox::{Letterbox, mailbox};
+use crate::worker::Worker;
+use rtp_proto::control::{Command, Event};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// How the media plane is built.
+#[derive(Clone, Debug)]
+pub struct PlaneConfig {
+    /// Worker threads; streams are spread over them by id. At least 1; one per core is usual.
+    pub workers: usize,
+    /// Commands that may wait for one worker.
+    pub mailbox: usize,
+    /// Streams of one worker; an Open beyond fails.
+    pub max_streams: usize,
+    /// `SO_RCVBUF` of each media socket, in bytes (the kernel doubles it): what may queue, not what is allocated. The default
+    /// holds about three seconds of G.711.
+    pub receive_buffer: usize,
+    /// Connect an RTP socket to its peer once the peer's address is firm: about a fifth less CPU per packet. Strangers' packets
+    /// are then refused by the kernel (which answers them with ICMP port unreachable) and not counted here.
+    pub connect: bool,
+}
+
+impl Default for PlaneConfig {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            mailbox: 4096,
+            max_streams: 20_000,
+            receive_buffer: 65_536,
+            connect: true,
+        }
+    }
+}
+
+/// Where workers leave their events. Called on worker threads: must not block.
+pub trait EventSink: Send + Sync {
+    /// Takes an event, or gives it back when there is no room: the worker keeps it, stops taking commands, and tries again
+    /// every few milliseconds.
+    #[allow(
+        clippy::missing_errors_doc,
+        clippy::result_large_err,
+        reason = "the error is the event itself"
+    )]
+    fn deliver(&self, event: Event) -> Result<(), Event>;
+}
+
+/// A command that found its worker's mailbox full, or its worker gone. Nothing of it was done; it may be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("the media worker's mailbox is full")]
+pub struct Refused(pub Box<Command>);
+
+/// The running workers. Dropping it stops them as [`shutdown`](Self::shutdown) does.
+#[derive(Debug)]
+pub struct MediaPlane {
+    workers: Vec<(Letterbox, Option<JoinHandle<()>>)>,
+}
+
+impl MediaPlane {
+    /// Starts the worker threads. Errors: no thread, epoll instance or eventfd to be had.
+    pub fn start(config: PlaneConfig, sink: Arc<dyn EventSink>) -> io::Result<Self> {
+        let mut plane = Self { workers: Vec::new() };
+        for index in 0..config.workers.max(1) {
+            let (letterbox, mailbox) = mailbox(config.mailbox)?;
+            let worker = Worker::new(index, &config, mailbox, Arc::clone(&sink))?;
+            let thread = std::thread::Builder::new()
+                .name(format!("media-{index}"))
+                .spawn(move || worker.run())?;
+            plane.workers.push((letterbox, Some(thread)));
+        }
+        Ok(plane)
+    }
+
+    /// Hands a command to the worker that owns its stream. Never blocks. Errors: that worker's mailbox is full.
+    pub fn command(&self, command: Command) -> Result<(), Refused> {
+        let shard = command.id().0 % self.workers.len().max(1) as u64;
+        let worker = usize::try_from(shard)
+            .ok()
+            .and_then(|shard| self.workers.get(shard));
+        match worker {
+            Some((letterbox, _)) => letterbox
+                .post(command)
+                .map_err(|command| Refused(Box::new(command))),
+            None => Err(Refused(Box::new(command))),
+        }
+    }
+
+    /// Closes every stream (each gets its [`Event::Closed`]) and waits for the workers to end. Events that the sink does not
+    /// take within a second are lost.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for MediaPlane {
+    fn drop(&mut self) {
+        self.workers.iter().for_each(|(letterbox, _)| letterbox.stop());
+        for (_, thread) in &mut self.workers {
+            if let Some(thread) = thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("a media worker panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! One worker: its streams, its epoll instance, its turn.
+
+mod sockets;
+mod stream;
+mod tally;
+
+use crate::mailbox::Mailbox;
+use crate::plane::{EventSink, PlaneConfig};
+use rtp_proto::Session;
+use rtp_proto::control::{Command, Event, Leg, MediaId, SessionStats, Side};
+use rustix::event::epoll;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use stream::{Place, Stream, Token};
+use tally::Tally;
+
+/// Sockets reported per turn.
+const EVENTS: usize = 256;
+/// Commands per turn, so that a burst of calls does not hold up packets.
+const COMMANDS: usize = 32;
+/// How often streams' timers are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How soon an event that the sink refused is offered again.
+const OFFER: Duration = Duration::from_millis(5);
+/// How long an ending worker offers its last events.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Longest UDP payload.
+const DATAGRAM: usize = 65_536;
+
+/// One media thread's state.
+pub(crate) struct Worker {
+    config: PlaneConfig,
+    epoll: OwnedFd,
+    mailbox: Mailbox,
+    sink: Arc<dyn EventSink>,
+    /// By slot; the slot is in the epoll token.
+    streams: Vec<Option<Box<Stream>>>,
+    /// When each slot's timers are due, apart from the streams so that looking at all of them touches little memory.
+    deadlines: Vec<Option<Instant>>,
+    free: Vec<usize>,
+    slots: HashMap<MediaId, usize>,
+    /// Events that the sink had no room for. While there are any, no commands are taken, which bounds them.
+    refused: VecDeque<Event>,
+    tally: Tally,
+    buffer: Box<[u8]>,
+    next_tick: Instant,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        index: usize,
+        config: &PlaneConfig,
+        mailbox: Mailbox,
+        sink: Arc<dyn EventSink>,
+    ) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(
+            &epoll,
+            mailbox.eventfd(),
+            Token::BELL.data(),
+            epoll::EventFlags::IN,
+        )?;
+        Ok(Self {
+            config: config.clone(),
+            epoll,
+            mailbox,
+            sink,
+            streams: Vec::new(),
+            deadlines: Vec::new(),
+            free: Vec::new(),
+            slots: HashMap::new(),
+            refused: VecDeque::new(),
+            tally: Tally::new(index),
+            buffer: vec![0; DATAGRAM].into_boxed_slice(),
+            next_tick: Instant::now(),
+        })
+    }
+
+    /// The thread.
+    pub(crate) fn run(mut self) {
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: Token::BELL.data(),
+        }; EVENTS];
+        let (mut turn, mut now) = (0, Instant::now());
+        while !self.mailbox.stopped() {
+            let ready = self.wait(now, &mut events);
+            now = Instant::now();
+            turn += 1;
+            for event in events.iter().take(ready) {
+                match Token::from_data(event.data) {
+                    Token::BELL => self.mailbox.hush(),
+                    token => self.readable(now, turn, token),
+                }
+            }
+            self.offer();
+            self.commands(now);
+            if now >= self.next_tick {
+                self.tick(now);
+            }
+        }
+        self.farewell();
+    }
+
+    /// Waits for packets, a command or the next tick; how many events there are.
+    fn wait(&self, now: Instant, events: &mut [epoll::Event]) -> usize {
+        let patience = if !self.mailbox.may_sleep() && self.refused.is_empty() {
+            Some(Duration::ZERO)
+        } else if !self.refused.is_empty() {
+            Some(OFFER)
+        } else if self.slots.is_empty() {
+            None
+        } else {
+            Some(self.next_tick.saturating_duration_since(now))
+        };
+        let timeout = patience.and_then(|patience| patience.try_into().ok());
+        let ready = epoll::wait(&self.epoll, events, timeout.as_ref());
+        self.mailbox.awake();
+        match ready {
+            Ok(ready) => ready,
+            Err(Errno::INTR) => 0,
+            Err(error) => {
+                tracing::error!(%error, "waiting for media packets failed");
+                0
+            }
+        }
+    }
+
+    fn readable(&mut self, now: Instant, turn: u64, token: Token) {
+        let slot = token.slot();
+        let Some(Some(stream)) = self.streams.get_mut(slot) else {
+            return;
+        };
+        if stream.readable(now, turn, token, &mut self.buffer, &mut self.tally)
+            && let Some(deadline) = self.deadlines.get_mut(slot)
+        {
+            *deadline = stream.deadline(now);
+        }
+    }
+
+    fn commands(&mut self, now: Instant) {
+        for _ in 0..COMMANDS {
+            if !self.refused.is_empty() {
+                return;
+            }
+            let Some(command) = self.mailbox.take() else {
+                return;
+            };
+            match command {
+                Command::Open {
+                    id,
+                    legs,
+                    silence,
+                    hold_silence,
+                } => {
+                    self.open(now, id, &legs, silence, hold_silence);
+                }
+                Command::Update { id, side, leg } => self.update(now, id, side, &leg),
+                Command::Close { id } => self.close(id),
+                Command::Report { id } => {
+                    if let Some(Some(stream)) = self.slots.get(&id).and_then(|slot| self.streams.get(*slot)) {
+                        let stats = Box::new(stream.stats());
+                        self.tell(Event::Report { id, stats });
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        now: Instant,
+        id: MediaId,
+        legs: &[Leg; 2],
+        silence: Option<Duration>,
+        hold_silence: Option<Duration>,
+    ) {
+        let refusal = if self.slots.contains_key(&id) {
+            Some("the stream's id is in use")
+        } else if self.slots.len() >= self.config.max_streams {
+            Some("too many streams")
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return self.tell(Event::Failed {
+                id,
+                side: Side::A,
+                port: 0,
+                error: refusal.to_owned(),
+            });
+        }
+        let slot = self.free.pop().unwrap_or(self.streams.len());
+        let session = Session::new(now, legs, silence, hold_silence);
+        let place = Place {
+            epoll: &self.epoll,
+            slot,
+            config: &self.config,
+        };
+        match Stream::open(id, session, place, legs) {
+            Ok(stream) => {
+                if slot == self.streams.len() {
+                    self.streams.push(None);
+                    self.deadlines.push(None);
+                }
+                if let (Some(place), Some(deadline)) =
+                    (self.streams.get_mut(slot), self.deadlines.get_mut(slot))
+                {
+                    *deadline = stream.deadline(now);
+                    *place = Some(Box::new(stream));
+                }
+                self.slots.insert(id, slot);
+                if self.slots.len() == 1 {
+                    self.next_tick = now + TICK;
+                }
+                self.tell(Event::Opened { id });
+            }
+            Err(failure) => {
+                if slot < self.streams.len() {
+                    self.free.push(slot);
+                }
+                self.tell(failure.event(id));
+            }
+        }
+    }
+
+    fn update(&mut self, now: Instant, id: MediaId, side: Side, leg: &Leg) {
+        let Some(slot) = self.slots.get(&id).copied() else {
+            return;
+        };
+        let Some(Some(stream)) = self.streams.get_mut(slot) else {
+            return;
+        };
+        let place = Place {
+            epoll: &self.epoll,
+            slot,
+            config: &self.config,
+        };
+        let result = stream.update(now, place, side, leg, &mut self.tally);
+        if let Some(deadline) = self.deadlines.get_mut(slot) {
+            *deadline = stream.deadline(now);
+        }
+        if let Err(failure) = result {
+            self.tell(failure.event(id));
+        }
+    }
+
+    fn close(&mut self, id: MediaId) {
+        let mut stats = SessionStats::default();
+        if let Some(slot) = self.slots.remove(&id) {
+            if let Some(stream) = self.streams.get_mut(slot).and_then(Option::take) {
+                // The sockets close here, before anybody is told that the ports are free.
+                stats = stream.stats();
+            }
+            if let Some(deadline) = self.deadlines.get_mut(slot) {
+                *deadline = None;
+            }
+            self.free.push(slot);
+        }
+        self.tell(Event::Closed {
+            id,
+            stats: Box::new(stats),
+        });
+    }
+
+    /// Looks at the timers that are due.
+    fn tick(&mut self, now: Instant) {
+        self.next_tick = now + TICK;
+        let mut silent = Vec::new();
+        for (place, deadline) in self.streams.iter_mut().zip(&mut self.deadlines) {
+            let (Some(stream), Some(due)) = (place, *deadline) else {
+                continue;
+            };
+            if now < due {
+                continue;
+            }
+            for (side, quiet) in Side::BOTH.into_iter().zip(stream.timeout(now, &mut self.tally)) {
+                if let Some(quiet) = quiet {
+                    silent.push(Event::Silent {
+                        id: stream.id(),
+                        side,
+                        quiet,
+                    });
+                }
+            }
+            *deadline = stream.deadline(now);
+        }
+        silent.into_iter().for_each(|event| self.tell(event));
+        self.tally.publish(now, self.slots.len());
+    }
+
+    fn tell(&mut self, event: Event) {
+        if !self.refused.is_empty() {
+            self.refused.push_back(event);
+        } else if let Err(event) = self.sink.deliver(event) {
+            self.refused.push_back(event);
+        }
+    }
+
+    /// Offers refused events again, in order.
+    fn offer(&mut self) {
+        while let Some(event) = self.refused.pop_front() {
+            if let Err(event) = self.sink.deliver(event) {
+                return self.refused.push_front(event);
+            }
+        }
+    }
+
+    fn farewell(&mut self) {
+        let ids: Vec<_> = self.slots.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.close(id));
+        let until = Instant::now() + FAREWELL;
+        self.offer();
+        while !self.refused.is_empty() && Instant::now() < until {
+            std::thread::sleep(OFFER);
+            self.offer();
+        }
+        self.tally.publish(until, 0);
+    }
+}

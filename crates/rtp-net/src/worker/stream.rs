@@ -1,0 +1,212 @@
+//! One open stream: the pure session and its sockets.
+
+use super::sockets::{Failure, Sockets};
+use super::tally::Tally;
+use crate::plane::PlaneConfig;
+use rtp_proto::control::{DropReason, Leg, MediaId, SessionStats, Side};
+use rtp_proto::{Channel, Session, Verdict};
+use rustix::event::epoll;
+use rustix::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// Datagrams that a socket may have read in one turn when it was ready in the turn before too: a backlog is worked off without
+/// asking epoll for each, and a flood on one port still leaves the others their turn.
+const READS: usize = 8;
+/// A stream's timers are looked at this often at least.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What an epoll event is about: a slot and one of its four sockets, or the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token(u64);
+
+impl Token {
+    /// The mailbox's eventfd.
+    pub(crate) const BELL: Self = Self(u64::MAX);
+
+    pub(crate) fn new(slot: usize, side: Side, channel: Channel) -> Self {
+        let side = match side {
+            Side::A => 0,
+            Side::B => 2,
+        };
+        let channel = match channel {
+            Channel::Rtp => 0,
+            Channel::Rtcp => 1,
+        };
+        Self((slot as u64) << 2 | side | channel)
+    }
+
+    pub(crate) fn data(self) -> epoll::EventData {
+        epoll::EventData::new_u64(self.0)
+    }
+
+    pub(crate) fn from_data(data: epoll::EventData) -> Self {
+        Self(data.u64())
+    }
+
+    pub(crate) fn slot(self) -> usize {
+        usize::try_from(self.0 >> 2).unwrap_or(usize::MAX)
+    }
+
+    fn side(self) -> Side {
+        if self.0 & 2 == 0 { Side::A } else { Side::B }
+    }
+
+    fn channel(self) -> Channel {
+        if self.0 & 1 == 0 {
+            Channel::Rtp
+        } else {
+            Channel::Rtcp
+        }
+    }
+}
+
+/// Where a stream's sockets are watched, and how they are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) epoll: &'a OwnedFd,
+    pub(crate) slot: usize,
+    pub(crate) config: &'a PlaneConfig,
+}
+
+/// A session with its sockets.
+pub(crate) struct Stream {
+    id: MediaId,
+    session: Session,
+    a: Sockets,
+    b: Sockets,
+    connect: bool,
+    /// The last turn in which a socket of this stream was ready, and which.
+    busy: (u64, Token),
+}
+
+impl Stream {
+    /// Binds both legs' sockets.
+    pub(crate) fn open(
+        id: MediaId,
+        session: Session,
+        place: Place<'_>,
+        legs: &[Leg; 2],
+    ) -> Result<Self, Failure> {
+        let [a, b] = legs;
+        let (a, b) = (
+            Sockets::bind(place, Side::A, a)?,
+            Sockets::bind(place, Side::B, b)?,
+        );
+        Ok(Self {
+            id,
+            session,
+            a,
+            b,
+            connect: place.config.connect,
+            busy: (0, Token::BELL),
+        })
+    }
+
+    pub(crate) fn id(&self) -> MediaId {
+        self.id
+    }
+
+    /// A socket is readable: takes what is its due of this turn. Whether the timers have to be looked at anew.
+    pub(crate) fn readable(
+        &mut self,
+        now: Instant,
+        turn: u64,
+        token: Token,
+        buffer: &mut [u8],
+        tally: &mut Tally,
+    ) -> bool {
+        let reads = if self.busy == (turn.wrapping_sub(1), token) {
+            READS
+        } else {
+            1
+        };
+        self.busy = (turn, token);
+        let (side, channel) = (token.side(), token.channel());
+        for _ in 0..reads {
+            match self.sockets(side).receive(channel, buffer) {
+                Ok(Some((length, from))) => {
+                    let Some(packet) = buffer.get_mut(..length) else {
+                        break;
+                    };
+                    match self.session.receive(now, side, channel, from, packet) {
+                        Verdict::Forward { channel, to } => {
+                            match self.sockets(side.other()).send(channel, to, packet) {
+                                Ok(()) => tally.forwarded(length),
+                                Err(_) => {
+                                    tally.error();
+                                    tally.dropped(DropReason::Send);
+                                    self.session.send_failed(side, channel, packet);
+                                }
+                            }
+                        }
+                        Verdict::Drop(reason) => tally.dropped(reason),
+                    }
+                }
+                Ok(None) => break,
+                // An ICMP error, most likely: reading it has cleared it.
+                Err(_) => tally.error(),
+            }
+        }
+        self.apply_connects(tally)
+    }
+
+    /// A leg changed. On failure the stream is as it was.
+    pub(crate) fn update(
+        &mut self,
+        now: Instant,
+        place: Place<'_>,
+        side: Side,
+        leg: &Leg,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        if self.sockets_mut(side).follow(place, side, leg)? {
+            self.session.disconnected(side);
+        }
+        self.session.update(now, side, leg);
+        self.apply_connects(tally);
+        Ok(())
+    }
+
+    /// Time has passed: which sides (A, B) have been silent beyond their limit.
+    pub(crate) fn timeout(&mut self, now: Instant, tally: &mut Tally) -> [Option<Duration>; 2] {
+        let notices = self.session.handle_timeout(now);
+        self.apply_connects(tally);
+        notices.silent
+    }
+
+    /// When to look at the timers next.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let look = now + LOOK;
+        Some(self.session.poll_timeout().map_or(look, |at| at.min(look)))
+    }
+
+    pub(crate) fn stats(&self) -> SessionStats {
+        self.session.stats()
+    }
+
+    fn apply_connects(&mut self, tally: &mut Tally) -> bool {
+        let mut changed = false;
+        while let Some((side, to)) = self.session.connect_change() {
+            changed = true;
+            if self.connect && self.sockets_mut(side).connect(to).is_err() {
+                tally.error();
+                self.session.disconnected(side);
+            }
+        }
+        changed
+    }
+
+    fn sockets(&self, side: Side) -> &Sockets {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    fn sockets_mut(&mut self, side: Side) -> &mut Sockets {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A worker's counters: plain numbers on the packet path, published once a second.
+
+use metrics::{Counter, Gauge, counter, gauge};
+use rtp_proto::control::DropReason;
+use std::time::{Duration, Instant};
+
+/// How often the numbers are published.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How many reasons for dropping there are.
+const REASONS: usize = DropReason::ALL.len();
+
+/// What one worker counts, since it was last published.
+pub(crate) struct Tally {
+    forwarded: u64,
+    bytes: u64,
+    errors: u64,
+    dropped: [u64; REASONS],
+    streams: Gauge,
+    counters: [Counter; 3],
+    reasons: Vec<Counter>,
+    due: Option<Instant>,
+}
+
+impl Tally {
+    /// Counters of worker number `index`.
+    pub(crate) fn new(index: usize) -> Self {
+        let dropped =
+            |reason: &DropReason| counter!("tandem_media_dropped_total", "reason" => reason.as_str());
+        Self {
+            forwarded: 0,
+            bytes: 0,
+            errors: 0,
+            dropped: [0; REASONS],
+            streams: gauge!("tandem_media_streams", "worker" => index.to_string()),
+            counters: [
+                counter!("tandem_media_packets_total"),
+                counter!("tandem_media_bytes_total"),
+                counter!("tandem_media_socket_errors_total"),
+            ],
+            reasons: DropReason::ALL.iter().map(dropped).collect(),
+            due: None,
+        }
+    }
+
+    /// A packet was sent on.
+    pub(crate) fn forwarded(&mut self, bytes: usize) {
+        self.forwarded += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// A packet went no further.
+    pub(crate) fn dropped(&mut self, reason: DropReason) {
+        if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    /// A socket reported an error: ICMP unreachable, buffers full.
+    pub(crate) fn error(&mut self) {
+        self.errors += 1;
+    }
+
+    /// Hands the numbers to the recorder when a period has passed.
+    pub(crate) fn publish(&mut self, now: Instant, streams: usize) {
+        if self.due.is_some_and(|due| now < due) {
+            return;
+        }
+        self.due = Some(now + PERIOD);
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a float; counts of streams are small"
+        )]
+        self.streams.set(streams as f64);
+        for (counter, count) in self
+            .counters
+            .iter()
+            .zip([self.forwarded, self.bytes, self.errors])
+        {
+            counter.increment(count);
+        }
+        for (counter, count) in self.reasons.iter().zip(&mut self.dropped) {
+            counter.increment(std::mem::take(count));
+        }
+        (self.forwarded, self.bytes, self.errors) = (0, 0, 0);
+    }
+}
