@@ -6,9 +6,14 @@ const DIGIT: u8 = 4;
 const URI: u8 = 8;
 const DISPLAY: u8 = 16;
 const SCHEME: u8 = 32;
+const PARAM: u8 = 64;
 
 static CLASS: [u8; 256] = table();
 
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler; an index out of range would not build"
+)]
 const fn table() -> [u8; 256] {
     let mut t = [0_u8; 256];
     let mut c = 0_usize;
@@ -36,6 +41,9 @@ const fn table() -> [u8; 256] {
         }
         if b > 0x20 && b != 0x7f && !matches!(b, b'<' | b'>' | b'"') {
             m |= URI;
+            if !matches!(b, b';' | b',') {
+                m |= PARAM;
+            }
         }
         // Beyond token and LWS: what people write in unquoted names and what can't be mistaken for a separator.
         if m & TOKEN != 0
@@ -76,6 +84,12 @@ pub(crate) fn is_host_char(b: u8) -> bool {
 /// What may stand in a URI unescaped, taken liberally: no control, no blank, no angle bracket, no quote.
 pub(crate) fn is_uri_char(b: u8) -> bool {
     class(b) & URI != 0
+}
+
+/// What may stand in a parameter's name or unquoted value: of a URI's characters all that separate nothing. Wider than the grammar,
+/// for `received=2001:db8::1`, `gr=urn:uuid:…` and base64.
+pub(crate) fn is_param_char(b: u8) -> bool {
+    class(b) & PARAM != 0
 }
 
 pub(crate) fn is_scheme(bytes: &[u8]) -> bool {
@@ -140,4 +154,12 @@ pub(crate) fn split_at(s: &[u8], at: usize) -> (&[u8], &[u8]) {
         s.get(..at).unwrap_or_default(),
         s.get(at + 1..).unwrap_or_default(),
     )
+}
+
+/// Without leading blanks and tabs.
+pub(crate) fn trim_blanks(mut s: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = s {
+        s = rest;
+    }
+    s
 }

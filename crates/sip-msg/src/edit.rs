@@ -1,47 +1,304 @@
 //! Changes to a message, applied once on writing.
 
-use crate::header::HeaderId;
-use crate::method::Method;
+use std::io::Write as _;
 
-/// A list of changes for [`Message::write`](crate::Message::write). Values with CR or LF that aren't folds are refused.
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::header::HeaderId;
+use crate::message::{Entry, Message, Span};
+use crate::method::Method;
+use crate::view::first_value;
+use crate::write::{request_line, status_line, unfold};
+
+/// What becomes of the lines that are there.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Keep,
+    Remove,
+    /// The first line gets this value, the others go.
+    Replace(Span),
+    /// So many values go from the front.
+    Drop(usize),
+}
+
+/// All changes to one header.
+#[derive(Clone, Debug)]
+struct Change {
+    id: HeaderId,
+    fate: Fate,
+    /// New lines before the first, last one first.
+    before: SmallVec<[Span; 2]>,
+    /// New lines at the end.
+    after: SmallVec<[Span; 2]>,
+}
+
+/// A list of changes for [`Message::write`]. A value with CR or LF outside of folds is refused: that change is left out and
+/// counted. Content-Length belongs to [`Edits::body`]; other changes to it, and to [`HeaderId::Other`], are refused too.
 #[derive(Clone, Debug, Default)]
-pub struct Edits {}
+pub struct Edits {
+    changes: SmallVec<[Change; 8]>,
+    /// The values, one behind the other.
+    values: Vec<u8>,
+    start: Option<Span>,
+    body: Option<Bytes>,
+    refused: usize,
+}
 
 impl Edits {
     /// No change.
     pub fn new() -> Self {
         Self::default()
     }
+
     /// The first line of `id` gets this value, its other lines go; without one it is appended.
-    pub fn replace(&mut self, _id: HeaderId, _value: &[u8]) -> &mut Self {
-        todo!()
+    pub fn replace(&mut self, id: HeaderId, value: &[u8]) -> &mut Self {
+        if let Some(span) = self.store(id, value) {
+            self.change(id).fate = Fate::Replace(span);
+        }
+        self
     }
-    /// A line before the first of `id`; without one, the first header line of all.
-    pub fn insert_first(&mut self, _id: HeaderId, _value: &[u8]) -> &mut Self {
-        todo!()
+
+    /// A line before the first of `id`; without one, before all header lines. The latest call comes first.
+    pub fn insert_first(&mut self, id: HeaderId, value: &[u8]) -> &mut Self {
+        if let Some(span) = self.store(id, value) {
+            self.change(id).before.push(span);
+        }
+        self
     }
-    /// A line behind the last of all headers.
-    pub fn append(&mut self, _id: HeaderId, _value: &[u8]) -> &mut Self {
-        todo!()
+
+    /// A line behind all others.
+    pub fn append(&mut self, id: HeaderId, value: &[u8]) -> &mut Self {
+        if let Some(span) = self.store(id, value) {
+            self.change(id).after.push(span);
+        }
+        self
     }
-    /// Every line of `id` goes.
-    pub fn remove(&mut self, _id: HeaderId) -> &mut Self {
-        todo!()
+
+    /// Every line of `id` that is in the message goes.
+    pub fn remove(&mut self, id: HeaderId) -> &mut Self {
+        if self.allowed(id) {
+            self.change(id).fate = Fate::Remove;
+        }
+        self
     }
-    /// The first comma-separated value of `id` goes, with its line if it was alone there.
-    pub fn remove_first_value(&mut self, _id: HeaderId) -> &mut Self {
-        todo!()
+
+    /// The first comma-separated value of `id` goes, with its line if it was alone there; called twice, the first two.
+    pub fn remove_first_value(&mut self, id: HeaderId) -> &mut Self {
+        if self.allowed(id) {
+            let change = self.change(id);
+            change.fate = match change.fate {
+                Fate::Keep => Fate::Drop(1),
+                Fate::Drop(n) => Fate::Drop(n + 1),
+                fate @ (Fate::Remove | Fate::Replace(_)) => fate,
+            };
+        }
+        self
     }
-    /// Another request line.
-    pub fn request_line(&mut self, _method: &Method, _uri: &[u8]) -> &mut Self {
-        todo!()
+
+    /// Another request line; blanks and controls in `uri` are escaped.
+    pub fn request_line(&mut self, method: &Method, uri: &[u8]) -> &mut Self {
+        let from = self.values.len();
+        request_line(&mut self.values, method, uri);
+        self.start = Some(Span::new(from, self.values.len()));
+        self
     }
+
     /// Another status line.
-    pub fn status_line(&mut self, _status: u16, _reason: &str) -> &mut Self {
-        todo!()
+    pub fn status_line(&mut self, status: u16, reason: &str) -> &mut Self {
+        let from = self.values.len();
+        status_line(&mut self.values, status, reason);
+        self.start = Some(Span::new(from, self.values.len()));
+        self
     }
-    /// Another body with its Content-Type (none when empty) and Content-Length.
-    pub fn body(&mut self, _content_type: &[u8], _body: &[u8]) -> &mut Self {
-        todo!()
+
+    /// Another body with its Content-Type (the old one goes when it is empty) and Content-Length. Content-Encoding and
+    /// Content-Disposition stay as they are.
+    pub fn body(&mut self, content_type: &[u8], body: &[u8]) -> &mut Self {
+        if content_type.is_empty() {
+            self.remove(HeaderId::ContentType);
+        } else {
+            self.replace(HeaderId::ContentType, content_type);
+        }
+        let from = self.values.len();
+        // Writing into a Vec can't fail.
+        let _ = write!(self.values, "{}", body.len());
+        let span = Span::new(from, self.values.len());
+        self.change(HeaderId::ContentLength).fate = Fate::Replace(span);
+        self.body = Some(Bytes::copy_from_slice(body));
+        self
+    }
+
+    /// Changes that were refused.
+    pub fn refused(&self) -> usize {
+        self.refused
+    }
+
+    fn allowed(&mut self, id: HeaderId) -> bool {
+        let allowed = !matches!(id, HeaderId::ContentLength | HeaderId::Other);
+        self.refused += usize::from(!allowed);
+        allowed
+    }
+
+    fn store(&mut self, id: HeaderId, value: &[u8]) -> Option<Span> {
+        if !self.allowed(id) {
+            return None;
+        }
+        let from = self.values.len();
+        if !unfold(&mut self.values, value) {
+            self.values.truncate(from);
+            self.refused += 1;
+            return None;
+        }
+        Some(Span::new(from, self.values.len()))
+    }
+
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "the index was found or pushed in the line above"
+    )]
+    fn change(&mut self, id: HeaderId) -> &mut Change {
+        let at = self.changes.iter().position(|c| c.id == id).unwrap_or_else(|| {
+            self.changes.push(Change {
+                id,
+                fate: Fate::Keep,
+                before: SmallVec::new(),
+                after: SmallVec::new(),
+            });
+            self.changes.len() - 1
+        });
+        &mut self.changes[at]
+    }
+
+    fn line(&self, out: &mut Vec<u8>, id: HeaderId, value: Span) {
+        out.extend_from_slice(id.name().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.get(&self.values));
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes `message` with these changes. Runs of untouched lines are copied at once.
+    pub(crate) fn apply(&self, message: &Message) -> Bytes {
+        if self.changes.is_empty() && self.start.is_none() && self.body.is_none() {
+            return message.raw.clone();
+        }
+        let raw: &[u8] = &message.raw;
+        let body = self
+            .body
+            .as_deref()
+            .unwrap_or(raw.get(message.body as usize..).unwrap_or_default());
+        let lines = self.changes.len() * 40;
+        let mut out = Vec::with_capacity(message.body as usize + self.values.len() + lines + body.len());
+        let first = message.entries.first().map_or(message.headers_end, |e| e.line) as usize;
+        match self.start {
+            Some(span) => out.extend_from_slice(span.get(&self.values)),
+            None => out.extend_from_slice(raw.get(..first).unwrap_or_default()),
+        }
+        let mut states: SmallVec<[State; 8]> = self.changes.iter().map(|c| State::new(c, message)).collect();
+        for (change, _) in self.changes.iter().zip(&states).filter(|(_, s)| !s.present) {
+            self.inserted(&mut out, change);
+        }
+        let mut run = first;
+        for (index, entry) in message.entries.iter().enumerate() {
+            let Some(at) = self.changes.iter().position(|c| c.id == entry.id) else {
+                continue;
+            };
+            let (Some(change), Some(state)) = (self.changes.get(at), states.get_mut(at)) else {
+                continue;
+            };
+            out.extend_from_slice(raw.get(run..entry.line as usize).unwrap_or_default());
+            let line = message.line_of(index, entry);
+            run = entry.line as usize + line.len();
+            self.touched(&mut out, change, state, message, entry, line);
+        }
+        out.extend_from_slice(raw.get(run..message.headers_end as usize).unwrap_or_default());
+        for (change, state) in self.changes.iter().zip(&states) {
+            if let (Fate::Replace(value), false) = (change.fate, state.present) {
+                self.line(&mut out, change.id, value);
+            }
+            for &value in &change.after {
+                self.line(&mut out, change.id, value);
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(body);
+        Bytes::from(out)
+    }
+
+    fn inserted(&self, out: &mut Vec<u8>, change: &Change) {
+        for &value in change.before.iter().rev() {
+            self.line(out, change.id, value);
+        }
+    }
+
+    fn touched(
+        &self,
+        out: &mut Vec<u8>,
+        change: &Change,
+        state: &mut State,
+        message: &Message,
+        entry: &Entry,
+        line: &[u8],
+    ) {
+        let first = !std::mem::replace(&mut state.begun, true);
+        if first {
+            self.inserted(out, change);
+        }
+        match change.fate {
+            Fate::Keep => out.extend_from_slice(line),
+            Fate::Remove => {}
+            Fate::Replace(value) => {
+                if first {
+                    self.line(out, change.id, value);
+                }
+            }
+            Fate::Drop(_) => state.drop_values(out, message.value_of(entry), entry, line),
+        }
+    }
+}
+
+/// How far the writing of one change is.
+struct State {
+    /// The message has such a line.
+    present: bool,
+    /// One of them has been passed.
+    begun: bool,
+    /// Values still to be dropped.
+    left: usize,
+}
+
+impl State {
+    fn new(change: &Change, message: &Message) -> Self {
+        let left = if let Fate::Drop(n) = change.fate { n } else { 0 };
+        Self {
+            present: message.entries.iter().any(|e| e.id == change.id),
+            begun: false,
+            left,
+        }
+    }
+
+    /// Writes the line without its first `left` values, or not at all if none remains.
+    fn drop_values(&mut self, out: &mut Vec<u8>, value: &[u8], entry: &Entry, line: &[u8]) {
+        if self.left == 0 {
+            out.extend_from_slice(line);
+            return;
+        }
+        let mut rest = value;
+        while self.left > 0 && !rest.is_empty() {
+            let (dropped, behind) = if entry.id.is_list() {
+                first_value(rest)
+            } else {
+                (rest, &[][..])
+            };
+            self.left -= usize::from(!crate::chars::trim(dropped).is_empty());
+            rest = crate::chars::trim_start(behind);
+        }
+        if rest.is_empty() {
+            return;
+        }
+        let name = (entry.value - entry.line) as usize;
+        out.extend_from_slice(line.get(..name).unwrap_or_default());
+        out.extend_from_slice(rest);
+        out.extend_from_slice(b"\r\n");
     }
 }

@@ -76,12 +76,18 @@ pub fn status_reason(code: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        101..=199 => "Session Progress",
-        201..=299 => "Success",
-        301..=399 => "Redirection",
-        401..=499 => "Client Error",
-        501..=599 => "Server Error",
-        601..=699 => "Global Failure",
+        _ => class_reason(code),
+    }
+}
+
+fn class_reason(code: u16) -> &'static str {
+    match code / 100 {
+        1 => "Session Progress",
+        2 => "Success",
+        3 => "Redirection",
+        4 => "Client Error",
+        5 => "Server Error",
+        6 => "Global Failure",
         _ => "Unknown",
     }
 }

@@ -10,6 +10,7 @@ pub use name_addr::NameAddr;
 pub use params::{Params, ParamsIter, unquote};
 pub use uri::{SipUri, TelUri, Uri};
 pub use values::Values;
+pub(crate) use values::first as first_value;
 pub use via::Via;
 
 /// Why a value can't be read.
