@@ -1,14 +1,30 @@
 //! Configuration of Tandem: one TOML file and its includes, checked whole.
+//!
+//! [`load`] gives a [`Config`] or every error at once, each with file, line, column, what was expected and what was
+//! probably meant; nothing in between. A key is declared once (`model.rs`), and from that one declaration come the
+//! field, the reader, [`schema_json`], [`reference_markdown`], [`Config::diff`] and the masked output. Only keys that
+//! this version honours are taken: one that a later version will have is refused and said to be so.
+//!
+//! The crate is pure: files and environment are read through [`Files`], which the caller implements.
 
-mod api;
+mod check;
+mod diff;
+mod document;
+mod form;
+mod load;
 mod model;
+mod reference;
+mod report;
+mod section;
 mod values;
 
-pub use api::{
-    Change, Files, Problem, Report, check, defaults, load, parse, reference_markdown, schema_json,
-};
+pub use diff::Change;
+pub use document::Files;
+pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Api, Auth, Class, Config, Engine, Failover, Listen, Media, Node, NumberFormat, NumberRule,
     NumberStyle, Objective, Records, Role, Sip, Target, Transport, Trunk,
 };
+pub use reference::{reference_markdown, schema_json};
+pub use report::{Problem, Report};
 pub use values::{Cidr, Host, Pattern, Secret, Source};

@@ -1,293 +1,220 @@
-//! The model: what the rest of Tandem reads. Immutable once loaded.
-use crate::values::{Cidr, Host, Pattern, Secret, Source};
-use std::net::{IpAddr, SocketAddr};
+//! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
+
+mod trunk;
+
+pub use trunk::{Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Target, Trunk};
+
+use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
+use crate::form::net::{Address, Ip, Ports};
+use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
+use crate::form::text::{FilePath, Name, NumberPattern, Text};
+use crate::section::{Table, Tables, section};
+use crate::values::Pattern;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The whole configuration.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Config {
-    /// `[node]`
-    pub node: Node,
-    /// `[[listen]]`, at least one.
-    pub listen: Vec<Listen>,
-    /// `[sip]`
-    pub sip: Sip,
-    /// `[media]`
-    pub media: Media,
-    /// `[api]`
-    pub api: Api,
-    /// `[records]`
-    pub records: Records,
-    /// `[[trunk]]`, at least one.
-    pub trunks: Vec<Arc<Trunk>>,
-    /// `[[class]]`
-    pub classes: Vec<Class>,
-    /// `[[number]]`
-    pub numbers: Vec<NumberRule>,
+section! {
+    /// The whole configuration.
+    Config, label None, later ["stream", "network", "dns", "profile", "destinations", "screening"],
+    {
+        /// More files to read, relative to this one. Their lists of tables add to this file's; any other key is set
+        /// in one place only. Included files include no others.
+        live include: Vec<String> = Include, default("[]");
+        /// This node.
+        live node: Node = Table<Node>, default("{}");
+        /// Where SIP is listened for; at least one.
+        restart listen: Vec<Listen> = Tables<Listen>, default("[]");
+        /// Timers and limits of signalling.
+        live sip: Sip = Table<Sip>, default("{}");
+        /// The media relay.
+        live media: Media = Table<Media>, default("{}");
+        /// The HTTP interface.
+        live api: Api = Table<Api>, default("{}");
+        /// Call records.
+        live records: Records = Table<Records>, default("{}");
+        /// Who sends and takes calls; at least one.
+        live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
+        /// Classes of service.
+        live classes named "class": Vec<Class> = Tables<Class>, default("[]");
+        /// Who gets calls to which numbers.
+        live numbers named "number": Vec<NumberRule> = Tables<NumberRule>, default("[]");
+    }
 }
 
-/// `[node]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Node {
-    /// Name of this node.
-    pub name: String,
-    /// Region.
-    pub region: Option<String>,
-    /// Directory of what the node keeps.
-    pub data_dir: PathBuf,
+section! {
+    /// This node.
+    Node, label None, later [],
+    {
+        /// Its name, in records, logs and metrics.
+        restart name: String = Name, default("'tandem'");
+        /// The region it stands in, in records.
+        restart region: Option<String> = Opt<Name>, optional;
+        /// Directory of everything the node keeps: records, and the journal of calls in progress.
+        restart data_dir: PathBuf = FilePath, default("'/var/lib/tandem'");
+    }
 }
 
-/// `[[listen]]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Listen {
-    /// Transport.
-    pub transport: Transport,
-    /// Local address.
-    pub bind: SocketAddr,
-    /// Address written into messages where NAT stands in front.
-    pub advertise: Option<SocketAddr>,
+section! {
+    /// One address that SIP is listened for on.
+    Listen, label None, later ["network"],
+    {
+        /// The transport.
+        restart transport: Transport = Choice<Transport>, default("'udp'");
+        /// The local address and port.
+        restart bind: SocketAddr = Address, required;
+        /// The address written into messages, where NAT stands in front or `bind` is a wildcard (`0.0.0.0`).
+        restart advertise: Option<SocketAddr> = Opt<Address>, optional;
+    }
 }
 
-/// Transports that this version listens on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Transport {
-    /// UDP
-    Udp,
+words! {
+    /// Transports that this version listens on.
+    Transport {
+        /// UDP.
+        Udp = "udp",
+    } later ["tcp", "tls", "ws", "wss"]
 }
 
-/// `[sip]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Sip {
-    /// RFC 3261 T1.
-    pub t1: Duration,
-    /// RFC 3261 T2.
-    pub t2: Duration,
-    /// RFC 3261 T4.
-    pub t4: Duration,
-    /// A call is ended after this long.
-    pub max_call_duration: Duration,
-    /// Calls in the whole switch.
-    pub max_calls: u32,
-    /// Transactions in the whole switch.
-    pub max_transactions: u32,
-    /// User-Agent and Server header.
-    pub user_agent: Option<String>,
+section! {
+    /// Timers and limits of signalling, for the whole switch.
+    Sip, label None, later ["udp_only", "session_timer"],
+    {
+        /// T1 of RFC 3261 §17: the estimated round-trip time, first interval of retransmission; a transaction gives
+        /// up after 64 of it.
+        restart t1: Duration = Time<10, 10_000>, default("'500ms'");
+        /// T2 of RFC 3261 §17: the longest interval of retransmission.
+        restart t2: Duration = Time<10, 60_000>, default("'4s'");
+        /// T4 of RFC 3261 §17: the longest that a message stays in the network.
+        restart t4: Duration = Time<10, 60_000>, default("'5s'");
+        /// A call that lasts this long is ended.
+        live max_call_duration: Duration = Time<1_000, 604_800_000>, default("'4h'");
+        /// Calls at once; above it new ones get 503.
+        live max_calls: u32 = Whole<u32, 1, 1_000_000>, default("5000");
+        /// Transactions at once; above it new requests get 503.
+        restart max_transactions: u32 = Whole<u32, 100, 10_000_000>, default("100000");
+        /// The text of our User-Agent and Server headers; absent: none is written.
+        restart user_agent: Option<String> = Opt<Text>, optional;
+    }
 }
 
-/// `[media]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Media {
-    /// Local address of media sockets.
-    pub bind: IpAddr,
-    /// Address written into SDP.
-    pub advertise: Option<IpAddr>,
-    /// RTP and RTCP ports; begins even, ends odd.
-    pub ports: RangeInclusive<u16>,
-    /// Which engine relays.
-    pub engine: Engine,
-    /// Threads; None: one per core.
-    pub workers: Option<u16>,
-    /// A call without RTP for this long is ended; None: never.
-    pub rtp_timeout: Option<Duration>,
-    /// The same while a call is on hold; None: never.
-    pub hold_timeout: Option<Duration>,
-    /// DSCP of media packets, 0..=63.
-    pub dscp: u8,
+section! {
+    /// The media relay.
+    Media, label None, later ["udp_only"],
+    {
+        /// The local address of media.
+        live bind: IpAddr = Ip,
+            derived(IpAddr::V4(Ipv4Addr::UNSPECIFIED), "the first listener's address, and what it advertises");
+        /// The address written into SDP, where NAT stands in front or `bind` is a wildcard.
+        live advertise: Option<IpAddr> = Opt<Ip>, optional;
+        /// Ports of media: RTP on the even ones, RTCP on the odd ones; a call takes two pairs. Keep them below the
+        /// kernel's own range (32768 and up).
+        live ports: RangeInclusive<u16> = Ports, default("'10000-29999'");
+        /// What relays packets.
+        restart engine: Engine = Choice<Engine>, default("'auto'");
+        /// Threads of the relay.
+        restart workers: Option<u16> = Opt<Whole<u16, 1, 256>>, derived(None, "one per processor core");
+        /// A call is ended when no media arrived for this long where some was due.
+        live rtp_timeout: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'60s'");
+        /// The same while a call is on hold.
+        live hold_timeout: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'1h'");
+        /// DSCP of media packets; 46 is expedited forwarding (RFC 3246).
+        live dscp: u8 = Whole<u8, 0, 63>, default("46");
+    }
 }
 
-/// Media engines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Engine {
-    /// The best that runs here.
-    Auto,
-    /// Userspace relay.
-    Userspace,
+words! {
+    /// What relays packets.
+    Engine {
+        /// The best that runs here.
+        Auto = "auto",
+        /// Threads of this process.
+        Userspace = "userspace",
+    } later ["kernel"]
 }
 
-/// `[api]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Api {
-    /// Local address of the HTTP server.
-    pub bind: SocketAddr,
+section! {
+    /// The HTTP interface: calls, trunks, records, reload, metrics.
+    Api, label None, later [],
+    {
+        /// The local address and port. It asks nobody for a password: keep it on loopback or a management network.
+        restart bind: SocketAddr = Address, default("'127.0.0.1:8080'");
+    }
 }
 
-/// `[records]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Records {
-    /// The database; None: `records.db` in `node.data_dir`.
-    pub path: Option<PathBuf>,
-    /// How long a call waits for its record at most.
-    pub store_deadline: Duration,
-    /// Interim records of long calls; None: none.
-    pub interim_interval: Option<Duration>,
-    /// Records held in memory while the store fails.
-    pub spool: u32,
+section! {
+    /// Call records: one per call, whatever ended it.
+    Records, label None, later [],
+    {
+        /// The database file.
+        restart path: Option<PathBuf> = Opt<FilePath>, derived(None, "`records.db` in `node.data_dir`");
+        /// A call waits this long at most for its record to be stored; then it goes on and the record is spooled.
+        live store_deadline: Duration = Time<1, 10_000>, default("'200ms'");
+        /// A call in progress gets an interim record this often.
+        live interim_interval: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'15m'");
+        /// Records held in memory while the store fails; above it the oldest interim ones go first.
+        restart spool: u32 = Whole<u32, 1, 1_000_000>, default("10000");
+    }
 }
 
-/// `[[trunk]]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Trunk {
-    /// Unique name.
-    pub name: String,
-    /// Customer or carrier.
-    pub role: Role,
-    /// False: takes and gets no new calls.
-    pub enabled: bool,
-    /// Requests from here are this trunk's.
-    pub sources: Vec<Source>,
-    /// Where calls to this trunk go. For a customer without any: its single-address sources.
-    pub targets: Vec<Target>,
-    /// Class of service of calls from this customer.
-    pub class: Option<String>,
-    /// Order among carriers, lower first.
-    pub priority: u16,
-    /// Calls at once.
-    pub max_calls: Option<u32>,
-    /// New calls per second.
-    pub max_cps: Option<f64>,
-    /// Codec names in order; empty: all.
-    pub codecs: Vec<String>,
-    /// OPTIONS every so often; None: never.
-    pub options_interval: Option<Duration>,
-    /// Answers to OPTIONS that mean down.
-    pub options_down: Vec<u16>,
-    /// Rate deck.
-    pub deck: Option<PathBuf>,
-    /// Credentials for challenges of this trunk.
-    pub auth: Option<Auth>,
-    /// What failures of this trunk mean.
-    pub failover: Failover,
-    /// Latch to the source that media really comes from.
-    pub symmetric_rtp: bool,
-    /// Addresses that media may come from and go to; empty: all.
-    pub media_acl: Vec<Cidr>,
-    /// A re-latch may change the address too.
-    pub rebind_any_address: bool,
-    /// Instead of `media.rtp_timeout`.
-    pub rtp_timeout: Option<Duration>,
-    /// Host part of From towards this trunk; None: our address.
-    pub from_domain: Option<String>,
-    /// Headers carried over to and from this trunk.
-    pub pass_headers: Vec<String>,
-    /// How numbers are written towards this trunk.
-    pub number_format: NumberFormat,
+section! {
+    /// A class of service: what to weigh when a carrier is chosen for its calls.
+    Class, label Some("name"), later [],
+    {
+        /// Its name, to which `class` of a trunk refers.
+        live name: String = Name, required;
+        /// What counts.
+        live objective: Objective = Table<Objective>, default("{}");
+        /// The carriers that may be chosen; none written: every one.
+        live trunks: Vec<String> = List<Name>, default("[]");
+        /// Carriers that are never chosen.
+        live excluded: Vec<String> = List<Name>, default("[]");
+        /// A carrier whose deck asks more per minute isn't chosen.
+        live max_price: Option<f64> = Opt<Decimal<0, 1_000_000>>, optional;
+    }
 }
 
-/// Role of a trunk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Role {
-    /// May call out; gets calls by number.
-    Customer,
-    /// Takes calls to the telephone network; brings calls in.
-    Carrier,
+section! {
+    /// Weights of what counts; only their proportion matters.
+    #[derive(Copy)]
+    Objective, label None, later [],
+    {
+        /// Weight of a low price.
+        live price: f64 = Decimal<0, 1_000_000>, default("0.5");
+        /// Weight of measured quality.
+        live quality: f64 = Decimal<0, 1_000_000>, default("0.5");
+    }
 }
 
-/// One of `targets`.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Target {
-    /// As written: `sip:host:port`.
-    pub uri: String,
-    /// Its host.
-    pub host: Host,
-    /// Its port, when written.
-    pub port: Option<u16>,
-    /// Lower first.
-    pub priority: u16,
-    /// Share among equal priorities.
-    pub weight: u16,
+section! {
+    /// Who gets calls to certain numbers. The longest pattern that fits decides.
+    NumberRule, label Some("match"), later [],
+    {
+        /// The numbers.
+        live pattern named "match": Pattern = NumberPattern, required;
+        /// The trunk that gets the call, or several to be tried in this order.
+        live to: Vec<String> = OneOrList<Name>, required;
+    }
 }
 
-/// `auth`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Auth {
-    /// User name.
-    pub username: String,
-    /// Password.
-    pub password: Secret,
-    /// Only challenges of this realm are answered.
-    pub realm: Option<String>,
-}
+impl Config {
+    /// The trunk of this name.
+    pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
+        self.trunks.iter().find(|trunk| trunk.name == name)
+    }
 
-/// `failover`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Failover {
-    /// Advance to the next attempt.
-    pub advance: Vec<Advance>,
-    /// Stop hunting.
-    pub stop: Vec<u16>,
-    /// Time for the first answer of any kind.
-    pub trying: Duration,
-    /// Time for 101..199 or a final answer.
-    pub progress: Duration,
-    /// Time for the final answer once there was progress.
-    pub answer: Duration,
-    /// Attempts per call at most.
-    pub attempts: u16,
-}
+    /// The class of this name.
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.classes.iter().find(|class| class.name == name)
+    }
 
-/// One entry of `failover.advance`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Advance {
-    /// This final status.
-    Status(u16),
-    /// No 100 or no progress in time.
-    Timeout,
-}
-
-/// `number_format`
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NumberFormat {
-    /// With or without `+`.
-    pub style: NumberStyle,
-    /// Digits taken from the front.
-    pub strip: u8,
-    /// Digits put in front after that.
-    pub prepend: String,
-}
-
-/// With or without `+`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NumberStyle {
-    /// As it came.
-    AsIs,
-    /// With `+`.
-    E164,
-    /// Without `+`.
-    Digits,
-}
-
-/// `[[class]]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Class {
-    /// Unique name.
-    pub name: String,
-    /// What counts.
-    pub objective: Objective,
-    /// Trunks allowed; empty: all carriers.
-    pub trunks: Vec<String>,
-    /// Trunks never taken.
-    pub excluded: Vec<String>,
-    /// Highest price per minute.
-    pub max_price: Option<f64>,
-}
-
-/// `objective`
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Objective {
-    /// Weight of the price.
-    pub price: f64,
-    /// Weight of the quality.
-    pub quality: f64,
-}
-
-/// `[[number]]`
-#[derive(Clone, PartialEq, Debug)]
-pub struct NumberRule {
-    /// `match`
-    pub pattern: Pattern,
-    /// Trunks in order.
-    pub to: Vec<String>,
+    /// The file of call records.
+    pub fn records_path(&self) -> PathBuf {
+        self.records
+            .path
+            .clone()
+            .unwrap_or_else(|| self.node.data_dir.join("records.db"))
+    }
 }

@@ -1,39 +1,92 @@
-//! Small values of the configuration.
-use std::net::IpAddr;
+//! Small values of the configuration: address ranges, sources, hosts, number patterns, secrets.
 
-/// An address range: `203.0.113.0/24`, `2001:db8::/32`; a bare address is the range of itself.
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+/// An address range: `203.0.113.0/24`, `2001:db8::/32`. A single address is a range too.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Cidr {
-    /// The network address, host bits zero.
+    /// The network's address; the bits behind the prefix are zero.
     pub addr: IpAddr,
-    /// Length of the network part in bits: 0..=32 or 0..=128.
+    /// Length of the prefix in bits: 0..=32 for IPv4, 0..=128 for IPv6.
     pub prefix: u8,
 }
 
 impl Cidr {
+    /// The range of `prefix` bits that `addr` lies in.
+    pub fn new(addr: IpAddr, prefix: u8) -> Self {
+        match addr {
+            IpAddr::V4(v4) => {
+                let prefix = prefix.min(32);
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                Self {
+                    addr: IpAddr::V4((v4.to_bits() & mask).into()),
+                    prefix,
+                }
+            }
+            IpAddr::V6(v6) => {
+                let prefix = prefix.min(128);
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                Self {
+                    addr: IpAddr::V6((v6.to_bits() & mask).into()),
+                    prefix,
+                }
+            }
+        }
+    }
+
+    /// The range of one address.
+    pub fn host(addr: IpAddr) -> Self {
+        Self::new(addr, u8::MAX)
+    }
+
+    /// Whether it is the range of one address.
+    pub fn is_host(&self) -> bool {
+        self.prefix == if self.addr.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether `ip` lies in the range. An IPv4-mapped IPv6 address counts as the IPv4 address in it.
     pub fn contains(&self, ip: IpAddr) -> bool {
-        match (self.addr, ip.to_canonical()) {
-            (IpAddr::V4(net), IpAddr::V4(ip)) => {
-                let shift = 32 - u32::from(self.prefix.min(32));
-                shift == 32 || net.to_bits() >> shift == ip.to_bits() >> shift
-            }
-            (IpAddr::V6(net), IpAddr::V6(ip)) => {
-                let shift = 128 - u32::from(self.prefix.min(128));
-                shift == 128 || net.to_bits() >> shift == ip.to_bits() >> shift
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        let ip = ip.to_canonical();
+        ip.is_ipv4() == self.addr.is_ipv4() && Self::new(ip, self.prefix).addr == self.addr
+    }
+}
+
+impl fmt::Display for Cidr {
+    /// `203.0.113.0/24`; a single address without its prefix.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_host() {
+            write!(f, "{}", self.addr)
+        } else {
+            write!(f, "{}/{}", self.addr, self.prefix)
         }
     }
 }
 
-/// Where requests of a trunk come from: a range of addresses, and a port if one was written.
+/// Where requests of a trunk come from: an address range, and a port where one was written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Source {
     /// The addresses.
     pub net: Cidr,
-    /// The source port, when written (`127.0.0.1:5080`); otherwise any port.
+    /// The source port, when written (`127.0.0.1:5080`); otherwise any port fits.
     pub port: Option<u16>,
+}
+
+impl Source {
+    /// Whether a request from `remote` comes from here.
+    pub fn matches(&self, remote: SocketAddr) -> bool {
+        self.port.is_none_or(|port| port == remote.port()) && self.net.contains(remote.ip())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}", SocketAddr::new(self.net.addr, port)),
+            None => write!(f, "{}", self.net),
+        }
+    }
 }
 
 /// The host of a target.
@@ -41,23 +94,35 @@ pub struct Source {
 pub enum Host {
     /// An address, used as it is.
     Ip(IpAddr),
-    /// A name in lower case.
+    /// A name, in lower case and without a dot at its end, to be resolved (RFC 3263).
     Name(String),
 }
 
-/// A pattern over dialled digits: `+4420718387*`, `112`, `*`. A leading `+` is not compared.
+impl fmt::Display for Host {
+    /// As in a URI: an IPv6 address in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+            Self::Ip(ip) => write!(f, "{ip}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A pattern over dialled digits: `+4420718387*`, `112`, `*`. A leading `+` says how the pattern is written and is
+/// not compared.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pattern {
     /// As it was written.
     pub text: String,
-    /// The digits without `+` and `*`.
+    /// The digits, without `+` and `*`; empty: every number.
     pub digits: String,
     /// Whether more digits may follow (a `*` was written).
     pub prefix: bool,
 }
 
 impl Pattern {
-    /// Whether `number` (with or without a leading `+`) fits.
+    /// Whether `number`, with or without a leading `+`, fits.
     pub fn matches(&self, number: &str) -> bool {
         let number = number.strip_prefix('+').unwrap_or(number);
         if self.prefix {
@@ -68,9 +133,48 @@ impl Pattern {
     }
 }
 
-/// A text that nothing ever shows: not `Debug`, not `Display`, not serde.
+impl FromStr for Pattern {
+    type Err = NotAPattern;
+
+    fn from_str(text: &str) -> Result<Self, NotAPattern> {
+        let (rest, prefix) = text.strip_suffix('*').map_or((text, false), |rest| (rest, true));
+        let digits = rest.strip_prefix('+').unwrap_or(rest);
+        let plain = digits.len() <= 32 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain || (digits.is_empty() && text != "*") {
+            return Err(NotAPattern);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            digits: digits.to_owned(),
+            prefix,
+        })
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A text isn't a [`Pattern`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAPattern;
+
+impl fmt::Display for NotAPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a number pattern")
+    }
+}
+
+impl std::error::Error for NotAPattern {}
+
+/// A text that is never shown: `Debug`, `Display` and serde write a mask.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+/// What stands for a secret wherever it would be shown; its length says nothing of the secret's.
+const MASK: &str = "********";
 
 impl Secret {
     /// The text itself, for the one place that computes with it.
@@ -85,20 +189,83 @@ impl From<String> for Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("********")
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
     }
 }
 
-impl std::fmt::Display for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("********")
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
     }
 }
 
 impl serde::Serialize for Secret {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("********")
+        serializer.serialize_str(MASK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cidr(addr: &str, prefix: u8) -> Cidr {
+        Cidr::new(addr.parse().unwrap(), prefix)
+    }
+
+    #[test]
+    fn a_range_contains_its_addresses_and_no_others() {
+        for (addr, prefix, ip, inside) in [
+            ("127.0.0.20", 31, "127.0.0.20", true),
+            ("127.0.0.20", 31, "127.0.0.21", true),
+            ("127.0.0.20", 31, "127.0.0.22", false),
+            ("0.0.0.0", 0, "203.0.113.9", true),
+            ("0.0.0.0", 0, "2001:db8::1", false),
+            ("203.0.113.7", 32, "203.0.113.7", true),
+            ("203.0.113.7", 32, "203.0.113.6", false),
+            ("203.0.113.0", 24, "::ffff:203.0.113.9", true),
+            ("2001:db8::", 32, "2001:db8:1::5", true),
+            ("2001:db8::", 32, "2001:db9::5", false),
+            ("::", 0, "2001:db8::1", true),
+        ] {
+            assert_eq!(
+                cidr(addr, prefix).contains(ip.parse().unwrap()),
+                inside,
+                "{addr}/{prefix} {ip}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_source_with_a_port_matches_that_port_only() {
+        let source = Source {
+            net: cidr("127.0.0.1", 32),
+            port: Some(5080),
+        };
+        assert!(source.matches("127.0.0.1:5080".parse().unwrap()));
+        assert!(!source.matches("127.0.0.1:5081".parse().unwrap()));
+        assert!(Source { port: None, ..source }.matches("127.0.0.1:5081".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_pattern_matches_with_and_without_plus() {
+        let pattern: Pattern = "+4420718387*".parse().unwrap();
+        for (number, fits) in [
+            ("+442071838750", true),
+            ("442071838750", true),
+            ("+4420718387", true),
+            ("+44207183", false),
+            ("1442071838750", false),
+        ] {
+            assert_eq!(pattern.matches(number), fits, "{number}");
+        }
+        assert!("*".parse::<Pattern>().unwrap().matches("anything"));
+        let whole: Pattern = "112".parse().unwrap();
+        assert!(whole.matches("112") && !whole.matches("1120"));
+        for text in ["", "+", "+*", "12a", "1*2", "**", "1 2", "--1"] {
+            assert_eq!(text.parse::<Pattern>(), Err(NotAPattern), "{text}");
+        }
     }
 }

@@ -1,0 +1,271 @@
+//! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
+
+mod network;
+
+use crate::document::{Cx, Place};
+use crate::model::{Advance, Class, Config, NumberRule, Role, Target, Trunk};
+use crate::report::{Fault, nearest, quote};
+use crate::values::Host;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Judges the whole, and fills in what follows from other keys. Every fault goes to `cx`.
+pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
+    present(&config, cx);
+    network::complete(&mut config, cx);
+    for (index, trunk) in config.trunks.iter().enumerate() {
+        let path = cx.entry("trunk", index);
+        role(trunk, &path, cx);
+        failover(trunk, &path, cx);
+    }
+    twins(&config, cx);
+    for (index, class) in config.classes.iter().enumerate() {
+        class_trunks(class, &cx.entry("class", index), &config, cx);
+    }
+    numbers(&config.numbers, cx);
+    derive_targets(&mut config, cx);
+    config
+}
+
+/// A file without a listener or without a trunk is refused: it is empty, cut off, or another file.
+fn present(config: &Config, cx: &mut Cx<'_>) {
+    let start = Place::default();
+    if config.listen.is_empty() && !cx.is_bad("listen") {
+        let fault =
+            Fault::new("there is no [[listen]]").expected("at least one, such as bind = \"127.0.0.1:5060\"");
+        cx.refuse(start, "", fault);
+    }
+    if config.trunks.is_empty() && !cx.is_bad("trunk") {
+        let fault = Fault::new("there is no [[trunk]]").expected("at least one customer or carrier");
+        cx.refuse(start, "", fault);
+    }
+}
+
+/// The keys that a trunk's role asks for, or has no use for.
+fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
+    let missing = |key: &str, cx: &mut Cx<'_>, expected: &str| {
+        let key_path = format!("{path}.{key}");
+        if !cx.is_bad(&key_path) {
+            let fault = Fault::new(format!("a {} needs `{key}`", trunk.role)).expected(expected);
+            cx.refuse(cx.place(&key_path), path, fault);
+        }
+    };
+    let useless: &[&str] = match trunk.role {
+        Role::Customer => {
+            if trunk.sources.is_empty() {
+                missing(
+                    "sources",
+                    cx,
+                    "where its requests come from: sources = [\"203.0.113.7\"]",
+                );
+            }
+            let class = trunk
+                .class
+                .as_deref()
+                .into_iter()
+                .map(|name| (format!("{path}.class"), name));
+            refer(class, "class", cx);
+            &["priority", "deck"]
+        }
+        Role::Carrier => {
+            if trunk.targets.is_empty() {
+                missing(
+                    "targets",
+                    cx,
+                    "where calls to it go: targets = [{ uri = \"sip:203.0.113.20:5060\" }]",
+                );
+            }
+            &["class"]
+        }
+    };
+    for key in useless {
+        let key_path = format!("{path}.{key}");
+        if cx.is_written(&key_path) {
+            let fault = Fault::new(format!("a {} has no `{key}`", trunk.role));
+            cx.refuse(cx.place(&key_path), &key_path, fault.expected("the key left out"));
+        }
+    }
+    let everywhere = trunk.sources.iter().position(|source| source.net.prefix == 0);
+    if let Some(index) = everywhere {
+        let source = format!("{path}.sources[{index}]");
+        cx.warn(
+            cx.place(&source),
+            &source,
+            Fault::new("anybody on the network may call as this trunk"),
+        );
+    }
+}
+
+/// A status advances or stops, not both.
+fn failover(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
+    let path = format!("{path}.failover");
+    for (index, entry) in trunk.failover.advance.iter().enumerate() {
+        let Advance::Status(status) = entry else { continue };
+        if trunk.failover.stop.contains(status) {
+            let written = ["advance", "stop"].map(|key| format!("{path}.{key}"));
+            let [advance, stop] = written;
+            // Where only one of the lists is written, that one contradicts a default.
+            let (at, other) = if cx.is_written(&advance) {
+                (format!("{advance}[{index}]"), "stop")
+            } else {
+                (stop, "advance")
+            };
+            let fault = Fault::new(format!("{status} is in `{other}` too"));
+            cx.refuse(
+                cx.place(&at),
+                &at,
+                fault.expected("each status in one of the two lists"),
+            );
+        }
+    }
+}
+
+/// Customers that cannot be told apart: their calls would all be the first one's.
+fn twins(config: &Config, cx: &mut Cx<'_>) {
+    let customer = |trunk: &&Arc<Trunk>| trunk.role == Role::Customer;
+    for (at, trunk) in config
+        .trunks
+        .iter()
+        .enumerate()
+        .filter(|(_, trunk)| customer(trunk))
+    {
+        for (index, source) in trunk.sources.iter().enumerate() {
+            let mut before = config.trunks.iter().take(at).filter(customer);
+            if let Some(twin) = before.find(|other| other.sources.contains(source)) {
+                let path = format!("{}.sources[{index}]", cx.entry("trunk", at));
+                let fault = Fault::new(format!(
+                    "customer {} has the source {source} too",
+                    quote(&twin.name)
+                ))
+                .expected("sources that tell customers apart, by address or port");
+                cx.refuse(cx.place(&path), &path, fault);
+            }
+        }
+    }
+}
+
+/// Refuses names that nothing bears.
+fn refer<'n>(names: impl Iterator<Item = (String, &'n str)>, list: &str, cx: &mut Cx<'_>) {
+    for (path, name) in names {
+        if cx.labels(list).any(|label| label == name) {
+            continue;
+        }
+        let meant = nearest(name, cx.labels(list)).map(quote);
+        let fault = Fault::new(format!("there is no {list} {}", quote(name))).meant(meant);
+        cx.refuse(cx.place(&path), &path, fault);
+    }
+}
+
+fn class_trunks(class: &Class, path: &str, config: &Config, cx: &mut Cx<'_>) {
+    for (key, names) in [("trunks", &class.trunks), ("excluded", &class.excluded)] {
+        let at = |index: usize| format!("{path}.{key}[{index}]");
+        refer(
+            names
+                .iter()
+                .enumerate()
+                .map(|(index, name)| (at(index), name.as_str())),
+            "trunk",
+            cx,
+        );
+        for (index, name) in names.iter().enumerate() {
+            if config
+                .trunk(name)
+                .is_some_and(|trunk| trunk.role == Role::Customer)
+            {
+                let fault =
+                    Fault::new(format!("{} is a customer", quote(name))).expected("names of carriers");
+                cx.refuse(cx.place(&at(index)), &at(index), fault);
+            }
+        }
+    }
+    for (index, name) in class.excluded.iter().enumerate() {
+        if class.trunks.contains(name) {
+            let at = format!("{path}.excluded[{index}]");
+            let fault = Fault::new(format!("{} is in `trunks` too", quote(name)));
+            cx.refuse(
+                cx.place(&at),
+                &at,
+                fault.expected("each carrier in one of the two lists"),
+            );
+        }
+    }
+    let objective = format!("{path}.objective");
+    if class.objective.price == 0.0 && class.objective.quality == 0.0 && !cx.is_bad(&objective) {
+        let fault = Fault::new("nothing counts: both weights are 0").expected("at least one above 0");
+        cx.refuse(cx.place(&objective), &objective, fault);
+    }
+}
+
+fn numbers(rules: &[NumberRule], cx: &mut Cx<'_>) {
+    for (at, rule) in rules.iter().enumerate() {
+        let path = cx.entry("number", at);
+        let twin = |other: &NumberRule| {
+            let (a, b) = (&other.pattern, &rule.pattern);
+            a.digits == b.digits && a.prefix == b.prefix && a.text != b.text
+        };
+        if let Some(first) = rules.iter().take(at).position(twin) {
+            let first = cx.name_of(cx.place(&cx.entry("number", first)));
+            let wrong = format!("fits the same numbers as the rule at {first}");
+            let key = format!("{path}.match");
+            cx.refuse(
+                cx.place(&key),
+                &key,
+                Fault::new(wrong).expected("each pattern once"),
+            );
+        }
+        let names = rule.to.iter().enumerate().map(|(index, name)| {
+            let entry = format!("{path}.to[{index}]");
+            (
+                if cx.is_written(&entry) {
+                    entry
+                } else {
+                    format!("{path}.to")
+                },
+                name.as_str(),
+            )
+        });
+        let names: Vec<(String, &str)> = names.collect();
+        refer(names.into_iter(), "trunk", cx);
+    }
+}
+
+/// A customer without targets is called where it calls from. One that cannot be is warned of, where a number rule
+/// sends it calls.
+fn derive_targets(config: &mut Config, cx: &mut Cx<'_>) {
+    let ours: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.bind).collect();
+    for trunk in &mut config.trunks {
+        if trunk.role == Role::Customer && trunk.targets.is_empty() {
+            let hosts = trunk.sources.iter().filter(|source| source.net.is_host());
+            let address = hosts.map(|source| SocketAddr::new(source.net.addr, source.port.unwrap_or(5060)));
+            let targets = address
+                .filter(|address| !ours.contains(address))
+                .map(target)
+                .collect();
+            Arc::make_mut(trunk).targets = targets;
+        }
+    }
+    for (at, rule) in config.numbers.iter().enumerate() {
+        for name in &rule.to {
+            let unreachable = |trunk: &&Arc<Trunk>| trunk.targets.is_empty() && trunk.role == Role::Customer;
+            if config.trunk(name).filter(unreachable).is_some() {
+                let path = format!("{}.to", cx.entry("number", at));
+                let wrong = format!(
+                    "trunk {} has no `targets`, so these calls have nowhere to go",
+                    quote(name)
+                );
+                let fault = Fault::new(wrong).expected("targets = [{ uri = \"sip:…\" }] in that trunk");
+                cx.warn(cx.place(&path), &path, fault);
+            }
+        }
+    }
+}
+
+fn target(address: SocketAddr) -> Target {
+    Target {
+        uri: format!("sip:{address}"),
+        priority: 1,
+        weight: 1,
+        host: Host::Ip(address.ip()),
+        port: Some(address.port()),
+    }
+}

@@ -1,0 +1,283 @@
+//! Forms that are written as a string.
+
+use super::{Form, wrong_type};
+use crate::document::{Cx, Item};
+use crate::report::{Fault, quote};
+use crate::values::Pattern;
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+
+/// A form that is a string and needs nothing else to be read.
+pub(crate) trait TextForm {
+    type Out: Clone + PartialEq;
+    fn expected() -> String;
+    fn parse(text: &str) -> Result<Self::Out, Fault>;
+    fn write(value: &Self::Out) -> String;
+    fn schema() -> Json {
+        json!({ "type": "string" })
+    }
+    /// Words that a later version takes.
+    fn later() -> &'static [&'static str] {
+        &[]
+    }
+    /// What to say of a value that isn't a string at all, where there is something to say.
+    fn not_text(_item: Item<'_>) -> Option<Fault> {
+        None
+    }
+}
+
+impl<T: TextForm> Form for T {
+    type Out = T::Out;
+
+    fn expected() -> String {
+        T::expected()
+    }
+
+    fn schema() -> Json {
+        T::schema()
+    }
+
+    fn later() -> &'static [&'static str] {
+        T::later()
+    }
+
+    fn read(cx: &mut Cx<'_>, path: &str, item: Item<'_>) -> Option<Self::Out> {
+        let read = match item.value.get_ref().as_str() {
+            Some(text) => T::parse(text),
+            None => Err(T::not_text(item).unwrap_or_else(|| wrong_type(item, T::expected()))),
+        };
+        match read {
+            Ok(out) => Some(out),
+            Err(mut fault) => {
+                fault.expected.get_or_insert_with(T::expected);
+                cx.refuse(item.place(), path, fault);
+                None
+            }
+        }
+    }
+
+    fn show(value: &Self::Out) -> Option<toml::Value> {
+        Some(toml::Value::String(T::write(value)))
+    }
+}
+
+/// Any text of one line.
+pub(crate) struct Text;
+
+impl TextForm for Text {
+    type Out = String;
+    fn expected() -> String {
+        "text of one line, 1 to 255 characters".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if fits {
+            Ok(text.to_owned())
+        } else {
+            Err(Fault::new(format!("{} does not fit", quote(text))))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "minLength": 1, "maxLength": 255 })
+    }
+}
+
+/// A name that other keys, metrics and the command line refer to.
+pub(crate) struct Name;
+
+impl TextForm for Name {
+    type Out = String;
+    fn expected() -> String {
+        "a name of 1 to 64 letters, digits, `-`, `_` or `.`".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if plain && (1..=64).contains(&text.len()) {
+            Ok(text.to_owned())
+        } else {
+            Err(Fault::new(format!("{} is not a name", quote(text))))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" })
+    }
+}
+
+/// The name of a codec in SDP (RFC 8866 §6.6 `encoding-name`).
+pub(crate) struct Codec;
+
+/// Codec names that trunks commonly use, as they are registered; another is taken as it is written.
+#[rustfmt::skip]
+const CODECS: [&str; 20] = [
+    "PCMU", "PCMA", "G722", "G729", "G723", "G728", "GSM", "iLBC", "opus", "speex", "AMR", "AMR-WB", "EVS", "L16",
+    "G726-16", "G726-24", "G726-32", "G726-40", "CN", "telephone-event",
+];
+
+/// The name in the letters it is registered with; RFC 8866 §6.6 makes no difference between upper and lower case.
+fn registered(name: &str) -> &str {
+    CODECS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .unwrap_or(name)
+}
+
+impl TextForm for Codec {
+    type Out = String;
+    fn expected() -> String {
+        "a codec's name as in SDP, such as \"PCMU\", \"PCMA\" or \"telephone-event\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        if is_token(text) {
+            Ok(registered(text).to_owned())
+        } else {
+            let codec = text
+                .split('/')
+                .next()
+                .filter(|name| is_token(name))
+                .map(|name| quote(registered(name)));
+            Err(Fault::new(format!("{} is not a codec's name", quote(text))).meant(codec))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn not_text(item: Item<'_>) -> Option<Fault> {
+        let number = item.value.get_ref().as_integer()?.as_str().to_owned();
+        let name = match number.as_str() {
+            "0" => Some("PCMU"),
+            "3" => Some("GSM"),
+            "8" => Some("PCMA"),
+            "9" => Some("G722"),
+            "18" => Some("G729"),
+            "101" => Some("telephone-event"),
+            _ => None,
+        };
+        Some(Fault::new(format!("{number} is a payload type, not a name")).meant(name.map(quote)))
+    }
+}
+
+/// RFC 3261 §25.1 `token`, at most 64 bytes.
+fn is_token(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(token)
+}
+
+/// A header that is carried over from leg to leg.
+pub(crate) struct HeaderName;
+
+/// Headers that a back-to-back user agent writes itself on each leg: carrying them over would break the dialog,
+/// the credentials or the framing, or show one side's network to the other.
+#[rustfmt::skip]
+const OWN_HEADERS: [&str; 43] = [
+    "via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "max-forwards", "route",
+    "record-route", "content-length", "l", "content-type", "c", "content-encoding", "e", "content-disposition",
+    "mime-version", "require", "proxy-require", "supported", "k", "unsupported", "allow", "authorization",
+    "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info", "rseq", "rack",
+    "session-expires", "x", "min-se", "expires", "replaces", "path", "service-route", "accept",
+];
+
+impl TextForm for HeaderName {
+    type Out = String;
+    fn expected() -> String {
+        "a header's name, such as \"X-Account\" or \"User-to-User\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        if !is_token(text) {
+            return Err(Fault::new(format!("{} is not a header's name", quote(text))));
+        }
+        if OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(text)) {
+            let wrong = format!("{} belongs to one leg and is never carried over", quote(text));
+            return Err(Fault::new(wrong).expected("a header that says nothing about the leg it came on"));
+        }
+        Ok(text.to_owned())
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
+/// Digits that are put in front of a number.
+pub(crate) struct Digits;
+
+impl TextForm for Digits {
+    type Out = String;
+    fn expected() -> String {
+        "up to 20 digits".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        if text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(text.to_owned())
+        } else {
+            Err(Fault::new(format!(
+                "{} is not only digits, or too many",
+                quote(text)
+            )))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[0-9]{0,20}$" })
+    }
+}
+
+/// A pattern over dialled digits.
+pub(crate) struct NumberPattern;
+
+impl TextForm for NumberPattern {
+    type Out = Pattern;
+    fn expected() -> String {
+        "digits, with a + in front if you like, and a * behind where more may follow: \"+4420718387*\""
+            .to_owned()
+    }
+    fn parse(text: &str) -> Result<Pattern, Fault> {
+        text.parse()
+            .map_err(|_| Fault::new(format!("{} is not a pattern", quote(text))))
+    }
+    fn write(value: &Pattern) -> String {
+        value.text.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^(\\+?[0-9]+\\*?|\\*)$" })
+    }
+}
+
+/// A path; a relative one starts at the directory of the file it is written in.
+pub(crate) struct FilePath;
+
+impl Form for FilePath {
+    type Out = PathBuf;
+    fn expected() -> String {
+        "a path (a relative one starts at the directory of this file)".to_owned()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "minLength": 1 })
+    }
+    fn read(cx: &mut Cx<'_>, path: &str, item: Item<'_>) -> Option<PathBuf> {
+        let fault = match item.value.get_ref().as_str() {
+            Some(text) if !text.is_empty() && !text.contains('\0') => {
+                return Some(
+                    cx.docs
+                        .get(item.doc)
+                        .map_or_else(|| text.into(), |doc| doc.dir.join(text)),
+                );
+            }
+            Some(text) => Fault::new(format!("{} is not a path", quote(text))).expected(Self::expected()),
+            None => wrong_type(item, Self::expected()),
+        };
+        cx.refuse(item.place(), path, fault);
+        None
+    }
+    fn show(value: &PathBuf) -> Option<toml::Value> {
+        Some(toml::Value::String(value.display().to_string()))
+    }
+}

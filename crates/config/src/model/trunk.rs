@@ -1,0 +1,227 @@
+//! Trunks.
+
+use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, Opt, OrOff};
+use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
+use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
+use crate::form::secret::SecretForm;
+use crate::form::text::{Codec, Digits, FilePath, HeaderName, Name, Text};
+use crate::section::{Table, section};
+use crate::values::{Cidr, Host, Secret, Source};
+use std::path::PathBuf;
+use std::time::Duration;
+
+section! {
+    /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
+    Trunk, label Some("name"),
+    later [
+        "users", "register", "profile", "session_timer", "reliable_provisional", "srtp", "dtmf", "transfer",
+        "identity", "headers", "network", "udp_only", "destinations", "screening",
+    ],
+    {
+        /// Its name, in records, metrics and other keys.
+        live name: String = Name, required;
+        /// What it is to us.
+        live role: Role = Choice<Role>, required;
+        /// Whether it sends and gets new calls.
+        live enabled: bool = Flag, default("true");
+        /// Requests from here are this trunk's: the narrowest range that fits decides, a port that fits before none.
+        /// A customer needs at least one.
+        live sources: Vec<Source> = List<SourceForm>, default("[]");
+        /// Where calls to it go. A carrier needs at least one; a customer without any gets its calls at those of its
+        /// `sources` that are single addresses.
+        live targets: Vec<Target> = List<Table<Target>>, default("[]");
+        /// The class of service of a customer's calls; absent: every carrier, by priority and price.
+        live class: Option<String> = Opt<Name>, optional;
+        /// Order among carriers where no deck prices them: lower first.
+        live priority: u16 = Whole<u16, 0, 65_535>, default("1");
+        /// Calls at once, in both directions together; absent: no limit of its own.
+        live max_calls: Option<u32> = Opt<Whole<u32, 1, 1_000_000>>, optional;
+        /// New calls per second, in both directions together; absent: no limit of its own.
+        live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
+        /// Codecs that may be offered to it, in this order; none written: what the other side offers.
+        live codecs: Vec<String> = List<Codec>, default("[]");
+        /// How often its targets are asked with OPTIONS whether they live; any answer means yes.
+        live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
+        /// Answers to OPTIONS that mean it is down all the same.
+        live options_down: Vec<u16> = List<FailureStatus>, default("[408, 503]");
+        /// A carrier's rates: a CSV file.
+        live deck: Option<PathBuf> = Opt<FilePath>, optional;
+        /// Our credentials, for when it challenges us.
+        live auth: Option<Auth> = Opt<Table<Auth>>, optional;
+        /// What its failures mean for a call.
+        live failover: Failover = Table<Failover>, default("{}");
+        /// Whether media may come from elsewhere than it signals (it is behind NAT): we then send where it comes from.
+        live symmetric_rtp: bool = Flag, default("false");
+        /// Where media may come from and go to; none written: anywhere it signals.
+        live media_acl: Vec<Cidr> = List<Range>, default("[]");
+        /// Whether media that moves in mid-call may move to another address, not only to another port.
+        live rebind_any_address: bool = Flag, default("false");
+        /// In place of `media.rtp_timeout`, for calls with this trunk.
+        live rtp_timeout: Option<Duration> = Opt<Time<1_000, 86_400_000>>, derived(None, "`media.rtp_timeout`");
+        /// The host in From towards it.
+        live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
+        /// Headers that are carried over between this trunk and the other side as they are.
+        live pass_headers: Vec<String> = List<HeaderName>, default("[]");
+        /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
+        live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
+    }
+}
+
+words! {
+    /// What a trunk is to us.
+    Role {
+        /// It calls out through us, and gets the calls to its numbers.
+        Customer = "customer",
+        /// It takes calls to the telephone network, and brings calls in.
+        Carrier = "carrier",
+    } later []
+}
+
+section! {
+    /// One place where calls to a trunk go.
+    Target, label None, later [],
+    {
+        /// Its address.
+        live uri: String = TargetUri, required;
+        /// Order: lower first.
+        live priority: u16 = Whole<u16, 0, 65_535>, default("1");
+        /// Share of the calls among targets of the same priority.
+        live weight: u16 = Whole<u16, 0, 65_535>, default("1");
+    }
+    computed {
+        /// Its host.
+        host: Host = split_target(&uri).ok()?.0;
+        /// Its port, when written.
+        port: Option<u16> = split_target(&uri).ok()?.1;
+    }
+}
+
+section! {
+    /// Credentials for digest challenges (RFC 7616).
+    Auth, label None, later [],
+    {
+        /// The user's name.
+        live username: String = Text, required;
+        /// The password.
+        live password: Secret = SecretForm, required;
+        /// Only challenges of this realm are answered; absent: of any.
+        live realm: Option<String> = Opt<Text>, optional;
+    }
+}
+
+section! {
+    /// When the next attempt of a call is made and how long each may take. A status in neither list stops, unless a
+    /// Reason header with a network cause (Q.850) comes with it and nothing rang.
+    Failover, label None, later [],
+    {
+        /// What advances to the next attempt; `"timeout"`: no 100 within `trying`, or no progress within `progress`.
+        live advance: Vec<Advance> = List<AdvanceForm>, default("[408, 500, 502, 503, 504, 513, 580, 'timeout']");
+        /// What ends the call at once: the called party has answered, in its way.
+        live stop: Vec<u16> = List<FailureStatus>, default("[484, 486, 487, 600, 603, 604, 606, 607, 608]");
+        /// Time for the first answer of any kind.
+        live trying: Duration = Time<100, 60_000>, default("'4s'");
+        /// Time, from the start of the attempt, for progress (101 to 199) or a final answer.
+        live progress: Duration = Time<100, 300_000>, default("'15s'");
+        /// Time, from the start of the attempt, for the final answer; then the call ends with 480.
+        live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");
+        /// Attempts per call at most.
+        live attempts: u16 = Whole<u16, 1, 32>, default("3");
+    }
+}
+
+/// One entry of `failover.advance`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Advance {
+    /// This final status, 300..=699.
+    Status(u16),
+    /// No 100 within `trying`, or no progress within `progress`.
+    Timeout,
+}
+
+section! {
+    /// How numbers are written towards a trunk.
+    NumberFormat, label None, later [],
+    {
+        /// With or without a + in front.
+        live style: NumberStyle = Choice<NumberStyle>, default("'as-is'");
+        /// Digits taken from the front.
+        live strip: u8 = Whole<u8, 0, 32>, default("0");
+        /// Digits put in front after that.
+        live prepend: String = Digits, default("''");
+    }
+}
+
+words! {
+    /// With or without a + in front of a number.
+    NumberStyle {
+        /// As it came.
+        AsIs = "as-is",
+        /// With +.
+        E164 = "e164",
+        /// Without +.
+        Digits = "digits",
+    } later []
+}
+
+impl NumberFormat {
+    /// The number as it is written towards the trunk. What isn't a number (a name, a service code with `*` or `#`)
+    /// stays as it is, and so does a number that `strip` would leave nothing of.
+    pub fn apply(&self, number: &str) -> String {
+        let (plus, digits) = number
+            .strip_prefix('+')
+            .map_or((false, number), |digits| (true, digits));
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return number.to_owned();
+        }
+        let plus = match self.style {
+            NumberStyle::AsIs => plus,
+            NumberStyle::E164 => true,
+            NumberStyle::Digits => false,
+        };
+        let kept = digits.get(usize::from(self.strip)..).unwrap_or("");
+        if kept.is_empty() && self.prepend.is_empty() {
+            return number.to_owned();
+        }
+        format!("{}{}{kept}", if plus { "+" } else { "" }, self.prepend)
+    }
+}
+
+impl Target {
+    /// The port that calls go to when the host is an address: the one written, else 5060 (RFC 3263 §4.2).
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(5060)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_as_the_trunk_wants_it() {
+        let format = |style, strip, prepend: &str| NumberFormat {
+            style,
+            strip,
+            prepend: prepend.to_owned(),
+        };
+        for (style, strip, prepend, number, written) in [
+            (NumberStyle::AsIs, 0, "", "+4420", "+4420"),
+            (NumberStyle::AsIs, 0, "", "4420", "4420"),
+            (NumberStyle::E164, 0, "", "4420", "+4420"),
+            (NumberStyle::E164, 0, "", "+4420", "+4420"),
+            (NumberStyle::Digits, 0, "", "+4420", "4420"),
+            (NumberStyle::Digits, 2, "0", "+4420718", "020718"),
+            (NumberStyle::Digits, 0, "9011", "+4420718", "90114420718"),
+            (NumberStyle::AsIs, 9, "", "+44", "+44"),
+            (NumberStyle::E164, 0, "", "*21#", "*21#"),
+            (NumberStyle::E164, 0, "", "alice", "alice"),
+            (NumberStyle::E164, 0, "", "", ""),
+        ] {
+            assert_eq!(
+                format(style, strip, prepend).apply(number),
+                written,
+                "{style} {strip} {prepend} {number}"
+            );
+        }
+    }
+}
