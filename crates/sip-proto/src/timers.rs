@@ -54,15 +54,28 @@ const ARITY: usize = 4;
 impl<T> TimerQueue<T> {
     /// An empty queue. Deadlines before `start` count as `start`.
     pub fn new(start: Instant) -> Self {
-        Self { start, heap: Vec::new(), slots: Vec::new(), free: Vec::new(), inserted: 0 }
+        Self {
+            start,
+            heap: Vec::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            inserted: 0,
+        }
     }
 
     /// Adds a deadline.
     pub fn insert(&mut self, at: Instant, value: T) -> TimerKey {
         let at = u64::try_from(at.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
-        let node = Node { at, sequence: self.inserted, slot: self.take_slot(value) };
+        let node = Node {
+            at,
+            sequence: self.inserted,
+            slot: self.take_slot(value),
+        };
         self.inserted += 1;
-        let key = TimerKey { slot: node.slot, generation: self.slots[node.slot as usize].generation };
+        let key = TimerKey {
+            slot: node.slot,
+            generation: self.slots[node.slot as usize].generation,
+        };
         self.heap.push(node);
         self.rise(self.heap.len() - 1, node);
         key
@@ -70,7 +83,10 @@ impl<T> TimerQueue<T> {
 
     /// Takes a timer out before it fires; `None` if it fired or was cancelled before.
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        let slot = self.slots.get(key.slot as usize).filter(|s| s.generation == key.generation)?;
+        let slot = self
+            .slots
+            .get(key.slot as usize)
+            .filter(|s| s.generation == key.generation)?;
         let place = slot.node as usize;
         self.remove(place).map(|(_, value)| value)
     }
@@ -83,9 +99,14 @@ impl<T> TimerQueue<T> {
     }
 
     /// The earliest deadline.
-    #[allow(clippy::should_implement_trait, reason = "a queue of deadlines is no iterator; the word is the queue's own")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "a queue of deadlines is no iterator; the word is the queue's own"
+    )]
     pub fn next(&self) -> Option<Instant> {
-        self.heap.first().map(|first| self.start + Duration::from_nanos(first.at))
+        self.heap
+            .first()
+            .map(|first| self.start + Duration::from_nanos(first.at))
     }
 
     /// Timers waiting.
@@ -103,7 +124,11 @@ impl<T> TimerQueue<T> {
             self.slots[slot as usize].value = Some(value);
             return slot;
         }
-        self.slots.push(Slot { generation: 0, node: 0, value: Some(value) });
+        self.slots.push(Slot {
+            generation: 0,
+            node: 0,
+            value: Some(value),
+        });
         (self.slots.len() - 1) as u32
     }
 
@@ -119,7 +144,10 @@ impl<T> TimerQueue<T> {
             }
         }
         let slot = &mut self.slots[node.slot as usize];
-        let key = TimerKey { slot: node.slot, generation: slot.generation };
+        let key = TimerKey {
+            slot: node.slot,
+            generation: slot.generation,
+        };
         slot.generation = slot.generation.wrapping_add(1);
         let value = slot.value.take()?;
         self.free.push(node.slot);
@@ -177,8 +205,13 @@ mod tests {
         for i in 0..100 {
             queue.insert(start + ms(if i % 2 == 0 { 5 } else { 3 }), i);
         }
-        let fired: Vec<i32> = std::iter::from_fn(|| queue.pop(start + ms(5))).map(|(_, i)| i).collect();
-        let expected: Vec<i32> = (0..100).filter(|i| i % 2 == 1).chain((0..100).filter(|i| i % 2 == 0)).collect();
+        let fired: Vec<i32> = std::iter::from_fn(|| queue.pop(start + ms(5)))
+            .map(|(_, i)| i)
+            .collect();
+        let expected: Vec<i32> = (0..100)
+            .filter(|i| i % 2 == 1)
+            .chain((0..100).filter(|i| i % 2 == 0))
+            .collect();
         assert_eq!(fired, expected);
     }
 

@@ -1,0 +1,441 @@
+//! Client transactions.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip_msg::{HeaderId, Limits, Message, Method, Writer};
+
+use super::drops::DropReason;
+use super::event::{ClientId, Event, Origin, Outbox, Send, SendOrigin};
+use super::keys::{self, Key};
+use super::slab::Keyed;
+use super::{Due, Endpoint, Running};
+use crate::reply::unfold;
+use crate::transaction::{Action, Actions, ClientInvite, ClientNonInvite, Slot};
+use crate::transaction::{client_invite, client_non_invite};
+use crate::{Flow, Mint};
+
+/// Most branches of a fork whose 2xx are ACKed: each costs memory that the far side decides about.
+const MAX_FORKS: usize = 16;
+
+/// Why a request was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// As many client transactions as allowed.
+    #[error("too many client transactions")]
+    Full,
+    /// The bytes are no request with a branch of RFC 3261, or are an ACK or a CANCEL.
+    #[error("not a request that starts a transaction")]
+    Invalid,
+    /// A live transaction has this branch.
+    #[error("branch in use")]
+    Duplicate,
+}
+
+/// One client transaction.
+#[derive(Debug)]
+pub(super) struct Client {
+    key: Key,
+    machine: Machine,
+    flow: Flow,
+    owner: Owner,
+    kept: Kept,
+    timers: Running,
+}
+
+#[derive(Debug)]
+enum Machine {
+    Invite(ClientInvite),
+    Other(ClientNonInvite),
+}
+
+/// Who wants to hear of the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    User,
+    /// A CANCEL: nobody, the INVITE's own answer tells (RFC 3261 §9.1).
+    Endpoint,
+}
+
+/// What a transaction holds on to.
+#[derive(Debug)]
+enum Kept {
+    Nothing,
+    /// To send again, and to make a CANCEL and an ACK from; with the Reason of a CANCEL that is held back.
+    Request(Bytes, Option<Box<[u8]>>),
+    /// The ACK to a refusal.
+    Ack(Bytes),
+    /// An answer per branch of the fork.
+    Answers(Vec<Answer>),
+}
+
+/// A 2xx that was delivered, and its ACK once the user gave it.
+#[derive(Debug)]
+struct Answer {
+    to_tag: Box<[u8]>,
+    ack: Option<(Flow, Bytes)>,
+}
+
+impl Keyed for Client {
+    fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Client {
+    fn send(&self, id: ClientId, bytes: Bytes) -> Send {
+        Send {
+            flow: self.flow,
+            bytes,
+            origin: Some(SendOrigin(Origin::Client(id))),
+        }
+    }
+
+    fn request(&self) -> Option<(Message, Option<&[u8]>)> {
+        let Kept::Request(bytes, reason) = &self.kept else {
+            return None;
+        };
+        let request = sip_msg::parse(bytes.clone(), &Limits::default()).ok()?;
+        Some((request, reason.as_deref()))
+    }
+
+    fn answer(&mut self, to_tag: &[u8]) -> Option<&mut Answer> {
+        let Kept::Answers(answers) = &mut self.kept else {
+            return None;
+        };
+        answers.iter_mut().find(|answer| *answer.to_tag == *to_tag)
+    }
+}
+
+impl Endpoint {
+    /// Sends a request and looks after it. The bytes are the complete request, its top Via with a branch of
+    /// [`Mint::branch`]; ACK and CANCEL have functions of their own.
+    pub fn request(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        bytes: Bytes,
+        out: &mut Outbox,
+    ) -> Result<ClientId, RequestError> {
+        if self.clients.len() >= self.config.max_client {
+            return Err(RequestError::Full);
+        }
+        let request = sip_msg::parse(bytes, &Limits::default()).map_err(|_| RequestError::Invalid)?;
+        match request.method() {
+            Some(Method::Ack | Method::Cancel) | None => Err(RequestError::Invalid),
+            Some(method) => self.open_client(now, flow, &request, method, Owner::User, out),
+        }
+    }
+
+    /// Sends the ACK to a 2xx, now and again for each copy of that 2xx, for as long as there may be copies. To be called for each
+    /// 2xx with another To-tag.
+    pub fn ack(
+        &mut self,
+        _now: Instant,
+        invite: ClientId,
+        to_tag: &[u8],
+        flow: Flow,
+        bytes: Bytes,
+        out: &mut Outbox,
+    ) {
+        if let Some(answer) = self
+            .clients
+            .get_mut(invite.0)
+            .and_then(|client| client.answer(to_tag))
+        {
+            answer.ack = Some((flow, bytes.clone()));
+        }
+        out.sends.push(Send {
+            flow,
+            bytes,
+            origin: None,
+        });
+    }
+
+    /// Cancels an INVITE (RFC 3261 §9.1): held back until the first provisional response, of no effect once a final one came.
+    /// `reason` is the value of a Reason header (RFC 3326). If no final response comes within 64·T1 after the
+    /// CANCEL went out, the INVITE ends with [`Event::Timeout`].
+    pub fn cancel(&mut self, now: Instant, invite: ClientId, reason: Option<&[u8]>, out: &mut Outbox) {
+        let Some(client) = self.clients.get_mut(invite.0) else {
+            return;
+        };
+        let Machine::Invite(machine) = &mut client.machine else {
+            return;
+        };
+        let actions = machine.on(client_invite::Input::Cancel, &self.config.timers);
+        if let Kept::Request(_, held) = &mut client.kept {
+            *held = held.take().or_else(|| reason.map(Into::into));
+        }
+        self.run_client(now, invite, actions, None, out);
+    }
+
+    fn open_client(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Message,
+        method: &Method,
+        owner: Owner,
+        out: &mut Outbox,
+    ) -> Result<ClientId, RequestError> {
+        if !keys::client(request, method, &mut self.scratch) {
+            return Err(RequestError::Invalid);
+        }
+        let hash = self.secret.hash(&self.scratch);
+        if self.clients.find(hash, &self.scratch).is_some() {
+            return Err(RequestError::Duplicate);
+        }
+        let reliable = flow.transport.reliable();
+        let (machine, actions) = if *method == Method::Invite {
+            let (machine, actions) = ClientInvite::start(&self.config.timers, reliable);
+            (Machine::Invite(machine), actions)
+        } else {
+            let (machine, actions) = ClientNonInvite::start(&self.config.timers, reliable);
+            (Machine::Other(machine), actions)
+        };
+        let key = Key::new(hash, &self.scratch);
+        let kept = Kept::Request(request.raw().clone(), None);
+        let timers = Running::default();
+        let id = ClientId(self.clients.insert(Client {
+            key,
+            machine,
+            flow,
+            owner,
+            kept,
+            timers,
+        }));
+        self.run_client(now, id, actions, None, out);
+        Ok(id)
+    }
+
+    pub(super) fn receive_response(&mut self, now: Instant, message: Message, out: &mut Outbox) {
+        if message.values(HeaderId::Via).nth(1).is_some() {
+            return self.drops.count(DropReason::ResponseVias);
+        }
+        let (_, method) = message.cseq();
+        keys::client(&message, method, &mut self.scratch);
+        let Some(id) = self
+            .clients
+            .find(self.secret.hash(&self.scratch), &self.scratch)
+            .map(ClientId)
+        else {
+            let ours = message
+                .top_via()
+                .branch()
+                .is_some_and(|branch| Mint::shard_of(branch).is_some());
+            let why = if ours {
+                DropReason::ResponseUnmatched
+            } else {
+                DropReason::ResponseNotOurs
+            };
+            return self.drops.count(why);
+        };
+        let Some(client) = self.clients.get_mut(id.0) else {
+            return;
+        };
+        let timers = &self.config.timers;
+        let status = message.status().unwrap_or_default();
+        let (actions, late) = match &mut client.machine {
+            Machine::Invite(_) if (200..300).contains(&status) => {
+                return self.receive_success(now, id, message, out);
+            }
+            Machine::Invite(machine) => {
+                let failure = status >= 300;
+                let copy = failure && machine.state() == client_invite::State::Completed;
+                if copy {
+                    self.drops.count(DropReason::ResponseCopy);
+                }
+                let input = if failure {
+                    client_invite::Input::Failure
+                } else {
+                    client_invite::Input::Provisional
+                };
+                (machine.on(input, timers), DropReason::ResponseLate)
+            }
+            Machine::Other(machine) if status < 200 => (
+                machine.on(client_non_invite::Input::Provisional, timers),
+                DropReason::ResponseLate,
+            ),
+            Machine::Other(machine) => (
+                machine.on(client_non_invite::Input::Final, timers),
+                DropReason::ResponseCopy,
+            ),
+        };
+        if actions.is_empty() {
+            return self.drops.count(late);
+        }
+        self.run_client(now, id, actions, Some(message), out);
+    }
+
+    /// A 2xx to an INVITE: a copy gets its ACK again (RFC 3261 §13.2.2.4), one with another To-tag is news.
+    fn receive_success(&mut self, now: Instant, id: ClientId, message: Message, out: &mut Outbox) {
+        let Some(client) = self.clients.get_mut(id.0) else {
+            return;
+        };
+        let to_tag = message.to_tag().unwrap_or_default();
+        if let Some(answer) = client.answer(to_tag) {
+            if let Some((flow, bytes)) = answer.ack.clone() {
+                out.sends.push(Send {
+                    flow,
+                    bytes,
+                    origin: None,
+                });
+            }
+            return self.drops.count(DropReason::ResponseCopy);
+        }
+        let Machine::Invite(machine) = &mut client.machine else {
+            return;
+        };
+        let answer = Answer {
+            to_tag: to_tag.into(),
+            ack: None,
+        };
+        match &mut client.kept {
+            Kept::Answers(answers) if answers.len() >= MAX_FORKS => {
+                return self.drops.count(DropReason::TooManyForks);
+            }
+            Kept::Answers(answers) => answers.push(answer),
+            Kept::Request(..) => client.kept = Kept::Answers(vec![answer]),
+            Kept::Ack(_) | Kept::Nothing => return self.drops.count(DropReason::ResponseLate),
+        }
+        let actions = machine.on(client_invite::Input::Success, &self.config.timers);
+        self.run_client(now, id, actions, Some(message), out);
+    }
+
+    pub(super) fn client_timer(&mut self, now: Instant, id: ClientId, slot: Slot, out: &mut Outbox) {
+        let Some(client) = self.clients.get_mut(id.0) else {
+            return;
+        };
+        *client.timers.at(slot) = None;
+        let timers = &self.config.timers;
+        let actions = match (&mut client.machine, slot) {
+            (Machine::Invite(machine), Slot::Repeat) => machine.on(client_invite::Input::Repeat, timers),
+            (Machine::Invite(machine), Slot::Limit) => machine.on(client_invite::Input::Limit, timers),
+            (Machine::Other(machine), Slot::Repeat) => machine.on(client_non_invite::Input::Repeat, timers),
+            (Machine::Other(machine), Slot::Limit) => machine.on(client_non_invite::Input::Limit, timers),
+        };
+        self.run_client(now, id, actions, None, out);
+    }
+
+    pub(super) fn client_send_failed(&mut self, now: Instant, id: ClientId, out: &mut Outbox) {
+        let Some(client) = self.clients.get_mut(id.0) else {
+            return;
+        };
+        let timers = &self.config.timers;
+        let actions = match &mut client.machine {
+            Machine::Invite(machine) => machine.on(client_invite::Input::TransportError, timers),
+            Machine::Other(machine) => machine.on(client_non_invite::Input::TransportError, timers),
+        };
+        self.run_client(now, id, actions, None, out);
+    }
+
+    /// Carries out what a machine said. `response` is the message at hand.
+    fn run_client(
+        &mut self,
+        now: Instant,
+        id: ClientId,
+        actions: Actions,
+        mut response: Option<Message>,
+        out: &mut Outbox,
+    ) {
+        for action in actions {
+            let Some(client) = self.clients.get_mut(id.0) else {
+                return;
+            };
+            let told = client.owner == Owner::User;
+            match action {
+                Action::Send => {
+                    if let Kept::Request(bytes, _) = &client.kept {
+                        out.sends.push(client.send(id, bytes.clone()));
+                    }
+                }
+                Action::SendAck => {
+                    if let Some(ack) = client
+                        .request()
+                        .zip(response.as_ref())
+                        .map(|((r, _), to)| ack_to(&r, to))
+                    {
+                        client.kept = Kept::Ack(ack);
+                    }
+                    if let Kept::Ack(ack) = &client.kept {
+                        out.sends.push(client.send(id, ack.clone()));
+                    }
+                }
+                Action::SendCancel => self.send_cancel(now, id, out),
+                Action::Deliver => {
+                    let news = response.take().filter(|_| told);
+                    out.events
+                        .extend(news.map(|message| Event::Response { id, message }));
+                }
+                Action::Start(slot, after) => {
+                    client
+                        .timers
+                        .start(&mut self.timers, now, now + after, Due(Origin::Client(id), slot));
+                }
+                Action::Stop(slot) => client.timers.stop(&mut self.timers, slot),
+                Action::Timeout => out.events.extend(told.then_some(Event::Timeout { id })),
+                Action::Failed => out.events.extend(told.then_some(Event::SendFailed { id })),
+                Action::Forget => {
+                    // The ACK or the answers have taken the request's place already where they are wanted.
+                    if let Kept::Request(..) = client.kept {
+                        client.kept = Kept::Nothing;
+                    }
+                }
+                Action::End => {
+                    client.timers.stop(&mut self.timers, Slot::Repeat);
+                    client.timers.stop(&mut self.timers, Slot::Limit);
+                    self.clients.remove(id.0);
+                }
+                // What only a server does.
+                Action::SendTrying | Action::AckTimeout | Action::Gone => {}
+            }
+        }
+    }
+
+    fn send_cancel(&mut self, now: Instant, id: ClientId, out: &mut Outbox) {
+        let Some(client) = self.clients.get(id.0) else {
+            return;
+        };
+        let Some((invite, reason)) = client.request() else {
+            return;
+        };
+        let flow = client.flow;
+        let bytes = cancel_of(&invite, reason);
+        let Ok(cancel) = sip_msg::parse(bytes, &Limits::default()) else {
+            return;
+        };
+        // The limit is for new requests. A duplicate can't be: one INVITE sends one CANCEL.
+        let _ = self.open_client(now, flow, &cancel, &Method::Cancel, Owner::Endpoint, out);
+    }
+}
+
+/// The CANCEL for an INVITE (RFC 3261 §9.1): its Request-URI, top Via, Route, From, To, Call-ID and CSeq number.
+fn cancel_of(invite: &Message, reason: Option<&[u8]>) -> Bytes {
+    let mut cancel = about(invite, &Method::Cancel);
+    cancel.copy(invite, HeaderId::To);
+    if let Some(reason) = reason {
+        cancel.header(HeaderId::Reason, reason);
+    }
+    cancel.finish()
+}
+
+/// The ACK to a refusal (RFC 3261 §17.1.1.3): as CANCEL, but To is the response's.
+fn ack_to(invite: &Message, response: &Message) -> Bytes {
+    let mut ack = about(invite, &Method::Ack);
+    ack.copy(response, HeaderId::To);
+    ack.finish()
+}
+
+fn about(invite: &Message, method: &Method) -> Writer {
+    let mut writer = Writer::request(method, invite.uri());
+    writer.header(
+        HeaderId::Via,
+        &unfold(invite.values(HeaderId::Via).next().unwrap_or_default()),
+    );
+    writer
+        .header(HeaderId::MaxForwards, b"70")
+        .copy(invite, HeaderId::Route);
+    writer.copy(invite, HeaderId::From).copy(invite, HeaderId::CallId);
+    writer.header_fmt(HeaderId::CSeq, format_args!("{} {method}", invite.cseq().0));
+    writer
+}

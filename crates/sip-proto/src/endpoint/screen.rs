@@ -1,0 +1,88 @@
+//! What a user agent server looks at before anything else (RFC 3261 §8.2): refusals that need no transaction.
+
+use sip_msg::{HeaderId, Message, Method, Uri};
+
+use super::drops::DropReason;
+use crate::EndpointConfig;
+
+/// A request that is answered statelessly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) why: DropReason,
+    /// A header line that says what would be right.
+    pub(super) hint: Option<(HeaderId, Vec<u8>)>,
+}
+
+impl Refusal {
+    pub(super) fn plain(status: u16, why: DropReason) -> Self {
+        Self {
+            status,
+            why,
+            hint: None,
+        }
+    }
+}
+
+/// Looks at a new request that is neither ACK nor CANCEL. Max-Forwards matters outside of a dialog only, where the request would go
+/// on to somebody else; OPTIONS is for us, and within a dialog we are the end (RFC 3261 §16.3 step 3, §11).
+pub(super) fn screen(request: &Message, config: &EndpointConfig) -> Result<(), Refusal> {
+    let method = request.method().unwrap_or(&Method::Ack);
+    if !config.methods.contains(method) {
+        let status = if matches!(method, Method::Other(_)) {
+            501
+        } else {
+            405
+        };
+        let hint = Some((HeaderId::Allow, allow(config)));
+        return Err(Refusal {
+            status,
+            why: DropReason::MethodRefused,
+            hint,
+        });
+    }
+    match Uri::parse(request.uri()) {
+        Ok(Uri::Sip(_) | Uri::Tel(_)) => {}
+        Ok(Uri::Other { .. }) => return Err(Refusal::plain(416, DropReason::SchemeRefused)),
+        Err(_) => return Err(Refusal::plain(400, DropReason::MalformedRefused)),
+    }
+    let elsewhere = request.to_tag().is_none() && *method != Method::Options;
+    if elsewhere && request.number(HeaderId::MaxForwards) == Some(0) {
+        return Err(Refusal::plain(483, DropReason::TooManyHops));
+    }
+    let unknown = unsupported(request, &config.extensions);
+    if !unknown.is_empty() {
+        let hint = Some((HeaderId::Unsupported, unknown));
+        return Err(Refusal {
+            status: 420,
+            why: DropReason::ExtensionRefused,
+            hint,
+        });
+    }
+    Ok(())
+}
+
+/// Our methods as an Allow value. CANCEL and ACK go with INVITE.
+pub(super) fn allow(config: &EndpointConfig) -> Vec<u8> {
+    config
+        .methods
+        .iter()
+        .map(Method::as_bytes)
+        .collect::<Vec<_>>()
+        .join(b", ".as_slice())
+}
+
+/// The option tags in Require that we don't know, as an Unsupported value.
+fn unsupported(request: &Message, known: &[String]) -> Vec<u8> {
+    let mut unknown = Vec::new();
+    for tag in request.values(HeaderId::Require) {
+        if known.iter().any(|k| k.as_bytes().eq_ignore_ascii_case(tag)) {
+            continue;
+        }
+        if !unknown.is_empty() {
+            unknown.extend_from_slice(b", ");
+        }
+        unknown.extend_from_slice(tag);
+    }
+    unknown
+}
