@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use crate::media::{Attribute, Direction, MLine, Media, Proto, parse_rtpmap};
+use crate::fields::{MLine, parse_rtpmap};
+use crate::media::{Attribute, Direction, Media, Proto};
 use crate::offer::hold_direction;
 use crate::parse::{Limits, Sdp, parse};
 use crate::ptmap::PtMapping;

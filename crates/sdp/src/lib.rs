@@ -9,6 +9,7 @@
 
 mod codec;
 mod compose;
+mod fields;
 mod media;
 mod offer;
 mod parse;

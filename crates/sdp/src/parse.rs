@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::media::{Attribute, Connection, Direction, LineError, Media, parse_connection};
+use crate::fields::{Connection, LineError, parse_connection};
+use crate::media::{Attribute, Direction, Media};
 use crate::span::{Span, split, words};
 
 /// What a document may cost. Over a limit it is refused whole, by a named error.

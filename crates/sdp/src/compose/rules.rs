@@ -14,7 +14,8 @@
 //! Above all of it: a kept line that contains one of the strings to hide, or an address or domain name from the body's
 //! own o=, c= and a=rtcp lines, is dropped. Only literal occurrences (any case) are found.
 
-use crate::media::{Attribute, parse_ptime};
+use crate::fields::parse_ptime;
+use crate::media::Attribute;
 use crate::span::{first_word, number, words};
 
 /// What happens to an attribute.
