@@ -1,0 +1,178 @@
+//! What the kernel says about a process: processor time, memory, sockets.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::HashSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Nanoseconds of processor time that all threads of the process have had, ended threads included.
+///
+/// Live threads are read exactly from `schedstat`; `/proc/PID/stat` counts ended ones too, in ticks of 10 ms, so the larger of
+/// the two is taken.
+#[must_use]
+pub fn cpu_ns(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let exact: u64 = tasks
+        .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+        .sum();
+    exact.max(ticks(pid).saturating_sub(2) * 10_000_000)
+}
+
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    // utime and stime are fields 14 and 15; what follows the name begins with field 3 (proc(5)).
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum()
+}
+
+/// Resident memory in kB, shared pages counted as each process' share (`Pss`).
+#[must_use]
+pub fn memory_kb(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The process and all that descend from it, e.g. a server and its forked workers.
+#[must_use]
+pub fn family(pid: u32) -> Vec<u32> {
+    let mut members = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = members.get(next).copied() {
+        let children =
+            fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        members.extend(
+            children
+                .split_whitespace()
+                .filter_map(|child| child.parse::<u32>().ok()),
+        );
+        next += 1;
+    }
+    members
+}
+
+/// Local addresses of the UDP sockets that the process has open, by the kernel's tables.
+#[must_use]
+pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let links = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
+    let inodes: HashSet<String> = links
+        .filter_map(|link| {
+            Some(
+                link.to_str()?
+                    .strip_prefix("socket:[")?
+                    .strip_suffix(']')?
+                    .to_owned(),
+            )
+        })
+        .collect();
+    let mut found = Vec::new();
+    for table in ["udp", "udp6"] {
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (Some(local), Some(inode)) = (fields.get(1), fields.get(9)) else {
+                continue;
+            };
+            if inodes.contains(*inode) {
+                found.extend(kernel_address(local));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// `0100007F:13C4` or its IPv6 kin: 32-bit words in the machine's order, port in hex.
+fn kernel_address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        u32::from_str_radix(host.get(at * 8..at * 8 + 8)?, 16)
+            .ok()
+            .map(u32::to_ne_bytes)
+    };
+    let ip: IpAddr = if host.len() == 8 {
+        Ipv4Addr::from(word(0)?).into()
+    } else {
+        let mut bytes = [0; 16];
+        for at in 0..4 {
+            bytes[at * 4..at * 4 + 4].copy_from_slice(&word(at)?);
+        }
+        Ipv6Addr::from(bytes).into()
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+/// `UdpRcvbufErrors` of this machine so far, IPv4 and IPv6: datagrams lost because a socket's buffer was full.
+#[must_use]
+pub fn udp_rcvbuf_errors() -> u64 {
+    let snmp = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+    let mut udp = snmp.lines().filter_map(|line| line.strip_prefix("Udp: "));
+    let (names, values) = (udp.next().unwrap_or_default(), udp.next().unwrap_or_default());
+    let v4 = names
+        .split(' ')
+        .zip(values.split(' '))
+        .find(|(name, _)| *name == "RcvbufErrors");
+    let v4: u64 = v4.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
+    let snmp6 = fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
+    let v6 = snmp6
+        .lines()
+        .find_map(|line| line.strip_prefix("Udp6RcvbufErrors"));
+    v4 + v6.and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0)
+}
+
+/// Sends SIGTERM to a process that this test started.
+pub fn terminate(pid: u32) {
+    signal(pid, Signal::TERM);
+}
+
+/// Sends SIGHUP to a process that this test started.
+pub fn hang_up(pid: u32) {
+    signal(pid, Signal::HUP);
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        // It may be gone already; then there is nothing to do.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn our_own_sockets_are_found_by_family_and_address() {
+        let sockets = ["127.0.0.1:0", "[::1]:0"].map(|address| UdpSocket::bind(address).unwrap());
+        let found = udp_sockets(std::process::id());
+        for socket in &sockets {
+            assert!(found.contains(&socket.local_addr().unwrap()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn processor_time_grows_with_work_and_memory_is_seen() {
+        let before = cpu_ns(std::process::id());
+        let mut sum = 0u64;
+        while cpu_ns(std::process::id()) < before + 5_000_000 {
+            sum = (0..100_000u64).fold(sum, |a, b| a.wrapping_mul(31).wrapping_add(b));
+        }
+        assert!(memory_kb(std::process::id()) > 0, "{sum}");
+        assert!(family(std::process::id()).contains(&std::process::id()));
+    }
+}

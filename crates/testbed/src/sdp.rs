@@ -1,0 +1,92 @@
+//! Session descriptions that peers say and read. Read and written here by hand, so that the switch's own SDP code isn't
+//! its own judge.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// PCMU, PCMA and telephone-event, both ways.
+#[must_use]
+pub fn offer(rtp: SocketAddr) -> String {
+    session(rtp, 0, "sendrecv")
+}
+
+/// The same with a version in `o=` and a direction, for re-INVITEs.
+#[must_use]
+pub fn session(rtp: SocketAddr, version: u64, direction: &str) -> String {
+    let ip = address(rtp.ip());
+    let port = rtp.port();
+    format!(
+        "v=0\r\no=- 20518 {version} {ip}\r\ns=-\r\nc={ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 8 101\r\n\
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
+         a=ptime:20\r\na={direction}\r\n"
+    )
+}
+
+fn address(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("IN IP4 {ip}"),
+        IpAddr::V6(ip) => format!("IN IP6 {ip}"),
+    }
+}
+
+/// Where a body says that its first audio stream is received; the stream's own `c=` beats the session's.
+///
+/// # Panics
+/// When the body says no such address.
+#[must_use]
+pub fn audio(body: &[u8]) -> SocketAddr {
+    let text = String::from_utf8_lossy(body);
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("m=audio "));
+    let port = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1)?.parse::<u16>().ok());
+    let own = lines
+        .take_while(|line| !line.starts_with("m="))
+        .find(|line| line.starts_with("c="));
+    let line = own.or_else(|| text.lines().find(|line| line.starts_with("c=")));
+    let ip = line.and_then(|line| line.split(' ').nth(2)?.trim().parse::<IpAddr>().ok());
+    match (ip, port) {
+        (Some(ip), Some(port)) => SocketAddr::new(ip, port),
+        (_, _) => panic!("no audio address in this body:\n{text}"),
+    }
+}
+
+/// The direction that the first audio stream has: its own, else the session's, else `sendrecv` (RFC 8866 §6.7).
+#[must_use]
+pub fn direction(body: &[u8]) -> &'static str {
+    let text = String::from_utf8_lossy(body);
+    let known = ["sendrecv", "sendonly", "recvonly", "inactive"];
+    let of = |line: &str| {
+        known
+            .into_iter()
+            .find(|name| line.strip_prefix("a=") == Some(name))
+    };
+    let (session, media) = text.split_once("m=audio ").unwrap_or((&text, ""));
+    media
+        .lines()
+        .find_map(of)
+        .or_else(|| session.lines().find_map(of))
+        .unwrap_or("sendrecv")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_offered_is_read_back() {
+        for rtp in ["192.0.2.7:4000", "[2001:db8::7]:4002"] {
+            let rtp: SocketAddr = rtp.parse().unwrap();
+            let body = session(rtp, 3, "sendonly");
+            assert_eq!(
+                (audio(body.as_bytes()), direction(body.as_bytes())),
+                (rtp, "sendonly")
+            );
+        }
+    }
+
+    #[test]
+    fn the_streams_own_connection_line_wins() {
+        let body = "v=0\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\nc=IN IP4 192.0.2.2\r\n";
+        assert_eq!(audio(body.as_bytes()), "192.0.2.2:6000".parse().unwrap());
+    }
+}

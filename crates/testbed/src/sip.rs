@@ -1,0 +1,280 @@
+//! Raw SIP peers: one UDP socket each, messages written by hand, every expectation with a deadline.
+//!
+//! A peer is deliberately dumb. It retransmits nothing, answers nothing by itself and remembers what came, so that a test can
+//! lose an ACK or repeat a 200 by just doing so. A datagram that came before, byte for byte, is a retransmission: it is
+//! counted ([`SipPeer::repeats`]) and not handed to expectations.
+
+mod call;
+
+pub use call::Call;
+
+use bytes::Bytes;
+use sip_msg::{Limits, Message};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashSet, VecDeque};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// How long an expectation waits unless told otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A message that came, with its source and time.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// When it was read.
+    pub at: Instant,
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// What it says.
+    pub message: Message,
+}
+
+impl Incoming {
+    /// First line, for transcripts.
+    #[must_use]
+    pub fn first_line(&self) -> String {
+        first_line(self.message.raw())
+    }
+
+    fn is_request(&self, method: &str) -> bool {
+        self.message
+            .method()
+            .is_some_and(|m| m.as_bytes() == method.as_bytes())
+    }
+}
+
+/// A SIP endpoint on one address, played by the test.
+#[derive(Debug)]
+pub struct SipPeer {
+    name: &'static str,
+    socket: UdpSocket,
+    local: SocketAddr,
+    sut: SocketAddr,
+    patience: Cell<Duration>,
+    inbox: RefCell<VecDeque<Incoming>>,
+    seen: RefCell<HashSet<Bytes>>,
+    repeats: RefCell<Vec<Incoming>>,
+    transcript: RefCell<Vec<String>>,
+    born: Instant,
+    minted: Cell<u64>,
+}
+
+impl SipPeer {
+    /// A peer called `name` in transcripts, bound to `local`, that talks to the switch at `sut`.
+    ///
+    /// # Panics
+    /// When the address can't be bound.
+    #[must_use]
+    pub fn bind(name: &'static str, local: SocketAddr, sut: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(local).unwrap_or_else(|error| panic!("{name} at {local}: {error}"));
+        let local = socket.local_addr().expect("a bound socket has an address");
+        Self {
+            name,
+            socket,
+            local,
+            sut,
+            patience: Cell::new(PATIENCE),
+            inbox: RefCell::default(),
+            seen: RefCell::default(),
+            repeats: RefCell::default(),
+            transcript: RefCell::default(),
+            born: Instant::now(),
+            minted: Cell::new(0),
+        }
+    }
+
+    /// How long expectations of this peer wait from now on.
+    pub fn set_patience(&self, patience: Duration) {
+        self.patience.set(patience);
+    }
+
+    /// Where this peer is.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Where the switch is.
+    #[must_use]
+    pub fn sut(&self) -> SocketAddr {
+        self.sut
+    }
+
+    /// Calls `number` through the switch. The INVITE is sent; nothing is awaited.
+    #[must_use]
+    pub fn invite(&self, number: &str, body: Option<&str>) -> Call<'_> {
+        self.invite_with(number, &[], body)
+    }
+
+    /// The same with more header lines, as (name, value).
+    #[must_use]
+    pub fn invite_with(&self, number: &str, headers: &[(&str, &str)], body: Option<&str>) -> Call<'_> {
+        Call::caller(self, number, headers, body)
+    }
+
+    /// Waits for an INVITE that begins a call.
+    ///
+    /// # Panics
+    /// When none comes in time.
+    #[must_use]
+    pub fn incoming(&self) -> Call<'_> {
+        let new = |incoming: &Incoming| incoming.is_request("INVITE") && incoming.message.to_tag().is_none();
+        Call::called(self, self.wait("an INVITE", new))
+    }
+
+    /// Waits for the next message for which `wanted` holds; others stay in the inbox.
+    ///
+    /// # Panics
+    /// When it doesn't come in time; the transcript is in the text.
+    pub fn wait(&self, what: &str, wanted: impl Fn(&Incoming) -> bool) -> Incoming {
+        self.wait_for(what, self.patience.get(), wanted)
+            .unwrap_or_else(|| self.fail(&format!("{what} did not come")))
+    }
+
+    /// The same without failing: `None` after `patience`.
+    pub fn wait_for(
+        &self,
+        _what: &str,
+        patience: Duration,
+        wanted: impl Fn(&Incoming) -> bool,
+    ) -> Option<Incoming> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let at = self.inbox.borrow().iter().position(&wanted);
+            if let Some(found) = at.and_then(|at| self.inbox.borrow_mut().remove(at)) {
+                return Some(found);
+            }
+            let left = deadline.checked_duration_since(Instant::now())?;
+            self.read(left);
+        }
+    }
+
+    /// Reads whatever comes during `time`; it stays in the inbox.
+    pub fn listen(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+            self.read(left);
+        }
+    }
+
+    /// Fails if a message that no expectation took is there or comes during `time`. Retransmissions don't count.
+    ///
+    /// # Panics
+    /// When there is one.
+    pub fn expect_silence(&self, time: Duration) {
+        self.listen(time);
+        let first = self.inbox.borrow().front().map(Incoming::first_line);
+        if let Some(first) = first {
+            self.fail(&format!("unexpected: {first}"));
+        }
+    }
+
+    /// Retransmissions received so far for which `wanted` holds.
+    pub fn repeats(&self, wanted: impl Fn(&Incoming) -> bool) -> usize {
+        self.repeats
+            .borrow()
+            .iter()
+            .filter(|incoming| wanted(incoming))
+            .count()
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn send_raw(&self, to: SocketAddr, bytes: &[u8]) {
+        self.note("->", bytes);
+        if let Err(error) = self.socket.send_to(bytes, to) {
+            self.fail(&format!("cannot send to {to}: {error}"));
+        }
+    }
+
+    /// A token that no other message of this process has.
+    #[must_use]
+    pub fn mint(&self, prefix: &str) -> String {
+        self.minted.set(self.minted.get() + 1);
+        format!(
+            "{prefix}{:x}{:x}{:x}",
+            std::process::id(),
+            self.local.port(),
+            self.minted.get() ^ self.salt()
+        )
+    }
+
+    fn salt(&self) -> u64 {
+        u64::from(self.local.is_ipv4()) << 40 | (self.socket_id() << 16)
+    }
+
+    fn socket_id(&self) -> u64 {
+        use std::os::fd::AsRawFd as _;
+        u64::from(self.socket.as_raw_fd().unsigned_abs())
+    }
+
+    /// Stops the test with `why` and what this peer sent and got.
+    ///
+    /// # Panics
+    /// Always.
+    pub fn fail(&self, why: &str) -> ! {
+        let inbox: Vec<String> = self.inbox.borrow().iter().map(Incoming::first_line).collect();
+        panic!(
+            "{} at {}: {why}\ntranscript:\n{}\nin the inbox: {inbox:?}",
+            self.name,
+            self.local,
+            self.transcript.borrow().join("\n")
+        );
+    }
+
+    fn read(&self, patience: Duration) {
+        let _ = self
+            .socket
+            .set_read_timeout(Some(patience.max(Duration::from_millis(1))));
+        let mut buffer = vec![0u8; 65_535];
+        // A time-out or an ICMP error: nothing came; the caller's deadline decides.
+        let Ok((length, from)) = self.socket.recv_from(&mut buffer) else {
+            return;
+        };
+        buffer.truncate(length);
+        let raw = Bytes::from(buffer);
+        let message = match sip_msg::parse(raw.clone(), &Limits::default()) {
+            Ok(message) => message,
+            Err(error) => self.fail(&format!(
+                "not SIP: {:?}\n{}",
+                error.defect,
+                String::from_utf8_lossy(&raw)
+            )),
+        };
+        let incoming = Incoming {
+            at: Instant::now(),
+            from,
+            message,
+        };
+        let new = self.seen.borrow_mut().insert(raw.clone());
+        self.note(if new { "<-" } else { "<= (again)" }, &raw);
+        if new {
+            self.inbox.borrow_mut().push_back(incoming);
+        } else {
+            self.repeats.borrow_mut().push(incoming);
+        }
+    }
+
+    fn note(&self, arrow: &str, bytes: &[u8]) {
+        let ms = self.born.elapsed().as_millis();
+        let cseq = String::from_utf8_lossy(bytes);
+        let cseq = cseq
+            .lines()
+            .find(|line| line.starts_with("CSeq"))
+            .unwrap_or_default()
+            .to_owned();
+        self.transcript
+            .borrow_mut()
+            .push(format!("{ms:>6} ms {arrow} {}   {cseq}", first_line(bytes)));
+    }
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
