@@ -1,8 +1,9 @@
 //! The cause table: after which failures the next attempt is made, and what the caller hears when none is left.
 
-use config::Failover;
+use crate::cause;
+use config::{Advance, Failover};
 
-/// How one attempt ended without an answer.
+/// How one attempt ended without being answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// The far side gave a final answer of 300 to 699.
@@ -11,23 +12,29 @@ pub enum AttemptOutcome {
         status: u16,
         /// Q.850 cause of its Reason header (RFC 3326), if it had one.
         q850: Option<u8>,
-        /// Whether this attempt had rung before: a 180, or any 18x with a word of ringing or media.
+        /// Whether the called party was alerted before (180, or 18x with media).
         rang: bool,
     },
     /// Not even a 100 within `failover.trying`.
     TimeoutTrying,
     /// A 100 but no 18x within `failover.progress`.
     TimeoutProgress,
-    /// No answer within `failover.answer`.
+    /// Progress, but no answer within `failover.answer`.
     TimeoutAnswer,
     /// The INVITE could not be delivered: no address, connection refused, transport error (RFC 3261 §8.1.3.1).
     Unreachable,
 }
 
 impl AttemptOutcome {
-    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out, 503 for an unreachable target.
+    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out, 503 for
+    /// an unreachable target (RFC 3261 §8.1.3.1).
     pub fn status(self) -> u16 {
-        todo!()
+        match self {
+            Self::Final { status, .. } => status,
+            Self::TimeoutTrying | Self::TimeoutProgress => 408,
+            Self::TimeoutAnswer => 480,
+            Self::Unreachable => 503,
+        }
     }
 }
 
@@ -41,12 +48,84 @@ pub enum Verdict {
 }
 
 /// Whether the next attempt follows `outcome` at a trunk with these `failover` keys.
+///
+/// A status in `stop` stops, one in `advance` advances; with the keys' defaults that is what the called party said on the one side,
+/// and what went wrong on the way on the other. A status in both goes by the list that it is not in by default. A status in
+/// neither stops, but for [`by_nature`]. A timeout before progress advances if `advance` has `"timeout"`, an unreachable target always.
+/// Nobody is rung twice: an answer that does not come stops, whatever the keys say.
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
-    todo!()
+    let advance = match outcome {
+        AttemptOutcome::TimeoutAnswer => false,
+        AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => failover.advance.contains(&Advance::Timeout),
+        AttemptOutcome::Unreachable => true,
+        AttemptOutcome::Final { status, q850, rang } => {
+            let advances = failover.advance.contains(&Advance::Status(status));
+            match (advances, failover.stop.contains(&status)) {
+                (true, true) => stops_by_default(status),
+                (true, false) => true,
+                (false, true) => false,
+                (false, false) => by_nature(status, q850, rang),
+            }
+        }
+    };
+    if advance { Verdict::Advance } else { Verdict::Stop }
 }
 
-/// The status that the caller hears when every attempt has failed: the most telling of `outcomes` (SIP status and Q.850 cause, in order
-/// of the attempts). 503 when there are none.
-pub fn most_telling(outcomes: &[(u16, Option<u8>)]) -> u16 {
-    todo!()
+/// Whether a status says by itself that the called party, or the caller, has ended the call.
+fn stops_by_default(status: u16) -> bool {
+    matches!(status, 484 | 486 | 487 | 600..=699)
 }
+
+/// Whether a status that no key names advances.
+fn by_nature(status: u16, q850: Option<u8>, rang: bool) -> bool {
+    match status {
+        // Our own credentials failed at this trunk; that is no word on the call.
+        401 | 407 => true,
+        // Theirs is a word on the call; another carrier is asked by key only.
+        403 | 484 | 486 | 487 | 488 => false,
+        400..=499 => !rang && q850.is_some_and(cause::is_network),
+        // The keys' defaults name these: whoever left them out wants them to stop, or (501, 505) has not asked for them.
+        500 | 501 | 502 | 503 | 504 | 505 | 513 | 580 => false,
+        500..=599 => true,
+        _ => false,
+    }
+}
+
+/// The status that the caller hears when every attempt has failed: the most telling of `outcomes`, which are SIP status
+/// and Q.850 cause in order of the attempts. Of equals the earliest; 503 when there are none.
+///
+/// A 6xx beats everything (RFC 3261 §16.7), then what the called party or the numbering plan said, then what was said
+/// about the request, then timeouts and failures of the network. A challenge to our own credentials (401, 407) is not the caller's
+/// to answer: it gives 503.
+pub fn most_telling(outcomes: &[(u16, Option<u8>)]) -> u16 {
+    let mut best: Option<(u8, u16)> = None;
+    for &(status, q850) in outcomes {
+        let weight = telling(status, q850);
+        if best.is_none_or(|(top, _)| weight > top) {
+            best = Some((weight, status));
+        }
+    }
+    match best {
+        None | Some((_, 401 | 407)) => 503,
+        Some((_, status)) => status,
+    }
+}
+
+/// How much a failure says about the call itself.
+fn telling(status: u16, q850: Option<u8>) -> u8 {
+    let network = q850.is_some_and(cause::is_network);
+    match status {
+        600..=699 => 8,
+        486 => 7,
+        404 | 410 | 480 | 484 | 485 | 487 if !network => 6,
+        401 | 407 => 0,
+        404 | 480 => 3,
+        408 => 4,
+        300..=499 => 5,
+        503 => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,13 @@ pub mod cause;
 pub mod deck;
 mod failover;
 mod live;
+mod number;
 mod plan;
 mod tables;
 
 pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
 pub use live::{HealthChange, Live, Outcome, Permit, Refusal};
-pub use plan::{Attempt, Candidate, NoRoute, NoRouteReason, Plan, Reason, Request, Trace, plan};
+pub use plan::{
+    Attempt, Basis, Candidate, LeftOut, Late, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace, plan,
+};
 pub use tables::{BuildError, SourceMatch, Tables, TrunkIx, WhyNot};

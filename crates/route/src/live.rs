@@ -1,14 +1,49 @@
 //! What changes under calls: how many each trunk carries, how fast they come, which targets are alive. Owned by one shard.
 
+mod health;
+mod pace;
+
 use crate::tables::{Tables, TrunkIx};
+use config::Trunk;
+use health::Health;
+use pace::Pace;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use health::{HealthChange, Outcome};
+
 /// Live state of every trunk of the config in force, and of every trunk that still carries calls.
+///
+/// A trunk keeps its state by name when a new config is installed, a target by its URI. Tables that are no longer in force
+/// may still be used by calls that were planned with them.
 #[derive(Debug, Default)]
-pub struct Live {}
+pub struct Live {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    names: HashMap<Box<str>, u32>,
+    /// The tables in force: their identity, held so that no later ones can have it, and the slot of each trunk.
+    installed: Option<Arc<[Arc<Trunk>]>>,
+    places: Box<[u32]>,
+    permits: u64,
+}
+
+/// One trunk.
+#[derive(Debug, Default)]
+struct Slot {
+    name: Box<str>,
+    calls: u32,
+    /// Takes calls: in the config in force, and enabled.
+    open: bool,
+    /// In the config in force.
+    listed: bool,
+    max_calls: u32,
+    pace: Pace,
+    targets: Vec<Health>,
+}
 
 /// The right to one call on one trunk. Not `Clone`; goes back by [`Live::release`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not released holds a call's place for ever"]
 pub struct Permit {
     slot: u32,
@@ -20,7 +55,7 @@ pub enum Refusal {
     /// `max_calls` are in progress.
     #[error("max_calls reached")]
     Calls,
-    /// `max_cps` calls have begun within this second.
+    /// `max_cps` calls have begun within a second.
     #[error("max_cps reached")]
     Cps,
     /// The trunk is switched off, or is no longer in the config.
@@ -28,53 +63,120 @@ pub enum Refusal {
     Disabled,
 }
 
-/// What was learnt about a target, by OPTIONS or by traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It answered, whatever the answer said.
-    Alive,
-    /// It did not answer, or could not be reached.
-    Miss,
-    /// It answered OPTIONS with a code of `options_down`.
-    DownCode,
-}
-
-/// A target's health has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HealthChange {
-    /// It was down and has answered.
-    Up,
-    /// It has missed three in a row, or said that it is down.
-    Down,
-}
-
 impl Live {
     /// Nothing known, no call in progress.
     pub fn new() -> Self {
         Self::default()
     }
-    /// Takes the limits and targets of `tables` as those in force. Trunks keep their state by name, targets by URI;
-    /// a trunk that is gone is forgotten once its last call has ended.
+
+    /// Makes `tables` the ones in force, with their limits and targets. A trunk that is gone takes no more calls, and is forgotten once
+    /// its last has ended.
     pub fn install(&mut self, tables: &Tables) {
-        todo!()
+        for slot in &mut self.slots {
+            slot.open = false;
+            slot.listed = false;
+        }
+        let places: Vec<u32> = tables.trunks().map(|(_, trunk)| self.place(trunk)).collect();
+        self.places = places.into_boxed_slice();
+        self.installed = Some(Arc::clone(tables.identity()));
+        let gone: Vec<u32> = self
+            .names
+            .values()
+            .copied()
+            .filter(|&index| self.idle(index))
+            .collect();
+        for index in gone {
+            self.forget(index);
+        }
     }
-    /// A place for one call on `trunk` (of `tables`), as its customer or its carrier.
+
+    /// The slot of `trunk`, brought up to date with it.
+    fn place(&mut self, trunk: &Trunk) -> u32 {
+        let index = match self.names.get(trunk.name.as_str()) {
+            Some(&index) => index,
+            None => {
+                let index = self.free.pop().unwrap_or(self.slots.len() as u32);
+                if index as usize == self.slots.len() {
+                    self.slots.push(Slot::default());
+                }
+                self.names.insert(trunk.name.as_str().into(), index);
+                index
+            }
+        };
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.name = trunk.name.as_str().into();
+            slot.open = trunk.enabled;
+            slot.listed = true;
+            slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
+            slot.pace.set(trunk.max_cps);
+            let mut before = std::mem::take(&mut slot.targets);
+            slot.targets = trunk
+                .targets
+                .iter()
+                .map(|target| health::carry_over(&mut before, &target.uri))
+                .collect();
+        }
+        index
+    }
+
+    fn idle(&self, index: u32) -> bool {
+        self.slots
+            .get(index as usize)
+            .is_some_and(|slot| slot.calls == 0 && !slot.listed)
+    }
+
+    fn forget(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            let slot = std::mem::take(slot);
+            self.names.remove(&slot.name);
+            self.free.push(index);
+        }
+    }
+
+    /// A place for one call on `trunk` (of `tables`), be it the call's customer or its carrier. The limits are those of the config in force.
     pub fn try_admit(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<Permit, Refusal> {
-        todo!()
+        let index = self.find(tables, trunk).ok_or(Refusal::Disabled)?;
+        let slot = self.slots.get_mut(index as usize).ok_or(Refusal::Disabled)?;
+        slot.check(now)?;
+        slot.pace.take(now);
+        slot.calls += 1;
+        self.permits += 1;
+        Ok(Permit { slot: index })
     }
+
+    /// What [`try_admit`](Self::try_admit) would say, without taking the place.
+    pub(crate) fn check(&self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<(), Refusal> {
+        self.slot(tables, trunk).ok_or(Refusal::Disabled)?.check(now)
+    }
+
     /// Gives a call's place back.
     pub fn release(&mut self, permit: Permit) {
-        todo!()
+        let Permit { slot: index } = permit;
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            debug_assert!(slot.calls > 0, "a permit of another Live");
+            slot.calls = slot.calls.saturating_sub(1);
+            self.permits = self.permits.saturating_sub(1);
+        }
+        if self.idle(index) {
+            self.forget(index);
+        }
     }
+
     /// Calls in progress on the trunk of this name.
     pub fn calls(&self, trunk: &str) -> u32 {
-        todo!()
+        let slot = self
+            .names
+            .get(trunk)
+            .and_then(|&index| self.slots.get(index as usize));
+        slot.map_or(0, |slot| slot.calls)
     }
-    /// Permits that are out, over all trunks: 0 when quiescent.
+
+    /// Permits that are out, over all trunks: 0 when nothing is left over.
     pub fn permits(&self) -> u64 {
-        todo!()
+        self.permits
     }
-    /// Notes what a probe or a call showed of a target (index into the trunk's `targets`). Says whether it went up or down by that.
+
+    /// Notes what a probe or a call showed of a target (index into the `targets` of `trunk`). Says whether it went up or down by that.
     pub fn note_target(
         &mut self,
         now: Instant,
@@ -83,9 +185,10 @@ impl Live {
         target: usize,
         outcome: Outcome,
     ) -> Option<HealthChange> {
-        todo!()
+        self.health_mut(tables, trunk, target)?.note(now, outcome)
     }
-    /// Leaves a target alone for as long as its Retry-After asked (RFC 3261 §20.33), an hour at most: it is tried after all others.
+
+    /// Leaves a target alone for as long as its Retry-After asked (RFC 3261 §20.33), an hour at most: until then it is tried after all others.
     pub fn back_off(
         &mut self,
         now: Instant,
@@ -94,10 +197,60 @@ impl Live {
         target: usize,
         retry_after: Duration,
     ) {
-        todo!()
+        if let Some(health) = self.health_mut(tables, trunk, target) {
+            health.back_off(now, retry_after);
+        }
     }
-    /// Whether a target is up: true until three misses in a row or a down code, and again with its first answer.
+
+    /// Whether a target is up: until three misses in a row or a down code, and again from its first answer on. An unknown target is up.
     pub fn is_up(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> bool {
-        todo!()
+        self.health(tables, trunk, target).is_none_or(Health::is_up)
+    }
+
+    /// Whether a target is better left for last now: down, or backing off.
+    pub(crate) fn is_shunned(&self, now: Instant, tables: &Tables, trunk: TrunkIx, target: usize) -> bool {
+        self.health(tables, trunk, target)
+            .is_some_and(|health| health.is_shunned(now))
+    }
+
+    /// Index of a trunk's slot: by place for the tables in force, by name for older ones.
+    fn find(&self, tables: &Tables, trunk: TrunkIx) -> Option<u32> {
+        match &self.installed {
+            Some(installed) if Arc::ptr_eq(installed, tables.identity()) => {
+                self.places.get(trunk.0 as usize).copied()
+            }
+            Some(_) | None => self.names.get(tables.trunk(trunk).name.as_str()).copied(),
+        }
+    }
+
+    fn slot(&self, tables: &Tables, trunk: TrunkIx) -> Option<&Slot> {
+        self.slots.get(self.find(tables, trunk)? as usize)
+    }
+
+    fn health(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> Option<&Health> {
+        let targets = &self.slot(tables, trunk)?.targets;
+        let uri = &tables.trunk(trunk).targets.get(target)?.uri;
+        health::position(targets, target, uri).and_then(|place| targets.get(place))
+    }
+
+    fn health_mut(&mut self, tables: &Tables, trunk: TrunkIx, target: usize) -> Option<&mut Health> {
+        let index = self.find(tables, trunk)?;
+        let targets = &mut self.slots.get_mut(index as usize)?.targets;
+        let uri = &tables.trunk(trunk).targets.get(target)?.uri;
+        health::position(targets, target, uri).and_then(|place| targets.get_mut(place))
+    }
+}
+
+impl Slot {
+    fn check(&self, now: Instant) -> Result<(), Refusal> {
+        if !self.open {
+            Err(Refusal::Disabled)
+        } else if self.calls >= self.max_calls {
+            Err(Refusal::Calls)
+        } else if !self.pace.has_room(now) {
+            Err(Refusal::Cps)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -1,19 +1,30 @@
 //! From a call to its attempts, in order, each with the reason for its place.
 
+mod draw;
+mod order;
+mod trace;
+
 use crate::deck::Rate;
 use crate::live::Live;
-use crate::tables::{Tables, TrunkIx};
+use crate::number;
+use crate::tables::{Rule, Tables, TrunkIx};
+use config::{Role, Trunk};
+use draw::Draw;
+use order::Standing;
 use smallvec::SmallVec;
 use std::time::Instant;
+
+pub use order::Score;
+pub use trace::{Basis, Candidate, LeftOut, Late, Place, Trace};
 
 /// What a decision has to go by.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Trunk that the call came from.
     pub from: TrunkIx,
-    /// Calling number or user, as received.
+    /// Calling number or user, as received and unescaped, without URI parameters.
     pub caller: &'a str,
-    /// Called number or user, as received.
+    /// Called number or user, likewise.
     pub called: &'a str,
     /// Now, seconds since 1970 (UTC): which prices are in force.
     pub at_unix_s: u64,
@@ -21,14 +32,15 @@ pub struct Request<'a> {
     pub draw: u64,
 }
 
-/// The attempts of a call. Never empty.
+/// The attempts of a call.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// In the order in which they are made.
+    /// In the order in which they are made; never empty. Some more than `limit`, for those that a trunk's limits refuse at their moment.
     pub attempts: SmallVec<[Attempt; 4]>,
-    /// How many of them may be made at most.
+    /// How many INVITEs may be sent at most: the calling trunk's `failover.attempts`, or fewer where a trunk that is tried allows
+    /// fewer in one call by its own.
     pub limit: usize,
-    /// Why they stand in this order, and who was left out.
+    /// Why the attempts stand in this order, and who was left out.
     pub trace: Trace,
 }
 
@@ -48,11 +60,12 @@ pub struct Attempt {
 }
 
 /// No trunk may take the call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{reason}")]
 pub struct NoRoute {
     /// SIP status for the caller.
     pub status: u16,
-    /// Why, in a word.
+    /// Why, in a sentence.
     pub reason: NoRouteReason,
     /// Who was looked at, and why not.
     pub trace: Trace,
@@ -61,34 +74,249 @@ pub struct NoRoute {
 /// Why a call has no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoRouteReason {
-    /// A carrier's call to a number that nobody here has.
+    /// A carrier's call to a number that nobody here has; calls don't pass from carrier to carrier. 404.
     #[error("no number rule for this called number")]
     UnknownNumber,
+    /// No carrier sells this destination to this class of service. 404.
+    #[error("no carrier takes this destination")]
+    NoCarrier,
+    /// The trunks that would take it are switched off or have no target. 503.
+    #[error("the trunks for this number are out of service")]
+    OutOfService,
 }
 
-/// What a decision saw.
-#[derive(Debug, Clone, Default)]
-pub struct Trace {}
-
-/// One trunk that was looked at.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// The trunk.
-    pub trunk: TrunkIx,
-}
-
-/// Why a candidate stands where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {}
-
-impl Trace {
-    /// The decision in plain words, one line per candidate, for the record and for `tandem route explain`.
-    pub fn lines(&self) -> Vec<String> {
-        todo!()
+impl NoRouteReason {
+    /// SIP status for the caller.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::UnknownNumber | Self::NoCarrier => 404,
+            Self::OutOfService => 503,
+        }
     }
 }
 
+/// Attempts kept beyond the limit, to stand in for those that a trunk's limits refuse at their moment.
+const SPARE: usize = 8;
+
 /// Orders the attempts of one call.
-pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -> Result<Plan, Box<NoRoute>> {
-    todo!()
+///
+/// A number rule that fits the called number decides first: its trunks, in its order. Otherwise a customer's call goes to
+/// the carriers that are enabled, allowed by the customer's class, and sell the destination: by price, then priority, then at random by weight.
+/// Trunks that are full or down come after all others, never out: a wrong reading must not cost a call. A carrier's call without a rule has no route.
+pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -> Result<Plan, NoRoute> {
+    let decision = Decision {
+        tables,
+        live,
+        now,
+        request,
+        draw: Draw::new(request.draw),
+    };
+    let rule = tables.rule(request.called);
+    let from = tables.trunk(request.from);
+    let (basis, mut standings) = match rule {
+        Some(rule) => (
+            Basis::Number(rule.rule.pattern.text.as_str().into()),
+            decision.by_rule(rule),
+        ),
+        None if from.role == Role::Customer => (Basis::Carriers, decision.by_price()),
+        None => (Basis::NoTransit, Vec::new()),
+    };
+    if rule.is_none() {
+        order::sort(&mut standings);
+    }
+    // Stable: within each part the order above stays.
+    standings.sort_by_key(|standing| standing.candidate.place.rank());
+    let attempts = decision.attempts(&standings, usize::from(from.failover.attempts.max(1)) + SPARE);
+    let class = tables.class(request.from).map(|class| class.name.clone());
+    let candidates = standings.iter().map(|standing| standing.candidate).collect();
+    let trace = Trace::new(tables, request, class, basis, candidates);
+    if attempts.is_empty() {
+        let reason = trace.no_route();
+        return Err(NoRoute {
+            status: reason.status(),
+            reason,
+            trace,
+        });
+    }
+    let limit = limit(tables, from, &attempts);
+    Ok(Plan {
+        attempts,
+        limit,
+        trace,
+    })
+}
+
+/// How many of `attempts` may be made: by the calling trunk's word, and before each further one by the word of the trunk that has just failed.
+fn limit(tables: &Tables, from: &Trunk, attempts: &[Attempt]) -> usize {
+    let whole = usize::from(from.failover.attempts.max(1));
+    let mut made = 0;
+    for attempt in attempts {
+        made += 1;
+        if made >= whole || made >= usize::from(tables.trunk(attempt.trunk).failover.attempts) {
+            break;
+        }
+    }
+    made
+}
+
+/// What all steps of one decision look at.
+struct Decision<'a> {
+    tables: &'a Tables,
+    live: &'a Live,
+    now: Instant,
+    request: &'a Request<'a>,
+    draw: Draw,
+}
+
+impl Decision<'_> {
+    /// The trunks of a number rule, in its order.
+    fn by_rule(&self, rule: &Rule) -> Vec<Standing> {
+        let standing = |&ix: &TrunkIx| {
+            let rate = self.rate(ix);
+            let place = match rate {
+                Some(rate) if rate.blocked => Place::Dropped(LeftOut::Blocked),
+                Some(_) | None => self.usable(ix),
+            };
+            self.standing(ix, rate, place)
+        };
+        rule.to.iter().map(standing).collect()
+    }
+
+    /// Every carrier, with its price.
+    fn by_price(&self) -> Vec<Standing> {
+        let standing = |&ix: &TrunkIx| {
+            let rate = self.rate(ix);
+            let place = match self.barred(ix, rate) {
+                Some(why) => Place::Dropped(why),
+                None => self.usable(ix),
+            };
+            self.standing(ix, rate, place)
+        };
+        self.tables.carriers().iter().map(standing).collect()
+    }
+
+    fn standing(&self, ix: TrunkIx, rate: Option<Rate>, place: Place) -> Standing {
+        let trunk = self.tables.trunk(ix);
+        let weight = self.tables.weight(ix);
+        Standing {
+            candidate: Candidate {
+                trunk: ix,
+                rate,
+                priority: trunk.priority,
+                weight,
+                place,
+            },
+            score: Score::of(rate),
+            chance: self.draw.chance(ix, None, weight),
+        }
+    }
+
+    fn rate(&self, ix: TrunkIx) -> Option<Rate> {
+        self.tables
+            .deck(ix)?
+            .lookup(self.request.called, self.request.at_unix_s)
+    }
+
+    /// Why the class or the deck keeps a carrier out.
+    fn barred(&self, ix: TrunkIx, rate: Option<Rate>) -> Option<LeftOut> {
+        use crate::tables::Leave;
+        let class = self.tables.class(self.request.from);
+        match class.map(|class| class.leave(ix)) {
+            Some(Leave::Excluded) => return Some(LeftOut::Excluded),
+            Some(Leave::NotListed) => return Some(LeftOut::NotListed),
+            Some(Leave::Allowed) | None => {}
+        }
+        let most = class.and_then(|class| class.max_price);
+        match (rate, most) {
+            (Some(rate), _) if rate.blocked => Some(LeftOut::Blocked),
+            (Some(rate), Some(most)) if rate.per_minute > most => Some(LeftOut::TooDear(most)),
+            (None, _) if self.tables.deck(ix).is_some() => Some(LeftOut::NoPrice),
+            (Some(_) | None, _) => None,
+        }
+    }
+
+    /// Whether a trunk can take the call now, as far as its own state goes.
+    fn usable(&self, ix: TrunkIx) -> Place {
+        let trunk = self.tables.trunk(ix);
+        if !trunk.enabled {
+            return Place::Dropped(LeftOut::Disabled);
+        }
+        if trunk.targets.is_empty() {
+            return Place::Dropped(LeftOut::NoTarget);
+        }
+        if let Err(refusal) = self.live.check(self.now, self.tables, ix) {
+            return Place::from(refusal);
+        }
+        let down = (0..trunk.targets.len()).all(|target| self.shunned(ix, target));
+        if down {
+            Place::Last(Late::Down)
+        } else {
+            Place::InOrder
+        }
+    }
+
+    fn shunned(&self, ix: TrunkIx, target: usize) -> bool {
+        self.live.is_shunned(self.now, self.tables, ix, target)
+    }
+
+    /// The attempts, `most` of them: targets that are well in the trunks' order, then those that are not, then trunks placed last.
+    fn attempts(&self, standings: &[Standing], most: usize) -> SmallVec<[Attempt; 4]> {
+        let mut attempts = SmallVec::new();
+        let mut spare: SmallVec<[(&Candidate, usize); 8]> = SmallVec::new();
+        for Standing { candidate, .. } in standings {
+            let well = match candidate.place {
+                Place::InOrder => true,
+                Place::Last(_) => false,
+                Place::Dropped(_) => break,
+            };
+            if attempts.len() >= most {
+                break;
+            }
+            for (target, shunned) in self.targets(candidate.trunk) {
+                if well && !shunned {
+                    attempts.push(self.attempt(candidate, target));
+                } else {
+                    spare.push((candidate, target));
+                }
+            }
+        }
+        for (candidate, target) in spare {
+            if attempts.len() >= most {
+                break;
+            }
+            attempts.push(self.attempt(candidate, target));
+        }
+        attempts.truncate(most);
+        attempts
+    }
+
+    /// A trunk's targets and whether each is shunned: by priority, then at random by weight (RFC 2782), those that are shunned last.
+    fn targets(&self, ix: TrunkIx) -> SmallVec<[(usize, bool); 4]> {
+        let trunk = self.tables.trunk(ix);
+        let mut targets: SmallVec<[_; 4]> = trunk
+            .targets
+            .iter()
+            .enumerate()
+            .map(|(index, target)| {
+                let chance = self.draw.chance(ix, Some(index), u32::from(target.weight));
+                (self.shunned(ix, index), target.priority, chance, index)
+            })
+            .collect();
+        targets.sort_unstable();
+        targets
+            .into_iter()
+            .map(|(shunned, _, _, index)| (index, shunned))
+            .collect()
+    }
+
+    fn attempt(&self, candidate: &Candidate, target: usize) -> Attempt {
+        let format = &self.tables.trunk(candidate.trunk).number_format;
+        Attempt {
+            trunk: candidate.trunk,
+            target,
+            called: number::called(format, self.request.called),
+            caller: number::caller(format, self.request.caller),
+            rate: candidate.rate,
+        }
+    }
 }

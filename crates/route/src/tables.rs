@@ -1,9 +1,19 @@
 //! What one config makes of itself for routing: trunks by index, sources, number rules, decks. Immutable, built off the shard.
 
-use crate::deck::Deck;
-use config::{Config, NumberRule, Trunk};
+mod build;
+mod numbers;
+mod sources;
+
+use crate::deck::{Deck, Money};
+use config::{NumberRule, Role, Trunk};
+use numbers::Numbers;
+use sources::Sources;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+pub use build::BuildError;
+pub use sources::WhyNot;
 
 /// Index of a trunk in one [`Tables`]; means nothing in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,25 +21,58 @@ pub struct TrunkIx(pub u32);
 
 /// All that a decision reads and no call changes.
 #[derive(Debug)]
-pub struct Tables {}
+pub struct Tables {
+    trunks: Arc<[Arc<Trunk>]>,
+    facts: Box<[Facts]>,
+    names: HashMap<Box<str>, TrunkIx>,
+    carriers: Box<[TrunkIx]>,
+    classes: Box<[Class]>,
+    sources: Sources,
+    rules: Box<[Rule]>,
+    numbers: Numbers,
+}
 
-/// What is wrong with a config that is valid by itself, as seen by routing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// A deck was given for a trunk that the config does not have.
-    #[error("deck for unknown trunk {0:?}")]
-    DeckWithoutTrunk(String),
-    /// A number rule sends calls to a trunk that the config does not have.
-    #[error("number rule {rule:?} sends calls to unknown trunk {trunk:?}")]
-    UnknownTrunk {
-        /// The rule's `match`.
-        rule: String,
-        /// The name that no trunk has.
-        trunk: String,
-    },
-    /// Two trunks have one name.
-    #[error("two trunks are named {0:?}")]
-    DuplicateTrunk(String),
+/// What was worked out about a trunk beforehand.
+#[derive(Debug)]
+struct Facts {
+    deck: Option<Deck>,
+    class: Option<usize>,
+    weight: u32,
+}
+
+/// A class of service, by trunk index.
+#[derive(Debug)]
+pub(crate) struct Class {
+    pub(crate) name: Box<str>,
+    leave: Box<[Leave]>,
+    pub(crate) max_price: Option<Money>,
+}
+
+/// What a class says to a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// It may be used.
+    Allowed,
+    /// The class names others.
+    NotListed,
+    /// The class excludes it.
+    Excluded,
+}
+
+impl Class {
+    pub(crate) fn leave(&self, trunk: TrunkIx) -> Leave {
+        self.leave
+            .get(trunk.0 as usize)
+            .copied()
+            .unwrap_or(Leave::NotListed)
+    }
+}
+
+/// A number rule with its trunks resolved.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) rule: NumberRule,
+    pub(crate) to: Box<[TrunkIx]>,
 }
 
 /// Whose a request is, by the address it came from.
@@ -44,44 +87,107 @@ pub enum SourceMatch {
     },
 }
 
-/// Why an address belongs to no trunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WhyNot {
-    /// No trunk names this address.
-    #[error("no trunk has this source address")]
-    Unknown,
-    /// A trunk names the address, with other ports only.
-    #[error("the address is known, the port is not")]
-    Port,
-    /// The trunk that names it is switched off.
-    #[error("the trunk with this source address is disabled")]
-    Disabled,
-}
-
 impl Tables {
-    /// Builds the tables of one config. `decks` are by trunk name. Every fault is reported at once.
-    pub fn build(config: &Config, decks: Vec<(String, Deck)>) -> Result<Self, Vec<BuildError>> {
-        todo!()
-    }
     /// Number of trunks; indices run below it.
-    pub fn len(&self) -> usize {
-        todo!()
+    pub fn trunk_count(&self) -> usize {
+        self.trunks.len()
     }
-    /// The trunk at an index of these tables.
+
+    /// Every trunk with its index, in the order of the config.
+    pub fn trunks(&self) -> impl Iterator<Item = (TrunkIx, &Arc<Trunk>)> {
+        self.trunks
+            .iter()
+            .enumerate()
+            .map(|(index, trunk)| (TrunkIx(index as u32), trunk))
+    }
+
+    /// The trunk at an index of these tables. An index of other tables that is beyond the last trunk gives the last one.
     pub fn trunk(&self, ix: TrunkIx) -> &Arc<Trunk> {
-        todo!()
+        let index = (ix.0 as usize).min(self.trunks.len().saturating_sub(1));
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "build() refuses a config without trunks, and the index is clamped"
+        )]
+        &self.trunks[index]
     }
+
     /// The trunk of this name.
     pub fn trunk_named(&self, name: &str) -> Option<TrunkIx> {
-        todo!()
+        self.names.get(name).copied()
     }
-    /// Whose a request from `addr` to the number `called` is: the trunk with this very address and port, else the one with the longest network,
-    /// and among twins the one that a number rule names for `called`.
+
+    /// Whose a request from `addr` to the number `called` is.
+    ///
+    /// The narrowest network decides, and at equal width one with a port written over one without; so `ip:port` wins. Of twins, trunks
+    /// with the very same source, enabled ones come first. Where a number rule fits `called`, the call comes in from the network: carriers
+    /// come before customers, then the trunk that the rule names; where none fits, it goes out: customers come before carriers.
+    /// Then the order of the config decides. A disabled trunk still owns its source: a wider network does not take it over.
     pub fn source(&self, addr: SocketAddr, called: &str) -> SourceMatch {
-        todo!()
+        match self.sources.find(addr) {
+            Ok([only]) => self.enabled_or_not(*only),
+            Ok(twins) => self.among_twins(twins, called),
+            Err(why) => SourceMatch::None { why },
+        }
     }
-    /// The number rule for `called`: an exact one, else the longest prefix.
+
+    fn enabled_or_not(&self, ix: TrunkIx) -> SourceMatch {
+        if self.trunk(ix).enabled {
+            SourceMatch::Trunk(ix)
+        } else {
+            SourceMatch::None {
+                why: WhyNot::Disabled,
+            }
+        }
+    }
+
+    fn among_twins(&self, twins: &[TrunkIx], called: &str) -> SourceMatch {
+        let rule = self.rule(called);
+        let first = twins.iter().min_by_key(|&&ix| {
+            let trunk = self.trunk(ix);
+            let likely = if rule.is_some() {
+                Role::Carrier
+            } else {
+                Role::Customer
+            };
+            let named = rule.is_some_and(|rule| rule.to.contains(&ix));
+            (!trunk.enabled, trunk.role != likely, !named, ix)
+        });
+        first.map_or(SourceMatch::None { why: WhyNot::Unknown }, |&ix| {
+            self.enabled_or_not(ix)
+        })
+    }
+
+    /// The number rule for `called` (with or without `+`): the one with the most digits, and at equal length the exact one.
     pub fn number(&self, called: &str) -> Option<&NumberRule> {
-        todo!()
+        self.rule(called).map(|rule| &rule.rule)
+    }
+
+    pub(crate) fn rule(&self, called: &str) -> Option<&Rule> {
+        self.rules.get(self.numbers.find(called)? as usize)
+    }
+
+    /// The carriers, in the order of the config.
+    pub(crate) fn carriers(&self) -> &[TrunkIx] {
+        &self.carriers
+    }
+
+    /// A trunk's deck.
+    pub(crate) fn deck(&self, ix: TrunkIx) -> Option<&Deck> {
+        self.facts.get(ix.0 as usize)?.deck.as_ref()
+    }
+
+    /// The class of service of calls from a trunk.
+    pub(crate) fn class(&self, ix: TrunkIx) -> Option<&Class> {
+        self.classes.get(self.facts.get(ix.0 as usize)?.class?)
+    }
+
+    /// A trunk's weight among equals: that of its foremost targets together.
+    pub(crate) fn weight(&self, ix: TrunkIx) -> u32 {
+        self.facts.get(ix.0 as usize).map_or(0, |facts| facts.weight)
+    }
+
+    /// The list of trunks, which is also the identity of these tables: no two that live at once share it.
+    pub(crate) fn identity(&self) -> &Arc<[Arc<Trunk>]> {
+        &self.trunks
     }
 }
