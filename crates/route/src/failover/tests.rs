@@ -1,0 +1,176 @@
+use super::*;
+use std::time::Duration;
+
+fn keys(advance: &[Advance], stop: &[u16]) -> Failover {
+    Failover {
+        advance: advance.to_vec(),
+        stop: stop.to_vec(),
+        trying: Duration::from_secs(4),
+        progress: Duration::from_secs(15),
+        answer: Duration::from_secs(180),
+        attempts: 3,
+    }
+}
+
+/// The keys as they are where nobody writes any.
+fn defaults() -> Failover {
+    let advance = [408, 500, 502, 503, 504, 513, 580].map(Advance::Status);
+    let mut keys = keys(&advance, &[484, 486, 487, 600, 603, 604, 606, 607, 608]);
+    keys.advance.push(Advance::Timeout);
+    keys
+}
+
+fn answer(status: u16, q850: Option<u8>, rang: bool) -> AttemptOutcome {
+    AttemptOutcome::Final { status, q850, rang }
+}
+
+#[test]
+fn every_final_answer_has_its_verdict_without_a_cause_ringing_or_not() {
+    for status in 300..700 {
+        let expected = match status {
+            401 | 407 | 408 => Verdict::Advance,
+            501 | 505 => Verdict::Stop,
+            500..=599 => Verdict::Advance,
+            _ => Verdict::Stop,
+        };
+        for rang in [false, true] {
+            assert_eq!(verdict(&defaults(), answer(status, None, rang)), expected, "{status} rang={rang}");
+        }
+    }
+}
+
+/// The codes of LC-01, spelt out.
+#[test]
+fn the_called_partys_word_stops_and_the_networks_advances() {
+    let table = [
+        (400, Verdict::Stop),
+        (403, Verdict::Stop),
+        (404, Verdict::Stop),
+        (408, Verdict::Advance),
+        (480, Verdict::Stop),
+        (484, Verdict::Stop),
+        (486, Verdict::Stop),
+        (487, Verdict::Stop),
+        (488, Verdict::Stop),
+        (500, Verdict::Advance),
+        (502, Verdict::Advance),
+        (503, Verdict::Advance),
+        (504, Verdict::Advance),
+        (580, Verdict::Advance),
+        (600, Verdict::Stop),
+        (603, Verdict::Stop),
+        (604, Verdict::Stop),
+        (606, Verdict::Stop),
+        (607, Verdict::Stop),
+    ];
+    for (status, expected) in table {
+        for rang in [false, true] {
+            assert_eq!(verdict(&defaults(), answer(status, None, rang)), expected, "{status} rang={rang}");
+        }
+    }
+}
+
+#[test]
+fn a_network_cause_lets_404_and_480_advance_until_it_has_rung() {
+    let table = [
+        (404, 1, false, Verdict::Stop),
+        (404, 3, false, Verdict::Advance),
+        (404, 34, false, Verdict::Advance),
+        (480, 18, false, Verdict::Stop),
+        (480, 19, false, Verdict::Stop),
+        (480, 20, false, Verdict::Stop),
+        (480, 31, false, Verdict::Stop),
+        (480, 38, false, Verdict::Advance),
+        (480, 42, false, Verdict::Advance),
+        (480, 42, true, Verdict::Stop),
+        (403, 38, false, Verdict::Stop),
+        (488, 79, false, Verdict::Stop),
+        (486, 34, false, Verdict::Stop),
+        (603, 38, false, Verdict::Stop),
+        (484, 34, false, Verdict::Stop),
+    ];
+    for (status, cause, rang, expected) in table {
+        let got = verdict(&defaults(), answer(status, Some(cause), rang));
+        assert_eq!(got, expected, "{status} cause {cause} rang={rang}");
+    }
+    let stopping = keys(&[], &[480]);
+    assert_eq!(verdict(&stopping, answer(480, Some(42), false)), Verdict::Stop);
+}
+
+#[test]
+fn the_lists_of_the_trunk_take_the_place_of_the_defaults() {
+    let own = keys(&[403, 488, 501, 503].map(Advance::Status), &[600]);
+    let table = [
+        (403, Verdict::Advance),
+        (488, Verdict::Advance),
+        (501, Verdict::Advance),
+        (503, Verdict::Advance),
+        (505, Verdict::Stop),
+        (500, Verdict::Stop),
+        (504, Verdict::Stop),
+        (408, Verdict::Stop),
+        (486, Verdict::Stop),
+        (603, Verdict::Stop),
+    ];
+    for (status, expected) in table {
+        assert_eq!(verdict(&own, answer(status, None, false)), expected, "{status}");
+    }
+}
+
+#[test]
+fn a_status_in_both_lists_goes_by_the_one_that_had_to_be_written() {
+    let mut keys = defaults();
+    keys.advance.push(Advance::Status(486));
+    keys.stop.push(503);
+    assert_eq!(verdict(&keys, answer(486, None, false)), Verdict::Advance);
+    assert_eq!(verdict(&keys, answer(503, None, false)), Verdict::Stop);
+}
+
+#[test]
+fn silence_advances_by_key_and_an_unreachable_target_always() {
+    for (keys, expected) in [(defaults(), Verdict::Advance), (keys(&[Advance::Status(408)], &[]), Verdict::Stop)] {
+        assert_eq!(verdict(&keys, AttemptOutcome::TimeoutTrying), expected);
+        assert_eq!(verdict(&keys, AttemptOutcome::TimeoutProgress), expected);
+        assert_eq!(verdict(&keys, AttemptOutcome::Unreachable), Verdict::Advance);
+    }
+}
+
+#[test]
+fn nobody_is_rung_twice_when_the_answer_does_not_come() {
+    let eager = keys(&[Advance::Timeout, Advance::Status(480)], &[]);
+    assert_eq!(verdict(&eager, AttemptOutcome::TimeoutAnswer), Verdict::Stop);
+}
+
+#[test]
+fn outcomes_stand_for_a_status() {
+    assert_eq!(answer(486, None, true).status(), 486);
+    assert_eq!(AttemptOutcome::TimeoutTrying.status(), 408);
+    assert_eq!(AttemptOutcome::TimeoutProgress.status(), 408);
+    assert_eq!(AttemptOutcome::TimeoutAnswer.status(), 480);
+    assert_eq!(AttemptOutcome::Unreachable.status(), 503);
+}
+
+#[test]
+fn the_caller_hears_the_most_telling_failure() {
+    type Row<'a> = (&'a [(u16, Option<u8>)], u16);
+    let table: &[Row<'_>] = &[
+        (&[], 503),
+        (&[(503, None)], 503),
+        (&[(503, None), (486, None)], 486),
+        (&[(486, None), (503, None)], 486),
+        (&[(603, None), (486, None)], 603),
+        (&[(408, None), (503, None)], 408),
+        (&[(503, None), (500, None)], 500),
+        (&[(500, None), (502, None)], 500),
+        (&[(404, Some(34)), (408, None)], 408),
+        (&[(404, Some(1)), (408, None)], 404),
+        (&[(480, Some(42)), (503, None)], 480),
+        (&[(488, None), (408, None)], 488),
+        (&[(401, None)], 503),
+        (&[(407, None), (503, None)], 503),
+        (&[(407, None), (500, None)], 500),
+    ];
+    for (outcomes, expected) in table {
+        assert_eq!(most_telling(outcomes), *expected, "{outcomes:?}");
+    }
+}

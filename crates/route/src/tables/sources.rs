@@ -1,0 +1,121 @@
+//! Which trunks an address belongs to: one look-up in a map per width of network that any trunk has.
+
+use super::TrunkIx;
+use config::{Cidr, Trunk};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Why an address belongs to no trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WhyNot {
+    /// No trunk names this address.
+    #[error("no trunk has this source address")]
+    Unknown,
+    /// A trunk names the address, with other ports only.
+    #[error("a trunk has this source address, but with another port")]
+    Port,
+    /// The trunk that names it is switched off.
+    #[error("the trunk with this source address is disabled")]
+    Disabled,
+}
+
+/// A network, and a port if one was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Net {
+    addr: IpAddr,
+    width: u8,
+    port: Option<u16>,
+}
+
+/// Trunks by network.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    nets: HashMap<Net, SmallVec<[TrunkIx; 2]>>,
+    /// Networks with some port, for saying why not.
+    ported: HashMap<(IpAddr, u8), ()>,
+    /// Widths in use, narrowest network (longest prefix) first.
+    v4: Box<[u8]>,
+    v6: Box<[u8]>,
+}
+
+impl Sources {
+    pub(super) fn build(trunks: &[Arc<Trunk>]) -> Self {
+        let mut sources = Self::default();
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for (index, trunk) in trunks.iter().enumerate() {
+            for source in &trunk.sources {
+                let (addr, width) = canonical(source.net);
+                let widths = if addr.is_ipv4() { &mut v4 } else { &mut v6 };
+                widths.push(width);
+                let owners = sources
+                    .nets
+                    .entry(Net {
+                        addr,
+                        width,
+                        port: source.port,
+                    })
+                    .or_default();
+                if !owners.contains(&TrunkIx(index as u32)) {
+                    owners.push(TrunkIx(index as u32));
+                }
+                if source.port.is_some() {
+                    sources.ported.insert((addr, width), ());
+                }
+            }
+        }
+        for widths in [&mut v4, &mut v6] {
+            widths.sort_unstable_by(|a, b| b.cmp(a));
+            widths.dedup();
+        }
+        sources.v4 = v4.into_boxed_slice();
+        sources.v6 = v6.into_boxed_slice();
+        sources
+    }
+
+    /// The trunks with the narrowest source that `remote` fits, in the order of the config; never an empty list.
+    pub(super) fn find(&self, remote: SocketAddr) -> Result<&[TrunkIx], WhyNot> {
+        let ip = remote.ip().to_canonical();
+        let widths = if ip.is_ipv4() { &self.v4 } else { &self.v6 };
+        let mut why = WhyNot::Unknown;
+        for &width in widths {
+            let addr = network(ip, width);
+            for port in [Some(remote.port()), None] {
+                if let Some(trunks) = self.nets.get(&Net { addr, width, port }) {
+                    return Ok(trunks);
+                }
+            }
+            if self.ported.contains_key(&(addr, width)) {
+                why = WhyNot::Port;
+            }
+        }
+        Err(why)
+    }
+}
+
+/// A network with its host bits zero; IPv4 written in IPv6 is IPv4.
+fn canonical(net: Cidr) -> (IpAddr, u8) {
+    match (net.addr, net.addr.to_canonical()) {
+        (IpAddr::V6(_), IpAddr::V4(v4)) if net.prefix >= 96 => {
+            let width = net.prefix.saturating_sub(96).min(32);
+            (network(IpAddr::V4(v4), width), width)
+        }
+        (addr @ IpAddr::V4(_), _) => (network(addr, net.prefix.min(32)), net.prefix.min(32)),
+        (addr @ IpAddr::V6(_), _) => (network(addr, net.prefix.min(128)), net.prefix.min(128)),
+    }
+}
+
+/// The network of `width` bits that `ip` lies in.
+fn network(ip: IpAddr, width: u8) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(width)).unwrap_or(0);
+            IpAddr::V4((ip.to_bits() & mask).into())
+        }
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(width)).unwrap_or(0);
+            IpAddr::V6((ip.to_bits() & mask).into())
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Sources, number rules, and what a config must not be.
+#![allow(
+    clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "support/tables.rs"]
+mod support;
+
+use proptest::prelude::*;
+use route::deck::parse_csv;
+use route::{BuildError, SourceMatch, Tables, TrunkIx, WhyNot};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use support::{carrier, config, number, pbx, tables};
+
+/// The name of the trunk that a request is matched to, or why not.
+fn owner(tables: &Tables, from: &str, called: &str) -> Result<String, WhyNot> {
+    match tables.source(from.parse().unwrap(), called) {
+        SourceMatch::Trunk(ix) => Ok(tables.trunk(ix).name.clone()),
+        SourceMatch::None { why } => Err(why),
+    }
+}
+
+#[test]
+fn the_narrowest_source_decides_and_a_port_before_none() {
+    let tables = tables(
+        &[
+            carrier("wide", "sources = [\"127.0.0.0/8\"]"),
+            carrier("pair", "sources = [\"127.0.0.20/31\"]"),
+            carrier("host", "sources = [\"127.0.0.21\"]"),
+            carrier("port", "sources = [\"127.0.0.21:5081\"]"),
+            carrier("six", "sources = [\"2001:db8::/32\", \"[2001:db8::7]:5060\"]"),
+            carrier("only-port", "sources = [\"10.0.0.1:5060\"]"),
+        ]
+        .concat(),
+    );
+    let table = [
+        ("127.9.9.9:1", Ok("wide")),
+        ("127.0.0.20:5060", Ok("pair")),
+        ("127.0.0.22:5060", Ok("wide")),
+        ("127.0.0.21:5060", Ok("host")),
+        ("127.0.0.21:5081", Ok("port")),
+        ("[::ffff:127.0.0.21]:5081", Ok("port")),
+        ("[2001:db8::1]:9", Ok("six")),
+        ("[2001:db9::1]:9", Err(WhyNot::Unknown)),
+        ("10.0.0.1:5060", Ok("only-port")),
+        ("10.0.0.1:5061", Err(WhyNot::Port)),
+        ("10.0.0.2:5060", Err(WhyNot::Unknown)),
+    ];
+    for (from, expected) in table {
+        assert_eq!(owner(&tables, from, "1"), expected.map(str::to_owned), "{from}");
+    }
+}
+
+#[test]
+fn twins_are_told_apart_by_the_called_number() {
+    let twin = |name: &str, role: &str| {
+        let keys = "sources = [\"127.0.0.20/31\"]\ntargets = [{ uri = \"sip:127.0.0.20\" }]";
+        format!("[[trunk]]\nname = \"{name}\"\nrole = \"{role}\"\n{keys}\n")
+    };
+    let tables = tables(
+        &[
+            pbx(""),
+            twin("east", "customer"),
+            twin("west", "customer"),
+            twin("net-a", "carrier"),
+            twin("net-b", "carrier"),
+            number("+4420*", &["east"]),
+            number("+4421*", &["west"]),
+            number("+88*", &["net-b"]),
+        ]
+        .concat(),
+    );
+    // No rule: it goes out, so it is a customer's. A rule: it comes in, so it is a carrier's.
+    assert_eq!(owner(&tables, "127.0.0.20:5080", "33140000000").as_deref(), Ok("east"));
+    assert_eq!(owner(&tables, "127.0.0.20:5080", "442071838750").as_deref(), Ok("net-a"));
+    assert_eq!(owner(&tables, "127.0.0.20:5080", "+8812").as_deref(), Ok("net-b"));
+}
+
+#[test]
+fn twin_customers_are_told_apart_by_whose_number_it_is() {
+    let twin = |name: &str| format!("[[trunk]]\nname = \"{name}\"\nrole = \"customer\"\nsources = [\"127.0.0.20\"]\n");
+    let text = [twin("east"), twin("west"), number("+4420*", &["east"]), number("4421*", &["west"])].concat();
+    let tables = tables(&text);
+    for (called, expected) in [("+44207", "east"), ("44207", "east"), ("+44217", "west"), ("44217", "west"), ("33", "east")] {
+        assert_eq!(owner(&tables, "127.0.0.20:5080", called).as_deref(), Ok(expected), "{called}");
+    }
+}
+
+#[test]
+fn a_disabled_trunk_keeps_its_source_from_wider_ones_but_not_from_its_twin() {
+    let off = "enabled = false";
+    let text = [
+        carrier("wide", "sources = [\"127.0.0.0/8\"]"),
+        carrier("off", &format!("sources = [\"127.0.0.20\", \"127.0.0.21\"]\n{off}")),
+        carrier("twin", "sources = [\"127.0.0.21\"]"),
+    ]
+    .concat();
+    let tables = tables(&text);
+    assert_eq!(owner(&tables, "127.0.0.20:5060", "1"), Err(WhyNot::Disabled));
+    assert_eq!(owner(&tables, "127.0.0.21:5060", "1").as_deref(), Ok("twin"));
+}
+
+#[test]
+fn the_number_rule_with_the_most_digits_decides_and_at_equal_length_the_exact_one() {
+    let rules: Vec<String> =
+        ["*", "44*", "+4420*", "+442071838750", "112", "442071838750*"].iter().map(|p| number(p, &["pbx"])).collect();
+    let tables = tables(&(pbx("") + &rules.concat()));
+    let table = [
+        ("+442071838750", "+442071838750"),
+        ("442071838750", "+442071838750"),
+        ("4420718387501", "442071838750*"),
+        ("+4420999", "+4420*"),
+        ("4420", "+4420*"),
+        ("442", "44*"),
+        ("112", "112"),
+        ("1123", "*"),
+        ("+", "*"),
+        ("", "*"),
+        ("alice", "*"),
+    ];
+    for (called, expected) in table {
+        assert_eq!(tables.number(called).map(|rule| rule.pattern.text.as_str()), Some(expected), "{called}");
+    }
+}
+
+#[test]
+fn without_a_rule_that_fits_there_is_none() {
+    let tables = tables(&(pbx("") + &number("+4420*", &["pbx"])));
+    for called in ["442", "0044207", "+", "", "4", "é420"] {
+        assert!(tables.number(called).is_none(), "{called}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_config_is_reported_at_once() {
+    let mut broken = config(&[pbx(""), carrier("a", "deck = \"a.csv\""), number("44*", &["pbx"])].concat());
+    let mut twin = (*broken.trunks[0]).clone();
+    twin.class = Some("gold".into());
+    broken.trunks.push(Arc::new(twin));
+    broken.numbers[0].to.push("ghost".into());
+    let mut again = broken.numbers[0].clone();
+    again.pattern.text = "+44*".into();
+    again.to = vec!["pbx".into()];
+    broken.numbers.push(again);
+    let deck = parse_csv("prefix,rate\n44,1\n").unwrap();
+    let errors = Tables::build(&broken, vec![("b".into(), deck)]).unwrap_err();
+    let unknown = |by: &str, trunk: &str| BuildError::UnknownTrunk { by: by.into(), trunk: trunk.into() };
+    assert_eq!(
+        errors,
+        [
+            BuildError::DuplicateTrunk("pbx".into()),
+            unknown("deck", "b"),
+            BuildError::Deck("a".into()),
+            BuildError::UnknownClass { trunk: "pbx".into(), class: "gold".into() },
+            unknown("number \"44*\"", "ghost"),
+            BuildError::DuplicateNumber("+44*".into()),
+        ]
+    );
+}
+
+#[test]
+fn a_config_without_trunks_is_refused() {
+    let mut empty = config(&pbx(""));
+    empty.trunks.clear();
+    assert_eq!(Tables::build(&empty, Vec::new()).unwrap_err(), [BuildError::NoTrunk]);
+}
+
+#[test]
+fn trunks_are_found_by_name_and_index() {
+    let tables = tables(&(pbx("") + &carrier("a", "")));
+    assert_eq!(tables.trunk_count(), 2);
+    assert_eq!(tables.trunk_named("a"), Some(TrunkIx(1)));
+    assert_eq!(tables.trunk_named("b"), None);
+    assert_eq!(tables.trunk(TrunkIx(0)).name, "pbx");
+    let all: Vec<_> = tables.trunks().map(|(ix, trunk)| (ix.0, trunk.name.as_str())).collect();
+    assert_eq!(all, [(0, "pbx"), (1, "a")]);
+}
+
+/// A source as the naive model has it: network, width, port.
+type NaiveSource = (Ipv4Addr, u8, Option<u16>);
+
+fn source() -> impl Strategy<Value = NaiveSource> {
+    let width = prop_oneof![Just(0u8), Just(8), Just(24), Just(30), Just(31), Just(32)];
+    (0u32..8, width, proptest::option::of(5060u16..5062)).prop_map(|(host, width, port)| {
+        let mask = u32::MAX.checked_shl(32 - u32::from(width)).unwrap_or(0);
+        (Ipv4Addr::from_bits((0x7f00_0000 | host) & mask), width, port)
+    })
+}
+
+/// Looks at every source of every trunk.
+fn naive(trunks: &[Vec<NaiveSource>], ip: Ipv4Addr, port: u16) -> Option<usize> {
+    let fits = |(net, width, its): &NaiveSource| {
+        let shift = 32 - u32::from(*width);
+        let same = ip.to_bits().checked_shr(shift) == net.to_bits().checked_shr(shift);
+        same && its.is_none_or(|its| its == port)
+    };
+    let mut best: Option<((u8, bool), usize)> = None;
+    for (index, sources) in trunks.iter().enumerate() {
+        for source in sources.iter().filter(|source| fits(source)) {
+            let narrow = (source.1, source.2.is_some());
+            if best.is_none_or(|(top, _)| narrow > top) {
+                best = Some((narrow, index));
+            }
+        }
+    }
+    best.map(|(_, index)| index)
+}
+
+proptest! {
+    #[test]
+    fn source_matching_agrees_with_looking_at_every_source(
+        trunks in proptest::collection::vec(proptest::collection::vec(source(), 0..4), 1..6),
+        probes in proptest::collection::vec((0u32..10, 5059u16..5063), 16),
+    ) {
+        let mut whole = config(&carrier("model", ""));
+        let model = whole.trunks.pop().unwrap();
+        for (index, sources) in trunks.iter().enumerate() {
+            let mut trunk = (*model).clone();
+            trunk.name = format!("t{index}");
+            trunk.sources = sources
+                .iter()
+                .map(|&(net, prefix, port)| config::Source { net: config::Cidr { addr: IpAddr::V4(net), prefix }, port })
+                .collect();
+            whole.trunks.push(Arc::new(trunk));
+        }
+        let tables = Tables::build(&whole, Vec::new()).unwrap();
+        for (host, port) in probes {
+            let ip = Ipv4Addr::from_bits(0x7f00_0000 | host);
+            let got = match tables.source(SocketAddr::new(IpAddr::V4(ip), port), "44") {
+                SourceMatch::Trunk(ix) => Some(ix.0 as usize),
+                SourceMatch::None { .. } => None,
+            };
+            prop_assert_eq!(got, naive(&trunks, ip, port), "{}:{}", ip, port);
+        }
+    }
+
+    #[test]
+    fn number_rules_agree_with_trying_every_pattern(
+        patterns in proptest::collection::hash_set(("[12]{0,4}", any::<bool>()), 0..12),
+        called in "\\+?[12]{0,6}",
+    ) {
+        let patterns: Vec<_> = patterns.into_iter().filter(|(digits, prefix)| *prefix || !digits.is_empty()).collect();
+        let rules: Vec<String> =
+            patterns.iter().map(|(digits, prefix)| number(&format!("{digits}{}", if *prefix { "*" } else { "" }), &["pbx"])).collect();
+        let tables = tables(&(pbx("") + &rules.concat()));
+        let bare = called.trim_start_matches('+');
+        let naive = patterns
+            .iter()
+            .filter(|(digits, prefix)| if *prefix { bare.starts_with(digits.as_str()) } else { bare == digits })
+            .max_by_key(|(digits, prefix)| (digits.len(), !prefix));
+        let got = tables.number(&called).map(|rule| (rule.pattern.digits.clone(), rule.pattern.prefix));
+        prop_assert_eq!(got.as_ref(), naive);
+    }
+}
+
