@@ -81,9 +81,7 @@ impl MediaPlane {
             .ok()
             .and_then(|shard| self.workers.get(shard));
         match worker {
-            Some((letterbox, _)) => letterbox
-                .post(command)
-                .map_err(|command| Refused(Box::new(command))),
+            Some((letterbox, _)) => letterbox.post(command).map_err(Refused),
             None => Err(Refused(Box::new(command))),
         }
     }
