@@ -114,6 +114,8 @@ fn the_first_of_repeated_lines_counts() {
         (m.direction(), m.ptime(), m.rtcp()),
         (Direction::SendOnly, Some(30), Some((6, None)))
     );
+    let twice = audio("m=audio 4 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:96 iLBC/8000\r\n");
+    assert_eq!(codecs(&twice.media()[0]), ["96 opus/48000/2"]);
 }
 
 #[test]

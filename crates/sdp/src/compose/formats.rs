@@ -46,7 +46,7 @@ impl Formats {
     }
 
     fn add(&mut self, media: &Media, from: u8, to: u8) {
-        if entry(media, from).is_some() && !self.list.iter().any(|(pt, out)| *pt == from || *out == to) {
+        if entry(media, from).is_some() && !self.list.iter().any(|(pt, _)| *pt == from) {
             self.list.push((from, to));
         }
     }

@@ -4,6 +4,10 @@ use smallvec::SmallVec;
 
 use crate::parse::Sdp;
 
+/// How many of the source's own addresses are looked for: more than any honest body has, and few enough that a body
+/// full of addresses can't make its own rewriting slow.
+const OWN: usize = 16;
+
 /// Strings that no kept line may contain: the caller's, and the source body's own addresses and domain names.
 #[derive(Debug)]
 pub(super) struct Hidden<'a> {
@@ -13,8 +17,9 @@ pub(super) struct Hidden<'a> {
 impl<'a> Hidden<'a> {
     pub(super) fn new(given: &'a [&'a [u8]], source: &'a Sdp) -> Self {
         let mut needles: SmallVec<[&[u8]; 8]> = given.iter().copied().filter(|n| !n.is_empty()).collect();
-        for address in source.addresses() {
-            if is_telling(address) && !needles.contains(&address) {
+        let limit = needles.len() + OWN;
+        for address in source.addresses().filter(|a| is_telling(a)) {
+            if needles.len() < limit && !needles.contains(&address) {
                 needles.push(address);
             }
         }

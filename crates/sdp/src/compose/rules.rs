@@ -12,7 +12,7 @@
 //! | any other letter | dropped |
 //!
 //! Above all of it: a kept line that contains one of the strings to hide, or an address or domain name from the body's
-//! own o=, c= and a=rtcp lines, is dropped. Only literal occurrences (any case) are found.
+//! own o=, c= and a=rtcp lines (the first 16 of them), is dropped. Only literal occurrences (any case) are found.
 
 use crate::fields::parse_ptime;
 use crate::media::Attribute;
@@ -112,7 +112,7 @@ pub const ATTRIBUTES: &[(&str, Fate, &str)] = &[
     ("tool", Fate::Drop, "product of the other side (RFC 8866 §6.3)"),
 ];
 
-/// The fate of an attribute, [`Fate::IfValid`] decided: never returned.
+/// The fate of an attribute; [`Fate::IfValid`] has become [`Fate::Keep`] or [`Fate::Drop`] by its value.
 pub fn fate(attribute: &Attribute<'_>) -> Fate {
     let rule = ATTRIBUTES.iter().find(|(name, ..)| attribute.is(name));
     match rule.map_or(Fate::Keep, |(_, fate, _)| *fate) {
