@@ -8,8 +8,12 @@
 #![cfg_attr(not(test), warn(missing_docs))]
 
 mod reader;
+#[cfg(test)]
+mod samples;
+mod schema;
 mod store;
 
 pub use reader::{Filter, ReadError, Reader};
-pub use store::{Health, Job, Journaled, Outcome, OutcomeSink, Store, StoreConfig, StoreError};
+pub use schema::StoreError;
+pub use store::{Health, Job, Journaled, Outcome, OutcomeSink, Store, StoreConfig};
 pub use switch::record::CallRecord;

@@ -1,0 +1,61 @@
+//! Records for tests.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use switch::record::{AttemptRecord, CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, RecordState};
+
+/// The `n`th call: an answered one of a minute that failed over once.
+pub(crate) fn record(n: u64) -> CallRecord {
+    let attempt = |trunk: &str, sip, outcome: &str| AttemptRecord {
+        trunk: trunk.to_owned(),
+        target: format!("sip:+4420{:08}@198.51.100.7:5060", n),
+        call_id: format!("{n:016x}-2@tandem-1"),
+        offset_ms: 3,
+        pdd_ms: Some(812),
+        elapsed_ms: 4210,
+        sip,
+        q850: Some(16),
+        outcome: outcome.to_owned(),
+    };
+    let media = MediaRecord {
+        codec: Some("PCMU/8000".to_owned()),
+        packets: 3000,
+        bytes: 516_000,
+        lost: 2,
+        jitter_us: 812,
+        dropped: 0,
+    };
+    CallRecord {
+        version: RECORD_VERSION,
+        id: format!("tandem-1-{:016x}", 0x018f_0000_0000_0000 + n),
+        node: "tandem-1".to_owned(),
+        state: RecordState::Final,
+        started_ms: 1_700_000_000_000 + n * 1000,
+        answered_ms: Some(1_700_000_004_210 + n * 1000),
+        ended_ms: Some(1_700_000_064_210 + n * 1000),
+        pdd_ms: Some(815),
+        ring_ms: Some(3395),
+        talk_ms: 60_000,
+        from_trunk: "pbx".to_owned(),
+        to_trunk: Some("carrier-b".to_owned()),
+        caller: format!("+4416{:08}", n % 100),
+        called: format!("+4420{:08}", n),
+        source: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5080),
+        call_id: format!("{n:032x}@192.0.2.5"),
+        hung_up_by: HungUpBy::Caller,
+        cause: Cause {
+            kind: "normal".to_owned(),
+            sip: 200,
+            q850: Some(16),
+        },
+        attempts: vec![
+            attempt("carrier-a", 503, "refused"),
+            attempt("carrier-b", 200, "answered"),
+        ],
+        caller_media: media.clone(),
+        called_media: media,
+        decision: vec![
+            "carrier-a: priority 1, weight 10".to_owned(),
+            "carrier-b: priority 2, weight 10".to_owned(),
+        ],
+    }
+}
