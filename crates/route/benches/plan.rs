@@ -1,6 +1,8 @@
 //! What a decision costs: deck look-up, source matching, and a plan over fifty trunks.
 #![allow(
-    clippy::panic, clippy::indexing_slicing, clippy::print_stdout,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a bench reads nothing from outside, and prints what it found"
 )]
 
@@ -54,7 +56,10 @@ fn csv(prefixes: &[String], seed: u64) -> String {
 
 fn tables(decks: Vec<Deck>) -> Tables {
     let mut text = String::from("[[listen]]\ntransport = \"udp\"\nbind = \"127.0.0.1:5060\"\n");
-    let _ = writeln!(text, "[[trunk]]\nname = \"pbx\"\nrole = \"customer\"\nsources = [\"127.0.0.10\"]");
+    let _ = writeln!(
+        text,
+        "[[trunk]]\nname = \"pbx\"\nrole = \"customer\"\nsources = [\"127.0.0.10\"]"
+    );
     let mut named = Vec::new();
     for index in 0..TRUNKS {
         let _ = writeln!(
@@ -90,7 +95,13 @@ fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, numbers: &[Stri
             || (random.next(), &numbers[random.next() as usize % numbers.len()]),
             |(draw, called)| {
                 let from = TrunkIx(0);
-                let request = Request { from, caller: "441632960000", called, at_unix_s: NOW, draw };
+                let request = Request {
+                    from,
+                    caller: "441632960000",
+                    called,
+                    at_unix_s: NOW,
+                    draw,
+                };
                 black_box(plan(tables, &live, now, &request))
             },
             BatchSize::SmallInput,
@@ -101,12 +112,20 @@ fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, numbers: &[Stri
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let prefixes = prefixes(PREFIXES);
-    let numbers: Vec<String> = prefixes.iter().map(|prefix| format!("{prefix}{:0>6}", prefix.len() * 7919)).collect();
+    let numbers: Vec<String> = prefixes
+        .iter()
+        .map(|prefix| format!("{prefix}{:0>6}", prefix.len() * 7919))
+        .collect();
 
     let text = csv(&prefixes, 0);
     let begun = Instant::now();
     let deck = read(&text);
-    println!("deck of {} prefixes: read in {:?}, {} bytes", deck.prefixes(), begun.elapsed(), deck.bytes());
+    println!(
+        "deck of {} prefixes: read in {:?}, {} bytes",
+        deck.prefixes(),
+        begun.elapsed(),
+        deck.bytes()
+    );
 
     let mut random = Random(2);
     criterion.bench_function("deck look-up, 250k prefixes, random number", |bencher| {
@@ -118,7 +137,8 @@ fn main() {
     });
 
     let flat = tables(Vec::new());
-    let addresses = ["192.0.2.7:5060", "198.51.7.9:5060", "203.0.113.1:5060"].map(|a| a.parse().unwrap_or_else(|_| panic!("{a}")));
+    let addresses = ["192.0.2.7:5060", "198.51.7.9:5060", "203.0.113.1:5060"]
+        .map(|a| a.parse().unwrap_or_else(|_| panic!("{a}")));
     let mut turn = 0;
     criterion.bench_function("source, 50 trunks, 100 networks", |bencher| {
         bencher.iter(|| {
@@ -129,10 +149,21 @@ fn main() {
     plans(&mut criterion, "plan, 50 trunks without decks", &flat, &numbers);
 
     let begun = Instant::now();
-    let decks: Vec<Deck> = (0..TRUNKS as u64).map(|seed| read(&csv(&prefixes, seed))).collect();
+    let decks: Vec<Deck> = (0..TRUNKS as u64)
+        .map(|seed| read(&csv(&prefixes, seed)))
+        .collect();
     let bytes: usize = decks.iter().map(Deck::bytes).sum();
-    println!("{TRUNKS} decks: written and read in {:?}, {} MB", begun.elapsed(), bytes / 1_000_000);
+    println!(
+        "{TRUNKS} decks: written and read in {:?}, {} MB",
+        begun.elapsed(),
+        bytes / 1_000_000
+    );
     let full = tables(decks);
-    plans(&mut criterion, "plan, 50 trunks with 250k prefixes each, random number", &full, &numbers);
+    plans(
+        &mut criterion,
+        "plan, 50 trunks with 250k prefixes each, random number",
+        &full,
+        &numbers,
+    );
     criterion.final_summary();
 }

@@ -56,7 +56,9 @@ pub enum Verdict {
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
     let advance = match outcome {
         AttemptOutcome::TimeoutAnswer => false,
-        AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => failover.advance.contains(&Advance::Timeout),
+        AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => {
+            failover.advance.contains(&Advance::Timeout)
+        }
         AttemptOutcome::Unreachable => true,
         AttemptOutcome::Final { status, q850, rang } => {
             let advances = failover.advance.contains(&Advance::Status(status));

@@ -16,6 +16,7 @@ mod tables;
 pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
 pub use live::{HealthChange, Live, Outcome, Permit, Refusal};
 pub use plan::{
-    Attempt, Basis, Candidate, LeftOut, Late, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace, plan,
+    Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
+    plan,
 };
 pub use tables::{BuildError, SourceMatch, Tables, TrunkIx, WhyNot};

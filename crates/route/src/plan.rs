@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use std::time::Instant;
 
 pub use order::Score;
-pub use trace::{Basis, Candidate, LeftOut, Late, Place, Trace};
+pub use trace::{Basis, Candidate, Late, LeftOut, Place, Trace};
 
 /// What a decision has to go by.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,9 @@
 //! Deck look-up against a naive model.
 #![allow(
-    clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -22,7 +25,12 @@ fn row() -> impl Strategy<Value = Row> {
     let moment = || proptest::option::of(BASE..BASE + 8);
     ("[0-2]{1,5}", 0u64..5_000_000_000, moment(), moment()).prop_map(|(prefix, price, from, until)| {
         let until = until.filter(|&until| from.is_none_or(|from| until > from));
-        Row { prefix, price, from, until }
+        Row {
+            prefix,
+            price,
+            from,
+            until,
+        }
     })
 }
 
@@ -39,7 +47,12 @@ fn csv(rows: &[Row]) -> String {
     let cell = |moment: Option<u32>| moment.map_or(String::new(), |moment| moment.to_string());
     let line = |row: &Row| {
         let (units, billionths) = (row.price / 1_000_000_000, row.price % 1_000_000_000);
-        format!("{},{units}.{billionths:09},{},{}\n", row.prefix, cell(row.from), cell(row.until))
+        format!(
+            "{},{units}.{billionths:09},{},{}\n",
+            row.prefix,
+            cell(row.from),
+            cell(row.until)
+        )
     };
     let lines: String = rows.iter().map(line).collect();
     format!("prefix,rate,effective_from,effective_to\n{lines}")
@@ -80,8 +93,16 @@ fn rows_in_any_order_make_the_same_deck() {
     let backward = parse_csv("prefix,rate\n442,3\n44,2\n4,1\n").unwrap();
     for (number, price) in [("4", 1), ("44", 2), ("443", 2), ("4420", 3)] {
         let expected = Some(Money(price * 1_000_000_000));
-        assert_eq!(forward.lookup(number, 0).map(|rate| rate.per_minute), expected, "{number}");
-        assert_eq!(backward.lookup(number, 0).map(|rate| rate.per_minute), expected, "{number}");
+        assert_eq!(
+            forward.lookup(number, 0).map(|rate| rate.per_minute),
+            expected,
+            "{number}"
+        );
+        assert_eq!(
+            backward.lookup(number, 0).map(|rate| rate.per_minute),
+            expected,
+            "{number}"
+        );
     }
 }
 
@@ -90,6 +111,10 @@ fn prefixes_of_the_greatest_length_are_found_and_longer_numbers_too() {
     let digits = "123456789012345678901234";
     let deck = parse_csv(&format!("prefix,rate\n{digits},1\n")).unwrap();
     assert_eq!(deck.lookup(digits, 0).map(|rate| rate.prefix_len), Some(24));
-    assert_eq!(deck.lookup(&format!("{digits}999999999999"), 0).map(|rate| rate.prefix_len), Some(24));
+    assert_eq!(
+        deck.lookup(&format!("{digits}999999999999"), 0)
+            .map(|rate| rate.prefix_len),
+        Some(24)
+    );
     assert_eq!(deck.lookup(&digits[..23], 0), None);
 }

@@ -1,6 +1,9 @@
 //! Calls, calls per second and health, through calls, reloads and everything in between.
 #![allow(
-    clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -35,7 +38,15 @@ fn max_calls_is_refused_above_and_room_comes_back_with_each_release() {
     let second = live.try_admit(now, &tables, pbx).unwrap();
     assert_eq!(live.try_admit(now, &tables, pbx), Err(Refusal::Calls));
     let other = live.try_admit(now, &tables, ix(&tables, "a")).unwrap();
-    assert_eq!((live.calls("pbx"), live.calls("a"), live.calls("nobody"), live.permits()), (2, 1, 0, 3));
+    assert_eq!(
+        (
+            live.calls("pbx"),
+            live.calls("a"),
+            live.calls("nobody"),
+            live.permits()
+        ),
+        (2, 1, 0, 3)
+    );
     live.release(first);
     assert_eq!(live.calls("pbx"), 1);
     let third = live.try_admit(now, &tables, pbx).unwrap();
@@ -59,7 +70,10 @@ fn max_cps_holds_whether_calls_last_or_end_at_once() {
             Err(refusal) => assert_eq!(refusal, Refusal::Cps),
         }
     }
-    assert!((15..=20).contains(&admitted), "{admitted} calls in three seconds at five per second");
+    assert!(
+        (15..=20).contains(&admitted),
+        "{admitted} calls in three seconds at five per second"
+    );
 }
 
 #[test]
@@ -79,13 +93,19 @@ fn a_refused_call_uses_up_nothing() {
 #[test]
 fn a_disabled_trunk_takes_no_call() {
     let tables = tables(&carrier("a", "enabled = false"));
-    assert_eq!(live(&tables).try_admit(Instant::now(), &tables, ix(&tables, "a")), Err(Refusal::Disabled));
+    assert_eq!(
+        live(&tables).try_admit(Instant::now(), &tables, ix(&tables, "a")),
+        Err(Refusal::Disabled)
+    );
 }
 
 #[test]
 fn nothing_is_admitted_before_tables_are_installed() {
     let tables = tables(&carrier("a", ""));
-    assert_eq!(Live::new().try_admit(Instant::now(), &tables, ix(&tables, "a")), Err(Refusal::Disabled));
+    assert_eq!(
+        Live::new().try_admit(Instant::now(), &tables, ix(&tables, "a")),
+        Err(Refusal::Disabled)
+    );
 }
 
 #[test]
@@ -98,7 +118,10 @@ fn counts_follow_a_trunk_by_name_when_a_reload_moves_it_and_changes_its_limit() 
     assert_eq!(live.calls("a"), 1);
     assert_eq!(live.try_admit(now, &after, ix(&after, "a")), Err(Refusal::Calls));
     // A call planned with the tables of before the reload is counted on the same trunk.
-    assert_eq!(live.try_admit(now, &before, ix(&before, "a")), Err(Refusal::Calls));
+    assert_eq!(
+        live.try_admit(now, &before, ix(&before, "a")),
+        Err(Refusal::Calls)
+    );
     live.release(permit);
     let permit = live.try_admit(now, &before, ix(&before, "a")).unwrap();
     assert_eq!((live.calls("a"), live.calls("c")), (1, 0));
@@ -113,7 +136,10 @@ fn a_removed_trunk_takes_no_call_but_keeps_its_count_until_its_calls_have_ended(
     let (mut live, now) = (live(&before), Instant::now());
     let permit = live.try_admit(now, &before, ix(&before, "a")).unwrap();
     live.install(&after);
-    assert_eq!(live.try_admit(now, &before, ix(&before, "a")), Err(Refusal::Disabled));
+    assert_eq!(
+        live.try_admit(now, &before, ix(&before, "a")),
+        Err(Refusal::Disabled)
+    );
     assert_eq!(live.calls("a"), 1);
     // It comes back while the call is still on.
     live.install(&before);
@@ -163,10 +189,16 @@ fn each_target_has_its_own_health_and_keeps_it_by_uri_over_a_reload() {
     live.note_target(now, &before, a, 1, Outcome::DownCode);
     assert!(live.is_up(&before, a, 0) && !live.is_up(&before, a, 1));
     live.install(&after);
-    assert_eq!([0, 1, 2].map(|target| live.is_up(&after, a, target)), [false, true, true]);
+    assert_eq!(
+        [0, 1, 2].map(|target| live.is_up(&after, a, target)),
+        [false, true, true]
+    );
     // The older tables' indices still mean the same targets.
     assert_eq!([0, 1].map(|target| live.is_up(&before, a, target)), [true, false]);
-    assert_eq!(live.note_target(now, &before, a, 1, Outcome::Alive), Some(HealthChange::Up));
+    assert_eq!(
+        live.note_target(now, &before, a, 1, Outcome::Alive),
+        Some(HealthChange::Up)
+    );
     assert!(live.is_up(&after, a, 0));
     assert_eq!(live.note_target(now, &after, a, 9, Outcome::DownCode), None);
 }

@@ -1,6 +1,9 @@
 //! Plans and their reasons.
 #![allow(
-    clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -29,11 +32,22 @@ impl Bed {
     fn new(tables: Tables) -> Self {
         let mut live = Live::new();
         live.install(&tables);
-        Self { tables, live, now: Instant::now(), at: NOW }
+        Self {
+            tables,
+            live,
+            now: Instant::now(),
+            at: NOW,
+        }
     }
 
     fn try_plan(&self, from: &str, called: &str, draw: u64) -> Result<Plan, NoRoute> {
-        let request = Request { from: ix(&self.tables, from), caller: "+441632960000", called, at_unix_s: self.at, draw };
+        let request = Request {
+            from: ix(&self.tables, from),
+            caller: "+441632960000",
+            called,
+            at_unix_s: self.at,
+            draw,
+        };
         plan(&self.tables, &self.live, self.now, &request)
     }
 
@@ -47,13 +61,17 @@ impl Bed {
     }
 
     fn targets(&self, plan: &Plan) -> Vec<String> {
-        let name = |attempt: &route::Attempt| format!("{}/{}", self.tables.trunk(attempt.trunk).name, attempt.target);
+        let name = |attempt: &route::Attempt| {
+            format!("{}/{}", self.tables.trunk(attempt.trunk).name, attempt.target)
+        };
         plan.attempts.iter().map(name).collect()
     }
 
     fn down(&mut self, trunk: &str, target: usize) {
         let trunk = ix(&self.tables, trunk);
-        let change = self.live.note_target(self.now, &self.tables, trunk, target, Outcome::DownCode);
+        let change = self
+            .live
+            .note_target(self.now, &self.tables, trunk, target, Outcome::DownCode);
         assert_eq!(change, Some(HealthChange::Down));
     }
 
@@ -71,31 +89,76 @@ impl Bed {
 
 #[test]
 fn the_cheapest_carrier_comes_first_and_those_without_a_price_last_by_priority() {
-    let decks = ["dear", "cheap", "middle"].map(|name| carrier(name, &format!("deck = \"{name}.csv\"\npriority = 9")));
-    let text = [decks.concat(), carrier("late", "priority = 5"), carrier("early", "priority = 2"), pbx("")].concat();
-    let bed = Bed::new(priced(&text, &[("dear", "44,0.03,,,,,,"), ("cheap", "44,0.01,,,,,,"), ("middle", "4420,0.02,,,,,,")]));
-    assert_eq!(bed.order(CALLED), ["cheap/0", "middle/0", "dear/0", "early/0", "late/0"]);
+    let decks = ["dear", "cheap", "middle"]
+        .map(|name| carrier(name, &format!("deck = \"{name}.csv\"\npriority = 9")));
+    let text = [
+        decks.concat(),
+        carrier("late", "priority = 5"),
+        carrier("early", "priority = 2"),
+        pbx(""),
+    ]
+    .concat();
+    let bed = Bed::new(priced(
+        &text,
+        &[
+            ("dear", "44,0.03,,,,,,"),
+            ("cheap", "44,0.01,,,,,,"),
+            ("middle", "4420,0.02,,,,,,"),
+        ],
+    ));
+    assert_eq!(
+        bed.order(CALLED),
+        ["cheap/0", "middle/0", "dear/0", "early/0", "late/0"]
+    );
     // 4416 is no price of `middle`.
     let plan = bed.plan("+44161");
     assert_eq!(bed.targets(&plan), ["cheap/0", "dear/0", "early/0", "late/0"]);
     assert_eq!(bed.places(&plan)["middle"], Place::Dropped(LeftOut::NoPrice));
-    assert_eq!(plan.attempts[0].rate.map(|rate| rate.per_minute.to_string()).as_deref(), Some("0.01"));
+    assert_eq!(
+        plan.attempts[0]
+            .rate
+            .map(|rate| rate.per_minute.to_string())
+            .as_deref(),
+        Some("0.01")
+    );
     assert_eq!(plan.attempts[2].rate, None);
 }
 
 #[test]
 fn fees_and_increments_count_in_the_price() {
-    let text = [carrier("fee", "deck = \"a.csv\""), carrier("minutes", "deck = \"b.csv\""), pbx("")].concat();
+    let text = [
+        carrier("fee", "deck = \"a.csv\""),
+        carrier("minutes", "deck = \"b.csv\""),
+        pbx(""),
+    ]
+    .concat();
     // Three minutes: 0.09 and 0.10; 0.09 and 0.0801 with a fee above.
-    let bed = Bed::new(priced(&text, &[("fee", "44,0.03,1,1,0.001,,,\n1,0.03,1,1,0,,,"), ("minutes", "44,0.03,1,1,0,,,\n1,0.02,240,240,0,,,")]));
+    let bed = Bed::new(priced(
+        &text,
+        &[
+            ("fee", "44,0.03,1,1,0.001,,,\n1,0.03,1,1,0,,,"),
+            ("minutes", "44,0.03,1,1,0,,,\n1,0.02,240,240,0,,,"),
+        ],
+    ));
     assert_eq!(bed.order(CALLED), ["minutes/0", "fee/0"]);
     assert_eq!(bed.order("12125550100"), ["minutes/0", "fee/0"]);
 }
 
 #[test]
 fn a_price_holds_from_its_date_to_its_date() {
-    let text = [carrier("a", "deck = \"a.csv\""), carrier("b", "deck = \"b.csv\""), pbx("")].concat();
-    let mut bed = Bed::new(priced(&text, &[("a", "44,0.01,,,,,,\n44,0.05,,,,2026-02-10,,"), ("b", "44,0.03,,,,,,")]));
+    let text = [
+        carrier("a", "deck = \"a.csv\""),
+        carrier("b", "deck = \"b.csv\""),
+        pbx(""),
+    ]
+    .concat();
+    let mut bed = Bed::new(priced(
+        &text,
+        &[
+            ("a", "44,0.01,,,,,,\n44,0.05,,,,2026-02-10,,"),
+            ("b", "44,0.03,,,,,,"),
+        ],
+    ));
     assert_eq!(bed.order(CALLED), ["a/0", "b/0"]);
     bed.at = NOW + 9 * 86_400;
     assert_eq!(bed.order(CALLED), ["b/0", "a/0"]);
@@ -113,10 +176,9 @@ fn a_blocked_destination_is_not_sold_even_where_a_shorter_prefix_is() {
 
 #[test]
 fn the_class_of_the_customer_says_which_carriers_may_be_used() {
-    let gold = "[[class]]\nname = \"gold\"\ntrunks = [\"a\", \"b\", \"dear\"]\nexcluded = [\"b\"]\nmax_price = 0.02\n";
+    let gold = "[[class]]\nname = \"gold\"\ntrunks = [\"a\", \"dear\"]\nmax_price = 0.02\n";
     let text = [
         carrier("a", ""),
-        carrier("b", ""),
         carrier("c", ""),
         carrier("dear", "deck = \"d.csv\""),
         pbx("class = \"gold\""),
@@ -127,7 +189,6 @@ fn the_class_of_the_customer_says_which_carriers_may_be_used() {
     let plan = bed.plan(CALLED);
     assert_eq!(bed.targets(&plan), ["a/0"]);
     let places = bed.places(&plan);
-    assert_eq!(places["b"], Place::Dropped(LeftOut::Excluded));
     assert_eq!(places["c"], Place::Dropped(LeftOut::NotListed));
     assert!(matches!(places["dear"], Place::Dropped(LeftOut::TooDear(most)) if most.to_string() == "0.02"));
     assert_eq!(bed.order("12125550100"), ["dear/0", "a/0"]);
@@ -154,13 +215,22 @@ fn a_carriers_call_goes_to_no_other_carrier() {
     let bed = Bed::new(tables(&(pbx("") + &carrier("a", "") + &carrier("b", ""))));
     let none = bed.try_plan("a", "+33140", 1).unwrap_err();
     assert_eq!((none.status, none.reason), (404, NoRouteReason::UnknownNumber));
-    assert_eq!(none.trace.lines(), ["33140 from a: no number rule, and a carrier's call goes to no other carrier"]);
+    assert_eq!(
+        none.trace.lines(),
+        ["33140 from a: no number rule, and a carrier's call goes to no other carrier"]
+    );
 }
 
 #[test]
 fn a_route_without_a_usable_trunk_falls_back_to_nobody() {
     let off = "enabled = false";
-    let text = [pbx(""), carrier("off", off), carrier("a", ""), number("+4420*", &["off"])].concat();
+    let text = [
+        pbx(""),
+        carrier("off", off),
+        carrier("a", ""),
+        number("+4420*", &["off"]),
+    ]
+    .concat();
     let bed = Bed::new(tables(&text));
     let none = bed.try_plan("pbx", CALLED, 1).unwrap_err();
     assert_eq!((none.status, none.reason), (503, NoRouteReason::OutOfService));
@@ -168,7 +238,10 @@ fn a_route_without_a_usable_trunk_falls_back_to_nobody() {
     let bed = Bed::new(tables(&(pbx("") + &carrier("off", off))));
     assert_eq!(bed.try_plan("pbx", CALLED, 1).unwrap_err().status, 503);
 
-    let bed = Bed::new(priced(&(pbx("") + &carrier("a", "deck = \"a.csv\"")), &[("a", "33,0.01,,,,,,")]));
+    let bed = Bed::new(priced(
+        &(pbx("") + &carrier("a", "deck = \"a.csv\"")),
+        &[("a", "33,0.01,,,,,,")],
+    ));
     let none = bed.try_plan("pbx", CALLED, 1).unwrap_err();
     assert_eq!((none.status, none.reason), (404, NoRouteReason::NoCarrier));
 
@@ -184,7 +257,13 @@ fn carriers_of_equal_price_and_priority_share_by_the_weight_of_their_targets() {
              {{ uri = \"sip:spare.example.com\", priority = 2, weight = 1000 }}]\n"
         )
     };
-    let text = [weighted("small", 10), weighted("large", 30), carrier("second", "priority = 2"), pbx("")].concat();
+    let text = [
+        weighted("small", 10),
+        weighted("large", 30),
+        carrier("second", "priority = 2"),
+        pbx(""),
+    ]
+    .concat();
     let bed = Bed::new(tables(&text));
     let rounds = 4000;
     let mut firsts: HashMap<String, u32> = HashMap::new();
@@ -217,7 +296,9 @@ fn targets_stand_by_priority_and_share_by_weight() {
 #[test]
 fn the_same_draw_gives_the_same_plan() {
     let carriers: Vec<String> = (0..20).map(|i| carrier(&format!("c{i}"), "")).collect();
-    let bed = Bed::new(tables(&(carriers.concat() + &pbx("failover = { attempts = 20 }"))));
+    let bed = Bed::new(tables(
+        &(carriers.concat() + &pbx("failover = { attempts = 20 }")),
+    ));
     let order = |draw| bed.targets(&bed.try_plan("pbx", CALLED, draw).unwrap());
     assert_eq!(order(7), order(7));
     assert_ne!(order(7), order(8));
@@ -246,9 +327,12 @@ fn what_is_down_comes_last_and_is_tried_all_the_same() {
 
 #[test]
 fn a_target_that_asked_to_be_left_alone_comes_last_until_its_time_is_over() {
-    let mut bed = Bed::new(tables(&(carrier("a", "priority = 1") + &carrier("b", "priority = 2") + &pbx(""))));
+    let mut bed = Bed::new(tables(
+        &(carrier("a", "priority = 1") + &carrier("b", "priority = 2") + &pbx("")),
+    ));
     let a = ix(&bed.tables, "a");
-    bed.live.back_off(bed.now, &bed.tables, a, 0, Duration::from_secs(20));
+    bed.live
+        .back_off(bed.now, &bed.tables, a, 0, Duration::from_secs(20));
     assert!(bed.live.is_up(&bed.tables, a, 0));
     assert_eq!(bed.order(CALLED), ["b/0", "a/0"]);
     bed.now += Duration::from_millis(19_999);
@@ -293,21 +377,24 @@ fn the_trace_says_in_words_what_the_plan_went_by() {
     let text = [
         carrier("a", "deck = \"a.csv\""),
         carrier("b", "deck = \"b.csv\""),
-        carrier("c", ""),
-        carrier("d", "enabled = false"),
+        carrier("c", "priority = 2"),
+        carrier("d", "priority = 3\nenabled = false"),
         pbx("class = \"gold\""),
         "[[class]]\nname = \"gold\"\nexcluded = [\"c\"]\n".into(),
     ]
     .concat();
-    let bed = Bed::new(priced(&text, &[("a", "4420,0.0125,30,6,0.002,,,"), ("b", "33,1,,,,,,")]));
+    let bed = Bed::new(priced(
+        &text,
+        &[("a", "4420,0.0125,30,6,0.002,,,"), ("b", "33,1,,,,,,")],
+    ));
     assert_eq!(
         bed.plan(CALLED).trace.lines(),
         [
             "442071838750 from pbx, class gold: carriers by price, then priority, then weight (draw 1)",
             "1. a: 0.0125/min and 0.002 a call (30/6) for 4420, priority 1, weight 1",
             "not b: no price, priority 1, weight 1; its deck has no price for this number",
-            "not c: no price, priority 1, weight 1; the class excludes it",
-            "not d: no price, priority 1, weight 1; disabled",
+            "not c: no price, priority 2, weight 1; the class excludes it",
+            "not d: no price, priority 3, weight 1; disabled",
         ]
     );
 }
@@ -316,7 +403,14 @@ fn the_trace_says_in_words_what_the_plan_went_by() {
 fn the_limit_on_attempts_is_the_calling_trunks_or_a_lower_one_of_a_trunk_that_failed() {
     let bed = |pbx_keys: &str, a_keys: &str| {
         let a = carrier("a", &format!("priority = 1\n{a_keys}"));
-        let more: Vec<String> = (2..30).map(|i| carrier(&format!("c{i}"), &format!("priority = {i}\nfailover = {{ attempts = 9 }}"))).collect();
+        let more: Vec<String> = (2..30)
+            .map(|i| {
+                carrier(
+                    &format!("c{i}"),
+                    &format!("priority = {i}\nfailover = {{ attempts = 9 }}"),
+                )
+            })
+            .collect();
         Bed::new(tables(&(a + &more.concat() + &pbx(pbx_keys))))
     };
     let table = [
@@ -339,17 +433,28 @@ fn the_limit_on_attempts_is_the_calling_trunks_or_a_lower_one_of_a_trunk_that_fa
 fn numbers_are_written_as_each_trunk_wants_them() {
     let text = [
         carrier("a", "priority = 1\nnumber_format = \"digits\""),
-        carrier("b", "priority = 2\nnumber_format = { style = \"digits\", prepend = \"9\", strip = 2 }"),
+        carrier(
+            "b",
+            "priority = 2\nnumber_format = { style = \"digits\", prepend = \"9\", strip = 2 }",
+        ),
         carrier("c", "priority = 3\nnumber_format = \"e164\""),
         pbx(""),
     ]
     .concat();
     let bed = Bed::new(tables(&text));
     let plan = bed.plan("442071838750");
-    let written: Vec<_> = plan.attempts.iter().map(|attempt| (&*attempt.called, &*attempt.caller)).collect();
+    let written: Vec<_> = plan
+        .attempts
+        .iter()
+        .map(|attempt| (&*attempt.called, &*attempt.caller))
+        .collect();
     assert_eq!(
         written,
-        [("442071838750", "441632960000"), ("92071838750", "441632960000"), ("+442071838750", "+441632960000")]
+        [
+            ("442071838750", "441632960000"),
+            ("92071838750", "441632960000"),
+            ("+442071838750", "+441632960000")
+        ]
     );
 }
 

@@ -1,6 +1,9 @@
 //! Sources, number rules, and what a config must not be.
 #![allow(
-    clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -53,19 +56,37 @@ fn the_narrowest_source_decides_and_a_port_before_none() {
     }
 }
 
+/// Tables in which all trunks but `pbx` have one source, 127.0.0.20/31.
+fn twins(text: &str) -> Tables {
+    let mut config = config(text);
+    let shared = config
+        .trunks
+        .iter()
+        .find(|trunk| trunk.name == "east")
+        .unwrap()
+        .sources
+        .clone();
+    for trunk in config.trunks.iter_mut().filter(|trunk| trunk.name != "pbx") {
+        Arc::make_mut(trunk).sources.clone_from(&shared);
+    }
+    Tables::build(&config, Vec::new()).unwrap()
+}
+
+fn customer(name: &str, source: &str) -> String {
+    format!(
+        "[[trunk]]\nname = \"{name}\"\nrole = \"customer\"\nsources = [\"{source}\"]\ntargets = [{{ uri = \"sip:127.0.0.20\" }}]\n"
+    )
+}
+
 #[test]
 fn twins_are_told_apart_by_the_called_number() {
-    let twin = |name: &str, role: &str| {
-        let keys = "sources = [\"127.0.0.20/31\"]\ntargets = [{ uri = \"sip:127.0.0.20\" }]";
-        format!("[[trunk]]\nname = \"{name}\"\nrole = \"{role}\"\n{keys}\n")
-    };
-    let tables = tables(
+    let tables = twins(
         &[
             pbx(""),
-            twin("east", "customer"),
-            twin("west", "customer"),
-            twin("net-a", "carrier"),
-            twin("net-b", "carrier"),
+            customer("east", "127.0.0.20/31"),
+            customer("west", "127.0.0.30"),
+            carrier("net-a", ""),
+            carrier("net-b", ""),
             number("+4420*", &["east"]),
             number("+4421*", &["west"]),
             number("+88*", &["net-b"]),
@@ -73,18 +94,42 @@ fn twins_are_told_apart_by_the_called_number() {
         .concat(),
     );
     // No rule: it goes out, so it is a customer's. A rule: it comes in, so it is a carrier's.
-    assert_eq!(owner(&tables, "127.0.0.20:5080", "33140000000").as_deref(), Ok("east"));
-    assert_eq!(owner(&tables, "127.0.0.20:5080", "442071838750").as_deref(), Ok("net-a"));
-    assert_eq!(owner(&tables, "127.0.0.20:5080", "+8812").as_deref(), Ok("net-b"));
+    for (called, expected) in [
+        ("33140000000", "east"),
+        ("442071838750", "net-a"),
+        ("+8812", "net-b"),
+    ] {
+        assert_eq!(
+            owner(&tables, "127.0.0.20:5080", called).as_deref(),
+            Ok(expected),
+            "{called}"
+        );
+    }
 }
 
 #[test]
 fn twin_customers_are_told_apart_by_whose_number_it_is() {
-    let twin = |name: &str| format!("[[trunk]]\nname = \"{name}\"\nrole = \"customer\"\nsources = [\"127.0.0.20\"]\n");
-    let text = [twin("east"), twin("west"), number("+4420*", &["east"]), number("4421*", &["west"])].concat();
-    let tables = tables(&text);
-    for (called, expected) in [("+44207", "east"), ("44207", "east"), ("+44217", "west"), ("44217", "west"), ("33", "east")] {
-        assert_eq!(owner(&tables, "127.0.0.20:5080", called).as_deref(), Ok(expected), "{called}");
+    let tables = twins(
+        &[
+            customer("east", "127.0.0.20/31"),
+            customer("west", "127.0.0.30"),
+            number("+4420*", &["east"]),
+            number("4421*", &["west"]),
+        ]
+        .concat(),
+    );
+    for (called, expected) in [
+        ("+44207", "east"),
+        ("44207", "east"),
+        ("+44217", "west"),
+        ("44217", "west"),
+        ("33", "east"),
+    ] {
+        assert_eq!(
+            owner(&tables, "127.0.0.20:5080", called).as_deref(),
+            Ok(expected),
+            "{called}"
+        );
     }
 }
 
@@ -93,7 +138,10 @@ fn a_disabled_trunk_keeps_its_source_from_wider_ones_but_not_from_its_twin() {
     let off = "enabled = false";
     let text = [
         carrier("wide", "sources = [\"127.0.0.0/8\"]"),
-        carrier("off", &format!("sources = [\"127.0.0.20\", \"127.0.0.21\"]\n{off}")),
+        carrier(
+            "off",
+            &format!("sources = [\"127.0.0.20\", \"127.0.0.21\"]\n{off}"),
+        ),
         carrier("twin", "sources = [\"127.0.0.21\"]"),
     ]
     .concat();
@@ -104,8 +152,10 @@ fn a_disabled_trunk_keeps_its_source_from_wider_ones_but_not_from_its_twin() {
 
 #[test]
 fn the_number_rule_with_the_most_digits_decides_and_at_equal_length_the_exact_one() {
-    let rules: Vec<String> =
-        ["*", "44*", "+4420*", "+442071838750", "112", "442071838750*"].iter().map(|p| number(p, &["pbx"])).collect();
+    let rules: Vec<String> = ["*", "44*", "+4420*", "+442071838750", "112", "442071838750*"]
+        .iter()
+        .map(|p| number(p, &["pbx"]))
+        .collect();
     let tables = tables(&(pbx("") + &rules.concat()));
     let table = [
         ("+442071838750", "+442071838750"),
@@ -121,7 +171,11 @@ fn the_number_rule_with_the_most_digits_decides_and_at_equal_length_the_exact_on
         ("alice", "*"),
     ];
     for (called, expected) in table {
-        assert_eq!(tables.number(called).map(|rule| rule.pattern.text.as_str()), Some(expected), "{called}");
+        assert_eq!(
+            tables.number(called).map(|rule| rule.pattern.text.as_str()),
+            Some(expected),
+            "{called}"
+        );
     }
 }
 
@@ -146,14 +200,20 @@ fn every_fault_of_a_config_is_reported_at_once() {
     broken.numbers.push(again);
     let deck = parse_csv("prefix,rate\n44,1\n").unwrap();
     let errors = Tables::build(&broken, vec![("b".into(), deck)]).unwrap_err();
-    let unknown = |by: &str, trunk: &str| BuildError::UnknownTrunk { by: by.into(), trunk: trunk.into() };
+    let unknown = |by: &str, trunk: &str| BuildError::UnknownTrunk {
+        by: by.into(),
+        trunk: trunk.into(),
+    };
     assert_eq!(
         errors,
         [
             BuildError::DuplicateTrunk("pbx".into()),
             unknown("deck", "b"),
             BuildError::Deck("a".into()),
-            BuildError::UnknownClass { trunk: "pbx".into(), class: "gold".into() },
+            BuildError::UnknownClass {
+                trunk: "pbx".into(),
+                class: "gold".into()
+            },
             unknown("number \"44*\"", "ghost"),
             BuildError::DuplicateNumber("+44*".into()),
         ]
@@ -164,7 +224,10 @@ fn every_fault_of_a_config_is_reported_at_once() {
 fn a_config_without_trunks_is_refused() {
     let mut empty = config(&pbx(""));
     empty.trunks.clear();
-    assert_eq!(Tables::build(&empty, Vec::new()).unwrap_err(), [BuildError::NoTrunk]);
+    assert_eq!(
+        Tables::build(&empty, Vec::new()).unwrap_err(),
+        [BuildError::NoTrunk]
+    );
 }
 
 #[test]
@@ -174,7 +237,10 @@ fn trunks_are_found_by_name_and_index() {
     assert_eq!(tables.trunk_named("a"), Some(TrunkIx(1)));
     assert_eq!(tables.trunk_named("b"), None);
     assert_eq!(tables.trunk(TrunkIx(0)).name, "pbx");
-    let all: Vec<_> = tables.trunks().map(|(ix, trunk)| (ix.0, trunk.name.as_str())).collect();
+    let all: Vec<_> = tables
+        .trunks()
+        .map(|(ix, trunk)| (ix.0, trunk.name.as_str()))
+        .collect();
     assert_eq!(all, [(0, "pbx"), (1, "a")]);
 }
 
@@ -254,4 +320,3 @@ proptest! {
         prop_assert_eq!(got.as_ref(), naive);
     }
 }
-

@@ -34,7 +34,11 @@ fn every_final_answer_has_its_verdict_without_a_cause_ringing_or_not() {
             _ => Verdict::Stop,
         };
         for rang in [false, true] {
-            assert_eq!(verdict(&defaults(), answer(status, None, rang)), expected, "{status} rang={rang}");
+            assert_eq!(
+                verdict(&defaults(), answer(status, None, rang)),
+                expected,
+                "{status} rang={rang}"
+            );
         }
     }
 }
@@ -65,7 +69,11 @@ fn the_called_partys_word_stops_and_the_networks_advances() {
     ];
     for (status, expected) in table {
         for rang in [false, true] {
-            assert_eq!(verdict(&defaults(), answer(status, None, rang)), expected, "{status} rang={rang}");
+            assert_eq!(
+                verdict(&defaults(), answer(status, None, rang)),
+                expected,
+                "{status} rang={rang}"
+            );
         }
     }
 }
@@ -128,7 +136,10 @@ fn a_status_in_both_lists_goes_by_the_one_that_had_to_be_written() {
 
 #[test]
 fn silence_advances_by_key_and_an_unreachable_target_always() {
-    for (keys, expected) in [(defaults(), Verdict::Advance), (keys(&[Advance::Status(408)], &[]), Verdict::Stop)] {
+    for (keys, expected) in [
+        (defaults(), Verdict::Advance),
+        (keys(&[Advance::Status(408)], &[]), Verdict::Stop),
+    ] {
         assert_eq!(verdict(&keys, AttemptOutcome::TimeoutTrying), expected);
         assert_eq!(verdict(&keys, AttemptOutcome::TimeoutProgress), expected);
         assert_eq!(verdict(&keys, AttemptOutcome::Unreachable), Verdict::Advance);

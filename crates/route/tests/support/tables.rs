@@ -24,7 +24,9 @@ pub(crate) fn priced(text: &str, decks: &[(&str, &str)]) -> Tables {
     let decks = decks
         .iter()
         .map(|(trunk, rows)| {
-            let csv = format!("prefix,rate,first_interval,increment,fee,effective_from,effective_to,blocked\n{rows}\n");
+            let csv = format!(
+                "prefix,rate,first_interval,increment,fee,effective_from,effective_to,blocked\n{rows}\n"
+            );
             ((*trunk).to_owned(), parse_csv(&csv).unwrap())
         })
         .collect();

@@ -160,7 +160,7 @@ fn a_deck_without_header_or_rows_is_refused() {
 fn lines_are_counted_over_quoted_line_breaks_and_a_missing_last_one() {
     assert_eq!(
         errors("\u{feff}name,prefix,rate\n\"two\nlines\",44,1\n\"open,45,1\nx,46"),
-        [(4, "prefix")]
+        [(4, "rate"), (4, "prefix")]
     );
     assert_eq!(errors("prefix,rate\r\n44,1\r\n\r\n45,x"), [(4, "rate")]);
     assert_eq!(
