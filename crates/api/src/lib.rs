@@ -1,1 +1,29 @@
-//! See docs/architecture.md.
+//! HTTP: what the switch knows, and the few things that it can be told, as JSON.
+//!
+//! No logic lives here. A [`Backend`] answers; this crate speaks HTTP for it: paths, parameters, statuses, problem
+//! documents (RFC 9457).
+
+mod backend;
+mod problem;
+mod routes;
+
+pub use backend::{Answer, Backend, ReloadReport, TargetView, TrunkView};
+pub use problem::Problem;
+pub use routes::router;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+/// Serves the API on a bound socket until `stop` resolves.
+///
+/// # Errors
+/// What the system says when the socket cannot be accepted from.
+pub async fn serve(
+    listener: TcpListener,
+    backend: Arc<dyn Backend>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, router(backend)).with_graceful_shutdown(stop).await
+}

@@ -1,4 +1,40 @@
 //! Call control: the back-to-back user agent, as a pure machine from inputs to commands.
-#![cfg_attr(not(test), warn(missing_docs))]
+//!
+//! [`Switch::handle`] is the one way in: a datagram, a media event, a stored record, a timer that is due. What has to
+//! be done about it comes out as [`Command`]s, in order. A command that fails comes back as an [`Input`]. There is no
+//! clock, socket or thread here, so whole days of calls run in a test.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `switch.rs` | which call an input belongs to |
+//! | `admit.rs` | who may call, and how much |
+//! | `call/dial.rs` | the next attempt: target, media, INVITE |
+//! | `call/called.rs` | what the called side's answers mean |
+//! | `call/failover.rs` | whether the hunt goes on |
+//! | `call/caller.rs` | what the caller hears, and its ACK and CANCEL |
+//! | `call/reinvite.rs` | offers in mid-call |
+//! | `call/negotiate.rs` | what each side's SDP becomes on the other |
+//! | `call/end.rs` | every ending, and the one record |
+//! | `orphan.rs` | INVITEs that nobody waits for any more |
+//! | `health.rs` | OPTIONS, ours and theirs |
+//! | `resume.rs` | calls that were up when the process died |
 
+mod admit;
+mod call;
+mod core;
+mod gauges;
+mod headers;
+mod health;
+mod ident;
+mod io;
+mod orphan;
 pub mod record;
+mod resume;
+mod snapshot;
+mod switch;
+
+pub use crate::gauges::Gauges;
+pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
+pub use crate::resume::LegState;
+pub use crate::snapshot::{Listener, Snapshot};
+pub use crate::switch::{Switch, SwitchConfig};

@@ -1,0 +1,72 @@
+//! What the API asks of the switch behind it.
+
+use std::pin::Pin;
+
+use records::Filter;
+use serde::Serialize;
+use switch::record::CallRecord;
+use switch::{CallView, EndOutcome};
+
+use crate::problem::Problem;
+
+/// An answer that takes a moment.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
+
+/// The switch as the API sees it. Each method answers within milliseconds or says that the switch does not.
+pub trait Backend: Send + Sync + 'static {
+    /// Calls there are now, oldest first.
+    fn calls(&self) -> Answer<'_, Vec<CallView>>;
+    /// Ends a call by its id.
+    fn hangup(&self, id: String) -> Answer<'_, EndOutcome>;
+    /// Trunks with their load and health.
+    fn trunks(&self) -> Answer<'_, Vec<TrunkView>>;
+    /// Finished calls.
+    fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
+    /// Reads the configuration again and puts it in force, or refuses it whole.
+    fn reload(&self) -> Answer<'_, ReloadReport>;
+    /// Takes no new calls from now on.
+    fn drain(&self) -> Answer<'_, ()>;
+    /// Whether new calls are welcome.
+    fn ready(&self) -> bool;
+    /// Metrics in the Prometheus text format.
+    fn metrics(&self) -> Answer<'_, String>;
+}
+
+/// A trunk as an operator sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrunkView {
+    /// Name.
+    pub name: String,
+    /// `customer` or `carrier`.
+    pub role: &'static str,
+    /// Whether it takes calls.
+    pub enabled: bool,
+    /// Calls in progress.
+    pub calls: u32,
+    /// Most calls at once.
+    pub max_calls: Option<u32>,
+    /// Most new calls per second.
+    pub max_cps: Option<f64>,
+    /// Where its calls go.
+    pub targets: Vec<TargetView>,
+}
+
+/// A target of a trunk.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetView {
+    /// SIP URI.
+    pub uri: String,
+    /// Held to be alive.
+    pub up: bool,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReloadReport {
+    /// Each change, as `key: old → new`.
+    pub changes: Vec<String>,
+    /// Those of them that wait for a restart.
+    pub needs_restart: Vec<String>,
+    /// What looked odd but was taken.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,107 @@
+//! The paths.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use records::Filter;
+use serde::Deserialize;
+use switch::record::CallRecord;
+use switch::{CallView, EndOutcome};
+
+use crate::backend::{Backend, ReloadReport, TrunkView};
+use crate::problem::Problem;
+
+type Shared = Arc<dyn Backend>;
+
+/// Most records in one answer.
+const MAX_RECORDS: usize = 1000;
+
+/// All paths, for a server or a test.
+pub fn router(backend: Shared) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/v1/calls", get(calls))
+        .route("/v1/calls/{id}", get(call).delete(hangup))
+        .route("/v1/trunks", get(trunks))
+        .route("/v1/records", get(records))
+        .route("/v1/reload", post(reload))
+        .route("/v1/drain", post(drain))
+        .fallback(|| async { Problem::new(404, "not found", "there is nothing at this path") })
+        .with_state(backend)
+}
+
+async fn readyz(State(backend): State<Shared>) -> Response {
+    if backend.ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
+    }
+}
+
+async fn metrics(State(backend): State<Shared>) -> Result<Response, Problem> {
+    let text = backend.metrics().await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+async fn calls(State(backend): State<Shared>) -> Result<Json<Vec<CallView>>, Problem> {
+    backend.calls().await.map(Json)
+}
+
+async fn call(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Json<CallView>, Problem> {
+    let calls = backend.calls().await?;
+    calls.into_iter().find(|call| call.id == id).map(Json).ok_or_else(|| Problem::not_found("call", &id))
+}
+
+async fn hangup(State(backend): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    match backend.hangup(id.clone()).await? {
+        EndOutcome::Ending => Ok(StatusCode::ACCEPTED),
+        EndOutcome::Unknown => Err(Problem::not_found("call", &id)),
+    }
+}
+
+async fn trunks(State(backend): State<Shared>) -> Result<Json<Vec<TrunkView>>, Problem> {
+    backend.trunks().await.map(Json)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordQuery {
+    number: Option<String>,
+    trunk: Option<String>,
+    since_ms: Option<u64>,
+    until_ms: Option<u64>,
+    cause: Option<String>,
+    id: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn records(
+    State(backend): State<Shared>,
+    query: Result<Query<RecordQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Vec<CallRecord>>, Problem> {
+    let Query(query) = query.map_err(|error| Problem::new(400, "bad query", error.to_string()))?;
+    let filter = Filter {
+        number: query.number,
+        trunk: query.trunk,
+        since_ms: query.since_ms,
+        until_ms: query.until_ms,
+        cause: query.cause,
+        id: query.id,
+        limit: query.limit.unwrap_or(Filter::DEFAULT_LIMIT).min(MAX_RECORDS),
+    };
+    backend.records(filter).await.map(Json)
+}
+
+async fn reload(State(backend): State<Shared>) -> Result<Json<ReloadReport>, Problem> {
+    backend.reload().await.map(Json)
+}
+
+async fn drain(State(backend): State<Shared>) -> Result<StatusCode, Problem> {
+    backend.drain().await.map(|()| StatusCode::ACCEPTED)
+}

@@ -1,0 +1,137 @@
+//! Who may call, and how much: the step between an INVITE and a call.
+
+use std::sync::Arc;
+
+use rtp_proto::control::Side;
+use route::{SourceMatch, TrunkIx};
+use sip_msg::{HeaderId, Message};
+use sip_proto::{Flow, ServerId, reply};
+
+use crate::call::{Call, Ending, Invite, NewCall, Story, sdp_of};
+use crate::core::Core;
+use crate::headers;
+use crate::ident::{self, CallKey};
+use crate::io::Now;
+use crate::record::{CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, RecordState};
+
+/// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
+const RETRY_AFTER: u32 = 5;
+
+/// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
+pub(crate) fn invite(core: &mut Core, now: Now, id: ServerId, flow: Flow, message: Message) -> Option<Call> {
+    let called = headers::user_of(message.uri());
+    let trunk = match core.snapshot.tables.source(flow.remote, &called) {
+        SourceMatch::Trunk(trunk) => trunk,
+        SourceMatch::None { why } => {
+            core.counters.refused_source += 1;
+            tracing::debug!(source = %flow.remote, %why, "INVITE from nobody we know");
+            core.answer(now, id, &message, &flow, 403);
+            return None;
+        }
+    };
+    let invite = Invite { server: id, flow, offer: None, message };
+    let mut call = begin(core, now, trunk, invite, called);
+    if core.draining {
+        core.counters.refused_limit += 1;
+        call.end(core, now, Ending { retry_after: Some(RETRY_AFTER), ..Ending::failed("draining", 503) });
+        return Some(call);
+    }
+    let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
+    let permit = if core.calls >= limit {
+        Err("switch-full")
+    } else {
+        let snapshot = Arc::clone(&core.snapshot);
+        core.live.try_admit(now.at, &snapshot.tables, trunk).map_err(|refusal| match refusal {
+            route::Refusal::Calls => "max-calls",
+            route::Refusal::Cps => "max-cps",
+            route::Refusal::Disabled => "trunk-disabled",
+        })
+    };
+    match permit {
+        Ok(permit) => call.a.permit = Some(permit),
+        Err(kind) => {
+            core.counters.refused_limit += 1;
+            let retry_after = Some(RETRY_AFTER);
+            call.end(core, now, Ending { retry_after, ..Ending::failed(kind, 503) });
+            return Some(call);
+        }
+    }
+    core.counters.calls_admitted += 1;
+    route(core, now, &mut call);
+    Some(call)
+}
+
+/// The call, with nothing reserved for it yet.
+fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: String) -> Call {
+    let key = CallKey(core.next_id());
+    let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
+    let snapshot = Arc::clone(&core.snapshot);
+    let tag = core.tag();
+    core.tags.insert(tag.clone(), (key, Side::A));
+    core.servers.insert(invite.server, (key, Side::A));
+    let record = CallRecord {
+        version: RECORD_VERSION,
+        id: id.to_string(),
+        node: snapshot.config.node.name.clone(),
+        state: RecordState::Interim,
+        started_ms: now.unix_ms,
+        answered_ms: None,
+        ended_ms: None,
+        pdd_ms: None,
+        ring_ms: None,
+        talk_ms: 0,
+        from_trunk: snapshot.trunk(trunk).name.clone(),
+        to_trunk: None,
+        caller: headers::user_of(invite.message.from().uri),
+        called,
+        source: invite.flow.remote,
+        call_id: String::from_utf8_lossy(invite.message.call_id()).into_owned(),
+        hung_up_by: HungUpBy::Switch,
+        cause: Cause { kind: String::new(), sip: 0, q850: None },
+        attempts: Vec::new(),
+        caller_media: MediaRecord::default(),
+        called_media: MediaRecord::default(),
+        decision: Vec::new(),
+    };
+    let session_id = core.random();
+    let story = Story::new(record, now);
+    Call::new(NewCall { key, id, snapshot, trunk, tag, session_id, invite, story })
+}
+
+/// Reads the offer, asks for a plan and begins to dial.
+fn route(core: &mut Core, now: Now, call: &mut Call) {
+    let Some(invite) = call.invite.as_mut() else { return };
+    match sdp_of(&invite.message) {
+        Ok(offer) => invite.offer = offer,
+        Err(status) => return call.end(core, now, Ending::failed("unusable-offer", status)),
+    }
+    let draw = core.random();
+    let (caller, called) = (call.story.record.caller.clone(), call.story.record.called.clone());
+    let request = route::Request {
+        from: call.a.trunk,
+        caller: &caller,
+        called: &called,
+        at_unix_s: now.unix_ms / 1000,
+        draw,
+    };
+    let snapshot = Arc::clone(&call.snapshot);
+    match route::plan(&snapshot.tables, &core.live, now.at, &request) {
+        Ok(plan) => call.start(core, now, plan),
+        Err(none) => {
+            tracing::debug!(call = %call.id, reason = %none.reason, "no route");
+            let status = none.status;
+            call.story.decision(none.trace);
+            call.end(core, now, Ending::failed("no-route", status));
+        }
+    }
+}
+
+/// Answers a request that no dialog or call wants.
+pub(crate) fn stray(core: &mut Core, now: Now, id: ServerId, request: &Message, flow: &Flow) {
+    core.counters.unknown_dialog += 1;
+    let mut writer = reply(request, flow, 481, None, None);
+    if let Some(agent) = &core.snapshot.config.sip.user_agent {
+        writer.header(HeaderId::Server, agent.as_bytes());
+    }
+    core.respond(now, id, writer.finish());
+}

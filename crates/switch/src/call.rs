@@ -1,0 +1,286 @@
+//! A call: two legs, one plan, one media session, and what becomes of it.
+
+mod called;
+mod caller;
+mod dial;
+mod end;
+mod failover;
+mod leg;
+mod negotiate;
+mod reinvite;
+mod relay;
+mod story;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use route::{Attempt, AttemptOutcome, TrunkIx};
+use rtp_proto::control::{MediaId, Side};
+use sdp::Sdp;
+use sip_msg::Message;
+use sip_proto::timers::TimerKey;
+use sip_proto::{ClientId, Flow, ServerId};
+use smallvec::SmallVec;
+
+use crate::core::{ClientOwner, Core, Timer};
+use crate::ident::CallKey;
+use crate::io::{CallView, LegView, Now};
+use crate::snapshot::Snapshot;
+
+use self::end::Ended;
+pub(crate) use self::end::Ending;
+pub(crate) use self::leg::{ALLOW, Leg, Uac};
+use self::reinvite::Exchange;
+use self::relay::Relayed;
+pub(crate) use self::story::Story;
+
+/// How far a call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The caller waits for an answer.
+    Dialing,
+    /// Both sides are connected.
+    Answered,
+    /// It is over; what is left is to say so to everyone, once.
+    Ending,
+}
+
+/// The stage of the current attempt, by which its timer is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The target's name is being looked up, by this query.
+    Resolving(u64),
+    /// Nothing has come back.
+    Trying,
+    /// A 100 has.
+    Progress,
+    /// It rings, or plays.
+    Ringing,
+}
+
+/// The caller's INVITE, as long as it has no final answer.
+pub(crate) struct Invite {
+    pub(crate) server: ServerId,
+    pub(crate) message: Message,
+    pub(crate) flow: Flow,
+    /// The caller's offer; `None`: the offer is to be ours, in the answer (RFC 3261 §13.2.1).
+    pub(crate) offer: Option<Sdp>,
+}
+
+/// The search for someone who answers.
+pub(crate) struct Hunt {
+    /// The plan's attempts, in order.
+    pub(crate) attempts: SmallVec<[Attempt; 4]>,
+    /// How many of them may be made.
+    pub(crate) limit: usize,
+    /// Index of the next one.
+    pub(crate) next: usize,
+    pub(crate) stage: Stage,
+    /// This attempt has rung.
+    pub(crate) rang: bool,
+    /// Attempts made.
+    pub(crate) made: usize,
+    /// How the failed ones failed.
+    pub(crate) outcomes: Vec<AttemptOutcome>,
+}
+
+impl Hunt {
+    /// The attempt that is being made.
+    pub(crate) fn current(&self) -> Option<&Attempt> {
+        self.attempts.get(self.next.checked_sub(1)?)
+    }
+}
+
+/// One call.
+pub(crate) struct Call {
+    pub(crate) key: CallKey,
+    pub(crate) id: Box<str>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) phase: Phase,
+    pub(crate) a: Leg,
+    pub(crate) b: Option<Leg>,
+    pub(crate) invite: Option<Box<Invite>>,
+    pub(crate) hunt: Option<Box<Hunt>>,
+    pub(crate) media: Option<MediaId>,
+    pub(crate) exchange: Option<Box<Exchange>>,
+    pub(crate) relayed: Vec<Relayed>,
+    pub(crate) stage_timer: Option<TimerKey>,
+    pub(crate) max_timer: Option<TimerKey>,
+    pub(crate) interim_timer: Option<TimerKey>,
+    pub(crate) story: Box<Story>,
+    pub(crate) ended: Option<Box<Ended>>,
+}
+
+/// What a new call begins with.
+pub(crate) struct NewCall {
+    pub(crate) key: CallKey,
+    pub(crate) id: Box<str>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) trunk: TrunkIx,
+    pub(crate) tag: Box<[u8]>,
+    pub(crate) session_id: u64,
+    pub(crate) invite: Invite,
+    pub(crate) story: Story,
+}
+
+impl Call {
+    pub(crate) fn new(new: NewCall) -> Self {
+        let mut a = Leg::new(Side::A, new.trunk, new.tag, new.invite.flow, new.session_id);
+        a.call_id = Box::from(new.invite.message.call_id());
+        Self {
+            key: new.key,
+            id: new.id,
+            snapshot: new.snapshot,
+            phase: Phase::Dialing,
+            a,
+            b: None,
+            invite: Some(Box::new(new.invite)),
+            hunt: None,
+            media: None,
+            exchange: None,
+            relayed: Vec::new(),
+            stage_timer: None,
+            max_timer: None,
+            interim_timer: None,
+            story: Box::new(new.story),
+            ended: None,
+        }
+    }
+
+    pub(crate) fn leg(&self, side: Side) -> Option<&Leg> {
+        match side {
+            Side::A => Some(&self.a),
+            Side::B => self.b.as_ref(),
+        }
+    }
+
+    pub(crate) fn leg_mut(&mut self, side: Side) -> Option<&mut Leg> {
+        match side {
+            Side::A => Some(&mut self.a),
+            Side::B => self.b.as_mut(),
+        }
+    }
+
+    /// A timer of this call is due.
+    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Now, timer: Timer) {
+        match timer {
+            Timer::Stage(_) => {
+                self.stage_timer = None;
+                self.on_stage_timeout(core, now);
+            }
+            Timer::MaxDuration(_) => {
+                self.max_timer = None;
+                self.end(core, now, Ending::by_switch("max-duration", 200, 31));
+            }
+            Timer::StoreDeadline(_) => self.on_store_deadline(core, now),
+            Timer::Interim(_) => {
+                self.interim_timer = None;
+                self.on_interim(core, now);
+            }
+            Timer::Ping(_) => {}
+        }
+    }
+
+    /// A response to a request of ours on this call's behalf.
+    pub(crate) fn on_response(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        owner: ClientOwner,
+        message: &Message,
+    ) {
+        match owner {
+            ClientOwner::Attempt(_) => self.on_attempt_response(core, now, id, message),
+            ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
+            ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
+            ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message.status().unwrap_or(500)),
+            ClientOwner::Orphan | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+        }
+    }
+
+    /// A request of ours was never answered (408) or could not be sent (503), RFC 3261 §8.1.3.1.
+    pub(crate) fn on_no_response(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        owner: ClientOwner,
+        unreachable: bool,
+    ) {
+        match owner {
+            ClientOwner::Attempt(_) => {
+                let outcome =
+                    if unreachable { AttemptOutcome::Unreachable } else { AttemptOutcome::TimeoutTrying };
+                self.on_attempt_dead(core, now, id, outcome);
+            }
+            ClientOwner::Reinvite(_, _) => self.on_reinvite_dead(core, now, id),
+            ClientOwner::Bye(_, side) => self.bye_done(core, now, side),
+            ClientOwner::Relayed(_, _) => {
+                self.on_relayed_response(core, now, id, if unreachable { 503 } else { 408 });
+            }
+            ClientOwner::Orphan | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+        }
+    }
+
+    /// A call as an operator sees it.
+    pub(crate) fn view(&self, now: Now) -> CallView {
+        let leg_view = |leg: &Leg| LegView {
+            trunk: self.snapshot.trunk(leg.trunk).name.clone(),
+            peer: leg.flow.remote,
+            call_id: String::from_utf8_lossy(&leg.call_id).into_owned(),
+            rtp_port: leg.ports.map(rtp_proto::PortPair::rtp),
+            codec: leg.session.codec.as_deref().map(str::to_owned),
+        };
+        CallView {
+            id: self.id.to_string(),
+            state: match self.phase {
+                Phase::Dialing => "dialing",
+                Phase::Answered => "answered",
+                Phase::Ending => "ending",
+            },
+            caller: self.story.record.caller.clone(),
+            called: self.story.record.called.clone(),
+            started_ms: self.story.record.started_ms,
+            talk_s: self.story.talk_time(now).map(|talk| talk.as_secs()),
+            from: leg_view(&self.a),
+            to: self.b.as_ref().map(leg_view),
+            attempts: self.story.record.attempts.len(),
+        }
+    }
+}
+
+/// The SDP in a message, alone or as a part of multipart/mixed (RFC 3261 §7.4, RFC 5621 §3).
+///
+/// # Errors
+/// The status to refuse with: 415 for a body that is not SDP and may not be ignored, 488 for SDP that cannot be used.
+pub(crate) fn sdp_of(message: &Message) -> Result<Option<Sdp>, u16> {
+    let body = message.body();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let Some(content_type) = message.content_type() else { return Err(415) };
+    let media_type = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let text = if media_type.eq_ignore_ascii_case(b"application/sdp") {
+        body
+    } else if media_type.get(..10).is_some_and(|t| t.eq_ignore_ascii_case(b"multipart/")) {
+        match sdp_part(message, &body) {
+            Some(part) => part,
+            None => return Err(415),
+        }
+    } else {
+        return Err(415);
+    };
+    sdp::parse_bytes(text, &sdp::Limits::default()).map(Some).map_err(|_| 488)
+}
+
+fn sdp_part(message: &Message, body: &Bytes) -> Option<Bytes> {
+    sip_msg::multipart::parts(body, message.content_type()?)
+        ?
+        .into_iter()
+        .find(|part| {
+            let media_type = part.content_type().unwrap_or_default().split(|b| *b == b';').next();
+            media_type.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/sdp")
+        })
+        .map(|part| body.slice_ref(part.body))
+}

@@ -1,0 +1,304 @@
+//! What the called side's answers mean: progress, early media, the answer, a challenge, a refusal.
+
+use bytes::Bytes;
+use route::{AttemptOutcome, Outcome};
+use rtp_proto::control::{Command as MediaCommand, Side};
+use rtp_proto::PtMap;
+use sip_msg::{HeaderId, Message, Method};
+use sip_proto::{ClientId, Dialog, digest};
+
+use super::end::Ending;
+use super::{Call, Phase, Stage, negotiate, sdp_of};
+use crate::core::{Core, Timer};
+use crate::headers;
+use crate::io::Now;
+use crate::orphan;
+
+impl Call {
+    /// A response to the INVITE of an attempt.
+    pub(crate) fn on_attempt_response(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
+        let current = self.b.as_ref().and_then(|leg| leg.uac.as_ref()).is_some_and(|uac| uac.client == id);
+        if !current {
+            return;
+        }
+        let status = message.status().unwrap_or(500);
+        if self.phase != Phase::Dialing {
+            // Another branch of a forked INVITE answers too (RFC 3261 §13.2.2.4): thanks, and goodbye.
+            if (200..300).contains(&status) {
+                self.refuse_fork(core, now, id, message);
+            }
+            return;
+        }
+        self.note_alive(core, now, status);
+        match status {
+            100 => self.on_trying(core, now),
+            101..=199 => self.on_progress(core, now, status, message),
+            200..=299 => self.on_answer(core, now, id, message),
+            401 | 407 if self.answer_challenge(core, now, message) => {}
+            _ => {
+                let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
+                let outcome = AttemptOutcome::Final { status, q850: headers::q850(message), rang };
+                self.back_off(core, now, status, message);
+                self.attempt_over(core, now, outcome, Some(message));
+            }
+        }
+    }
+
+    /// The attempt's INVITE was never answered or could not be delivered.
+    pub(crate) fn on_attempt_dead(&mut self, core: &mut Core, now: Now, id: ClientId, outcome: AttemptOutcome) {
+        let current = self.b.as_ref().and_then(|leg| leg.uac.as_ref()).is_some_and(|uac| uac.client == id);
+        if self.phase != Phase::Dialing || !current {
+            return;
+        }
+        if let Some(attempt) = self.attempt() {
+            core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
+        }
+        // Its transaction is over; there is nothing left to cancel.
+        if let Some(leg) = self.b.as_mut() {
+            leg.uac = None;
+        }
+        self.attempt_over(core, now, outcome, None);
+    }
+
+    fn attempt(&self) -> Option<route::Attempt> {
+        let hunt = self.hunt.as_ref()?;
+        hunt.current().cloned()
+    }
+
+    fn note_alive(&self, core: &mut Core, now: Now, status: u16) {
+        if status != 408
+            && let Some(attempt) = self.attempt()
+        {
+            core.note_target(now, &self.snapshot, &attempt, Outcome::Alive);
+        }
+    }
+
+    /// Honours Retry-After of a 503 (RFC 3261 §21.5.4).
+    fn back_off(&self, core: &mut Core, now: Now, status: u16, message: &Message) {
+        if status != 503 {
+            return;
+        }
+        let seconds = message
+            .header(HeaderId::RetryAfter)
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .and_then(|text| text.split([';', ' ', '(']).next()?.trim().parse::<u64>().ok());
+        if let (Some(seconds), Some(attempt)) = (seconds, self.attempt()) {
+            core.back_off(now, &self.snapshot, &attempt, std::time::Duration::from_secs(seconds));
+        }
+    }
+
+    fn on_trying(&mut self, core: &mut Core, now: Now) {
+        let Some(attempt) = self.attempt() else { return };
+        if self.hunt.as_ref().is_some_and(|hunt| hunt.stage == Stage::Trying) {
+            let failover = &self.snapshot.trunk(attempt.trunk).failover;
+            let left = failover.progress.saturating_sub(self.story.attempt_age(now));
+            self.set_stage(core, now, Stage::Progress, left);
+        }
+    }
+
+    /// 101 to 199: the caller hears it, with the media that came with it (RFC 3261 §13.2.2.1, RFC 3960 §3.2).
+    fn on_progress(&mut self, core: &mut Core, now: Now, status: u16, message: &Message) {
+        let Some(attempt) = self.attempt() else { return };
+        if self.hunt.as_ref().is_some_and(|hunt| hunt.stage != Stage::Ringing) {
+            let answer = self.snapshot.trunk(attempt.trunk).failover.answer;
+            self.set_stage(core, now, Stage::Ringing, answer);
+        }
+        if let Some(hunt) = &mut self.hunt {
+            hunt.rang |= status != 199;
+        }
+        self.story.progress(now);
+        let body = match sdp_of(message) {
+            Ok(Some(sdp)) => self.early_media(core, sdp),
+            Ok(None) | Err(_) => None,
+        };
+        // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
+        if status != 199 {
+            self.tell_progress(core, now, status, body.as_deref());
+        }
+    }
+
+    /// SDP in a provisional response. `None` when it cannot be used: the response goes on without.
+    fn early_media(&mut self, core: &mut Core, sdp: sdp::Sdp) -> Option<Bytes> {
+        self.invite.as_ref()?.offer.as_ref()?;
+        let leg = self.b.as_mut()?;
+        let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp).ok()?;
+        self.update_media(core, Side::A, &mapping);
+        Some(body)
+    }
+
+    /// Tells the media plane of both legs after `offerer`'s offer was answered.
+    pub(crate) fn update_media(&mut self, core: &mut Core, offerer: Side, mapping: &sdp::PtMapping) {
+        let (Some(id), Some(b)) = (self.media, self.b.as_ref()) else { return };
+        let answered = self.phase == Phase::Answered;
+        let (map_a, map_b) = match offerer {
+            Side::A => negotiate::pt_maps(&self.a.session, &b.session, mapping),
+            Side::B => {
+                let (from_b, from_a) = negotiate::pt_maps(&b.session, &self.a.session, mapping);
+                (from_a, from_b)
+            }
+        };
+        let update = |side: Side, leg, other, map: PtMap| {
+            negotiate::media_leg(&self.snapshot, leg, other, map, answered)
+                .map(|leg| MediaCommand::Update { id, side, leg })
+        };
+        let updates = [update(Side::B, b, &self.a, map_b), update(Side::A, &self.a, b, map_a)];
+        for command in updates.into_iter().flatten() {
+            core.media(command);
+        }
+    }
+
+    /// 2xx: the called party is there.
+    fn on_answer(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
+        let Some(leg) = self.b.as_mut() else { return };
+        let Some(invite) = leg.uac.as_ref().map(|uac| uac.invite.clone()) else { return };
+        let Ok(dialog) = Dialog::uac(&invite, message) else {
+            // Without a To-tag or a Contact there is no dialog to end either.
+            let outcome = AttemptOutcome::Final { status: 502, q850: None, rang: false };
+            self.attempt_over(core, now, outcome, None);
+            return;
+        };
+        leg.dialog = Some(dialog);
+        core.disarm(&mut self.stage_timer);
+        let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
+        let body = if delayed { self.delayed_offer(message) } else { self.final_answer(core, message) };
+        match body {
+            Ok(body) => {
+                if !delayed && let Some(leg) = &self.b {
+                    leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
+                }
+                self.connected(core, now, &body);
+            }
+            Err(status) => self.unusable_answer(core, now, id, &invite, status),
+        }
+    }
+
+    /// The SDP of the answer; a 2xx without any stands by that of the last provisional response.
+    fn final_answer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
+        let Some(sdp) = sdp_of(message)? else {
+            let early = self.b.as_ref().is_some_and(|leg| leg.session.remote.is_some());
+            return early.then(|| self.a.session.sent.clone()).flatten().ok_or(negotiate::NOT_ACCEPTABLE);
+        };
+        let leg = self.b.as_mut().ok_or(500_u16)?;
+        let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
+        self.phase = Phase::Answered;
+        self.update_media(core, Side::A, &mapping);
+        Ok(body)
+    }
+
+    /// The caller made no offer: the called side's goes to it in our answer (RFC 3261 §13.2.1).
+    fn delayed_offer(&mut self, message: &Message) -> Result<Bytes, u16> {
+        let sdp = sdp_of(message)?.ok_or(negotiate::NOT_ACCEPTABLE)?;
+        let leg = self.b.as_mut().ok_or(500_u16)?;
+        negotiate::offer(&self.snapshot, leg, &mut self.a, sdp)
+    }
+
+    /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.
+    fn unusable_answer(&mut self, core: &mut Core, now: Now, id: ClientId, invite: &Message, status: u16) {
+        let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
+        if let Some(leg) = self.b.as_mut() {
+            leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
+            orphan::goodbye(core, now, &self.snapshot, leg, None);
+            leg.uac = None;
+        }
+        self.attempt_over(core, now, AttemptOutcome::Final { status, q850: None, rang }, None);
+    }
+
+    /// Both sides are there: the caller gets its 200, the journal its entry.
+    fn connected(&mut self, core: &mut Core, now: Now, body: &[u8]) {
+        self.phase = Phase::Answered;
+        core.counters.calls_answered += 1;
+        self.story.answered(now);
+        self.hunt = None;
+        self.accept_caller(core, now, body);
+        let sip = &self.snapshot.config.sip;
+        self.max_timer = Some(core.arm(now, sip.max_call_duration, Timer::MaxDuration(self.key)));
+        if let Some(every) = self.snapshot.config.records.interim_interval {
+            self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
+        }
+        self.journal(core);
+        tracing::debug!(call = %self.id, "answered");
+    }
+
+    /// Answers a 401 or 407 with the trunk's credentials (RFC 3261 §22.2). Says whether a new INVITE is on its way.
+    fn answer_challenge(&mut self, core: &mut Core, now: Now, challenge: &Message) -> bool {
+        let Some(attempt) = self.attempt() else { return false };
+        let Some((flow, invite, mut auth)) = self
+            .b
+            .as_ref()
+            .and_then(|leg| leg.uac.as_ref().map(|uac| (leg.flow, uac.invite.clone(), uac.auth)))
+        else {
+            return false;
+        };
+        let body = invite.body();
+        let header = self.credentials(core, Side::B, &mut auth, challenge, &Method::Invite, invite.uri(), &body);
+        let Some(header) = header else { return false };
+        let cseq = invite.cseq().0 + 1;
+        let body = (!body.is_empty()).then_some(body);
+        let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, Some(header));
+        self.launch(core, now, flow, bytes, auth).is_some()
+    }
+
+    /// The Authorization header for a challenge on one leg, if its trunk has credentials for it.
+    #[allow(clippy::too_many_arguments, reason = "a digest is computed over all of these (RFC 7616 §3.4)")]
+    pub(crate) fn credentials(
+        &mut self,
+        core: &mut Core,
+        side: Side,
+        attempt: &mut digest::Attempt,
+        challenge: &Message,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Option<(HeaderId, Vec<u8>)> {
+        let trunk = self.snapshot.trunk(self.leg(side)?.trunk);
+        match core.authorize(trunk, attempt, challenge, method, uri, body)? {
+            Ok(header) => Some(header),
+            Err(error) => {
+                tracing::warn!(call = %self.id, trunk = %trunk.name, %error, "challenge not answered");
+                None
+            }
+        }
+    }
+
+    fn refuse_fork(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
+        let Some(leg) = self.b.as_ref() else { return };
+        let Some(uac) = leg.uac.as_ref() else { return };
+        let same = leg.dialog.as_ref().is_some_and(|d| Some(d.remote_tag()) == message.to_tag());
+        if !same {
+            orphan::answered_late(core, now, &self.snapshot, id, &uac.invite, leg, message);
+        }
+    }
+
+    /// Ends what the called side was told about: a pending INVITE is given up, ports and permit go back.
+    pub(crate) fn drop_b(&mut self, core: &mut Core, now: Now) {
+        let Some(mut leg) = self.b.take() else { return };
+        core.tags.remove(&leg.tag);
+        if let Some(ports) = leg.ports.take() {
+            core.ports.release(now.at, ports);
+        }
+        let permit = leg.permit.take();
+        match leg.uac.take() {
+            Some(uac) => orphan::abandon(core, now, &self.snapshot, leg, *uac, permit, None),
+            None => {
+                if let Some(permit) = permit {
+                    core.live.release(permit);
+                }
+            }
+        }
+    }
+
+    /// The media plane could not bind our ports: nobody would hear anything.
+    pub(crate) fn on_media_failed(&mut self, core: &mut Core, now: Now) {
+        self.end(core, now, Ending::by_switch("media-failed", 503, 47));
+    }
+
+    /// Ends an answered call for want of media.
+    pub(crate) fn on_silence(&mut self, core: &mut Core, now: Now, side: Side) {
+        if self.phase != Phase::Answered {
+            return;
+        }
+        core.counters.rtp_timeouts += 1;
+        tracing::info!(call = %self.id, ?side, "no media: the call is ended");
+        self.end(core, now, Ending::by_switch("rtp-timeout", 200, 102));
+    }
+}

@@ -1,0 +1,251 @@
+//! The next attempt: a place on the trunk, an address, ports, an offer, an INVITE.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use config::Host;
+use route::{Attempt, AttemptOutcome, Outcome};
+use rtp_proto::control::{Command as MediaCommand, Side};
+use rtp_proto::PtMap;
+use sip_msg::{HeaderId, Message, Method, Writer};
+use sip_proto::{Flow, digest};
+
+use super::leg::{self, Leg, Uac, finish};
+use super::{Call, Hunt, Stage, negotiate};
+use crate::core::{ClientOwner, Core, Timer, Waiter};
+use crate::headers;
+use crate::io::{Command, Now};
+
+/// Hops an INVITE may still take when the caller did not say (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u32 = 70;
+
+impl Call {
+    /// Begins the hunt along a plan.
+    pub(crate) fn start(&mut self, core: &mut Core, now: Now, plan: route::Plan) {
+        self.story.decision(plan.trace);
+        self.hunt = Some(Box::new(Hunt {
+            attempts: plan.attempts,
+            limit: plan.limit,
+            next: 0,
+            stage: Stage::Trying,
+            rang: false,
+            made: 0,
+            outcomes: Vec::new(),
+        }));
+        self.dial_next(core, now);
+    }
+
+    /// Dials the plan's next attempt that can be dialled; ends the call when there is none.
+    pub(crate) fn dial_next(&mut self, core: &mut Core, now: Now) {
+        while let Some(attempt) = self.take_attempt() {
+            match self.try_dial(core, now, &attempt) {
+                Ok(()) => return,
+                Err(outcome) => {
+                    self.drop_b(core, now);
+                    if self.attempt_failed(core, now, outcome, None) == route::Verdict::Stop {
+                        return;
+                    }
+                }
+            }
+        }
+        self.fail_exhausted(core, now);
+    }
+
+    fn take_attempt(&mut self) -> Option<Attempt> {
+        let hunt = self.hunt.as_mut()?;
+        if hunt.made >= hunt.limit {
+            return None;
+        }
+        let attempt = hunt.attempts.get(hunt.next)?.clone();
+        hunt.next += 1;
+        hunt.rang = false;
+        Some(attempt)
+    }
+
+    /// Reserves what the attempt needs and sends its INVITE, or asks for the target's address first.
+    fn try_dial(&mut self, core: &mut Core, now: Now, attempt: &Attempt) -> Result<(), AttemptOutcome> {
+        let snapshot = self.snapshot.clone();
+        let trunk = snapshot.trunk(attempt.trunk);
+        let target = trunk.targets.get(attempt.target).ok_or(AttemptOutcome::Unreachable)?;
+        self.story.attempt_begins(now, &trunk.name, &target.uri);
+        let permit = core.admit_attempt(now, trunk).ok_or(AttemptOutcome::Unreachable)?;
+        if let Some(hunt) = &mut self.hunt {
+            hunt.made += 1;
+        }
+        let tag = core.tag();
+        let session_id = core.random();
+        // Until the address is known the leg points back at the caller; nothing is sent on it before `send_invite`.
+        let mut leg = Leg::new(Side::B, attempt.trunk, tag, self.a.flow, session_id);
+        leg.permit = Some(permit);
+        self.b = Some(leg);
+        let port = target.port.unwrap_or(5060);
+        match &target.host {
+            Host::Ip(ip) => self.send_invite(core, now, attempt, SocketAddr::new(*ip, port)),
+            Host::Name(name) => {
+                let query = core.next_id();
+                core.queries.insert(query, Waiter::Call(self.key));
+                core.commands.push(Command::Resolve { query, host: name.clone(), port });
+                self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
+                Ok(())
+            }
+        }
+    }
+
+    /// The target's name has been looked up.
+    pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, query: u64, addresses: &[SocketAddr]) {
+        let waiting = |hunt: &&Box<Hunt>| hunt.stage == Stage::Resolving(query);
+        let Some(hunt) = self.hunt.as_ref().filter(waiting) else { return };
+        let Some(attempt) = hunt.current().cloned() else { return };
+        let usable = addresses.iter().find(|address| self.snapshot.flow_to(**address).is_some());
+        let outcome = match usable {
+            Some(address) => self.send_invite(core, now, &attempt, *address),
+            None => Err(AttemptOutcome::Unreachable),
+        };
+        if let Err(outcome) = outcome {
+            core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
+            self.attempt_over(core, now, outcome, None);
+        }
+    }
+
+    fn send_invite(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempt: &Attempt,
+        remote: SocketAddr,
+    ) -> Result<(), AttemptOutcome> {
+        let flow = self.snapshot.flow_to(remote).ok_or(AttemptOutcome::Unreachable)?;
+        let refused = |status| AttemptOutcome::Final { status, q850: None, rang: false };
+        let body = self.prepare_offer(core, now, flow).map_err(refused)?;
+        let call_id: Box<[u8]> = Box::from(core.endpoint.mint().call_id().as_ref());
+        let Some(leg) = self.b.as_mut() else { return Err(AttemptOutcome::Unreachable) };
+        leg.call_id = call_id;
+        self.open_media(core, now);
+        let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
+        let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
+        self.story.attempt_sent(now, self.b.as_ref().map(|leg| leg.call_id.as_ref()).unwrap_or_default());
+        self.launch(core, now, flow, bytes, digest::Attempt::default()).ok_or(AttemptOutcome::Unreachable)?;
+        core.counters.attempts += 1;
+        let trying = self.snapshot.trunk(attempt.trunk).failover.trying;
+        self.set_stage(core, now, Stage::Trying, trying);
+        Ok(())
+    }
+
+    /// Starts the INVITE's transaction and takes the leg's tag into use.
+    pub(crate) fn launch(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        flow: Flow,
+        bytes: Bytes,
+        auth: digest::Attempt,
+    ) -> Option<()> {
+        let invite = sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()).ok()?;
+        let client = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
+        let leg = self.b.as_mut()?;
+        core.tags.insert(leg.tag.clone(), (self.key, Side::B));
+        leg.uac = Some(Box::new(Uac { client, invite, auth }));
+        Some(())
+    }
+
+    /// Reserves ports and makes the caller's offer into ours. `None`: the caller made no offer, neither do we.
+    fn prepare_offer(&mut self, core: &mut Core, now: Now, flow: Flow) -> Result<Option<Bytes>, u16> {
+        if self.a.ports.is_none() {
+            self.a.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
+        }
+        let Some(leg) = self.b.as_mut() else { return Err(500) };
+        leg.flow = flow;
+        leg.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
+        let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
+            return Ok(None);
+        };
+        negotiate::offer(&self.snapshot, &mut self.a, leg, offer).map(Some)
+    }
+
+    /// Opens the media session for the first attempt; gives later ones a fresh B side.
+    fn open_media(&mut self, core: &mut Core, _now: Now) {
+        let Some(b) = self.b.as_ref() else { return };
+        let leg_b = negotiate::media_leg(&self.snapshot, b, &self.a, PtMap::identity(), false);
+        match self.media {
+            Some(id) => {
+                if let Some(leg) = leg_b {
+                    core.media(MediaCommand::Update { id, side: Side::B, leg });
+                }
+            }
+            None => {
+                let leg_a = negotiate::media_leg(&self.snapshot, &self.a, b, PtMap::identity(), false);
+                let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else { return };
+                let id = core.next_media();
+                core.media.insert(id, self.key);
+                self.media = Some(id);
+                let trunks = [self.a.trunk, b.trunk].map(|ix| self.snapshot.trunk(ix).rtp_timeout);
+                let media = &self.snapshot.config.media;
+                let silence = trunks.into_iter().flatten().min().or(media.rtp_timeout);
+                core.media(MediaCommand::Open {
+                    id,
+                    legs: [leg_a, leg_b],
+                    silence,
+                    hold_silence: media.hold_timeout,
+                });
+            }
+        }
+    }
+
+    /// Writes the INVITE of an attempt (RFC 3261 §8.1.1): everything in it is ours but the numbers and the display name.
+    pub(crate) fn write_invite(
+        &mut self,
+        core: &mut Core,
+        attempt: &Attempt,
+        flow: Flow,
+        body: Option<&[u8]>,
+        cseq: u32,
+        credentials: Option<(HeaderId, Vec<u8>)>,
+    ) -> Bytes {
+        let snapshot = self.snapshot.clone();
+        let trunk = snapshot.trunk(attempt.trunk);
+        let uri = trunk.targets.get(attempt.target).map(|t| headers::request_uri(attempt, t)).unwrap_or_default();
+        let via = core.via(&snapshot, &flow);
+        let mut writer = Writer::request(&Method::Invite, uri.as_bytes());
+        writer.header(HeaderId::Via, &via);
+        let invite = self.invite.as_ref().map(|invite| &invite.message);
+        let hops = invite.and_then(max_forwards).unwrap_or(MAX_FORWARDS + 1).saturating_sub(1);
+        writer.header_fmt(HeaderId::MaxForwards, format_args!("{}", hops.min(MAX_FORWARDS)));
+        let display = invite.and_then(|m| headers::display_of(&m.from())).unwrap_or_default();
+        let ours = snapshot.advertised(&flow).map(|a| a.to_string()).unwrap_or_default();
+        let domain = trunk.from_domain.as_deref().unwrap_or(&ours);
+        let caller = headers::escape_user(&attempt.caller);
+        let at = if caller.is_empty() { "" } else { "@" };
+        if let Some(leg) = &self.b {
+            let tag = String::from_utf8_lossy(&leg.tag);
+            writer.header_fmt(HeaderId::From, format_args!("{display}<sip:{caller}{at}{domain}>;tag={tag}"));
+            writer.header_fmt(HeaderId::To, format_args!("<{uri}>"));
+            writer.header(HeaderId::CallId, &leg.call_id);
+        }
+        writer.header_fmt(HeaderId::CSeq, format_args!("{cseq} INVITE"));
+        leg::contact(&mut writer, &snapshot, &flow);
+        leg::capabilities(&mut writer);
+        if let Some(agent) = &snapshot.config.sip.user_agent {
+            writer.header(HeaderId::UserAgent, agent.as_bytes());
+        }
+        if let Some((id, value)) = credentials {
+            writer.header(id, &value);
+        }
+        if let Some(message) = invite {
+            headers::pass(&mut writer, message, &trunk.pass_headers);
+        }
+        finish(writer, body)
+    }
+
+    /// Sets the attempt's stage and its timer.
+    pub(crate) fn set_stage(&mut self, core: &mut Core, now: Now, stage: Stage, limit: std::time::Duration) {
+        if let Some(hunt) = &mut self.hunt {
+            hunt.stage = stage;
+        }
+        core.disarm(&mut self.stage_timer);
+        self.stage_timer = Some(core.arm(now, limit, Timer::Stage(self.key)));
+    }
+}
+
+fn max_forwards(message: &Message) -> Option<u32> {
+    std::str::from_utf8(message.header(HeaderId::MaxForwards)?).ok()?.trim().parse().ok()
+}

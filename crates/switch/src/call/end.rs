@@ -1,0 +1,353 @@
+//! Every ending of a call, and its one record.
+//!
+//! Whatever ends a call comes through [`Call::end`]. Both legs are told at once; the record waits for the media figures,
+//! a BYE's answer for the record, and neither for longer than `records.store_deadline`.
+
+use rtp_proto::control::{Command as MediaCommand, SessionStats, Side};
+use sip_msg::{HeaderId, Message, Method};
+use sip_proto::timers::TimerKey;
+use sip_proto::{Flow, ServerId, digest};
+
+use super::leg::{Bye, Outgoing};
+use super::{Call, Phase};
+use crate::core::{ClientOwner, Core, StoreKind, Timer};
+use crate::headers;
+use crate::io::Now;
+use crate::record::{HungUpBy, RecordState};
+
+/// Why and by whom a call ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) by: HungUpBy,
+    /// One word, as it stands in the record.
+    pub(crate) kind: &'static str,
+    /// What the caller hears if it was not answered; 200 if it was.
+    pub(crate) status: u16,
+    pub(crate) q850: Option<u8>,
+    /// Who has sent a BYE and needs none.
+    pub(crate) hung_up: Option<Side>,
+    /// The number that a redirection names.
+    pub(crate) redirect: Option<Box<str>>,
+    /// Seconds after which the caller may try again.
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl Ending {
+    /// A call that was not answered; the switch says so unless somebody else is named.
+    pub(crate) fn failed(kind: &'static str, status: u16) -> Self {
+        Self {
+            by: HungUpBy::Switch,
+            kind,
+            status,
+            q850: None,
+            hung_up: None,
+            redirect: None,
+            retry_after: None,
+        }
+    }
+
+    /// The switch ends an answered call, with this Q.850 cause.
+    pub(crate) fn by_switch(kind: &'static str, status: u16, q850: u8) -> Self {
+        Self { q850: Some(q850), ..Self::failed(kind, status) }
+    }
+}
+
+/// What is left to do for a call that is over.
+pub(crate) struct Ended {
+    /// Reason header of our BYEs and CANCELs.
+    reason: Option<String>,
+    /// BYEs that are answered when the record is safe.
+    waiting: Vec<(ServerId, Message, Flow, Side)>,
+    deadline: Option<TimerKey>,
+    ticket: Option<u64>,
+    stored: bool,
+    auth: [digest::Attempt; 2],
+}
+
+impl Call {
+    /// Ends the call, once.
+    pub(crate) fn end(&mut self, core: &mut Core, now: Now, ending: Ending) {
+        if self.phase == Phase::Ending {
+            return;
+        }
+        if ending.hung_up != Some(Side::B) {
+            self.finish_delayed_ack(core, now);
+        }
+        let answered = self.phase == Phase::Answered;
+        self.phase = Phase::Ending;
+        for timer in [&mut self.stage_timer, &mut self.max_timer, &mut self.interim_timer] {
+            core.disarm(timer);
+        }
+        self.story.finish(now, &ending, answered, [Some(&self.a), self.b.as_ref()]);
+        let deadline = self.snapshot.config.records.store_deadline;
+        self.ended = Some(Box::new(Ended {
+            reason: reason(&ending),
+            waiting: Vec::new(),
+            deadline: Some(core.arm(now, deadline, Timer::StoreDeadline(self.key))),
+            ticket: None,
+            stored: false,
+            auth: [digest::Attempt::default(); 2],
+        }));
+        self.drop_exchange(core, now);
+        self.drop_relayed(core, now);
+        self.end_caller(core, now, &ending);
+        self.end_called(core, now, &ending, answered);
+        for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
+            if let Some(permit) = leg.permit.take() {
+                core.live.release(permit);
+            }
+        }
+        match self.media {
+            Some(id) => core.media(MediaCommand::Close { id }),
+            None => self.write_record(core, now, None),
+        }
+        tracing::debug!(call = %self.id, kind = ending.kind, status = ending.status, by = ?ending.by, "ended");
+    }
+
+    fn end_caller(&mut self, core: &mut Core, now: Now, ending: &Ending) {
+        if self.invite.is_some() {
+            self.refuse_caller(core, now, ending);
+            self.a.bye = Bye::Done;
+        } else {
+            self.end_leg(core, now, Side::A, ending.hung_up == Some(Side::A));
+        }
+    }
+
+    fn end_called(&mut self, core: &mut Core, now: Now, ending: &Ending, answered: bool) {
+        if answered {
+            self.end_leg(core, now, Side::B, ending.hung_up == Some(Side::B));
+        } else {
+            self.drop_b(core, now);
+        }
+    }
+
+    /// Says BYE to an answered leg, as soon as that is allowed.
+    fn end_leg(&mut self, core: &mut Core, now: Now, side: Side, hung_up: bool) {
+        let Some(leg) = self.leg_mut(side) else { return };
+        if hung_up {
+            leg.bye = Bye::Done;
+            if let Some(server) = leg.unacked.take() {
+                core.endpoint.acked(server);
+                core.servers.remove(&server);
+            }
+        } else if leg.unacked.is_some() {
+            leg.bye = Bye::WhenAcked;
+        } else {
+            self.send_bye(core, now, side);
+        }
+    }
+
+    /// Sends the BYE to a leg; without a dialog there is nobody to send it to.
+    pub(crate) fn send_bye(&mut self, core: &mut Core, now: Now, side: Side) {
+        self.send_bye_with(core, now, side, None);
+    }
+
+    fn send_bye_with(&mut self, core: &mut Core, now: Now, side: Side, credentials: Option<(HeaderId, Vec<u8>)>) {
+        let snapshot = self.snapshot.clone();
+        let key = self.key;
+        let reason = self.ended.as_ref().and_then(|ended| ended.reason.clone());
+        let Some(leg) = self.leg_mut(side) else { return };
+        let sent = leg.request(core, &snapshot, &Method::Bye).and_then(|Outgoing { flow, mut writer }| {
+            if let Some(reason) = &reason {
+                writer.header(HeaderId::Reason, reason.as_bytes());
+            }
+            if let Some((id, value)) = credentials {
+                writer.header(id, &value);
+            }
+            core.request(now, flow, writer.finish(), ClientOwner::Bye(key, side))
+        });
+        leg.bye = if sent.is_some() { Bye::Sent } else { Bye::Done };
+    }
+
+    /// A BYE of ours was answered; a challenge is met once (RFC 3261 §22.2).
+    pub(crate) fn on_bye_response(&mut self, core: &mut Core, now: Now, side: Side, message: &Message) {
+        let status = message.status().unwrap_or(500);
+        if status < 200 {
+            return;
+        }
+        if matches!(status, 401 | 407) {
+            let uri = self.leg(side).and_then(|leg| leg.dialog.as_ref()).map(|d| d.remote_target().to_vec());
+            let index = usize::from(side == Side::B);
+            let tried = self.ended.as_ref().and_then(|ended| ended.auth.get(index).copied());
+            if let (Some(uri), Some(mut auth)) = (uri, tried) {
+                let header = self.credentials(core, side, &mut auth, message, &Method::Bye, &uri, b"");
+                if let Some(slot) = self.ended.as_mut().and_then(|ended| ended.auth.get_mut(index)) {
+                    *slot = auth;
+                }
+                if header.is_some() {
+                    return self.send_bye_with(core, now, side, header);
+                }
+            }
+        }
+        self.bye_done(core, now, side);
+    }
+
+    /// Nothing more is owed to this side.
+    pub(crate) fn bye_done(&mut self, _core: &mut Core, _now: Now, side: Side) {
+        if let Some(leg) = self.leg_mut(side) {
+            leg.bye = Bye::Done;
+        }
+    }
+
+    /// A BYE from one side (RFC 3261 §15.1.2).
+    pub(crate) fn on_bye(&mut self, core: &mut Core, now: Now, side: Side, id: ServerId, request: Message, flow: Flow) {
+        let by = match side {
+            Side::A => HungUpBy::Caller,
+            Side::B => HungUpBy::Called,
+        };
+        let q850 = headers::q850(&request);
+        match self.phase {
+            Phase::Answered => {
+                let normal = Ending::failed("normal", 200);
+                let q850 = q850.or(Some(16));
+                self.end(core, now, Ending { by, q850, hung_up: Some(side), ..normal });
+                match self.ended.as_mut().filter(|ended| !ended.stored) {
+                    Some(ended) => ended.waiting.push((id, request, flow, side)),
+                    None => self.answer_bye(core, now, id, &request, &flow, side),
+                }
+            }
+            Phase::Dialing => {
+                // A caller may also give up by a BYE on the early dialog.
+                self.answer_bye(core, now, id, &request, &flow, side);
+                self.end(core, now, Ending { by, q850, ..Ending::failed("cancelled", 487) });
+            }
+            Phase::Ending => {
+                // Both hang up at once: each BYE is answered, neither waits for the other.
+                if let Some(leg) = self.leg_mut(side)
+                    && leg.bye == Bye::WhenAcked
+                {
+                    leg.bye = Bye::Done;
+                    if let Some(server) = leg.unacked.take() {
+                        core.endpoint.acked(server);
+                        core.servers.remove(&server);
+                    }
+                }
+                self.answer_bye(core, now, id, &request, &flow, side);
+            }
+        }
+    }
+
+    fn answer_bye(&self, core: &mut Core, now: Now, id: ServerId, request: &Message, flow: &Flow, side: Side) {
+        let tag = self.leg(side).map(|leg| leg.tag.clone());
+        core.answer_tagged(now, id, request, flow, 200, tag.as_deref());
+    }
+
+    /// The media plane has closed the session: its ports are free, its figures final.
+    pub(crate) fn on_media_closed(&mut self, core: &mut Core, now: Now, stats: Option<&SessionStats>) {
+        if let Some(id) = self.media.take() {
+            core.media.remove(&id);
+        }
+        for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
+            if let Some(ports) = leg.ports.take() {
+                core.ports.release(now.at, ports);
+            }
+        }
+        if self.phase == Phase::Ending {
+            self.write_record(core, now, stats);
+        } else {
+            self.end(core, now, Ending::by_switch("media-failed", 503, 47));
+        }
+    }
+
+    fn write_record(&mut self, core: &mut Core, _now: Now, stats: Option<&SessionStats>) {
+        let Some(ended) = self.ended.as_mut() else { return };
+        if ended.ticket.is_some() {
+            return;
+        }
+        let record = self.story.take(stats, RecordState::Final);
+        ended.ticket = Some(core.store(self.key, record, StoreKind::Final));
+    }
+
+    /// The store has an answer for one of this call's tickets.
+    pub(crate) fn on_stored(&mut self, core: &mut Core, now: Now, ticket: u64, safe: bool) {
+        let Some(ended) = self.ended.as_mut().filter(|ended| ended.ticket == Some(ticket)) else { return };
+        ended.stored = true;
+        if !safe {
+            core.counters.records_late += 1;
+        }
+        core.disarm(&mut ended.deadline);
+        self.answer_waiting(core, now);
+    }
+
+    /// The record or its figures are late: whoever hung up waits no longer, and the record goes without what is missing.
+    pub(crate) fn on_store_deadline(&mut self, core: &mut Core, now: Now) {
+        if let Some(ended) = self.ended.as_mut() {
+            ended.deadline = None;
+        }
+        core.counters.records_late += 1;
+        self.write_record(core, now, None);
+        self.answer_waiting(core, now);
+    }
+
+    fn answer_waiting(&mut self, core: &mut Core, now: Now) {
+        let waiting = self.ended.as_mut().map(|ended| std::mem::take(&mut ended.waiting)).unwrap_or_default();
+        for (id, request, flow, side) in waiting {
+            self.answer_bye(core, now, id, &request, &flow, side);
+        }
+    }
+
+    /// Whether nothing is left to do, so that the call may be forgotten.
+    pub(crate) fn is_finished(&self) -> bool {
+        let told = |bye: Bye| bye == Bye::Done;
+        self.phase == Phase::Ending
+            && self.media.is_none()
+            && self.ended.as_ref().is_some_and(|ended| ended.stored && ended.waiting.is_empty())
+            && told(self.a.bye)
+            && self.b.as_ref().is_none_or(|leg| told(leg.bye))
+    }
+
+    /// Takes out of the shared maps what still names this call.
+    pub(crate) fn forget(&mut self, core: &mut Core) {
+        if let Some(ended) = self.ended.as_mut() {
+            core.disarm(&mut ended.deadline);
+        }
+        if let Some(exchange) = self.exchange.take() {
+            core.servers.remove(&exchange.server);
+            core.clients.remove(&exchange.client);
+        }
+        for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
+            core.tags.remove(&leg.tag);
+            if let Some(server) = leg.unacked.take() {
+                core.servers.remove(&server);
+            }
+            if let Some(uac) = leg.uac.take() {
+                core.clients.remove(&uac.client);
+            }
+        }
+    }
+
+    /// A long call's account so far is due: ask the media plane for its figures.
+    pub(crate) fn on_interim(&mut self, core: &mut Core, now: Now) {
+        if let Some(id) = self.media {
+            core.media(MediaCommand::Report { id });
+        }
+        if let Some(every) = self.snapshot.config.records.interim_interval {
+            self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
+        }
+    }
+
+    /// The media plane's figures for an interim record.
+    pub(crate) fn on_media_report(&mut self, core: &mut Core, now: Now, stats: &SessionStats) {
+        if self.phase == Phase::Answered {
+            let record = self.story.interim(now, stats, [Some(&self.a), self.b.as_ref()]);
+            core.store(self.key, record, StoreKind::Interim);
+        }
+    }
+
+    /// Writes down how to end both legs should this process die.
+    pub(crate) fn journal(&mut self, core: &mut Core) {
+        let Some(b) = self.b.as_ref() else { return };
+        let dialogs = crate::resume::pack(&self.a, b);
+        let record = self.story.record.clone();
+        core.store(self.key, record, StoreKind::Journal(dialogs));
+    }
+}
+
+/// The Reason header of our BYEs (RFC 3326): the cause, and our own word for it when the ending is ours.
+fn reason(ending: &Ending) -> Option<String> {
+    let cause = ending.q850?;
+    Some(match ending.by {
+        HungUpBy::Switch | HungUpBy::Operator => format!("Q.850;cause={cause};text=\"{}\"", ending.kind),
+        HungUpBy::Caller | HungUpBy::Called => headers::reason_q850(cause),
+    })
+}

@@ -1,0 +1,128 @@
+//! Whether the hunt goes on after an attempt has failed, and what the caller hears when it does not.
+
+use route::{AttemptOutcome, Outcome, Verdict};
+use sip_msg::Message;
+
+use super::end::Ending;
+use super::{Call, Phase, Stage};
+use crate::core::Core;
+use crate::headers;
+use crate::io::Now;
+use crate::record::HungUpBy;
+
+impl Call {
+    /// The current attempt is over without an answer: note it, and dial the next or end the call.
+    pub(crate) fn attempt_over(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        outcome: AttemptOutcome,
+        answer: Option<&Message>,
+    ) {
+        self.drop_b(core, now);
+        if self.attempt_failed(core, now, outcome, answer) == Verdict::Advance {
+            self.dial_next(core, now);
+        }
+    }
+
+    /// Notes how the attempt failed. When the hunt stops here, the call is ended.
+    pub(crate) fn attempt_failed(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        outcome: AttemptOutcome,
+        answer: Option<&Message>,
+    ) -> Verdict {
+        core.disarm(&mut self.stage_timer);
+        let q850 = answer.and_then(headers::q850);
+        self.story.attempt_failed(now, outcome, q850);
+        let Some(hunt) = self.hunt.as_mut() else { return Verdict::Stop };
+        hunt.outcomes.push(outcome);
+        let attempt = hunt.current();
+        let verdict = attempt.map_or(Verdict::Stop, |attempt| {
+            route::verdict(&self.snapshot.trunk(attempt.trunk).failover, outcome)
+        });
+        tracing::debug!(call = %self.id, ?outcome, ?verdict, "attempt failed");
+        match verdict {
+            Verdict::Advance => core.counters.failovers += 1,
+            Verdict::Stop => {
+                let (status, by) = match outcome {
+                    AttemptOutcome::Final { status, .. } => (caller_status(status), HungUpBy::Called),
+                    other => (other.status(), HungUpBy::Switch),
+                };
+                let redirect = answer.filter(|_| (300..400).contains(&status)).and_then(contact_user);
+                self.end(core, now, Ending { by, q850, redirect, ..Ending::failed(outcome_kind(outcome), status) });
+            }
+        }
+        verdict
+    }
+
+    /// Every attempt has failed, or none could be made.
+    pub(crate) fn fail_exhausted(&mut self, core: &mut Core, now: Now) {
+        if self.phase != Phase::Dialing {
+            return;
+        }
+        let outcomes: Vec<(u16, Option<u8>)> = self
+            .hunt
+            .as_ref()
+            .map(|hunt| hunt.outcomes.iter().map(|o| (o.status(), outcome_q850(*o))).collect())
+            .unwrap_or_default();
+        let status = caller_status(route::most_telling(&outcomes));
+        let q850 = outcomes.iter().find(|(s, _)| *s == status).and_then(|(_, q850)| *q850);
+        self.end(core, now, Ending { q850, ..Ending::failed("no-carrier", status) });
+    }
+
+    /// The stage's time is up: no 100, no progress, or no answer.
+    pub(crate) fn on_stage_timeout(&mut self, core: &mut Core, now: Now) {
+        let Some(hunt) = self.hunt.as_ref().filter(|_| self.phase == Phase::Dialing) else { return };
+        let outcome = match hunt.stage {
+            Stage::Resolving(_) => AttemptOutcome::Unreachable,
+            Stage::Trying => AttemptOutcome::TimeoutTrying,
+            Stage::Progress => AttemptOutcome::TimeoutProgress,
+            Stage::Ringing => AttemptOutcome::TimeoutAnswer,
+        };
+        if matches!(hunt.stage, Stage::Resolving(_) | Stage::Trying)
+            && let Some(attempt) = hunt.current().cloned()
+        {
+            core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
+        }
+        self.attempt_over(core, now, outcome, None);
+    }
+}
+
+/// What the caller hears for a status that is none of its business: a challenge was for us (RFC 3261 §22), and so were
+/// complaints about our own request.
+fn caller_status(status: u16) -> u16 {
+    match status {
+        401 | 407 | 421 | 494 => 503,
+        other => other,
+    }
+}
+
+fn outcome_q850(outcome: AttemptOutcome) -> Option<u8> {
+    match outcome {
+        AttemptOutcome::Final { q850, .. } => q850,
+        AttemptOutcome::TimeoutTrying
+        | AttemptOutcome::TimeoutProgress
+        | AttemptOutcome::TimeoutAnswer
+        | AttemptOutcome::Unreachable => None,
+    }
+}
+
+fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Final { status: 486 | 600, .. } => "busy",
+        AttemptOutcome::Final { status: 300..400, .. } => "redirected",
+        AttemptOutcome::Final { .. } => "refused",
+        AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => "timeout",
+        AttemptOutcome::TimeoutAnswer => "no-answer",
+        AttemptOutcome::Unreachable => "unreachable",
+    }
+}
+
+/// The user part of a redirection's first Contact, which is all of it that may reach the caller (RFC 3261 §21.3).
+fn contact_user(message: &Message) -> Option<Box<str>> {
+    let contact = message.contact()?;
+    let user = headers::user_of(contact.uri);
+    (!user.is_empty()).then(|| user.into_boxed_str())
+}

@@ -1,0 +1,190 @@
+//! One side of a call: who is there, on which dialog, with which session.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use route::{Permit, TrunkIx};
+use rtp_proto::PortPair;
+use rtp_proto::control::Side;
+use sdp::Sdp;
+use sip_msg::{HeaderId, Message, Method, Uri, Writer};
+use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
+use smallvec::SmallVec;
+
+use crate::core::Core;
+use crate::io::Now;
+use crate::snapshot::Snapshot;
+
+/// Where the BYE to a leg stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bye {
+    /// None has been sent.
+    No,
+    /// One is owed as soon as the peer has ACKed our 2xx (RFC 3261 §15).
+    WhenAcked,
+    /// One is on its way.
+    Sent,
+    /// The leg is over: answered, hung up by the peer, or never was.
+    Done,
+}
+
+/// An INVITE of ours to this leg, the first or a later one.
+pub(crate) struct Uac {
+    pub(crate) client: ClientId,
+    /// The INVITE as it was sent; a dialog and the ACK are made of it.
+    pub(crate) invite: Message,
+    /// The challenges that this INVITE and its predecessors have met.
+    pub(crate) auth: digest::Attempt,
+}
+
+/// What has been said about media on one leg.
+#[derive(Clone, Default)]
+pub(crate) struct Session {
+    /// Session id in our o= line (RFC 8866 §5.2).
+    pub(crate) id: u64,
+    /// Version in our o= line, grown with each changed body (RFC 3264 §8).
+    pub(crate) version: u64,
+    /// Our last body.
+    pub(crate) sent: Option<Bytes>,
+    /// The peer's last body.
+    pub(crate) remote: Option<Sdp>,
+    /// The m-lines of this leg's session: their number and order never change (RFC 3264 §8).
+    pub(crate) lines: SmallVec<[Line; 1]>,
+    /// Codec in use, `name/clock`.
+    pub(crate) codec: Option<Box<str>>,
+}
+
+/// One m-line of a leg's session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// The one that is relayed.
+    Live,
+    /// One that is not; its m= line, to be repeated with port 0.
+    Rejected(Box<[u8]>),
+}
+
+/// One leg.
+pub(crate) struct Leg {
+    pub(crate) side: Side,
+    pub(crate) trunk: TrunkIx,
+    pub(crate) permit: Option<Permit>,
+    /// Our tag.
+    pub(crate) tag: Box<[u8]>,
+    pub(crate) call_id: Box<[u8]>,
+    /// Where requests within the dialog leave, and what their Via says.
+    pub(crate) flow: Flow,
+    pub(crate) dialog: Option<Dialog>,
+    pub(crate) ports: Option<PortPair>,
+    /// RTCP shares the RTP port on this leg.
+    pub(crate) mux: bool,
+    pub(crate) session: Session,
+    /// A 2xx of ours that has not been ACKed.
+    pub(crate) unacked: Option<ServerId>,
+    pub(crate) uac: Option<Box<Uac>>,
+    pub(crate) bye: Bye,
+}
+
+impl Leg {
+    pub(crate) fn new(side: Side, trunk: TrunkIx, tag: Box<[u8]>, flow: Flow, session_id: u64) -> Self {
+        // 62 bits and never 0: every SDP parser in the field can hold it.
+        let session = Session { id: (session_id >> 2) | 1, version: 1, ..Session::default() };
+        Self {
+            side,
+            trunk,
+            permit: None,
+            tag,
+            call_id: Box::default(),
+            flow,
+            dialog: None,
+            ports: None,
+            mux: false,
+            session,
+            unacked: None,
+            uac: None,
+            bye: Bye::No,
+        }
+    }
+
+    /// Begins a request within the dialog: CSeq taken, Via, Contact, User-Agent written.
+    pub(crate) fn request(&mut self, core: &mut Core, snapshot: &Snapshot, method: &Method) -> Option<Outgoing> {
+        let head = self.dialog.as_mut()?.request(method);
+        Some(self.outgoing(core, snapshot, &head, method))
+    }
+
+    /// Begins the ACK for the 2xx to our INVITE with this CSeq number (RFC 3261 §13.2.2.4).
+    pub(crate) fn ack(&self, core: &mut Core, snapshot: &Snapshot, cseq: u32) -> Option<Outgoing> {
+        let head = self.dialog.as_ref()?.ack(cseq);
+        Some(self.outgoing(core, snapshot, &head, &Method::Ack))
+    }
+
+    fn outgoing(&self, core: &mut Core, snapshot: &Snapshot, head: &Head, method: &Method) -> Outgoing {
+        let flow = next_flow(snapshot, head.next_hop(), self.flow);
+        let via = core.via(snapshot, &flow);
+        let mut writer = head.writer(&via);
+        if matches!(method, Method::Invite) {
+            contact(&mut writer, snapshot, &flow);
+            capabilities(&mut writer);
+        }
+        if let Some(agent) = &snapshot.config.sip.user_agent {
+            writer.header(HeaderId::UserAgent, agent.as_bytes());
+        }
+        Outgoing { flow, writer }
+    }
+
+    /// Sends the ACK for a 2xx to our INVITE, again for each copy of the 2xx.
+    pub(crate) fn send_ack(
+        &self,
+        core: &mut Core,
+        now: Now,
+        snapshot: &Snapshot,
+        client: ClientId,
+        cseq: u32,
+        body: Option<&[u8]>,
+    ) {
+        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, cseq) else { return };
+        let bytes = finish(writer, body);
+        let to_tag: Box<[u8]> = self.dialog.as_ref().map(|d| Box::from(d.remote_tag())).unwrap_or_default();
+        core.endpoint.ack(now.at, client, &to_tag, flow, bytes, &mut core.outbox);
+    }
+}
+
+/// A request of ours that still lacks its last headers and its body.
+pub(crate) struct Outgoing {
+    pub(crate) flow: Flow,
+    pub(crate) writer: Writer,
+}
+
+/// Closes a message, with an SDP body if there is one.
+pub(crate) fn finish(writer: Writer, body: Option<&[u8]>) -> Bytes {
+    match body {
+        Some(body) => writer.finish_with(b"application/sdp", body),
+        None => writer.finish(),
+    }
+}
+
+/// Our Contact on this flow.
+pub(crate) fn contact(writer: &mut Writer, snapshot: &Snapshot, flow: &Flow) {
+    if let Some(address) = snapshot.advertised(flow) {
+        writer.header_fmt(HeaderId::Contact, format_args!("<sip:{address}>"));
+    }
+}
+
+/// Allow and Supported, as INVITEs and their answers carry them (RFC 3261 §13.2.1, §20.5).
+pub(crate) fn capabilities(writer: &mut Writer) {
+    writer.header(HeaderId::Allow, ALLOW.as_bytes());
+}
+
+/// The methods that we take, in the words of an Allow header.
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+
+/// Where a request goes whose next hop is this URI. An address is taken as it is; a name falls back to where the
+/// peer's last message came from, since a dialog must not wait for a resolver.
+pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) -> Flow {
+    let Ok(Uri::Sip(uri)) = Uri::parse(next_hop) else { return fallback };
+    let Some(ip) = uri.ip() else { return fallback };
+    let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+    if remote == fallback.remote {
+        return fallback;
+    }
+    snapshot.flow_to(remote).unwrap_or(fallback)
+}

@@ -1,0 +1,341 @@
+//! Offers in mid-call: hold, resume, a move to another address or codec (RFC 3261 §14, RFC 3264 §8).
+//!
+//! A re-INVITE that changes nothing is answered from memory. One that does crosses to the other side, and its
+//! answer comes back; until then another INVITE meets 491 or 500. A refusal leaves both sessions as they were.
+
+use bytes::Bytes;
+use rtp_proto::control::Side;
+use sdp::PtMapping;
+use sip_msg::{HeaderId, Message, Method};
+use sip_proto::{ClientId, Flow, ServerId, digest, reply};
+
+use super::end::Ending;
+use super::leg::{self, Leg, Outgoing, Session, Uac, finish};
+use super::{Call, Phase, negotiate, sdp_of};
+use crate::core::{ClientOwner, Core};
+use crate::io::Now;
+
+/// One offer on its way from one side to the other and back.
+pub(crate) struct Exchange {
+    /// Who sent the re-INVITE.
+    pub(crate) from: Side,
+    pub(crate) server: ServerId,
+    pub(crate) request: Message,
+    pub(crate) flow: Flow,
+    /// Our re-INVITE to the other side.
+    pub(crate) client: ClientId,
+    pub(crate) cseq: u32,
+    /// The re-INVITE came without an offer: the other side makes it, and the ACK brings the answer.
+    pub(crate) delayed: bool,
+    /// The final answer has gone to `from`; what is missing is its ACK.
+    pub(crate) answered: bool,
+    auth: digest::Attempt,
+    /// Both sessions as they were, to go back to.
+    before: Option<Box<(Session, Session)>>,
+}
+
+impl Call {
+    /// A re-INVITE within the dialog of `side`.
+    pub(crate) fn on_reinvite(&mut self, core: &mut Core, now: Now, side: Side, id: ServerId, request: Message, flow: Flow) {
+        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
+        if let Some(status) = self.reinvite_refusal(side) {
+            let mut writer = reply(&request, &flow, status, None, Some(&tag));
+            if status == 500 {
+                // RFC 3261 §14.2: a random wait of up to ten seconds.
+                writer.header_fmt(HeaderId::RetryAfter, format_args!("{}", core.random() % 10));
+            }
+            core.respond(now, id, writer.finish());
+            return;
+        }
+        let offer = match sdp_of(&request) {
+            Ok(offer) => offer,
+            Err(status) => return core.answer_tagged(now, id, &request, &flow, status, Some(&tag)),
+        };
+        if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
+            dialog.refresh_target(&request);
+        }
+        if let Some(body) = self.unchanged(side, offer.as_ref()) {
+            return self.accept_reinvite(core, now, side, id, &request, &flow, &body);
+        }
+        let before = self.b.as_ref().map(|b| Box::new((self.a.session.clone(), b.session.clone())));
+        let delayed = offer.is_none();
+        let begun = self.forward_offer(core, now, side, offer).and_then(|body| {
+            self.send_reinvite(core, now, side.other(), body.as_deref(), None).ok_or(500)
+        });
+        match begun {
+            Ok((client, cseq)) => {
+                core.servers.insert(id, (self.key, side));
+                self.exchange = Some(Box::new(Exchange {
+                    from: side,
+                    server: id,
+                    request,
+                    flow,
+                    client,
+                    cseq,
+                    delayed,
+                    answered: false,
+                    auth: digest::Attempt::default(),
+                    before,
+                }));
+            }
+            Err(status) => {
+                self.restore(before);
+                core.answer_tagged(now, id, &request, &flow, status, Some(&tag));
+            }
+        }
+    }
+
+    /// Whether a re-INVITE has to wait (RFC 3261 §14.2): 491 while ours is under way to that side, 500 while its own is.
+    fn reinvite_refusal(&self, side: Side) -> Option<u16> {
+        if self.phase != Phase::Answered {
+            return Some(if self.phase == Phase::Ending { 481 } else { 500 });
+        }
+        if let Some(exchange) = &self.exchange {
+            return Some(if exchange.from == side { 500 } else { 491 });
+        }
+        // The other side may not be asked before it has ACKed our last answer.
+        let other_waits = self.leg(side.other()).is_none_or(|leg| leg.unacked.is_some());
+        let initial_pending = self.a.session.remote.is_none();
+        (other_waits || initial_pending).then_some(491)
+    }
+
+    /// The body to answer with when the offer is the one in force, byte for byte: a session refresh.
+    fn unchanged(&self, side: Side, offer: Option<&sdp::Sdp>) -> Option<Bytes> {
+        let session = &self.leg(side)?.session;
+        let known = session.remote.as_ref()?.raw();
+        (offer?.raw() == known).then(|| session.sent.clone()).flatten()
+    }
+
+    fn forward_offer(
+        &mut self,
+        _core: &mut Core,
+        _now: Now,
+        side: Side,
+        offer: Option<sdp::Sdp>,
+    ) -> Result<Option<Bytes>, u16> {
+        let Some(offer) = offer else { return Ok(None) };
+        let snapshot = self.snapshot.clone();
+        let (x, y) = self.pair(side).ok_or(500_u16)?;
+        negotiate::offer(&snapshot, x, y, offer).map(Some)
+    }
+
+    /// The leg of this side, and the other.
+    fn pair(&mut self, side: Side) -> Option<(&mut Leg, &mut Leg)> {
+        let b = self.b.as_mut()?;
+        Some(match side {
+            Side::A => (&mut self.a, b),
+            Side::B => (b, &mut self.a),
+        })
+    }
+
+    fn send_reinvite(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        to: Side,
+        body: Option<&[u8]>,
+        credentials: Option<(HeaderId, Vec<u8>)>,
+    ) -> Option<(ClientId, u32)> {
+        let snapshot = self.snapshot.clone();
+        let key = self.key;
+        let leg = self.leg_mut(to)?;
+        let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &Method::Invite)?;
+        if let Some((id, value)) = credentials {
+            writer.header(id, &value);
+        }
+        let bytes = finish(writer, body);
+        let invite = sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()).ok()?;
+        let client = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
+        let cseq = invite.cseq().0;
+        leg.uac = Some(Box::new(Uac { client, invite, auth: digest::Attempt::default() }));
+        Some((client, cseq))
+    }
+
+    fn accept_reinvite(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        id: ServerId,
+        request: &Message,
+        flow: &Flow,
+        body: &[u8],
+    ) {
+        let snapshot = self.snapshot.clone();
+        let key = self.key;
+        let Some(leg) = self.leg_mut(side) else { return };
+        let mut writer = reply(request, flow, 200, None, Some(&leg.tag));
+        leg::contact(&mut writer, &snapshot, flow);
+        leg::capabilities(&mut writer);
+        if let Some(previous) = leg.unacked.replace(id) {
+            core.endpoint.acked(previous);
+            core.servers.remove(&previous);
+        }
+        core.servers.insert(id, (key, side));
+        core.respond(now, id, finish(writer, Some(body)));
+    }
+
+    /// The other side's response to a forwarded re-INVITE.
+    pub(crate) fn on_reinvite_response(&mut self, core: &mut Core, now: Now, id: ClientId, side: Side, message: &Message) {
+        let status = message.status().unwrap_or(500);
+        if status < 200 {
+            return;
+        }
+        let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else { return };
+        let (from, cseq, delayed) = (exchange.from, exchange.cseq, exchange.delayed);
+        match status {
+            200..=299 => {
+                if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
+                    dialog.refresh_target(message);
+                }
+                if delayed && self.phase == Phase::Answered {
+                    self.on_reinvite_offer(core, now, from, id, cseq, message);
+                } else {
+                    self.ack_reinvite(core, now, side, id, cseq, None);
+                    self.on_reinvite_answer(core, now, from, message);
+                }
+            }
+            401 | 407 if self.retry_reinvite(core, now, side, message) => {}
+            408 | 481 => self.on_reinvite_dead(core, now, id),
+            _ => self.refuse_exchange(core, now, status),
+        }
+    }
+
+    fn ack_reinvite(&mut self, core: &mut Core, now: Now, side: Side, id: ClientId, cseq: u32, body: Option<&[u8]>) {
+        if let Some(leg) = self.leg(side) {
+            leg.send_ack(core, now, &self.snapshot, id, cseq, body);
+        }
+    }
+
+    /// The answer to the offer that `from` made.
+    fn on_reinvite_answer(&mut self, core: &mut Core, now: Now, from: Side, message: &Message) {
+        let Some(exchange) = self.exchange.take() else { return };
+        if self.phase != Phase::Answered {
+            return;
+        }
+        let snapshot = self.snapshot.clone();
+        let answered = sdp_of(message).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
+            let (x, y) = self.pair(from).ok_or(500_u16)?;
+            negotiate::answer(&snapshot, x, y, sdp)
+        });
+        match answered {
+            Ok((body, mapping)) => {
+                self.update_media(core, from, &mapping);
+                self.accept_reinvite(core, now, from, exchange.server, &exchange.request, &exchange.flow, &body);
+            }
+            Err(status) => {
+                self.exchange = Some(exchange);
+                self.refuse_exchange(core, now, status);
+            }
+        }
+    }
+
+    /// The other side's offer, after `from` had asked for one; its answer will come in the ACK.
+    fn on_reinvite_offer(&mut self, core: &mut Core, now: Now, from: Side, id: ClientId, cseq: u32, message: &Message) {
+        let snapshot = self.snapshot.clone();
+        let offered = sdp_of(message).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
+            let (x, y) = self.pair(from).ok_or(500_u16)?;
+            negotiate::offer(&snapshot, y, x, sdp)
+        });
+        match offered {
+            Ok(body) => {
+                let Some(mut exchange) = self.exchange.take() else { return };
+                exchange.answered = true;
+                self.accept_reinvite(core, now, from, exchange.server, &exchange.request, &exchange.flow, &body);
+                self.exchange = Some(exchange);
+            }
+            Err(status) => {
+                self.ack_reinvite(core, now, from.other(), id, cseq, None);
+                self.refuse_exchange(core, now, status);
+            }
+        }
+    }
+
+    /// `side` has ACKed our answer; in a delayed exchange the ACK holds its answer to the other side's offer.
+    pub(crate) fn on_exchange_ack(&mut self, core: &mut Core, now: Now, side: Side, ack: &Message) {
+        let waiting = self.exchange.as_ref().is_some_and(|e| e.delayed && e.answered && e.from == side);
+        if !waiting {
+            return;
+        }
+        let Some(exchange) = self.exchange.take() else { return };
+        let snapshot = self.snapshot.clone();
+        let answered = sdp_of(ack).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
+            let (x, y) = self.pair(side).ok_or(500_u16)?;
+            negotiate::answer(&snapshot, y, x, sdp)
+        });
+        let body = answered.as_ref().ok().map(|(body, _): &(Bytes, PtMapping)| body.clone());
+        self.ack_reinvite(core, now, side.other(), exchange.client, exchange.cseq, body.as_deref());
+        match answered {
+            Ok((_, mapping)) => self.update_media(core, side.other(), &mapping),
+            Err(_) => self.end(core, now, Ending::by_switch("no-answer-sdp", 200, 47)),
+        }
+    }
+
+    /// The other side refused, or its answer is of no use: the session stays as it was (RFC 3261 §14.1).
+    fn refuse_exchange(&mut self, core: &mut Core, now: Now, status: u16) {
+        let Some(exchange) = self.exchange.take() else { return };
+        self.restore(exchange.before);
+        core.servers.remove(&exchange.server);
+        let status = if matches!(status, 401 | 407) { 503 } else { status };
+        let tag = self.leg(exchange.from).map(|leg| leg.tag.clone()).unwrap_or_default();
+        if !exchange.answered {
+            core.answer_tagged(now, exchange.server, &exchange.request, &exchange.flow, status, Some(&tag));
+        }
+    }
+
+    fn restore(&mut self, before: Option<Box<(Session, Session)>>) {
+        if let (Some(before), Some(b)) = (before, self.b.as_mut()) {
+            // Versions never go back: a body that was sent, even in vain, has used its number (RFC 3264 §8).
+            let versions = (self.a.session.version, b.session.version);
+            (self.a.session, b.session) = *before;
+            if (self.a.session.version, b.session.version) != versions {
+                self.a.session.version = versions.0;
+                b.session.version = versions.1;
+            }
+        }
+    }
+
+    fn retry_reinvite(&mut self, core: &mut Core, now: Now, side: Side, challenge: &Message) -> bool {
+        let Some(uac) = self.leg(side).and_then(|leg| leg.uac.as_ref()) else { return false };
+        let (uri, body) = (uac.invite.uri().to_vec(), uac.invite.body());
+        let Some(mut auth) = self.exchange.as_ref().map(|exchange| exchange.auth) else { return false };
+        let header = self.credentials(core, side, &mut auth, challenge, &Method::Invite, &uri, &body);
+        let Some(header) = header else { return false };
+        let body = (!body.is_empty()).then_some(body);
+        let Some((client, cseq)) = self.send_reinvite(core, now, side, body.as_deref(), Some(header)) else {
+            return false;
+        };
+        if let Some(exchange) = &mut self.exchange {
+            (exchange.client, exchange.cseq, exchange.auth) = (client, cseq, auth);
+        }
+        true
+    }
+
+    /// The other side is gone: no answer at all, or one that denies the dialog (RFC 3261 §12.2.1.2).
+    pub(crate) fn on_reinvite_dead(&mut self, core: &mut Core, now: Now, id: ClientId) {
+        let current = self.exchange.as_ref().is_some_and(|exchange| exchange.client == id);
+        if current && self.phase == Phase::Answered {
+            self.refuse_exchange(core, now, 408);
+            self.end(core, now, Ending::by_switch("dialog-lost", 200, 102));
+        }
+    }
+
+    /// CANCEL for a re-INVITE: the other side is asked to drop it; both then hear the same (RFC 3261 §9.2).
+    pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId, _cancel: &Message) {
+        if let Some(exchange) = self.exchange.as_ref().filter(|e| e.server == id && !e.answered) {
+            core.endpoint.cancel(now.at, exchange.client, None, &mut core.outbox);
+        }
+    }
+
+    /// The call ends while an exchange is under way: its INVITE is refused (RFC 3261 §15.1.2).
+    pub(crate) fn drop_exchange(&mut self, core: &mut Core, now: Now) {
+        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.answered) {
+            exchange.answered = true;
+            core.servers.remove(&exchange.server);
+            let (server, request, flow) = (exchange.server, exchange.request.clone(), exchange.flow);
+            let tag = self.leg(if let Some(e) = &self.exchange { e.from } else { Side::A });
+            let tag = tag.map(|leg| leg.tag.clone()).unwrap_or_default();
+            core.answer_tagged(now, server, &request, &flow, 487, Some(&tag));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Requests within the dialog that cross as they are: INFO (RFC 6086).
+
+use rtp_proto::control::Side;
+use sip_msg::{Message, Method};
+use sip_proto::{ClientId, Flow, ServerId};
+
+use super::leg::Outgoing;
+use super::{Call, Phase};
+use crate::core::{ClientOwner, Core};
+use crate::io::Now;
+
+/// How many may be under way in one call.
+const MAX_RELAYED: usize = 4;
+
+/// A request that waits for the other side's answer.
+pub(crate) struct Relayed {
+    client: ClientId,
+    from: Side,
+    server: ServerId,
+    request: Message,
+    flow: Flow,
+}
+
+impl Call {
+    /// Passes a request's body on to the other side.
+    pub(crate) fn on_relayed(&mut self, core: &mut Core, now: Now, side: Side, id: ServerId, request: Message, flow: Flow) {
+        let method = request.method().cloned().unwrap_or(Method::Info);
+        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
+        if self.phase != Phase::Answered || self.relayed.len() >= MAX_RELAYED {
+            let status = if self.phase == Phase::Answered { 500 } else { 481 };
+            return core.answer_tagged(now, id, &request, &flow, status, Some(&tag));
+        }
+        let snapshot = self.snapshot.clone();
+        let key = self.key;
+        let client = self.leg_mut(side.other()).and_then(|leg| {
+            let Outgoing { flow, writer } = leg.request(core, &snapshot, &method)?;
+            let bytes = match request.content_type() {
+                Some(content_type) => writer.finish_with(content_type, &request.body()),
+                None => writer.finish(),
+            };
+            core.request(now, flow, bytes, ClientOwner::Relayed(key, side.other()))
+        });
+        match client {
+            Some(client) => self.relayed.push(Relayed { client, from: side, server: id, request, flow }),
+            None => core.answer_tagged(now, id, &request, &flow, 481, Some(&tag)),
+        }
+    }
+
+    /// The other side has answered, or never will.
+    pub(crate) fn on_relayed_response(&mut self, core: &mut Core, now: Now, id: ClientId, status: u16) {
+        if status < 200 {
+            return;
+        }
+        let Some(index) = self.relayed.iter().position(|relayed| relayed.client == id) else { return };
+        let relayed = self.relayed.swap_remove(index);
+        let tag = self.leg(relayed.from).map(|leg| leg.tag.clone()).unwrap_or_default();
+        let status = if matches!(status, 401 | 407) { 503 } else { status };
+        core.answer_tagged(now, relayed.server, &relayed.request, &relayed.flow, status, Some(&tag));
+    }
+
+    /// The call ends: whoever still waits hears so.
+    pub(crate) fn drop_relayed(&mut self, core: &mut Core, now: Now) {
+        for relayed in std::mem::take(&mut self.relayed) {
+            let tag = self.leg(relayed.from).map(|leg| leg.tag.clone()).unwrap_or_default();
+            core.answer_tagged(now, relayed.server, &relayed.request, &relayed.flow, 487, Some(&tag));
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What every call works with: transactions, timers, ports, capacity, and the commands on their way out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use config::Trunk;
+use route::{Attempt, Live, Outcome, Permit};
+use rtp_proto::PortPool;
+use rtp_proto::control::{MediaId, Side};
+use sip_msg::{HeaderId, Message, Method};
+use sip_proto::timers::{TimerKey, TimerQueue};
+use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
+
+use crate::gauges::Counters;
+use crate::ident::{CallKey, IdMap};
+use crate::io::{Command, Now, RecordJob};
+use crate::orphan::Orphan;
+use crate::record::CallRecord;
+use crate::snapshot::Snapshot;
+
+/// Who waits for the answer to a request of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientOwner {
+    /// The INVITE of a call's current attempt.
+    Attempt(CallKey),
+    /// A re-INVITE that carries one side's offer to `Side`.
+    Reinvite(CallKey, Side),
+    /// A BYE to this side of a call.
+    Bye(CallKey, Side),
+    /// A mid-dialog request relayed to this side (INFO and the like).
+    Relayed(CallKey, Side),
+    /// An INVITE that its call has given up.
+    Orphan,
+    /// An OPTIONS ping; the number is the pinger's.
+    Ping(u32),
+    /// A BYE that only has to be delivered: nobody waits.
+    Nobody,
+}
+
+/// Who waits for a host name's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiter {
+    /// A call's attempt.
+    Call(CallKey),
+    /// An OPTIONS ping.
+    Ping(u32),
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The current attempt has been silent, without progress, or unanswered for too long.
+    Stage(CallKey),
+    /// The call has lasted as long as a call may.
+    MaxDuration(CallKey),
+    /// The record or the media figures are late: the caller waits no longer.
+    StoreDeadline(CallKey),
+    /// Time for an interim record.
+    Interim(CallKey),
+    /// Time to ping a target; the number is the pinger's.
+    Ping(u32),
+}
+
+/// The parts of a switch that calls share.
+pub(crate) struct Core {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) outbox: Outbox,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) timers: TimerQueue<Timer>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) live: Live,
+    pub(crate) ports: PortPool,
+    pub(crate) servers: IdMap<ServerId, (CallKey, Side)>,
+    pub(crate) clients: IdMap<ClientId, ClientOwner>,
+    /// Our tags, each of which names one side of one call. Keyed by what peers send, hence the default hasher.
+    pub(crate) tags: HashMap<Box<[u8]>, (CallKey, Side)>,
+    pub(crate) media: IdMap<MediaId, CallKey>,
+    pub(crate) tickets: IdMap<u64, CallKey>,
+    /// Who waits for a host name's addresses.
+    pub(crate) queries: IdMap<u64, Waiter>,
+    pub(crate) orphans: IdMap<ClientId, Box<Orphan>>,
+    /// Challenges remembered per trunk, by name.
+    digests: HashMap<String, digest::Client>,
+    pub(crate) counters: Counters,
+    pub(crate) draining: bool,
+    /// Calls there are, those that are ending included.
+    pub(crate) calls: usize,
+    last_id: u64,
+    last_media: u64,
+}
+
+impl Core {
+    pub(crate) fn new(endpoint: Endpoint, snapshot: Arc<Snapshot>, now: Now) -> Self {
+        let mut live = Live::new();
+        live.install(&snapshot.tables);
+        let ports = PortPool::new(snapshot.config.media.ports.clone(), QUARANTINE);
+        Self {
+            endpoint,
+            outbox: Outbox::default(),
+            commands: Vec::new(),
+            timers: TimerQueue::new(now.at),
+            snapshot,
+            live,
+            ports,
+            servers: IdMap::default(),
+            clients: IdMap::default(),
+            tags: HashMap::new(),
+            media: IdMap::default(),
+            tickets: IdMap::default(),
+            queries: IdMap::default(),
+            orphans: IdMap::default(),
+            digests: HashMap::new(),
+            counters: Counters::default(),
+            draining: false,
+            calls: 0,
+            last_id: 0,
+            last_media: 0,
+        }
+    }
+
+    /// A number that was not given before: call keys, media ids, tickets, queries.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// A name for a media session. Consecutive ones go to the media workers in turn.
+    pub(crate) fn next_media(&mut self) -> MediaId {
+        self.last_media += 1;
+        MediaId(self.last_media)
+    }
+
+    /// Answers a request with nothing but a status.
+    pub(crate) fn answer(&mut self, now: Now, id: ServerId, request: &Message, flow: &Flow, status: u16) {
+        self.answer_tagged(now, id, request, flow, status, None);
+    }
+
+    /// The same within a dialog, or with a tag chosen before.
+    pub(crate) fn answer_tagged(
+        &mut self,
+        now: Now,
+        id: ServerId,
+        request: &Message,
+        flow: &Flow,
+        status: u16,
+        tag: Option<&[u8]>,
+    ) {
+        let bytes = reply(request, flow, status, None, tag).finish();
+        self.respond(now, id, bytes);
+    }
+
+    pub(crate) fn respond(&mut self, now: Now, id: ServerId, bytes: Bytes) {
+        self.endpoint.respond(now.at, id, bytes, &mut self.outbox);
+    }
+
+    /// Starts a client transaction; `None` when there are too many already.
+    pub(crate) fn request(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        bytes: Bytes,
+        owner: ClientOwner,
+    ) -> Option<ClientId> {
+        match self.endpoint.request(now.at, flow, bytes, &mut self.outbox) {
+            Ok(id) => {
+                self.clients.insert(id, owner);
+                Some(id)
+            }
+            Err(error) => {
+                self.counters.requests_refused += 1;
+                tracing::debug!(%error, "a request of ours could not be started");
+                None
+            }
+        }
+    }
+
+    /// The value of a Via header for a request of ours on `flow`, with a fresh branch (RFC 3261 §8.1.1.7, RFC 3581 §3).
+    pub(crate) fn via(&mut self, snapshot: &Snapshot, flow: &Flow) -> Vec<u8> {
+        let branch = self.endpoint.mint().branch();
+        crate::headers::via(flow, snapshot.advertised(flow), branch.as_ref())
+    }
+
+    pub(crate) fn tag(&mut self) -> Box<[u8]> {
+        Box::from(self.endpoint.mint().tag().as_ref())
+    }
+
+    pub(crate) fn random(&mut self) -> u64 {
+        self.endpoint.mint().random()
+    }
+
+    pub(crate) fn arm(&mut self, now: Now, after: Duration, timer: Timer) -> TimerKey {
+        self.timers.insert(now.at + after, timer)
+    }
+
+    pub(crate) fn disarm(&mut self, timer: &mut Option<TimerKey>) {
+        if let Some(key) = timer.take() {
+            self.timers.cancel(key);
+        }
+    }
+
+    pub(crate) fn media(&mut self, command: rtp_proto::control::Command) {
+        self.commands.push(Command::Media(command));
+    }
+
+    /// Hands a record to the store and says which ticket will come back.
+    pub(crate) fn store(&mut self, call: CallKey, record: CallRecord, kind: StoreKind) -> u64 {
+        let ticket = self.next_id();
+        self.tickets.insert(ticket, call);
+        let record = Box::new(record);
+        self.commands.push(Command::Record(match kind {
+            StoreKind::Journal(dialogs) => RecordJob::Journal { ticket, record, dialogs },
+            StoreKind::Interim => RecordJob::Interim { ticket, record },
+            StoreKind::Final => RecordJob::Final { ticket, record },
+        }));
+        ticket
+    }
+
+    /// A place for one more call on a carrier's trunk, by the limits in force now.
+    pub(crate) fn admit_attempt(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
+        let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
+        self.live.try_admit(now.at, &self.snapshot.tables, ix).ok()
+    }
+
+    /// Notes what an attempt showed of its target, if the tables are still those that it was planned with.
+    pub(crate) fn note_target(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, outcome: Outcome) {
+        if !Arc::ptr_eq(planned, &self.snapshot) {
+            return;
+        }
+        let tables = &self.snapshot.tables;
+        let change = self.live.note_target(now.at, tables, attempt.trunk, attempt.target, outcome);
+        if let Some(change) = change {
+            let trunk = &tables.trunk(attempt.trunk).name;
+            tracing::warn!(%trunk, target = attempt.target, ?change, "a target's health has changed");
+        }
+    }
+
+    /// Leaves a target alone for as long as it asked.
+    pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            self.live.back_off(now.at, &self.snapshot.tables, attempt.trunk, attempt.target, wait);
+        }
+    }
+
+    /// The header that answers a trunk's challenge. `None`: we have no credentials for it.
+    pub(crate) fn authorize(
+        &mut self,
+        trunk: &Trunk,
+        attempt: &mut digest::Attempt,
+        challenge: &Message,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Option<Result<(HeaderId, Vec<u8>), digest::DigestError>> {
+        let credentials = credentials_of(trunk)?;
+        let client = self.digests.entry(trunk.name.clone()).or_default();
+        Some(client.answer(attempt, challenge, &credentials, method, uri, body, self.endpoint.mint()))
+    }
+
+    /// The header that spares a trunk its challenge, once it has challenged before.
+    pub(crate) fn preemptive(
+        &mut self,
+        snapshot: &Snapshot,
+        attempt: &Attempt,
+        body: &[u8],
+    ) -> Option<(HeaderId, Vec<u8>)> {
+        let trunk = snapshot.trunk(attempt.trunk);
+        let credentials = credentials_of(trunk)?;
+        let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
+        let client = self.digests.get_mut(&trunk.name)?;
+        client.preemptive(&credentials, &Method::Invite, uri.as_bytes(), body, self.endpoint.mint())
+    }
+
+    pub(crate) fn methods() -> Vec<Method> {
+        vec![Method::Invite, Method::Ack, Method::Bye, Method::Cancel, Method::Options, Method::Info]
+    }
+}
+
+fn credentials_of(trunk: &Trunk) -> Option<digest::Credentials> {
+    let auth = trunk.auth.as_ref()?;
+    Some(digest::Credentials {
+        username: auth.username.clone(),
+        password: auth.password.expose().to_owned(),
+    })
+}
+
+/// How long a port rests before another call gets it, so that late packets of the old call meet nobody.
+const QUARANTINE: Duration = Duration::from_secs(5);
+
+/// What is to become of a record at the store.
+pub(crate) enum StoreKind {
+    Journal(Vec<u8>),
+    Interim,
+    Final,
+}

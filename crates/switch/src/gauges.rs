@@ -1,0 +1,58 @@
+//! Figures about a switch, for metrics and for checks that nothing is left over.
+
+use serde::Serialize;
+
+/// What there is right now, and what has happened since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Gauges {
+    /// Calls being set up or up.
+    pub calls: usize,
+    /// Of those, answered.
+    pub answered: usize,
+    /// Calls that have ended but still wait for a record, a BYE's answer or media figures.
+    pub ending: usize,
+    /// Given-up INVITEs that may still be answered.
+    pub orphans: usize,
+    /// Server transactions.
+    pub server_transactions: usize,
+    /// Client transactions.
+    pub client_transactions: usize,
+    /// RTP ports in use (pairs).
+    pub ports: usize,
+    /// Capacity permits out, over all trunks.
+    pub permits: usize,
+    /// Dialog tags that name a call.
+    pub tags: usize,
+    /// Timers armed by calls (pings not counted).
+    pub call_timers: usize,
+    /// Counters since the start.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
+/// Counters since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// INVITEs that became calls.
+    pub calls_admitted: u64,
+    /// INVITEs refused before they became calls: unknown source.
+    pub refused_source: u64,
+    /// INVITEs refused for a limit or the drain.
+    pub refused_limit: u64,
+    /// Calls answered.
+    pub calls_answered: u64,
+    /// Attempts dialled.
+    pub attempts: u64,
+    /// Attempts that failed and were followed by another.
+    pub failovers: u64,
+    /// Calls ended because nobody sent media.
+    pub rtp_timeouts: u64,
+    /// Records that the store was late with or could not take at once.
+    pub records_late: u64,
+    /// Requests in a dialog that does not exist.
+    pub unknown_dialog: u64,
+    /// Requests of ours that could not be started for lack of room.
+    pub requests_refused: u64,
+    /// ACKs that matched no dialog.
+    pub stray_acks: u64,
+}

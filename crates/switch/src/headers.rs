@@ -1,0 +1,174 @@
+//! Header values that the switch writes, and the rules for what may cross from one side to the other.
+//!
+//! Nothing crosses by default (RFC 7092 §3.1.2: a signalling back-to-back user agent owns all of its headers). What
+//! does: the display name of the caller, Reason reduced to its codes, and the headers that a trunk names in `pass_headers`.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use config::{Host, Target};
+use route::Attempt;
+use sip_msg::{HeaderId, Message, NameAddr, Uri, Writer};
+use sip_proto::Flow;
+
+/// `SIP/2.0/UDP host:port;branch=…;rport`.
+pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(96);
+    let host = advertised.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)));
+    // Writing into a Vec cannot fail.
+    let _ = write!(value, "SIP/2.0/{} {host};branch=", flow.transport.via_name());
+    value.extend_from_slice(branch);
+    value.extend_from_slice(b";rport");
+    value
+}
+
+/// The user part of a URI without its parameters, unescaped where it is plain text: the number to route by.
+pub(crate) fn user_of(uri: &[u8]) -> String {
+    match Uri::parse(uri) {
+        Ok(Uri::Sip(sip)) => {
+            let user = sip.user_unescaped();
+            let digits = user.split(|b| *b == b';').next().unwrap_or_default();
+            String::from_utf8_lossy(digits).into_owned()
+        }
+        Ok(Uri::Tel(tel)) => String::from_utf8_lossy(tel.number).into_owned(),
+        Ok(Uri::Other { .. }) | Err(_) => String::new(),
+    }
+}
+
+/// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
+pub(crate) fn request_uri(attempt: &Attempt, target: &Target) -> String {
+    format!("sip:{}@{}", escape_user(&attempt.called), target_host(&target.host, target.port))
+}
+
+fn target_host(host: &Host, port: Option<u16>) -> String {
+    let host = match host {
+        Host::Ip(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
+        Host::Ip(ip) => ip.to_string(),
+        Host::Name(name) => name.clone(),
+    };
+    match port {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    }
+}
+
+/// The user part escaped for a SIP URI (RFC 3261 §25.1 `user`).
+pub(crate) fn escape_user(user: &str) -> String {
+    let mut out = String::with_capacity(user.len());
+    for byte in user.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(byte)),
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => out.push(char::from(byte)),
+            b'&' | b'=' | b'+' | b'$' | b',' | b'?' | b'/' => out.push(char::from(byte)),
+            other => {
+                let hex = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0').to_ascii_uppercase();
+                out.push('%');
+                out.push(hex(other >> 4));
+                out.push(hex(other & 15));
+            }
+        }
+    }
+    out
+}
+
+/// The caller's display name, ready to stand in front of `<`, if it is harmless text.
+pub(crate) fn display_of(name: &NameAddr<'_>) -> Option<String> {
+    let display = std::str::from_utf8(name.display?).ok()?.trim();
+    let fits = !display.is_empty() && display.len() <= 128 && !display.chars().any(char::is_control);
+    fits.then(|| format!("\"{}\" ", display.replace('\\', "").replace('"', "")))
+}
+
+/// The Q.850 cause of a Reason header (RFC 3326 §2), if there is one.
+pub(crate) fn q850(message: &Message) -> Option<u8> {
+    message.values(HeaderId::Reason).find_map(|value| {
+        let text = std::str::from_utf8(value).ok()?;
+        let mut parts = text.split(';').map(str::trim);
+        if !parts.next()?.eq_ignore_ascii_case("Q.850") {
+            return None;
+        }
+        parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            if !name.trim().eq_ignore_ascii_case("cause") {
+                return None;
+            }
+            value.trim().parse().ok().filter(|cause| (1..=127).contains(cause))
+        })
+    })
+}
+
+/// A Reason header value that carries a Q.850 cause and nothing else of the other side.
+pub(crate) fn reason_q850(cause: u8) -> String {
+    format!("Q.850;cause={cause}")
+}
+
+/// Copies the headers that a trunk lets through, byte for byte. Names that the switch writes itself never cross.
+pub(crate) fn pass(writer: &mut Writer, from: &Message, names: &[String]) {
+    for header in from.headers() {
+        let wanted = names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(header.name));
+        if wanted && !is_ours(header.id) {
+            writer.named(header.name, header.value);
+        }
+    }
+}
+
+/// Headers that make a dialog or a transaction what it is: these are never passed, whatever a trunk asks for.
+fn is_ours(id: HeaderId) -> bool {
+    use HeaderId as H;
+    matches!(
+        id,
+        H::Via
+            | H::From
+            | H::To
+            | H::CallId
+            | H::CSeq
+            | H::MaxForwards
+            | H::Contact
+            | H::Route
+            | H::RecordRoute
+            | H::ContentType
+            | H::ContentLength
+            | H::ContentEncoding
+            | H::Require
+            | H::ProxyRequire
+            | H::Supported
+            | H::Unsupported
+            | H::Allow
+            | H::Accept
+            | H::WwwAuthenticate
+            | H::ProxyAuthenticate
+            | H::Authorization
+            | H::ProxyAuthorization
+            | H::RSeq
+            | H::RAck
+            | H::SessionExpires
+            | H::MinSe
+            | H::Replaces
+            | H::UserAgent
+            | H::Server
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_is_what_routing_needs() {
+        for (uri, user) in [
+            ("sip:+442071838750@example.com", "+442071838750"),
+            ("sip:+442071838750;npdi;rn=1@example.com:5070;user=phone", "+442071838750"),
+            ("tel:+1-201-555-0123;phone-context=x", "+1-201-555-0123"),
+            ("sip:example.com", ""),
+            ("sip:a%20b@h", "a b"),
+            ("urn:service:sos", ""),
+        ] {
+            assert_eq!(user_of(uri.as_bytes()), user, "{uri}");
+        }
+    }
+
+    #[test]
+    fn escaping_leaves_numbers_alone_and_hides_the_rest() {
+        assert_eq!(escape_user("+4420"), "+4420");
+        assert_eq!(escape_user("a b@c;d"), "a%20b%40c%3Bd");
+    }
+}

@@ -1,0 +1,160 @@
+//! What goes into the switch and what comes out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rtp_proto::control;
+use sip_proto::{Flow, Send, SendOrigin};
+
+use crate::record::CallRecord;
+use crate::snapshot::Snapshot;
+
+/// The moment of an input, by both clocks. Durations come from `at` alone; `unix_ms` only dates things.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Monotonic clock.
+    pub at: Instant,
+    /// Wall clock, milliseconds since 1970 (UTC).
+    pub unix_ms: u64,
+}
+
+/// Everything that can happen to a switch.
+#[derive(Debug)]
+pub enum Input {
+    /// One SIP message as it came from the network, not yet parsed.
+    Datagram {
+        /// Where it came from.
+        flow: Flow,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// A [`Command::Send`] could not be delivered (refused port, broken connection).
+    SendFailed {
+        /// What the send was for, as it stood in [`Send::origin`].
+        origin: SendOrigin,
+    },
+    /// The media plane speaks.
+    Media(control::Event),
+    /// The record with this ticket is safe.
+    Stored {
+        /// As given in [`RecordJob`].
+        ticket: u64,
+    },
+    /// The record with this ticket could not be stored yet; the store keeps it and tries on.
+    StoreFailed {
+        /// As given in [`RecordJob`].
+        ticket: u64,
+    },
+    /// A name has been looked up; no addresses when there are none or the lookup failed.
+    Resolved {
+        /// As given in [`Command::Resolve`].
+        query: u64,
+        /// Addresses in the order to be tried.
+        addresses: Vec<SocketAddr>,
+    },
+    /// A new configuration is in force for what comes from now on.
+    Reload(Arc<Snapshot>),
+    /// No new calls from now on; calls in progress go on.
+    Drain,
+    /// End every call that is still up (the drain's deadline has passed).
+    EndAll,
+    /// Time has passed; [`crate::Switch::poll_timeout`] said so.
+    Timer,
+}
+
+/// What the switch wants done, in this order.
+#[derive(Debug)]
+pub enum Command {
+    /// Send SIP bytes.
+    Send(Send),
+    /// Tell the media plane.
+    Media(control::Command),
+    /// Store a record.
+    Record(RecordJob),
+    /// Look up a host name; the answer is [`Input::Resolved`].
+    Resolve {
+        /// To be given back.
+        query: u64,
+        /// Host name, never an IP literal.
+        host: String,
+        /// Port that the addresses are to carry.
+        port: u16,
+    },
+}
+
+/// Work for the record store. `ticket` comes back in [`Input::Stored`] or [`Input::StoreFailed`].
+#[derive(Debug)]
+pub enum RecordJob {
+    /// A call has been answered: remember how to end both legs should this process die.
+    Journal {
+        /// For the answer.
+        ticket: u64,
+        /// The record as it stands.
+        record: Box<CallRecord>,
+        /// Both legs' dialogs, as [`crate::LegState`] pairs in JSON.
+        dialogs: Vec<u8>,
+    },
+    /// A long call's account so far.
+    Interim {
+        /// For the answer.
+        ticket: u64,
+        /// The record as it stands.
+        record: Box<CallRecord>,
+    },
+    /// The call's one final record.
+    Final {
+        /// For the answer.
+        ticket: u64,
+        /// The record.
+        record: Box<CallRecord>,
+    },
+}
+
+/// What [`crate::Switch`] says about an operator's wish to end a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndOutcome {
+    /// It is being ended.
+    Ending,
+    /// No such call.
+    Unknown,
+}
+
+/// A call as an operator sees it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct CallView {
+    /// The call's id.
+    pub id: String,
+    /// `dialing`, `answered` or `ending`.
+    pub state: &'static str,
+    /// Calling user.
+    pub caller: String,
+    /// Called user.
+    pub called: String,
+    /// When the INVITE came, milliseconds since 1970.
+    pub started_ms: u64,
+    /// Seconds since the answer.
+    pub talk_s: Option<u64>,
+    /// The caller's leg.
+    pub from: LegView,
+    /// The leg that is being tried or was answered.
+    pub to: Option<LegView>,
+    /// Attempts made so far.
+    pub attempts: usize,
+}
+
+/// One leg of a [`CallView`].
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LegView {
+    /// Trunk's name.
+    pub trunk: String,
+    /// Signalling address of the peer.
+    pub peer: SocketAddr,
+    /// Call-ID of the leg.
+    pub call_id: String,
+    /// Local RTP port, if media is reserved.
+    pub rtp_port: Option<u16>,
+    /// Codec in use, `name/clock`.
+    pub codec: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! INVITEs that nobody waits for any more: the caller hung up, or the hunt went on without them.
+//!
+//! A cancelled INVITE may still be answered (RFC 3261 §9.1, §15): then it is ACKed and hung up at once. Its place on the
+//! trunk stays taken until the far side has let go.
+
+use std::sync::Arc;
+
+use route::Permit;
+use sip_msg::{HeaderId, Message, Method};
+use sip_proto::{ClientId, Dialog};
+
+use crate::call::{Leg, Uac};
+use crate::core::{ClientOwner, Core};
+use crate::io::Now;
+use crate::snapshot::Snapshot;
+
+/// An INVITE given up.
+pub(crate) struct Orphan {
+    leg: Leg,
+    invite: Message,
+    permit: Option<Permit>,
+    snapshot: Arc<Snapshot>,
+}
+
+/// Cancels an INVITE and waits for what becomes of it.
+pub(crate) fn abandon(
+    core: &mut Core,
+    now: Now,
+    snapshot: &Arc<Snapshot>,
+    leg: Leg,
+    uac: Uac,
+    permit: Option<Permit>,
+    reason: Option<&[u8]>,
+) {
+    if !core.clients.contains_key(&uac.client) {
+        // It has had its final answer.
+        if let Some(permit) = permit {
+            core.live.release(permit);
+        }
+        return;
+    }
+    core.endpoint.cancel(now.at, uac.client, reason, &mut core.outbox);
+    core.clients.insert(uac.client, ClientOwner::Orphan);
+    let orphan = Orphan { leg, invite: uac.invite, permit, snapshot: snapshot.clone() };
+    core.orphans.insert(uac.client, Box::new(orphan));
+}
+
+/// A response to an INVITE given up.
+pub(crate) fn on_response(core: &mut Core, now: Now, id: ClientId, message: &Message) {
+    let status = message.status().unwrap_or(500);
+    if status < 200 {
+        return;
+    }
+    let Some(orphan) = core.orphans.remove(&id) else { return };
+    if status < 300 {
+        answered_late(core, now, &orphan.snapshot, id, &orphan.invite, &orphan.leg, message);
+    }
+    if let Some(permit) = orphan.permit {
+        core.live.release(permit);
+    }
+}
+
+/// An INVITE given up will not be answered any more.
+pub(crate) fn on_dead(core: &mut Core, id: ClientId) {
+    if let Some(permit) = core.orphans.remove(&id).and_then(|orphan| orphan.permit) {
+        core.live.release(permit);
+    }
+}
+
+/// A 2xx that came too late, or from another branch of a fork: ACK and BYE (RFC 3261 §13.2.2.4).
+pub(crate) fn answered_late(
+    core: &mut Core,
+    now: Now,
+    snapshot: &Snapshot,
+    client: ClientId,
+    invite: &Message,
+    leg: &Leg,
+    response: &Message,
+) {
+    let Ok(dialog) = Dialog::uac(invite, response) else { return };
+    let mut late = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
+    late.dialog = Some(dialog);
+    late.send_ack(core, now, snapshot, client, invite.cseq().0, None);
+    goodbye(core, now, snapshot, &mut late, None);
+}
+
+/// A BYE that only has to be delivered.
+pub(crate) fn goodbye(core: &mut Core, now: Now, snapshot: &Snapshot, leg: &mut Leg, reason: Option<&str>) {
+    let Some(mut outgoing) = leg.request(core, snapshot, &Method::Bye) else { return };
+    if let Some(reason) = reason {
+        outgoing.writer.header(HeaderId::Reason, reason.as_bytes());
+    }
+    core.request(now, outgoing.flow, outgoing.writer.finish(), ClientOwner::Nobody);
+}

@@ -1,0 +1,57 @@
+//! Calls that were up when the process died: both legs are hung up, and each call gets its one record.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use sip_proto::Dialog;
+
+use crate::call::Leg;
+use crate::core::{Core, StoreKind};
+use crate::ident::CallKey;
+use crate::io::Now;
+use crate::orphan;
+use crate::record::{CallRecord, HungUpBy, RecordState};
+use rtp_proto::control::Side;
+use route::TrunkIx;
+
+/// How far CSeq jumps over what the dead process may have used since the journal was written.
+const CSEQ_MARGIN: u32 = 1000;
+
+/// What it takes to hang up one leg, as the journal keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LegState {
+    /// The dialog.
+    pub dialog: Dialog,
+    /// Where its requests went.
+    pub remote: SocketAddr,
+}
+
+/// Both legs of a call for the journal; empty when there is nothing to hang up.
+pub(crate) fn pack(a: &Leg, b: &Leg) -> Vec<u8> {
+    let state = |leg: &Leg| {
+        leg.dialog.clone().map(|dialog| LegState { dialog, remote: leg.flow.remote })
+    };
+    serde_json::to_vec(&[state(a), state(b)]).unwrap_or_default()
+}
+
+/// Ends a call of the process before this one.
+pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, dialogs: &[u8]) {
+    let legs: Vec<Option<LegState>> = serde_json::from_slice(dialogs).unwrap_or_default();
+    let snapshot = core.snapshot.clone();
+    for (state, side) in legs.into_iter().zip(Side::BOTH) {
+        let Some(LegState { mut dialog, remote }) = state else { continue };
+        let Some(flow) = snapshot.flow_to(remote) else { continue };
+        //SKIP dialog.skip_cseq(CSEQ_MARGIN);
+        let mut leg = Leg::new(side, TrunkIx(0), Box::default(), flow, 0);
+        leg.dialog = Some(dialog);
+        orphan::goodbye(core, now, &snapshot, &mut leg, Some("Q.850;cause=41;text=\"restart\""));
+    }
+    // The last evidence of life is the journal's or the last interim record's.
+    record.ended_ms = record.answered_ms.map(|answered| answered + record.talk_ms);
+    record.state = RecordState::Final;
+    record.hung_up_by = HungUpBy::Switch;
+    "restart".clone_into(&mut record.cause.kind);
+    record.cause.sip = 200;
+    record.cause.q850 = Some(41);
+    core.store(CallKey(0), record, StoreKind::Final);
+}

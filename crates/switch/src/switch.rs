@@ -1,0 +1,390 @@
+//! Which call an input belongs to: the one `match` from inputs to calls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rtp_proto::control;
+use sip_msg::{Limits, Message, Method};
+use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, ServerId, Timers};
+
+use crate::admit;
+use crate::call::{Call, Ending};
+use crate::core::{ClientOwner, Core, Timer, Waiter};
+use crate::gauges::Gauges;
+use crate::health::{self, Pingers};
+use crate::ident::{CallKey, IdMap};
+use crate::io::{CallView, Command, EndOutcome, Input, Now};
+use crate::orphan;
+use crate::record::{CallRecord, HungUpBy};
+use crate::resume;
+use crate::snapshot::Snapshot;
+
+/// What a switch is told at its start and never again.
+#[derive(Debug, Clone, Copy)]
+pub struct SwitchConfig {
+    /// This shard's number; it stands in every branch, tag and Call-ID that it makes.
+    pub shard: u8,
+    /// Secret from which all ids follow; the same seed gives the same run.
+    pub seed: [u8; 32],
+}
+
+/// One shard of call control. It owns all its state; whoever drives it owns sockets, clock and threads.
+pub struct Switch {
+    core: Core,
+    calls: IdMap<CallKey, Box<Call>>,
+    pingers: Pingers,
+}
+
+impl Switch {
+    /// A switch with no calls.
+    #[must_use]
+    pub fn new(config: SwitchConfig, snapshot: Arc<Snapshot>, now: Now) -> Self {
+        let sip = &snapshot.config.sip;
+        let transactions = usize::try_from(sip.max_transactions).unwrap_or(usize::MAX);
+        let endpoint = Endpoint::new(
+            EndpointConfig {
+                timers: Timers { t1: sip.t1, t2: sip.t2, t4: sip.t4 },
+                methods: Core::methods(),
+                extensions: Vec::new(),
+                max_server: transactions,
+                max_client: transactions,
+                product: sip.user_agent.clone(),
+            },
+            Mint::new(config.shard, config.seed),
+        );
+        let mut core = Core::new(endpoint, snapshot, now);
+        let mut pingers = Pingers::default();
+        pingers.install(&mut core, now);
+        Self { core, calls: IdMap::default(), pingers }
+    }
+
+    /// Takes an input and appends what is to be done about it to `commands`.
+    pub fn handle(&mut self, now: Now, input: Input, commands: &mut Vec<Command>) {
+        match input {
+            Input::Datagram { flow, bytes } => self.on_datagram(now, flow, bytes),
+            Input::SendFailed { origin } => self.core.endpoint.send_failed(now.at, origin, &mut self.core.outbox),
+            Input::Media(event) => self.on_media(now, &event),
+            Input::Stored { ticket } => self.on_stored(now, ticket, true),
+            Input::StoreFailed { ticket } => self.on_stored(now, ticket, false),
+            Input::Resolved { query, addresses } => self.on_resolved(now, query, &addresses),
+            Input::Reload(snapshot) => self.on_reload(now, snapshot),
+            Input::Drain => self.core.draining = true,
+            Input::EndAll => self.end_all(now),
+            Input::Timer => self.on_time(now),
+        }
+        self.flush(now, commands);
+    }
+
+    fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
+        self.settle(now);
+        let core = &mut self.core;
+        commands.extend(core.outbox.sends.drain(..).map(Command::Send));
+        commands.append(&mut core.commands);
+    }
+
+    /// When [`Input::Timer`] is wanted.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let endpoint = self.core.endpoint.poll_timeout();
+        let timers = self.core.timers.next();
+        match (endpoint, timers) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Ends the calls that a dead process has left answered (RFC 3261 §15: a BYE on both legs), each with its record.
+    pub fn resume(&mut self, now: Now, calls: Vec<(CallRecord, Vec<u8>)>, commands: &mut Vec<Command>) {
+        for (record, dialogs) in calls {
+            resume::end_orphaned(&mut self.core, now, record, &dialogs);
+        }
+        self.flush(now, commands);
+    }
+
+    /// Hangs up a call by its id.
+    pub fn hangup(&mut self, now: Now, id: &str, commands: &mut Vec<Command>) -> EndOutcome {
+        let Some(key) = self.calls.iter().find(|(_, call)| *call.id == *id).map(|(key, _)| *key) else {
+            return EndOutcome::Unknown;
+        };
+        self.with_call(key, |call, core| {
+            let by = HungUpBy::Operator;
+            let ending = if call.invite.is_some() {
+                Ending { by, ..Ending::failed("operator", 480) }
+            } else {
+                Ending { by, ..Ending::by_switch("operator", 200, 16) }
+            };
+            call.end(core, now, ending);
+        });
+        self.flush(now, commands);
+        EndOutcome::Ending
+    }
+
+    /// The calls there are, oldest first.
+    #[must_use]
+    pub fn calls(&self, now: Now) -> Vec<CallView> {
+        let mut keys: Vec<&CallKey> = self.calls.keys().collect();
+        keys.sort_unstable();
+        keys.into_iter().filter_map(|key| self.calls.get(key)).map(|call| call.view(now)).collect()
+    }
+
+    /// Calls in progress on a trunk.
+    #[must_use]
+    pub fn trunk_calls(&self, trunk: &str) -> u32 {
+        self.core.live.calls(trunk)
+    }
+
+    /// Whether each target of a trunk is held to be up.
+    #[must_use]
+    pub fn targets_up(&self, trunk: &str) -> Vec<bool> {
+        let tables = &self.core.snapshot.tables;
+        let Some(ix) = tables.trunk_named(trunk) else { return Vec::new() };
+        (0..tables.trunk(ix).targets.len()).map(|target| self.core.live.is_up(tables, ix, target)).collect()
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.core.snapshot
+    }
+
+    /// Figures for metrics and leak checks.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        let counts = self.core.endpoint.counts();
+        let in_phase = |phase| self.calls.values().filter(|call| call.phase == phase).count();
+        let ending = in_phase(crate::call::Phase::Ending);
+        Gauges {
+            calls: self.calls.len() - ending,
+            answered: in_phase(crate::call::Phase::Answered),
+            ending,
+            orphans: self.core.orphans.len(),
+            server_transactions: counts.server,
+            client_transactions: counts.client,
+            ports: self.core.ports.in_use(),
+            permits: usize::try_from(self.core.live.permits()).unwrap_or(usize::MAX),
+            tags: self.core.tags.len(),
+            call_timers: self.core.timers.len() - self.pingers.len(),
+            counters: self.core.counters,
+        }
+    }
+
+    /// Messages dropped or refused below call control, by reason.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.core.endpoint.drops()
+    }
+
+    fn on_datagram(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        let message = sip_msg::parse(bytes, &Limits::default());
+        self.core.endpoint.receive(now.at, flow, message, &mut self.core.outbox);
+    }
+
+    fn on_time(&mut self, now: Now) {
+        self.core.endpoint.handle_timeout(now.at, &mut self.core.outbox);
+        while let Some((_, timer)) = self.core.timers.pop(now.at) {
+            match timer {
+                Timer::Ping(number) => self.pingers.on_timer(&mut self.core, now, number),
+                Timer::Stage(key)
+                | Timer::MaxDuration(key)
+                | Timer::StoreDeadline(key)
+                | Timer::Interim(key) => self.with_call(key, |call, core| call.on_timer(core, now, timer)),
+            }
+        }
+    }
+
+    /// Handles what the transactions have to say until they have nothing more to say.
+    fn settle(&mut self, now: Now) {
+        while let Some(event) = self.core.outbox.events.pop_front() {
+            match event {
+                Event::Invite { id, flow, message } => {
+                    if let Some(call) = admit::invite(&mut self.core, now, id, flow, message) {
+                        self.keep(call);
+                    }
+                }
+                Event::Request { id, flow, message } => self.on_request(now, id, flow, message),
+                Event::Ack { flow: _, message } => self.on_ack(now, &message),
+                Event::Cancelled { id, message } => {
+                    if let Some((key, _)) = self.core.servers.get(&id).copied() {
+                        self.with_call(key, |call, core| call.on_cancel(core, now, id, &message));
+                    }
+                }
+                Event::Response { id, message } => self.on_response(now, id, &message),
+                Event::Timeout { id } => self.on_no_response(now, id, false),
+                Event::SendFailed { id } => self.on_no_response(now, id, true),
+                Event::AckTimeout { id } => {
+                    if let Some((key, side)) = self.core.servers.remove(&id) {
+                        self.with_call(key, |call, core| call.on_ack_timeout(core, now, side));
+                    }
+                }
+                Event::ServerGone { id } => {
+                    tracing::debug!(?id, "an answer could not be delivered");
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, mut call: Call) {
+        if call.is_finished() {
+            call.forget(&mut self.core);
+        } else {
+            self.calls.insert(call.key, Box::new(call));
+        }
+        self.core.calls = self.calls.len();
+    }
+
+    /// Lets a call act, and forgets it when it has nothing left to do.
+    fn with_call(&mut self, key: CallKey, act: impl FnOnce(&mut Call, &mut Core)) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        act(call, &mut self.core);
+        if call.is_finished() {
+            call.forget(&mut self.core);
+            self.calls.remove(&key);
+        }
+        self.core.calls = self.calls.len();
+    }
+
+    fn on_request(&mut self, now: Now, id: ServerId, flow: Flow, message: Message) {
+        let Some(tag) = message.to_tag() else { return self.on_outside_request(now, id, flow, &message) };
+        let Some((key, side)) = self.core.tags.get(tag).copied() else {
+            return admit::stray(&mut self.core, now, id, &message, &flow);
+        };
+        let known = self.calls.get_mut(&key).and_then(|call| call.leg_mut(side)).map(|leg| {
+            match leg.dialog.as_mut() {
+                Some(dialog) if dialog.matches(&message) => Ok(dialog.receive_request(&message)),
+                // The caller's early dialog is ours by tag alone until it is answered.
+                None if *leg.call_id == *message.call_id() => Ok(Ok(())),
+                Some(_) | None => Err(()),
+            }
+        });
+        match known {
+            Some(Ok(Ok(()))) => self.on_dialog_request(now, key, side, id, flow, message),
+            Some(Ok(Err(error))) => {
+                tracing::debug!(%error, "request out of order");
+                self.core.answer(now, id, &message, &flow, 500);
+            }
+            Some(Err(())) | None => admit::stray(&mut self.core, now, id, &message, &flow),
+        }
+    }
+
+    fn on_dialog_request(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        side: control::Side,
+        id: ServerId,
+        flow: Flow,
+        message: Message,
+    ) {
+        let method = message.method().cloned();
+        self.with_call(key, |call, core| match method {
+            Some(Method::Invite) => call.on_reinvite(core, now, side, id, message, flow),
+            Some(Method::Bye) => call.on_bye(core, now, side, id, message, flow),
+            Some(Method::Options) => health::answer_options(core, now, id, &message, &flow),
+            Some(Method::Info) => call.on_relayed(core, now, side, id, message, flow),
+            Some(_) | None => core.answer(now, id, &message, &flow, 501),
+        });
+    }
+
+    /// A request outside of any dialog that is no INVITE.
+    fn on_outside_request(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
+        match message.method() {
+            Some(Method::Options) => health::answer_options(&mut self.core, now, id, message, &flow),
+            Some(_) | None => admit::stray(&mut self.core, now, id, message, &flow),
+        }
+    }
+
+    fn on_ack(&mut self, now: Now, message: &Message) {
+        let owner = message.to_tag().and_then(|tag| self.core.tags.get(tag).copied());
+        match owner {
+            Some((key, side)) => self.with_call(key, |call, core| call.on_ack(core, now, side, message)),
+            None => self.core.counters.stray_acks += 1,
+        }
+    }
+
+    fn on_response(&mut self, now: Now, id: ClientId, message: &Message) {
+        let status = message.status().unwrap_or(500);
+        let Some(owner) = self.core.clients.get(&id).copied() else { return };
+        let keeps = matches!(owner, ClientOwner::Attempt(_)) && status < 300;
+        if status >= 200 && !keeps {
+            self.core.clients.remove(&id);
+        }
+        match owner {
+            ClientOwner::Attempt(key)
+            | ClientOwner::Reinvite(key, _)
+            | ClientOwner::Bye(key, _)
+            | ClientOwner::Relayed(key, _) => {
+                self.with_call(key, |call, core| call.on_response(core, now, id, owner, message));
+            }
+            ClientOwner::Orphan => orphan::on_response(&mut self.core, now, id, message),
+            ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, number, status),
+            ClientOwner::Nobody => {}
+        }
+    }
+
+    fn on_no_response(&mut self, now: Now, id: ClientId, unreachable: bool) {
+        let Some(owner) = self.core.clients.remove(&id) else { return };
+        match owner {
+            ClientOwner::Attempt(key)
+            | ClientOwner::Reinvite(key, _)
+            | ClientOwner::Bye(key, _)
+            | ClientOwner::Relayed(key, _) => {
+                self.with_call(key, |call, core| call.on_no_response(core, now, id, owner, unreachable));
+            }
+            ClientOwner::Orphan => orphan::on_dead(&mut self.core, id),
+            ClientOwner::Ping(number) => self.pingers.on_no_response(&mut self.core, now, number),
+            ClientOwner::Nobody => {}
+        }
+    }
+
+    fn on_media(&mut self, now: Now, event: &control::Event) {
+        let Some(key) = self.core.media.get(&event.id()).copied() else { return };
+        self.with_call(key, |call, core| match event {
+            control::Event::Opened { .. } => {}
+            control::Event::Failed { side, port, error, .. } => {
+                tracing::error!(call = %call.id, ?side, port, error, "media ports could not be had");
+                call.on_media_failed(core, now);
+            }
+            control::Event::Silent { side, .. } => call.on_silence(core, now, *side),
+            control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
+            control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
+        });
+    }
+
+    fn on_stored(&mut self, now: Now, ticket: u64, safe: bool) {
+        let Some(key) = self.core.tickets.remove(&ticket) else { return };
+        self.with_call(key, |call, core| call.on_stored(core, now, ticket, safe));
+    }
+
+    fn on_resolved(&mut self, now: Now, query: u64, addresses: &[SocketAddr]) {
+        match self.core.queries.remove(&query) {
+            Some(Waiter::Call(key)) => {
+                self.with_call(key, |call, core| call.on_resolved(core, now, query, addresses));
+            }
+            Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, addresses),
+            None => {}
+        }
+    }
+
+    fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
+        self.core.ports.set_range(snapshot.config.media.ports.clone());
+        self.core.live.install(&snapshot.tables);
+        self.core.snapshot = snapshot;
+        self.pingers.install(&mut self.core, now);
+    }
+
+    fn end_all(&mut self, now: Now) {
+        self.core.draining = true;
+        let keys: Vec<CallKey> = self.calls.keys().copied().collect();
+        for key in keys {
+            self.with_call(key, |call, core| {
+                let ending = if call.invite.is_some() {
+                    Ending::failed("shutdown", 503)
+                } else {
+                    Ending::by_switch("shutdown", 200, 41)
+                };
+                call.end(core, now, ending);
+            });
+        }
+    }
+}
