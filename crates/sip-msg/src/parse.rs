@@ -253,7 +253,12 @@ impl<'a> Head<'a> {
         let split =
             split_header(text).and_then(|(name, value, end)| Some((u16::try_from(name).ok()?, value, end)));
         let Some((name, value, value_end)) = split else {
-            verdict.add(Defect::HeaderSyntax);
+            // An empty line that isn't the blank one is an LF of its own.
+            verdict.add(if text.is_empty() {
+                Defect::BareLineEnd
+            } else {
+                Defect::HeaderSyntax
+            });
             self.push(line.start, 0, line.start, line.end, HeaderId::Other);
             return;
         };

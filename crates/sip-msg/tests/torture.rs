@@ -1,4 +1,11 @@
 //! Every message of RFC 4475 and RFC 5118, one test each: the treatment, and what must be read in it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use bytes::Bytes;
 use sip_msg::torture::{Case, Treatment, all};
@@ -133,7 +140,7 @@ each! {
     longreq_is_taken_whole = "longreq", |m| {
         assert_eq!(m.values(HeaderId::Via).count(), 34);
         assert_eq!(text(m.top_via().host), "sip33.example.com");
-        assert!(m.call_id().starts_with(b"longreq.onereallyreally") && m.call_id().len() > 150);
+        assert!(m.call_id().starts_with(b"longreq.onereallyreally"));
         assert_eq!(m.body().len(), 150);
     };
     dblreq_ends_where_content_length_says = "dblreq", |m| {

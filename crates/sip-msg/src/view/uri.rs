@@ -163,19 +163,19 @@ fn same(a: Option<&[u8]>, b: Option<&[u8]>) -> bool {
     a.map(unescape) == b.map(unescape)
 }
 
+/// Of a parameter that is there twice, which no URI should have, the first counts.
 fn params_agree(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter().all(|(name, value)| {
-        let other = b
+    let value_in = |params: Params<'_>, name: &[u8]| -> Option<Vec<u8>> {
+        let found = params
             .iter()
             .find(|(n, _)| unescape(n).eq_ignore_ascii_case(&unescape(name)));
-        match other {
-            Some((_, other)) => {
-                unescape(value.unwrap_or_default()).eq_ignore_ascii_case(&unescape(other.unwrap_or_default()))
-            }
-            None => {
-                let decisive: [&[u8]; 5] = [b"user", b"ttl", b"method", b"maddr", b"transport"];
-                !decisive.iter().any(|d| name.eq_ignore_ascii_case(d))
-            }
+        found.map(|(_, value)| unescape(value.unwrap_or_default()).to_ascii_lowercase())
+    };
+    a.iter().all(|(name, _)| match value_in(b, name) {
+        Some(value) => value_in(a, name) == Some(value),
+        None => {
+            let decisive: [&[u8]; 5] = [b"user", b"ttl", b"method", b"maddr", b"transport"];
+            !decisive.iter().any(|d| name.eq_ignore_ascii_case(d))
         }
     })
 }
