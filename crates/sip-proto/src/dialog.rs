@@ -1,7 +1,21 @@
-//! Dialogs (RFC 3261 §12).
+//! Dialogs (RFC 3261 §12): what both sides of a call agree on, and the requests within it.
+//!
+//! Every row of the tables in `docs/specs/sip-dialog.md` is a test with the row's name.
+
+mod early;
+mod head;
+mod octets;
+#[cfg(test)]
+mod tests;
+
+pub use early::EarlyDialogs;
+pub use head::Head;
 
 use serde::{Deserialize, Serialize};
-use sip_msg::{Message, Method, Writer};
+use sip_msg::{HeaderId, Message, Method, NameAddr};
+
+use crate::reply::unfold;
+use octets::Octets;
 
 /// Why no dialog comes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +29,9 @@ pub enum DialogError {
     /// An INVITE without Contact (RFC 3261 §8.1.1.8): nowhere to send later requests to.
     #[error("no usable Contact")]
     NoContact,
+    /// More branches of a fork answer than we follow.
+    #[error("too many early dialogs")]
+    TooMany,
 }
 
 /// A request with a CSeq lower than the last: answer 500 (RFC 3261 §12.2.2).
@@ -27,105 +44,266 @@ pub struct OutOfOrder {
     pub got: u32,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Role {
+    /// We sent the INVITE.
+    Caller,
+    /// We answered it.
+    Callee,
+}
+
 /// One side's view of a dialog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialog {
-    call_id: Vec<u8>,
-}
-
-/// The lines that a request within a dialog starts with.
-#[derive(Clone, Debug)]
-pub struct Head {
-    target: Vec<u8>,
+    role: Role,
+    confirmed: bool,
+    secure: bool,
+    call_id: Octets,
+    local_tag: Octets,
+    remote_tag: Octets,
+    /// Our From or To, with its tag, as it goes into every request.
+    local: Octets,
+    /// The peer's.
+    remote: Octets,
+    target: Octets,
+    /// URIs in the order in which requests of ours pass them.
+    routes: Vec<Octets>,
+    local_cseq: u32,
+    invite_cseq: u32,
+    remote_cseq: Option<u32>,
 }
 
 impl Dialog {
-    /// The caller's dialog, from its own INVITE and a response with To-tag (§12.1.2).
+    /// The caller's dialog, from its own request and a 101–299 response (§12.1.2). Early until a 2xx. The response's Contact becomes
+    /// the target; without one it stays the Request-URI. A 2xx without To-tag is taken (RFC 2543 had no tags).
     pub fn uac(invite: &Message, response: &Message) -> Result<Self, DialogError> {
-        let _ = (invite, response);
-        todo!()
+        let success = match response.status() {
+            Some(101..=199) => false,
+            Some(200..=299) => true,
+            Some(_) | None => return Err(DialogError::NotCreating),
+        };
+        if !creates(invite.method()) {
+            return Err(DialogError::NotCreating);
+        }
+        if response.to_tag().is_none() && !success {
+            return Err(DialogError::NoTag);
+        }
+        let (cseq, _) = invite.cseq();
+        Ok(Self {
+            role: Role::Caller,
+            confirmed: success,
+            secure: is_sips(invite.uri()),
+            call_id: invite.call_id().into(),
+            local_tag: invite.from_tag().unwrap_or_default().into(),
+            remote_tag: response.to_tag().unwrap_or_default().into(),
+            local: line(invite, HeaderId::From),
+            remote: line(response, HeaderId::To),
+            target: response.contact().map_or(invite.uri(), |contact| contact.uri).into(),
+            routes: recorded(response).rev().collect(),
+            local_cseq: cseq,
+            invite_cseq: cseq,
+            remote_cseq: None,
+        })
     }
-    /// The callee's dialog, from the INVITE and the tag that we answer with (§12.1.1).
+
+    /// The callee's dialog, from the request and the tag that we answer with (§12.1.1). Early until [`Dialog::confirm`].
     pub fn uas(invite: &Message, local_tag: &[u8]) -> Result<Self, DialogError> {
-        let _ = (invite, local_tag);
-        todo!()
+        if !creates(invite.method()) {
+            return Err(DialogError::NotCreating);
+        }
+        let target = invite.contact().ok_or(DialogError::NoContact)?.uri.into();
+        let to = invite.header(HeaderId::To).unwrap_or_default();
+        let local = match invite.to_tag() {
+            Some(_) => unfold(to).into_owned(),
+            None => [&unfold(to), b";tag=".as_slice(), local_tag].concat(),
+        };
+        let (cseq, _) = invite.cseq();
+        Ok(Self {
+            role: Role::Callee,
+            confirmed: false,
+            secure: is_sips(invite.uri()),
+            call_id: invite.call_id().into(),
+            local_tag: local_tag.into(),
+            remote_tag: invite.from_tag().unwrap_or_default().into(),
+            local: local.as_slice().into(),
+            remote: line(invite, HeaderId::From),
+            target,
+            routes: recorded(invite).collect(),
+            local_cseq: 0,
+            invite_cseq: 0,
+            remote_cseq: Some(cseq),
+        })
     }
+
     /// Call-ID.
     pub fn call_id(&self) -> &[u8] {
         &self.call_id
     }
+
     /// Our tag.
     pub fn local_tag(&self) -> &[u8] {
-        todo!()
+        &self.local_tag
     }
+
     /// The peer's tag; empty if it gave none (RFC 2543).
     pub fn remote_tag(&self) -> &[u8] {
-        todo!()
+        &self.remote_tag
     }
+
     /// Where requests are meant for: the peer's Contact URI.
     pub fn remote_target(&self) -> &[u8] {
-        todo!()
+        &self.target
     }
+
     /// Our URI.
     pub fn local_uri(&self) -> &[u8] {
-        todo!()
+        uri(&self.local)
     }
+
     /// The peer's URI.
     pub fn remote_uri(&self) -> &[u8] {
-        todo!()
+        uri(&self.remote)
     }
-    /// CSeq number of the last INVITE that we sent in it.
+
+    /// The URIs that requests of ours pass, in that order.
+    pub fn route_set(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.routes.iter().map(|route| &**route)
+    }
+
+    /// CSeq number of the last INVITE that we sent in it; 0 if we sent none.
     pub fn invite_cseq(&self) -> u32 {
-        todo!()
+        self.invite_cseq
     }
-    /// Whether a 2xx came or went (§12.3).
+
+    /// Whether a 2xx came or went (§12).
     pub fn is_confirmed(&self) -> bool {
-        todo!()
+        self.confirmed
     }
-    /// Whether a request or response belongs here: Call-ID and both tags (§12.2.2).
+
+    /// Whether we sent the request that made the dialog. Who did owns the Call-ID and waits longer after a 491 (§14.1).
+    pub fn is_caller(&self) -> bool {
+        self.role == Role::Caller
+    }
+
+    /// Whether the Request-URI was sips (§12.1.1): later requests have to be protected too.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether a request or response belongs here: Call-ID and both tags (§12.2.2, §12.2.1.2), whoever began.
     pub fn matches(&self, message: &Message) -> bool {
-        let _ = message;
-        todo!()
+        let (from, to) = (message.from_tag().unwrap_or_default(), message.to_tag().unwrap_or_default());
+        let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
+        message.call_id() == &*self.call_id && local == &*self.local_tag && remote == &*self.remote_tag
     }
-    /// A 2xx came (caller) or went (callee).
+
+    /// A 2xx came (caller) or went (callee). The first one that a caller gets sets route set and target anew (§13.2.2.4), but
+    /// one without Record-Route doesn't clear the route set; a later one is a target refresh only.
     pub fn confirm(&mut self, response: &Message) {
-        let _ = response;
-        todo!()
+        if self.role == Role::Caller {
+            let mut routes = recorded(response).rev().peekable();
+            if !self.confirmed && routes.peek().is_some() {
+                self.routes = routes.collect();
+            }
+            self.refresh_target(response);
+        }
+        self.confirmed = true;
     }
-    /// The head of a new request: takes the next CSeq (ACK and CANCEL: that of the INVITE).
+
+    /// The head of a new request: takes the next CSeq; ACK and CANCEL have that of the INVITE.
     pub fn request(&mut self, method: &Method) -> Head {
-        let _ = method;
-        todo!()
+        match method {
+            Method::Ack | Method::Cancel => return self.head(method.clone(), self.invite_cseq),
+            Method::Invite => {
+                self.local_cseq = self.local_cseq.saturating_add(1);
+                self.invite_cseq = self.local_cseq;
+            }
+            Method::Bye
+            | Method::Options
+            | Method::Register
+            | Method::Prack
+            | Method::Update
+            | Method::Info
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => self.local_cseq = self.local_cseq.saturating_add(1),
+        }
+        self.head(method.clone(), self.local_cseq)
     }
-    /// The head of the ACK to a 2xx for the INVITE with this CSeq number.
+
+    /// The head of the ACK to a 2xx for the INVITE with this CSeq number (§13.2.2.4).
     pub fn ack(&self, cseq: u32) -> Head {
-        let _ = cseq;
-        todo!()
+        self.head(Method::Ack, cseq)
     }
-    /// Checks the order of a request that came (§12.2.2).
+
+    /// Checks the order of a request that came (§12.2.2). ACK and CANCEL repeat an INVITE's number and are always in order.
     pub fn receive_request(&mut self, request: &Message) -> Result<(), OutOfOrder> {
-        let _ = request;
-        todo!()
+        if let Some(Method::Ack | Method::Cancel) = request.method() {
+            return Ok(());
+        }
+        let (got, _) = request.cseq();
+        match self.remote_cseq {
+            Some(last) if got < last => Err(OutOfOrder { last, got }),
+            Some(_) | None => {
+                self.remote_cseq = Some(got);
+                Ok(())
+            }
+        }
     }
-    /// Takes the Contact of a target refresh request or of a 2xx to one (§12.2.1.2, §12.2.2).
+
+    /// Takes the Contact of a target refresh request that came, or of a 2xx to one of ours (§12.2.1.2, §12.2.2); any other message
+    /// changes nothing.
     pub fn refresh_target(&mut self, message: &Message) {
-        let _ = message;
-        todo!()
+        let refreshes = match message.cseq().1 {
+            Method::Invite | Method::Update | Method::Subscribe | Method::Notify | Method::Refer => true,
+            Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Register
+            | Method::Prack
+            | Method::Info
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => false,
+        };
+        let counts = message.status().is_none_or(|status| (200..300).contains(&status));
+        if let Some(contact) = message.contact().filter(|_| refreshes && counts) {
+            self.target = contact.uri.into();
+        }
+    }
+
+    fn head(&self, method: Method, cseq: u32) -> Head {
+        Head::new(self, method, cseq)
     }
 }
 
-impl Head {
-    /// A request with start line, this Via, Max-Forwards, Route, From, To, Call-ID and CSeq.
-    pub fn writer(&self, via: &[u8]) -> Writer {
-        let _ = via;
-        todo!()
-    }
-    /// The URI to resolve and send to: the first Route, else the target.
-    pub fn next_hop(&self) -> &[u8] {
-        &self.target
-    }
-    /// The CSeq number.
-    pub fn cseq(&self) -> u32 {
-        todo!()
-    }
+/// INVITE, and the requests of RFC 6665 and RFC 3515 that make dialogs.
+fn creates(method: Option<&Method>) -> bool {
+    matches!(method, Some(Method::Invite | Method::Subscribe | Method::Notify | Method::Refer))
+}
+
+fn is_sips(uri: &[u8]) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
+}
+
+fn line(message: &Message, id: HeaderId) -> Octets {
+    (*unfold(message.header(id).unwrap_or_default())).into()
+}
+
+fn uri(value: &[u8]) -> &[u8] {
+    NameAddr::parse(value).map_or(&[], |name| name.uri)
+}
+
+/// The URIs of Record-Route, top down; what can't be read is skipped.
+fn recorded(message: &Message) -> impl DoubleEndedIterator<Item = Octets> {
+    let values: smallvec::SmallVec<[Octets; 4]> = message
+        .values(HeaderId::RecordRoute)
+        .filter_map(|value| NameAddr::parse(value).ok())
+        .map(|route| route.uri.into())
+        .collect();
+    values.into_iter()
 }

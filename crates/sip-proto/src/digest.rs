@@ -1,8 +1,17 @@
-//! Answers to digest challenges (RFC 3261 §22, RFC 2617, RFC 7616), client side.
+//! Answers to digest challenges (RFC 3261 §22, RFC 2617, RFC 7616, RFC 8760), client side.
+
+mod challenge;
+mod compute;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 
 use sip_msg::{HeaderId, Message, Method};
 
 use crate::Mint;
+use challenge::{Challenge, Qop};
+use compute::{Input, response};
 
 /// What we prove to know.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,10 +22,16 @@ pub struct Credentials {
     pub password: String,
 }
 
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
 /// Why a challenge gets no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
-    /// No Digest challenge in the response.
+    /// No readable Digest challenge in the response, or the response is neither 401 nor 407.
     #[error("no digest challenge")]
     NoChallenge,
     /// Only algorithms that we don't know.
@@ -30,27 +45,55 @@ pub enum DigestError {
     RejectedAgain,
 }
 
-/// What happened so far to one request and its retries: one per INVITE sent, BYE sent, registration round. Start each with
-/// the default, hand the same one to [`Client::answer`] for every challenge that its retries meet.
+/// What happened so far to one request and its retries: one value per INVITE, per BYE, per round of registration. Starts with
+/// the default; the same one goes to [`Client::answer`] for every challenge that the request and its retries meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
-    answered: u8,
+    server: Answered,
+    proxy: Answered,
 }
 
-/// The challenges of one trunk: nonces and their counts are shared by all requests to it.
+/// By which header: a proxy and the server behind it may both ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Answered {
+    answers: u8,
+    stale: u8,
+}
+
+/// Most nonces that one request may find stale: each asks for a round trip.
+const MAX_STALE: u8 = 2;
+
+/// The challenges of one trunk. Nonces and their counts are shared by all requests to it (RFC 7616 §3.3).
 #[derive(Clone, Debug, Default)]
 pub struct Client {
-    challenges: Vec<u8>,
+    server: Option<Live>,
+    proxy: Option<Live>,
+}
+
+/// A challenge, and how many requests have used its nonce.
+#[derive(Clone, Debug)]
+struct Live {
+    challenge: Challenge,
+    count: u32,
+}
+
+/// The request that is to be answered for.
+struct Request<'a> {
+    method: &'a Method,
+    uri: &'a [u8],
+    body: &'a [u8],
 }
 
 impl Client {
     /// A client that hasn't been challenged.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { server: None, proxy: None }
     }
 
-    /// The header that answers a 401 or 407.
-    #[allow(clippy::too_many_arguments)]
+    /// The header that answers a 401 (Authorization) or 407 (Proxy-Authorization), by the strongest algorithm offered. Goes into
+    /// the request sent again, with the next CSeq. A request that has been answered for once and is challenged again gets
+    /// [`DigestError::RejectedAgain`], unless the nonce was only stale; what was remembered is then forgotten.
+    #[allow(clippy::too_many_arguments, reason = "what a digest is made of")]
     pub fn answer(
         &mut self,
         attempt: &mut Attempt,
@@ -61,20 +104,34 @@ impl Client {
         body: &[u8],
         cnonce: &mut Mint,
     ) -> Result<(HeaderId, Vec<u8>), DigestError> {
-        let _ = (
-            attempt.answered,
-            challenge,
-            &credentials.username,
-            method,
-            uri,
-            body,
-            cnonce,
-            &self.challenges,
-        );
-        todo!()
+        let (asks, answers, slot, answered) = match challenge.status() {
+            Some(401) => {
+                (HeaderId::WwwAuthenticate, HeaderId::Authorization, &mut self.server, &mut attempt.server)
+            }
+            Some(407) => {
+                let by = HeaderId::ProxyAuthorization;
+                (HeaderId::ProxyAuthenticate, by, &mut self.proxy, &mut attempt.proxy)
+            }
+            Some(_) | None => return Err(DigestError::NoChallenge),
+        };
+        let new = challenge::strongest(challenge, asks)?;
+        if answered.answers > 0 {
+            let refused = !new.stale || answered.stale >= MAX_STALE;
+            if refused {
+                *slot = None;
+                return Err(DigestError::RejectedAgain);
+            }
+            answered.stale += 1;
+        }
+        answered.answers = answered.answers.saturating_add(1);
+        // The same nonce once more (another request was challenged with it too) goes on counting.
+        let count = slot.as_ref().filter(|live| live.challenge.nonce == new.nonce).map_or(0, |live| live.count);
+        let live = slot.insert(Live { challenge: new, count });
+        Ok((answers, live.header(credentials, &Request { method, uri, body }, cnonce)))
     }
 
-    /// The header for a request that wasn't challenged yet, by the last challenge remembered (RFC 7616 §3.6).
+    /// The header for a request that wasn't challenged yet, by the last challenge remembered (RFC 7616 §3.6); `None` without one.
+    /// A server's comes before a proxy's: where both asked, [`Client::preemptive_proxy`] gives the other.
     pub fn preemptive(
         &mut self,
         credentials: &Credentials,
@@ -83,7 +140,88 @@ impl Client {
         body: &[u8],
         cnonce: &mut Mint,
     ) -> Option<(HeaderId, Vec<u8>)> {
-        let _ = (credentials, method, uri, body, cnonce);
-        todo!()
+        match &mut self.server {
+            Some(live) => {
+                let header = live.header(credentials, &Request { method, uri, body }, cnonce);
+                Some((HeaderId::Authorization, header))
+            }
+            None => self.preemptive_proxy(credentials, method, uri, body, cnonce),
+        }
+    }
+
+    /// As [`Client::preemptive`], for the last challenge of a proxy.
+    pub fn preemptive_proxy(
+        &mut self,
+        credentials: &Credentials,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+        cnonce: &mut Mint,
+    ) -> Option<(HeaderId, Vec<u8>)> {
+        let header = self.proxy.as_mut()?.header(credentials, &Request { method, uri, body }, cnonce);
+        Some((HeaderId::ProxyAuthorization, header))
+    }
+
+    /// Forgets every challenge: the next request goes without credentials.
+    pub fn forget(&mut self) {
+        *self = Self::new();
+    }
+}
+
+impl Live {
+    fn header(&mut self, credentials: &Credentials, request: &Request<'_>, cnonce: &mut Mint) -> Vec<u8> {
+        self.count = self.count.saturating_add(1);
+        let count = format!("{:08x}", self.count);
+        let cnonce = cnonce.tag();
+        let challenge = &self.challenge;
+        let digest = response(&Input {
+            algorithm: challenge.algorithm,
+            qop: challenge.qop,
+            username: credentials.username.as_bytes(),
+            password: credentials.password.as_bytes(),
+            realm: &challenge.realm,
+            nonce: &challenge.nonce,
+            count: count.as_bytes(),
+            cnonce: &cnonce,
+            method: request.method.as_bytes(),
+            uri: request.uri,
+            body: request.body,
+        });
+        let mut header = Vec::with_capacity(256 + challenge.nonce.len());
+        header.extend_from_slice(b"Digest username=\"");
+        quote(&mut header, credentials.username.as_bytes());
+        for (name, value) in
+            [("realm", challenge.realm.as_slice()), ("nonce", &challenge.nonce), ("uri", request.uri)]
+        {
+            header.extend_from_slice(format!("\", {name}=\"").as_bytes());
+            header.extend_from_slice(value);
+        }
+        header.extend_from_slice(format!("\", response=\"{digest}\"").as_bytes());
+        if let Some(algorithm) = &challenge.algorithm_as_sent {
+            header.extend_from_slice(b", algorithm=");
+            header.extend_from_slice(algorithm);
+        }
+        if challenge.qop != Qop::None || challenge.algorithm.session() {
+            header.extend_from_slice(format!(", cnonce=\"{cnonce}\"").as_bytes());
+        }
+        if challenge.qop != Qop::None {
+            header.extend_from_slice(format!(", qop={}, nc={count}", challenge.qop.as_str()).as_bytes());
+        }
+        if let Some(opaque) = &challenge.opaque {
+            header.extend_from_slice(b", opaque=\"");
+            header.extend_from_slice(opaque);
+            header.push(b'"');
+        }
+        header
+    }
+}
+
+/// A user name in a quoted string (RFC 3261 §25.1). What came in quotes from the peer goes back as it came.
+fn quote(header: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        if byte == b'"' || byte == b'\\' {
+            header.push(b'\\');
+        }
+        header.push(byte);
     }
 }

@@ -15,7 +15,7 @@ pub mod transaction;
 mod transport;
 
 pub use config::{EndpointConfig, Timers};
-pub use dialog::{Dialog, DialogError, Head, OutOfOrder};
+pub use dialog::{Dialog, DialogError, EarlyDialogs, Head, OutOfOrder};
 pub use endpoint::{
     ClientId, Counts, DropReason, Endpoint, Event, Outbox, RequestError, Send, SendOrigin, ServerId,
 };
