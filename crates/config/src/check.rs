@@ -65,7 +65,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                 .into_iter()
                 .map(|name| (format!("{path}.class"), name));
             refer(class, "class", cx);
-            &["priority", "deck"]
+            &["deck"]
         }
         Role::Carrier => {
             if trunk.targets.is_empty() {
@@ -84,6 +84,11 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
             let fault = Fault::new(format!("a {} has no `{key}`", trunk.role));
             cx.refuse(cx.place(&key_path), &key_path, fault.expected("the key left out"));
         }
+    }
+    let priority = format!("{path}.priority");
+    if trunk.role == Role::Customer && trunk.priority != 1 {
+        let fault = Fault::new("orders carriers only; calls to customers go by the order in [[number]]");
+        cx.warn(cx.place(&priority), &priority, fault);
     }
     let everywhere = trunk.sources.iter().position(|source| source.net.prefix == 0);
     if let Some(index) = everywhere {
@@ -120,7 +125,7 @@ fn failover(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     }
 }
 
-/// Customers that cannot be told apart: their calls would all be the first one's.
+/// Customers that cannot be told apart by where they call from.
 fn twins(config: &Config, cx: &mut Cx<'_>) {
     let customer = |trunk: &&Arc<Trunk>| trunk.role == Role::Customer;
     for (at, trunk) in config
@@ -133,12 +138,10 @@ fn twins(config: &Config, cx: &mut Cx<'_>) {
             let mut before = config.trunks.iter().take(at).filter(customer);
             if let Some(twin) = before.find(|other| other.sources.contains(source)) {
                 let path = format!("{}.sources[{index}]", cx.entry("trunk", at));
-                let fault = Fault::new(format!(
-                    "customer {} has the source {source} too",
-                    quote(&twin.name)
-                ))
-                .expected("sources that tell customers apart, by address or port");
-                cx.refuse(cx.place(&path), &path, fault);
+                let wrong = format!("customer {} has the source {source} too", quote(&twin.name));
+                let fault =
+                    Fault::new(wrong).expected("sources that tell customers apart, by address or port");
+                cx.warn(cx.place(&path), &path, fault);
             }
         }
     }

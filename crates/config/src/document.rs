@@ -23,6 +23,8 @@ pub(crate) struct Document {
     pub(crate) dir: PathBuf,
     /// Without a byte order mark.
     pub(crate) text: String,
+    /// False: it could not be read, and the text is what there is of it.
+    pub(crate) whole: bool,
 }
 
 impl Document {

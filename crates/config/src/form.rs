@@ -57,6 +57,11 @@ pub(crate) trait Form {
         None
     }
 
+    /// The words that may be written, each with what it means.
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
+
     /// Words that a later version takes.
     fn later() -> &'static [&'static str] {
         &[]

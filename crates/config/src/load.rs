@@ -51,6 +51,7 @@ pub fn parse(text: &str, name: &str) -> Result<Config, Report> {
         name: name.to_owned(),
         dir: PathBuf::new(),
         text,
+        whole: true,
     };
     let mut sources = Sources {
         docs: vec![main],
@@ -80,43 +81,47 @@ impl Files for NoFiles {
 impl Document {
     /// Reads a file. What is wrong with it is said at a byte offset in as much text as it has.
     fn read(path: &Path, files: &mut dyn Files) -> (Self, Option<(usize, Fault)>) {
-        let doc = |text: String| Self {
-            name: path.display().to_string(),
-            dir: path.parent().map(Path::to_owned).unwrap_or_default(),
-            text,
-        };
-        let bytes = match files.read(path) {
+        let (text, fault) = match files.read(path) {
             Ok(bytes) if bytes.len() > LONGEST => {
                 let fault = Fault::new(format!("is {} bytes long", bytes.len()));
-                return (
-                    doc(String::new()),
-                    Some((0, fault.expected(format!("at most {LONGEST}")))),
-                );
-            }
-            Ok(bytes) => bytes,
-            Err(why) => {
-                return (
-                    doc(String::new()),
-                    Some((0, Fault::new(format!("cannot be read: {why}")))),
-                );
-            }
-        };
-        let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
-            Some(rest) => rest.to_vec(),
-            None => bytes,
-        };
-        match String::from_utf8(bytes) {
-            Ok(text) => (doc(text), None),
-            Err(error) => {
-                let end = error.utf8_error().valid_up_to();
-                let mut bytes = error.into_bytes();
-                bytes.truncate(end);
-                let fault = Fault::new("is not UTF-8 from here on").expected("a text file in UTF-8");
                 (
-                    doc(String::from_utf8(bytes).unwrap_or_default()),
-                    Some((end, fault)),
+                    String::new(),
+                    Some((0, fault.expected(format!("at most {LONGEST}")))),
                 )
             }
+            Ok(bytes) => text_of(bytes),
+            Err(why) => (
+                String::new(),
+                Some((0, Fault::new(format!("cannot be read: {why}")))),
+            ),
+        };
+        let dir = path.parent().map(Path::to_owned).unwrap_or_default();
+        (
+            Self {
+                name: path.display().to_string(),
+                dir,
+                text,
+                whole: fault.is_none(),
+            },
+            fault,
+        )
+    }
+}
+
+/// The text without a byte order mark, as far as it is UTF-8.
+fn text_of(bytes: Vec<u8>) -> (String, Option<(usize, Fault)>) {
+    let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => rest.to_vec(),
+        None => bytes,
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let end = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(end);
+            let fault = Fault::new("is not UTF-8 from here on").expected("a text file in UTF-8");
+            (String::from_utf8(bytes).unwrap_or_default(), Some((end, fault)))
         }
     }
 }
@@ -194,7 +199,7 @@ fn build(sources: Sources, files: &mut dyn Files) -> (Option<Config>, Report) {
     let Sources { docs, faults } = sources;
     let mut cx = Cx::new(&docs, files);
     let mut trees = Vec::new();
-    for (index, doc) in docs.iter().enumerate() {
+    for (index, doc) in docs.iter().enumerate().filter(|(_, doc)| doc.whole) {
         match DeTable::parse_recoverable(&doc.text) {
             (tree, errors) if errors.is_empty() => {
                 let (span, table) = (tree.span(), tree.into_inner());
@@ -264,15 +269,13 @@ fn syntax(cx: &mut Cx<'_>, index: usize, doc: &Document, errors: &[toml::de::Err
 }
 
 /// Whether a file's name fits a pattern of [`Files::glob`]: `*` stands for any characters, `?` for one, `[a-z]` for
-/// one of a set; none of them for a slash. A leading dot is matched only by a dot. For implementations of `glob`.
+/// one of a set; none of them for a slash, nor for the dot that a hidden file or folder begins with. For implementations of `glob`.
 pub fn wildcard(pattern: &str, name: &str) -> bool {
-    if name.starts_with('.') && !pattern.starts_with('.') {
-        return false;
-    }
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut pos) = (0, 0);
     // Where to go back to: behind the last star, and one character further in the name each time.
     let mut star: Option<(usize, usize)> = None;
+    let hidden = |pos: usize| name.get(pos) == Some(&'.') && (pos == 0 || name.get(pos - 1) == Some(&'/'));
     while let Some(&letter) = name.get(pos) {
         let next = match pattern.get(at) {
             Some('*') => {
@@ -280,14 +283,16 @@ pub fn wildcard(pattern: &str, name: &str) -> bool {
                 at += 1;
                 continue;
             }
-            Some('[') => set(pattern.get(at + 1..).unwrap_or(&[]), letter).map(|length| at + 1 + length),
-            Some('?') if letter != '/' => Some(at + 1),
+            Some('[') if !hidden(pos) => {
+                set(pattern.get(at + 1..).unwrap_or(&[]), letter).map(|length| at + 1 + length)
+            }
+            Some('?') if letter != '/' && !hidden(pos) => Some(at + 1),
             Some(&other) if other == letter => Some(at + 1),
             Some(_) | None => None,
         };
         match (next, star) {
             (Some(next), _) => (at, pos) = (next, pos + 1),
-            (None, Some((behind, taken))) if name.get(taken) != Some(&'/') => {
+            (None, Some((behind, taken))) if name.get(taken) != Some(&'/') && !hidden(taken) => {
                 star = Some((behind, taken + 1));
                 (at, pos) = (behind, taken + 1);
             }

@@ -47,7 +47,7 @@ A file needs at least one `[[listen]]` and one `[[trunk]]`. Unknown keys are err
 unit: `\"500ms\"`, `\"4s\"`, `\"3m\"`, `\"4h\"`. Relative paths start at the directory of the file they are written in. A
 secret is `\"text\"`, `{ file = \"path\" }` or `{ env = \"NAME\" }`, and is masked wherever the configuration is shown.
 
-Without `--config` a built-in file runs, on loopback only; `configs/` holds it and others to start from.
+Without `--config` a built-in file runs, on loopback only; `configs/` holds others to start from.
 ";
 
 fn section(out: &mut String, key: &Key, path: &str) {
@@ -69,7 +69,7 @@ fn keys(out: &mut String, keys: &[&Key]) {
     out.push_str("| Key | Value | When absent | What it is |\n|---|---|---|---|\n");
     for key in keys {
         let restart = if key.restart { " *(restart)*" } else { "" };
-        let what = text(key.doc);
+        let what = text(key.doc) + &words(key);
         let _ = writeln!(
             out,
             "| `{}` | {} | {} | {what}{restart} |",
@@ -77,6 +77,18 @@ fn keys(out: &mut String, keys: &[&Key]) {
             value(key),
             absent(key)
         );
+    }
+}
+
+/// What each word of a choice means.
+fn words(key: &Key) -> String {
+    let words = (key.words)();
+    match words.as_slice() {
+        [_] => String::new(),
+        words => words
+            .iter()
+            .map(|(word, meaning)| format!(" `\"{word}\"`: {meaning}"))
+            .collect(),
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct Key {
     pub(crate) expected: fn() -> String,
     pub(crate) schema: fn() -> Json,
     pub(crate) info: fn() -> Option<Info>,
+    pub(crate) words: fn() -> Vec<(&'static str, &'static str)>,
     pub(crate) later: fn() -> &'static [&'static str],
     pub(crate) tables: bool,
 }
@@ -302,6 +303,7 @@ macro_rules! section {
                         expected: <$form as $crate::form::Form>::expected,
                         schema: <$form as $crate::form::Form>::schema,
                         info: <$form as $crate::form::Form>::info,
+                        words: <$form as $crate::form::Form>::words,
                         later: <$form as $crate::form::Form>::later,
                         tables: <$form as $crate::form::Form>::TABLES,
                     }, )*],

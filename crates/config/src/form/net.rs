@@ -31,6 +31,14 @@ impl TextForm for Address {
     }
 }
 
+/// A number of decimal digits only: no sign, which `parse` would take.
+fn decimal(text: &str) -> Option<u32> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
 /// What is wrong with the port behind the last colon, if it is the port.
 fn port_fault(text: &str) -> Option<Fault> {
     let (_, port) = text.rsplit_once(':')?;
@@ -77,9 +85,9 @@ impl TextForm for Ports {
         else {
             return Err(Fault::new(format!("{quoted} is not a range")));
         };
-        let port = |text: &str| match text.parse::<u32>() {
-            Ok(port) => u16::try_from(port).map_err(|_| Fault::new(format!("port {port} is above 65535"))),
-            Err(_) => Err(Fault::new(format!("{quoted} is not a range of ports"))),
+        let port = |text: &str| match decimal(text) {
+            Some(port) => u16::try_from(port).map_err(|_| Fault::new(format!("port {port} is above 65535"))),
+            None => Err(Fault::new(format!("{quoted} is not a range of ports"))),
         };
         let (first, last) = (port(first)?, port(last)?);
         if first > last {
@@ -127,7 +135,7 @@ impl TextForm for Range {
         let bits = if addr.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => bits,
-            Some(prefix) => prefix.parse().map_err(|_| not())?,
+            Some(prefix) => decimal(prefix).ok_or_else(not)?,
         };
         if prefix > bits {
             return Err(Fault::new(format!(
@@ -251,11 +259,11 @@ fn split_host(address: &str) -> Result<(Host, Option<u16>), Fault> {
             (host_of(host).ok_or_else(not)?, port)
         }
     };
-    let port = match port.map(str::parse::<u32>) {
+    let port = match port.map(decimal) {
         None => None,
-        Some(Ok(port @ 1..=65535)) => u16::try_from(port).ok(),
-        Some(Ok(port)) => return Err(Fault::new(format!("port {port} is not from 1 to 65535"))),
-        Some(Err(_)) => return Err(not()),
+        Some(Some(port @ 1..=65535)) => u16::try_from(port).ok(),
+        Some(Some(port)) => return Err(Fault::new(format!("port {port} is not from 1 to 65535"))),
+        Some(None) => return Err(not()),
     };
     Ok((host, port))
 }

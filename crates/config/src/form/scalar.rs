@@ -237,6 +237,12 @@ impl<E: Words> TextForm for Choice<E> {
         let meant = nearest(text, E::WORDS.iter().map(|(word, _, _)| *word)).map(quote);
         Err(Fault::new(format!("{} is not known here", quote(text))).meant(meant))
     }
+    fn words() -> Vec<(&'static str, &'static str)> {
+        E::WORDS
+            .iter()
+            .map(|(word, _, meaning)| (*word, meaning.trim()))
+            .collect()
+    }
     fn later() -> &'static [&'static str] {
         E::LATER
     }

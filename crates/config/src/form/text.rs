@@ -16,6 +16,10 @@ pub(crate) trait TextForm {
     fn schema() -> Json {
         json!({ "type": "string" })
     }
+    /// The words that may be written, each with what it means.
+    fn words() -> Vec<(&'static str, &'static str)> {
+        Vec::new()
+    }
     /// Words that a later version takes.
     fn later() -> &'static [&'static str] {
         &[]
@@ -35,6 +39,10 @@ impl<T: TextForm> Form for T {
 
     fn schema() -> Json {
         T::schema()
+    }
+
+    fn words() -> Vec<(&'static str, &'static str)> {
+        T::words()
     }
 
     fn later() -> &'static [&'static str] {

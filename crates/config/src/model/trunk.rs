@@ -34,9 +34,9 @@ section! {
         live class: Option<String> = Opt<Name>, optional;
         /// Order among carriers where no deck prices them: lower first.
         live priority: u16 = Whole<u16, 0, 65_535>, default("1");
-        /// Calls at once, in both directions together; absent: no limit of its own.
+        /// Calls at once; absent: no limit of its own.
         live max_calls: Option<u32> = Opt<Whole<u32, 1, 1_000_000>>, optional;
-        /// New calls per second, in both directions together; absent: no limit of its own.
+        /// New calls per second; absent: no limit of its own.
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
         /// Codecs that may be offered to it, in this order; none written: what the other side offers.
         live codecs: Vec<String> = List<Codec>, default("[]");
