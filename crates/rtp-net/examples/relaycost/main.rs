@@ -1,8 +1,9 @@
 //! What the media plane costs per relayed packet, beside the least that a relay can do: one thread, epoll, two connected sockets
-//! per call, one receive and one send per packet. Both carry the same load in turn, in one run.
+//! per call, one receive and one send per packet. Both carry the same number of calls at the same time, so that whatever else
+//! the machine does falls on both.
 //!
 //! ```text
-//! relaycost [CALLS (200)] [SECONDS (10)] [ROUNDS (3)]
+//! relaycost [CALLS of each (200)] [SECONDS (10)] [ROUNDS (3)]
 //! ```
 
 #![allow(
@@ -30,13 +31,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// The relay's address, so that its ports meet nobody else's.
-const RELAY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 1));
-/// The endpoints' address.
-const PEERS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 2));
 
 fn main() -> io::Result<()> {
     let mut numbers = std::env::args().skip(1).map(|n| n.parse::<u16>());
@@ -46,48 +43,65 @@ fn main() -> io::Result<()> {
         warmup: Duration::from_secs(6),
         measure: Duration::from_secs(seconds.into()),
     };
-    println!(
-        "{calls} calls, {seconds} s each; microseconds of CPU per relayed packet, latency p50/p99 in microseconds"
-    );
+    println!("{calls} calls each, {seconds} s; microseconds of CPU per relayed packet");
     for round in 1..=rounds {
-        let bare = bare(calls, plan)?;
-        let plane = plane(calls, plan)?;
+        let bare = Bare::start(calls)?;
+        let plane = Plane::start(calls)?;
+        let [bare_cost, plane_cost] = measure(calls, plan)?;
+        bare.stop()?;
+        let forwarded = plane.stop();
+        println!("  the plane forwarded {forwarded} by its own count");
         println!(
-            "round {round}: bare {bare:.2}, plane {plane:.2}, ratio {:.2}",
-            plane / bare
+            "round {round}: bare {bare_cost:.2}, plane {plane_cost:.2}, ratio {:.2}",
+            plane_cost / bare_cost
         );
     }
     Ok(())
 }
 
-fn call(n: u16) -> Call {
-    let at = |ip, port: u16| SocketAddr::new(ip, port + 2 * n);
+/// The calls of one relay, by its number.
+fn call(relay: u16, n: u16) -> Call {
+    let at = |host, port: u16| {
+        let ip = IpAddr::V4(Ipv4Addr::new(127, 77, relay.to_be_bytes()[1], host));
+        SocketAddr::new(ip, port + 2 * n)
+    };
     Call {
-        a_local: at(PEERS, 10_000),
-        a_remote: at(RELAY, 10_000),
-        b_local: at(PEERS, 30_000),
-        b_remote: at(RELAY, 30_000),
+        a_local: at(2, 10_000),
+        a_remote: at(1, 10_000),
+        b_local: at(2, 30_000),
+        b_remote: at(1, 30_000),
     }
 }
 
-/// Runs the load; CPU microseconds per packet of the threads named `thread`.
-fn measure(calls: u16, plan: Plan, thread: &str) -> io::Result<f64> {
-    let calls: Vec<_> = (0..calls).map(call).collect();
+/// The relays' numbers, in [`call`].
+const BARE: u16 = 0;
+const PLANE: u16 = 1;
+
+/// Runs the load through both; CPU microseconds per packet of the bare relay's thread and of the plane's.
+fn measure(calls: u16, plan: Plan) -> io::Result<[f64; 2]> {
+    let calls: Vec<_> = (0..calls).flat_map(|n| [call(BARE, n), call(PLANE, n)]).collect();
     let load = Load::bind(&calls)?;
-    let (mut before, mut after) = (0, 0);
-    let clock = || cpu::nanoseconds("self", thread).unwrap_or(0);
+    let (mut before, mut after) = ([0; 2], [0; 2]);
+    let clock = || ["bare", "media-"].map(|thread| cpu::nanoseconds("self", thread).unwrap_or(0));
     let errors = cpu::receive_buffer_errors();
     let report = load.run(plan, || before = clock(), || after = clock())?;
     let errors = cpu::receive_buffer_errors() - errors;
     println!(
-        "  {thread}: sent {}, lost {}, clean {}, buffer errors {errors}, latency {}/{}",
+        "  both: sent {}, lost {}, clean {}, buffer errors {errors}, latency p50 {} p99 {}",
         report.sent,
         report.lost(),
         report.is_clean(),
         report.percentile(0.5),
         report.percentile(0.99)
     );
-    Ok((after - before) as f64 / 1000.0 / report.measured.max(1) as f64)
+    let packets = report.measured.max(2) as f64 / 2.0;
+    let [bare, plane] = [0, 1].map(|n: usize| {
+        after
+            .get(n)
+            .zip(before.get(n))
+            .map_or(0, |(a, b): (&u64, &u64)| a - b)
+    });
+    Ok([bare, plane].map(|ns| ns as f64 / 1000.0 / packets))
 }
 
 struct Queue(SyncSender<Event>);
@@ -101,39 +115,46 @@ impl EventSink for Queue {
     }
 }
 
-fn plane(calls: u16, plan: Plan) -> io::Result<f64> {
-    let (sender, events) = sync_channel(100_000);
-    let plane = MediaPlane::start(PlaneConfig::default(), Arc::new(Queue(sender)))?;
-    for n in 0..calls {
-        let call = call(n);
-        let legs = [leg(call.a_remote, call.a_local), leg(call.b_remote, call.b_local)];
-        let silence = Some(Duration::from_secs(30));
-        let id = MediaId(n.into());
-        let open = Command::Open {
-            id,
-            legs,
-            silence,
-            hold_silence: None,
-        };
-        plane
-            .command(open)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        match events.recv() {
-            Ok(Event::Opened { .. }) => {}
-            other => return Err(io::Error::other(format!("{other:?}"))),
+struct Plane {
+    plane: MediaPlane,
+    events: Receiver<Event>,
+}
+
+impl Plane {
+    fn start(calls: u16) -> io::Result<Self> {
+        let (sender, events) = sync_channel(100_000);
+        let plane = MediaPlane::start(PlaneConfig::default(), Arc::new(Queue(sender)))?;
+        for n in 0..calls {
+            let call = call(PLANE, n);
+            let legs = [leg(call.a_remote, call.a_local), leg(call.b_remote, call.b_local)];
+            let silence = Some(Duration::from_secs(30));
+            let id = MediaId(n.into());
+            let open = Command::Open {
+                id,
+                legs,
+                silence,
+                hold_silence: None,
+            };
+            plane
+                .command(open)
+                .map_err(|error| io::Error::other(error.to_string()))?;
+            match events.recv() {
+                Ok(Event::Opened { .. }) => {}
+                other => return Err(io::Error::other(format!("{other:?}"))),
+            }
         }
+        Ok(Self { plane, events })
     }
-    let cost = measure(calls, plan, "media-");
-    plane.shutdown();
-    let forwarded: u64 = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Closed { stats, .. } => Some(stats.legs.iter().map(|leg| leg.sent_packets).sum::<u64>()),
-            Event::Opened { .. } | Event::Failed { .. } | Event::Silent { .. } | Event::Report { .. } => None,
-        })
-        .sum();
-    println!("  plane: forwarded {forwarded} by its own count");
-    cost
+
+    /// How many packets it says that it sent.
+    fn stop(self) -> u64 {
+        self.plane.shutdown();
+        let sent = self.events.iter().map(|event| match event {
+            Event::Closed { stats, .. } => stats.legs.iter().map(|leg| leg.sent_packets).sum(),
+            Event::Opened { .. } | Event::Failed { .. } | Event::Silent { .. } | Event::Report { .. } => 0,
+        });
+        sent.sum()
+    }
 }
 
 fn leg(ours: SocketAddr, peer: SocketAddr) -> Leg {
@@ -157,29 +178,36 @@ fn leg(ours: SocketAddr, peer: SocketAddr) -> Leg {
     }
 }
 
-fn bare(calls: u16, plan: Plan) -> io::Result<f64> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut sockets = Vec::new();
-    for call in (0..calls).map(call) {
-        for (ours, peer) in [(call.a_remote, call.a_local), (call.b_remote, call.b_local)] {
-            let socket = UdpSocket::bind(ours)?;
-            socket.connect(peer)?;
-            socket.set_nonblocking(true)?;
-            sockets.push(socket);
+struct Bare {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Bare {
+    fn start(calls: u16) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut sockets = Vec::new();
+        for call in (0..calls).map(|n| call(BARE, n)) {
+            for (ours, peer) in [(call.a_remote, call.a_local), (call.b_remote, call.b_local)] {
+                let socket = UdpSocket::bind(ours)?;
+                socket.connect(peer)?;
+                socket.set_nonblocking(true)?;
+                sockets.push(socket);
+            }
         }
-    }
-    let relay = {
-        let stop = Arc::clone(&stop);
-        std::thread::Builder::new()
+        let seen = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
             .name("bare".to_owned())
-            .spawn(move || relay(&sockets, &stop))?
-    };
-    let cost = measure(calls, plan, "bare");
-    stop.store(true, Ordering::SeqCst);
-    relay
-        .join()
-        .map_err(|_| io::Error::other("the bare relay panicked"))??;
-    cost
+            .spawn(move || relay(&sockets, &seen))?;
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) -> io::Result<()> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread
+            .join()
+            .map_err(|_| io::Error::other("the bare relay panicked"))?
+    }
 }
 
 /// Socket 2n sends what 2n+1 receives, and the other way round.
