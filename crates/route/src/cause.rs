@@ -47,9 +47,12 @@ pub fn to_status(cause: u8) -> Option<u16> {
     })
 }
 
-/// Whether a cause speaks of the network on the way and not of the called party or their number, so that another carrier may
-/// well get through: no route (2, 3), misrouted (14, 25), out of order (27), the classes "resource unavailable" and "service
-/// not available" as far as a gateway lacks it, an invalid transit network (91), protocol errors and interworking.
+/// Whether a cause speaks of the network on the way and not of the called party or their number, so that
+/// another carrier may
+/// well get through: no route (2, 3), misrouted (14, 25), out of order (27), the classes "resource
+/// unavailable" and "service
+/// not available" as far as a gateway lacks it, an invalid transit network (91), protocol errors and
+/// interworking.
 pub fn is_network(cause: u8) -> bool {
     matches!(
         cause,

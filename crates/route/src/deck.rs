@@ -59,7 +59,8 @@ pub struct Rate {
     pub prefix_len: u8,
 }
 
-/// What an answered call with `talk_ms` of conversation costs at `rate`; nothing for 0 ms, which is a call that was not answered.
+/// What an answered call with `talk_ms` of conversation costs at `rate`; nothing for 0 ms, which is a call
+/// that was not answered.
 ///
 /// Begun seconds and begun increments count whole, and the sum is rounded up to a billionth.
 pub fn cost(rate: Rate, talk_ms: u64) -> Money {
@@ -91,8 +92,10 @@ impl fmt::Debug for Deck {
 }
 
 impl Deck {
-    /// The row with the longest prefix of `number` that is in force at `at_unix_s` (seconds since 1970); of several for one prefix
-    /// the one that came into force last. `number` may begin with `+`; it ends at its first byte that is no digit.
+    /// The row with the longest prefix of `number` that is in force at `at_unix_s` (seconds since 1970); of
+    /// several for one prefix
+    /// the one that came into force last. `number` may begin with `+`; it ends at its first byte that is no
+    /// digit.
     pub fn lookup(&self, number: &str, at_unix_s: u64) -> Option<Rate> {
         self.trie
             .lookup(number.strip_prefix('+').unwrap_or(number), at_unix_s)

@@ -26,7 +26,8 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
-    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out, 503 for
+    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out,
+    /// 503 for
     /// an unreachable target (RFC 3261 §8.1.3.1).
     pub fn status(self) -> u16 {
         match self {
@@ -49,9 +50,12 @@ pub enum Verdict {
 
 /// Whether the next attempt follows `outcome` at a trunk with these `failover` keys.
 ///
-/// A status in `stop` stops, one in `advance` advances; with the keys' defaults that is what the called party said on the one side,
-/// and what went wrong on the way on the other. A status in both goes by the list that it is not in by default. A status in
-/// neither stops, but for [`by_nature`]. A timeout before progress advances if `advance` has `"timeout"`, an unreachable target always.
+/// A status in `stop` stops, one in `advance` advances; with the keys' defaults that is what the called
+/// party said on the one side,
+/// and what went wrong on the way on the other. A status in both goes by the list that it is not in by
+/// default. A status in
+/// neither stops, but for [`by_nature`]. A timeout before progress advances if `advance` has `"timeout"`,
+/// an unreachable target always.
 /// Nobody is rung twice: an answer that does not come stops, whatever the keys say.
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
     let advance = match outcome {
@@ -86,18 +90,22 @@ fn by_nature(status: u16, q850: Option<u8>, rang: bool) -> bool {
         // Theirs is a word on the call; another carrier is asked by key only.
         403 | 484 | 486 | 487 | 488 => false,
         400..=499 => !rang && q850.is_some_and(cause::is_network),
-        // The keys' defaults name these: whoever left them out wants them to stop, or (501, 505) has not asked for them.
+        // The keys' defaults name these: whoever left them out wants them to stop, or (501, 505) has not
+        // asked for them.
         500 | 501 | 502 | 503 | 504 | 505 | 513 | 580 => false,
         500..=599 => true,
         _ => false,
     }
 }
 
-/// The status that the caller hears when every attempt has failed: the most telling of `outcomes`, which are SIP status
+/// The status that the caller hears when every attempt has failed: the most telling of `outcomes`, which
+/// are SIP status
 /// and Q.850 cause in order of the attempts. Of equals the earliest; 503 when there are none.
 ///
-/// A 6xx beats everything (RFC 3261 §16.7), then what the called party or the numbering plan said, then what was said
-/// about the request, then timeouts and failures of the network. A challenge to our own credentials (401, 407) is not the caller's
+/// A 6xx beats everything (RFC 3261 §16.7), then what the called party or the numbering plan said, then
+/// what was said
+/// about the request, then timeouts and failures of the network. A challenge to our own credentials (401,
+/// 407) is not the caller's
 /// to answer: it gives 503.
 pub fn most_telling(outcomes: &[(u16, Option<u8>)]) -> u16 {
     let mut best: Option<(u8, u16)> = None;

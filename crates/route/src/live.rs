@@ -1,4 +1,5 @@
-//! What changes under calls: how many each trunk carries, how fast they come, which targets are alive. Owned by one shard.
+//! What changes under calls: how many each trunk carries, how fast they come, which targets are alive.
+//! Owned by one shard.
 
 mod health;
 mod pace;
@@ -15,7 +16,8 @@ pub use health::{HealthChange, Outcome};
 
 /// Live state of every trunk of the config in force, and of every trunk that still carries calls.
 ///
-/// A trunk keeps its state by name when a new config is installed, a target by its URI. Tables that are no longer in force
+/// A trunk keeps its state by name when a new config is installed, a target by its URI. Tables that are no
+/// longer in force
 /// may still be used by calls that were planned with them.
 #[derive(Debug, Default)]
 pub struct Live {
@@ -69,7 +71,8 @@ impl Live {
         Self::default()
     }
 
-    /// Makes `tables` the ones in force, with their limits and targets. A trunk that is gone takes no more calls, and is forgotten once
+    /// Makes `tables` the ones in force, with their limits and targets. A trunk that is gone takes no more
+    /// calls, and is forgotten once
     /// its last has ended.
     pub fn install(&mut self, tables: &Tables) {
         for slot in &mut self.slots {
@@ -133,7 +136,8 @@ impl Live {
         }
     }
 
-    /// A place for one call on `trunk` (of `tables`), be it the call's customer or its carrier. The limits are those of the config in force.
+    /// A place for one call on `trunk` (of `tables`), be it the call's customer or its carrier. The limits
+    /// are those of the config in force.
     pub fn try_admit(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<Permit, Refusal> {
         let index = self.find(tables, trunk).ok_or(Refusal::Disabled)?;
         let slot = self.slots.get_mut(index as usize).ok_or(Refusal::Disabled)?;
@@ -176,7 +180,8 @@ impl Live {
         self.permits
     }
 
-    /// Notes what a probe or a call showed of a target (index into the `targets` of `trunk`). Says whether it went up or down by that.
+    /// Notes what a probe or a call showed of a target (index into the `targets` of `trunk`). Says whether
+    /// it went up or down by that.
     pub fn note_target(
         &mut self,
         now: Instant,
@@ -188,7 +193,8 @@ impl Live {
         self.health_mut(tables, trunk, target)?.note(now, outcome)
     }
 
-    /// Leaves a target alone for as long as its Retry-After asked (RFC 3261 §20.33), an hour at most: until then it is tried after all others.
+    /// Leaves a target alone for as long as its Retry-After asked (RFC 3261 §20.33), an hour at most: until
+    /// then it is tried after all others.
     pub fn back_off(
         &mut self,
         now: Instant,
@@ -202,7 +208,8 @@ impl Live {
         }
     }
 
-    /// Whether a target is up: until three misses in a row or a down code, and again from its first answer on. An unknown target is up.
+    /// Whether a target is up: until three misses in a row or a down code, and again from its first answer
+    /// on. An unknown target is up.
     pub fn is_up(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> bool {
         self.health(tables, trunk, target).is_none_or(Health::is_up)
     }

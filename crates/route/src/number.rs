@@ -12,7 +12,8 @@ pub(crate) fn called(format: &NumberFormat, number: &str) -> Box<str> {
     format.apply(number).into_boxed_str()
 }
 
-/// The number that calls in a trunk's format: with its `+` or without. What a trunk wants put in front of the number to dial, or taken off it, is no part of the caller's.
+/// The number that calls in a trunk's format: with its `+` or without. What a trunk wants put in front of
+/// the number to dial, or taken off it, is no part of the caller's.
 pub(crate) fn caller(format: &NumberFormat, number: &str) -> Box<str> {
     NumberFormat {
         style: format.style,

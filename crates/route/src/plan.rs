@@ -35,10 +35,12 @@ pub struct Request<'a> {
 /// The attempts of a call.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// In the order in which they are made; never empty. Some more than `limit`, for those that a trunk's limits refuse at their moment.
+    /// In the order in which they are made; never empty. Some more than `limit`, for those that a trunk's
+    /// limits refuse at their moment.
     pub attempts: SmallVec<[Attempt; 4]>,
-    /// How many INVITEs may be sent at most: the calling trunk's `failover.attempts`, or fewer where a trunk that is tried allows
-    /// fewer in one call by its own.
+    /// How many INVITEs may be sent at most: the fewest that the calling trunk's `failover.attempts` and
+    /// those of the trunks tried allow,
+    /// where 3, the default, says nothing; 3 where nobody says anything else.
     pub limit: usize,
     /// Why the attempts stand in this order, and who was left out.
     pub trace: Trace,
@@ -96,13 +98,16 @@ impl NoRouteReason {
 }
 
 /// Attempts kept beyond the limit, to stand in for those that a trunk's limits refuse at their moment.
-const SPARE: usize = 8;
+const SPARE: usize = 4;
 
 /// Orders the attempts of one call.
 ///
-/// A number rule that fits the called number decides first: its trunks, in its order. Otherwise a customer's call goes to
-/// the carriers that are enabled, allowed by the customer's class, and sell the destination: by price, then priority, then at random by weight.
-/// Trunks that are full or down come after all others, never out: a wrong reading must not cost a call. A carrier's call without a rule has no route.
+/// A number rule that fits the called number decides first: its trunks, in its order. Otherwise a
+/// customer's call goes to
+/// the carriers that are enabled, allowed by the customer's class, and sell the destination: by price, then
+/// priority, then at random by weight.
+/// Trunks that are full or down come after all others, never out: a wrong reading must not cost a call. A
+/// carrier's call without a rule has no route.
 pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -> Result<Plan, NoRoute> {
     let decision = Decision {
         tables,
@@ -126,7 +131,7 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
     }
     // Stable: within each part the order above stays.
     standings.sort_by_key(|standing| standing.candidate.place.rank());
-    let attempts = decision.attempts(&standings, usize::from(from.failover.attempts.max(1)) + SPARE);
+    let attempts = decision.attempts(&standings, kept(tables, from, &standings));
     let class = tables.class(request.from).map(|class| class.name.clone());
     let candidates = standings.iter().map(|standing| standing.candidate).collect();
     let trace = Trace::new(tables, request, class, basis, candidates);
@@ -146,17 +151,32 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
     })
 }
 
-/// How many of `attempts` may be made: by the calling trunk's word, and before each further one by the word of the trunk that has just failed.
+/// `failover.attempts` where nobody has written it: such a trunk leaves the number to others.
+const USUAL_ATTEMPTS: usize = 3;
+
+/// How many of `attempts` may be made: the fewest that the calling trunk, and before each further attempt a
+/// trunk that has failed, wants.
 fn limit(tables: &Tables, from: &Trunk, attempts: &[Attempt]) -> usize {
-    let whole = usize::from(from.failover.attempts.max(1));
+    let wanted =
+        |trunk: &Trunk| Some(usize::from(trunk.failover.attempts)).filter(|&most| most != USUAL_ATTEMPTS);
+    let mut fewest = wanted(from);
     let mut made = 0;
     for attempt in attempts {
         made += 1;
-        if made >= whole || made >= usize::from(tables.trunk(attempt.trunk).failover.attempts) {
+        let its = wanted(tables.trunk(attempt.trunk));
+        fewest = fewest.into_iter().chain(its).min();
+        if made >= fewest.unwrap_or(USUAL_ATTEMPTS) {
             break;
         }
     }
     made
+}
+
+/// How many attempts are worth keeping.
+fn kept(tables: &Tables, from: &Trunk, standings: &[Standing]) -> usize {
+    let its = |standing: &Standing| tables.trunk(standing.candidate.trunk).failover.attempts;
+    let most = standings.iter().map(its).fold(from.failover.attempts, u16::max);
+    usize::from(most) + SPARE
 }
 
 /// What all steps of one decision look at.
@@ -259,7 +279,8 @@ impl Decision<'_> {
         self.live.is_shunned(self.now, self.tables, ix, target)
     }
 
-    /// The attempts, `most` of them: targets that are well in the trunks' order, then those that are not, then trunks placed last.
+    /// The attempts, `most` of them: targets that are well in the trunks' order, then those that are not,
+    /// then trunks placed last.
     fn attempts(&self, standings: &[Standing], most: usize) -> SmallVec<[Attempt; 4]> {
         let mut attempts = SmallVec::new();
         let mut spare: SmallVec<[(&Candidate, usize); 8]> = SmallVec::new();
@@ -290,7 +311,8 @@ impl Decision<'_> {
         attempts
     }
 
-    /// A trunk's targets and whether each is shunned: by priority, then at random by weight (RFC 2782), those that are shunned last.
+    /// A trunk's targets and whether each is shunned: by priority, then at random by weight (RFC 2782),
+    /// those that are shunned last.
     fn targets(&self, ix: TrunkIx) -> SmallVec<[(usize, bool); 4]> {
         let trunk = self.tables.trunk(ix);
         let mut targets: SmallVec<[_; 4]> = trunk

@@ -1,4 +1,5 @@
-//! What one config makes of itself for routing: trunks by index, sources, number rules, decks. Immutable, built off the shard.
+//! What one config makes of itself for routing: trunks by index, sources, number rules, decks. Immutable,
+//! built off the shard.
 
 mod build;
 mod numbers;
@@ -101,7 +102,8 @@ impl Tables {
             .map(|(index, trunk)| (TrunkIx(index as u32), trunk))
     }
 
-    /// The trunk at an index of these tables. An index of other tables that is beyond the last trunk gives the last one.
+    /// The trunk at an index of these tables. An index of other tables that is beyond the last trunk gives
+    /// the last one.
     pub fn trunk(&self, ix: TrunkIx) -> &Arc<Trunk> {
         let index = (ix.0 as usize).min(self.trunks.len().saturating_sub(1));
         #[allow(
@@ -118,10 +120,14 @@ impl Tables {
 
     /// Whose a request from `addr` to the number `called` is.
     ///
-    /// The narrowest network decides, and at equal width one with a port written over one without; so `ip:port` wins. Of twins, trunks
-    /// with the very same source, enabled ones come first. Where a number rule fits `called`, the call comes in from the network: carriers
-    /// come before customers, then the trunk that the rule names; where none fits, it goes out: customers come before carriers.
-    /// Then the order of the config decides. A disabled trunk still owns its source: a wider network does not take it over.
+    /// The narrowest network decides, and at equal width one with a port written over one without; so
+    /// `ip:port` wins. Of twins, trunks
+    /// with the very same source, enabled ones come first. Where a number rule fits `called`, the call
+    /// comes in from the network: carriers
+    /// come before customers, then the trunk that the rule names; where none fits, it goes out: customers
+    /// come before carriers.
+    /// Then the order of the config decides. A disabled trunk still owns its source: a wider network does
+    /// not take it over.
     pub fn source(&self, addr: SocketAddr, called: &str) -> SourceMatch {
         match self.sources.find(addr) {
             Ok([only]) => self.enabled_or_not(*only),
@@ -157,7 +163,8 @@ impl Tables {
         })
     }
 
-    /// The number rule for `called` (with or without `+`): the one with the most digits, and at equal length the exact one.
+    /// The number rule for `called` (with or without `+`): the one with the most digits, and at equal
+    /// length the exact one.
     pub fn number(&self, called: &str) -> Option<&NumberRule> {
         self.rule(called).map(|rule| &rule.rule)
     }

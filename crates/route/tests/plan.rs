@@ -400,32 +400,47 @@ fn the_trace_says_in_words_what_the_plan_went_by() {
 }
 
 #[test]
-fn the_limit_on_attempts_is_the_calling_trunks_or_a_lower_one_of_a_trunk_that_failed() {
-    let bed = |pbx_keys: &str, a_keys: &str| {
-        let a = carrier("a", &format!("priority = 1\n{a_keys}"));
-        let more: Vec<String> = (2..30)
-            .map(|i| {
-                carrier(
-                    &format!("c{i}"),
-                    &format!("priority = {i}\nfailover = {{ attempts = 9 }}"),
-                )
-            })
-            .collect();
-        Bed::new(tables(&(a + &more.concat() + &pbx(pbx_keys))))
+fn the_limit_on_attempts_is_the_lowest_that_anybody_wrote() {
+    let attempts = |most: u16| {
+        if most == 0 {
+            String::new()
+        } else {
+            format!("failover = {{ attempts = {most} }}")
+        }
     };
+    // What the calling trunk, the first carrier and all other carriers have written (0: nothing).
     let table = [
-        ("", "", 3),
-        ("failover = { attempts = 1 }", "", 1),
-        ("failover = { attempts = 2 }", "", 2),
-        ("failover = { attempts = 5 }", "", 5),
-        ("failover = { attempts = 32 }", "", 9),
-        ("failover = { attempts = 5 }", "failover = { attempts = 1 }", 1),
+        (0, 0, 0, 3),
+        (1, 0, 0, 1),
+        (5, 0, 0, 5),
+        (32, 0, 0, 29),
+        (0, 1, 0, 1),
+        (0, 2, 0, 2),
+        (0, 9, 0, 9),
+        (0, 0, 9, 9),
+        (5, 1, 9, 1),
+        (5, 4, 2, 2),
+        (5, 9, 9, 5),
+        (4, 9, 1, 2),
     ];
-    for (pbx_keys, a_keys, expected) in table {
-        let bed = bed(pbx_keys, a_keys);
+    for (calling, first, others, expected) in table {
+        let one = |i: u16| {
+            carrier(
+                &format!("c{i}"),
+                &format!(
+                    "priority = {i}\n{}",
+                    attempts(if i == 1 { first } else { others })
+                ),
+            )
+        };
+        let carriers: Vec<String> = (1..30).map(one).collect();
+        let bed = Bed::new(tables(&(carriers.concat() + &pbx(&attempts(calling)))));
         let plan = bed.plan(CALLED);
-        assert_eq!(plan.limit, expected, "{pbx_keys} {a_keys}");
-        assert!(plan.attempts.len() >= plan.limit && plan.attempts.len() <= 32 + 8);
+        assert_eq!(
+            plan.limit, expected,
+            "calling {calling}, first {first}, others {others}"
+        );
+        assert!(plan.attempts.len() >= plan.limit && plan.attempts.len() <= 32 + 4);
     }
 }
 

@@ -26,11 +26,16 @@ pub struct RowError {
 
 /// Reads a deck from CSV; every bad row is reported.
 ///
-/// The first line names the columns, in any order and case: `prefix` (digits, `+` tolerated), `rate` (per minute), and if wanted
-/// `first_interval` and `increment` (seconds, 1 where not given), `fee` (per answered call), `effective_from` and `effective_to`
-/// (`YYYY-MM-DD`, with `THH:MM:SSZ` if wanted, UTC, or seconds since 1970; a bare date in `effective_to` is the last day),
-/// `blocked` (`true` or `false`; such a row needs no rate). Other columns are passed over. One prefix may have several rows that begin
-/// at different times: the one that began last is in force. A row that has ended leaves the number to the next shorter prefix.
+/// The first line names the columns, in any order and case: `prefix` (digits, `+` tolerated), `rate` (per
+/// minute), and if wanted
+/// `first_interval` and `increment` (seconds, 1 where not given), `fee` (per answered call),
+/// `effective_from` and `effective_to`
+/// (`YYYY-MM-DD`, with `THH:MM:SSZ` if wanted, UTC, or seconds since 1970; a bare date in `effective_to` is
+/// the last day),
+/// `blocked` (`true` or `false`; such a row needs no rate). Other columns are passed over. One prefix may
+/// have several rows that begin
+/// at different times: the one that began last is in force. A row that has ended leaves the number to the
+/// next shorter prefix.
 pub fn parse_csv(text: &str) -> Result<Deck, Vec<RowError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let separator = separator(text.lines().next().unwrap_or_default());

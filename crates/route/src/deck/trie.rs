@@ -118,7 +118,8 @@ impl Trie {
             value: NOTHING,
             digits: 0,
         }];
-        // Breadth first: a node's rows are a range of the sorted rows, and its children get neighbouring places.
+        // Breadth first: a node's rows are a range of the sorted rows, and its children get neighbouring
+        // places.
         let mut level: Vec<(usize, &[Row])> = vec![(0, rows)];
         for depth in 0..=MAX_PREFIX {
             let mut below = Vec::new();

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 /// Beginnings of calls that are remembered at most; a faster limit is counted over less than a second.
 const REMEMBERED: f64 = 2048.0;
 
-/// A caller that keeps exactly to the limit is some milliseconds early now and then: the window is that much short of a second.
+/// A caller that keeps exactly to the limit is some milliseconds early now and then: the window is that
+/// much short of a second.
 const SLACK: f64 = 0.98;
 
-/// A sliding window over the latest beginnings of calls. Unlike a bucket that is refilled, it never lets a full burst and a
+/// A sliding window over the latest beginnings of calls. Unlike a bucket that is refilled, it never lets a
+/// full burst and a
 /// full refill through within one second, which carriers answer with 503.
 #[derive(Debug, Default)]
 pub(super) struct Pace {

@@ -15,14 +15,16 @@ impl Draw {
         Self(draw)
     }
 
-    /// The place of a trunk, or of one of its targets, with this weight. Weight 0 comes after every other (RFC 2782).
+    /// The place of a trunk, or of one of its targets, with this weight. Weight 0 comes after every other
+    /// (RFC 2782).
     pub(super) fn chance(self, trunk: TrunkIx, target: Option<usize>, weight: u32) -> Chance {
         if weight == 0 {
             return Chance(u64::MAX);
         }
         let place = (u64::from(trunk.0) << 32) | target.map_or(0, |target| target as u64 + 1);
         let bits = mix(self.0 ^ mix(place)) >> 11;
-        // Exponentially distributed at a rate of the weight: of several, the first is each with its weight's share of probability.
+        // Exponentially distributed at a rate of the weight: of several, the first is each with its
+        // weight's share of probability.
         let uniform = (bits as f64 + 1.0) / (1u64 << 53) as f64;
         let waited = -uniform.ln() / f64::from(weight);
         // Non-negative floats order as their bits do.

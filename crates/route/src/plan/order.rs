@@ -4,10 +4,12 @@ use super::draw::Chance;
 use super::trace::Candidate;
 use crate::deck::{self, Money, Rate};
 
-/// Talk time over which offers are compared, so that fees and increments count: about the mean length of a call.
+/// Talk time over which offers are compared, so that fees and increments count: about the mean length of a
+/// call.
 const COMPARED_MS: u64 = 180_000;
 
-/// How good an offer is; the lesser is the better. A class weighs price and quality in it; price is what there is to weigh.
+/// How good an offer is; the lesser is the better. A class weighs price and quality in it; price is what
+/// there is to weigh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Score {
     /// What a call of three minutes costs.

@@ -14,7 +14,8 @@ use std::sync::Arc;
 pub struct Trace {
     /// By what the candidates were chosen.
     pub basis: Basis,
-    /// Every trunk that was looked at: those that were taken, in their order, then those placed last, then those dropped.
+    /// Every trunk that was looked at: those that were taken, in their order, then those placed last, then
+    /// those dropped.
     pub candidates: Vec<Candidate>,
     /// The random number that decided among equals.
     pub draw: u64,
@@ -172,7 +173,8 @@ impl Trace {
         }
     }
 
-    /// The decision in plain words, for the record and for people who ask: a line for the call, then one per candidate.
+    /// The decision in plain words, for the record and for people who ask: a line for the call, then one
+    /// per candidate.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.headline()];
         let mut place = 0;

@@ -42,7 +42,8 @@ pub enum BuildError {
 }
 
 impl Tables {
-    /// Builds the tables of one config. `decks` are by trunk name, one for every trunk with a `deck`; a deck is shared when cloned, so one that
+    /// Builds the tables of one config. `decks` are by trunk name, one for every trunk with a `deck`; a
+    /// deck is shared when cloned, so one that
     /// has not changed need not be read again. Every fault is reported at once.
     pub fn build(config: &Config, decks: Vec<(String, Deck)>) -> Result<Self, Vec<BuildError>> {
         let mut errors = Vec::new();

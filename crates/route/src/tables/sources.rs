@@ -74,7 +74,8 @@ impl Sources {
         sources
     }
 
-    /// The trunks with the narrowest source that `remote` fits, in the order of the config; never an empty list.
+    /// The trunks with the narrowest source that `remote` fits, in the order of the config; never an empty
+    /// list.
     pub(super) fn find(&self, remote: SocketAddr) -> Result<&[TrunkIx], WhyNot> {
         let ip = remote.ip().to_canonical();
         let widths = if ip.is_ipv4() { &self.v4 } else { &self.v6 };
