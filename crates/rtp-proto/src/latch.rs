@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the signalled address | while no source is confirmed, and in the window |
 //! | the signalling's IP address | while no source is confirmed; in the window when the present source is silent or lesser |
-//! | any, with `symmetric` | in the window, once an SDP is known, when the present source is silent; if that SDP's address is the signalling's own (nothing hints at a NAT), only after [`STRANGER_HOLD`] without anybody better |
+//! | any, with `symmetric` | in the window, once an SDP is known, when the present source is silent; unless that SDP's address is private and the signalling's is not (which hints at a NAT), only after [`STRANGER_HOLD`] without anybody better |
 //! | same SSRC, sequence +1..=+100, present source silent for [`QUIET`], same IP address (or `rebind_any_address`) | at any time |
 //!
 //! An offer/answer opens the window for [`WINDOW`]. Everything else is dropped.
@@ -107,12 +107,17 @@ impl Address {
     /// refresh does not deafen a peer behind a NAT.
     pub(crate) fn update(&mut self, now: Instant, rule: Latch, remote: Option<Remote>, mux: bool) {
         let same = remote == self.signalled && rule == self.rule && mux == self.mux;
+        let same_peer = rule.signalling == self.rule.signalling;
         (self.rule, self.signalled, self.mux) = (rule, remote, mux);
         self.window_ends = now + WINDOW;
         self.waiting = None;
         self.loosen();
         if !same {
-            self.former = if self.confirmed { self.current } else { self.former };
+            // Another peer altogether (the next carrier after a failure): the one before has nothing more to say.
+            self.former = match self.current {
+                Some(current) if same_peer && self.confirmed => Some(current),
+                Some(_) | None => self.former.filter(|_| same_peer),
+            };
             self.start_over();
         }
     }
@@ -291,7 +296,7 @@ impl Address {
         let Some(remote) = self.signalled else {
             return false;
         };
-        if remote.rtp.ip() != self.rule.signalling {
+        if is_unroutable(remote.rtp.ip()) && !is_unroutable(self.rule.signalling) {
             return true;
         }
         match self.waiting {
@@ -342,6 +347,17 @@ impl Address {
         let ip = to.ip();
         let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
         to.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast && self.allowed(ip)
+    }
+}
+
+/// Addresses that mean nothing outside their own network: private (RFC 1918, RFC 4193), shared (RFC 6598), link-local.
+fn is_unroutable(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
 

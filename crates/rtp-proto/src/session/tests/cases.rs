@@ -186,6 +186,20 @@ fn mr_02_where_the_operator_allows_it_a_stranger_may_be_learned_but_the_signalle
 }
 
 #[test]
+fn mr_02_a_carrier_whose_media_has_its_own_address_is_as_safe() {
+    let carrier = with(leg("198.51.100.9:30000"), |l| {
+        l.latch.signalling = "198.51.100.1".parse().unwrap();
+        l.latch.symmetric = true;
+    });
+    let mut relay = Relay::between(leg(A), carrier);
+    for n in 0..50 {
+        assert_eq!(relay.rtp(Side::B, X, 0xee, n), dropped(DropReason::Source));
+        relay.pass(20);
+    }
+    relay.talk(Side::B, "198.51.100.9:30000", 2, 1, 10, A);
+}
+
+#[test]
 fn a_symmetric_peer_whose_sdp_looked_right_is_learned_after_a_wait() {
     let mut relay = Relay::between(leg(A), with(leg(B), |l| l.latch.symmetric = true));
     for n in 0..100 {
@@ -279,7 +293,8 @@ fn mr_11_each_direction_has_its_own_payload_types() {
 fn sm_09_a_move_takes_effect_at_once_and_the_other_side_sees_one_stream() {
     let mut relay = Relay::plain();
     relay.talk(Side::B, B, 2, 1, 100, A);
-    relay.update(Side::B, &leg("127.0.0.21:31000"));
+    let moved = with(leg("127.0.0.21:31000"), |l| l.latch.signalling = at(B).ip());
+    relay.update(Side::B, &moved);
     assert_eq!(relay.rtp(Side::A, A, 1, 1), rtp_to("127.0.0.21:31000"));
     assert_eq!(
         relay.rtp(Side::B, B, 2, 101),

@@ -148,3 +148,12 @@ fn a_peer_that_announces_a_move_it_does_not_make_is_believed_after_a_second() {
     relay.talk(Side::B, B, 2, 151, 1, A);
     assert_eq!(relay.destination(Side::B), Some(at(B)));
 }
+
+#[test]
+fn the_next_carrier_does_not_inherit_the_sound_of_the_one_before() {
+    let mut relay = Relay::plain();
+    relay.talk(Side::B, B, 2, 1, 100, A);
+    relay.update(Side::B, &leg("127.0.0.30:30000"));
+    assert_eq!(relay.rtp(Side::B, B, 2, 101), dropped(DropReason::Source));
+    relay.talk(Side::B, "127.0.0.30:30000", 3, 1, 10, A);
+}
