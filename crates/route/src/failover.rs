@@ -50,13 +50,12 @@ pub enum Verdict {
 
 /// Whether the next attempt follows `outcome` at a trunk with these `failover` keys.
 ///
-/// A status in `stop` stops, one in `advance` advances; with the keys' defaults that is what the called
-/// party said on the one side,
-/// and what went wrong on the way on the other. A status in both goes by the list that it is not in by
-/// default. A status in
-/// neither stops, but for [`by_nature`]. A timeout before progress advances if `advance` has `"timeout"`,
-/// an unreachable target always.
-/// Nobody is rung twice: an answer that does not come stops, whatever the keys say.
+/// A status in `stop` stops, one in `advance` advances; with the keys' defaults that is what the called party said on
+/// the one side, and what went wrong on the way on the other. A status in both goes by the list that it is not in by
+/// default. A status in neither stops, but for 401 and 407 (our credentials failed, which is no word on the call),
+/// any 4xx with a network cause before anything rang (not 403, 484, 486, 487, 488), and a 5xx that the default lists
+/// don't know (not 501, 505). A timeout before progress advances if `advance` has `"timeout"`, an unreachable target
+/// always. Nobody is rung twice: an answer that does not come stops, whatever the keys say.
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
     let advance = match outcome {
         AttemptOutcome::TimeoutAnswer => false,

@@ -1,13 +1,9 @@
-//! Policy: which trunks take a call, in which order, and why. Tables in, plan out; no I/O, no clock, no
-//! randomness.
+//! Policy: which trunks take a call, in which order, and why. Tables in, plan out; no I/O, no clock, no randomness.
 //!
-//! - [`Tables`] is immutable: trunks, their sources, number rules and price decks, built off the shard from
-//! one config.
-//! - [`Live`] is what changes under calls: calls and calls per second per trunk, health per target. The
-//! shard owns it.
+//! - [`Tables`] is immutable: trunks, sources, number rules and price decks, built off the shard from one config.
+//! - [`Live`] is what changes under calls: calls and calls per second per trunk, health per target. A shard owns it.
 //! - [`plan`](fn@plan) orders the attempts of one call and keeps the reasons ([`Trace`]).
-//! - [`verdict`] says whether a failed attempt is followed by the next one; [`cause`] maps SIP status to
-//! Q.850 and back.
+//! - [`verdict`] says whether another attempt follows a failed one; [`cause`] maps SIP status to Q.850 and back.
 
 pub mod cause;
 pub mod deck;
