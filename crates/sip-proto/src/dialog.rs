@@ -98,7 +98,10 @@ impl Dialog {
             remote_tag: response.to_tag().unwrap_or_default().into(),
             local: line(invite, HeaderId::From),
             remote: line(response, HeaderId::To),
-            target: response.contact().map_or(invite.uri(), |contact| contact.uri).into(),
+            target: response
+                .contact()
+                .map_or(invite.uri(), |contact| contact.uri)
+                .into(),
             routes: recorded(response).rev().collect(),
             local_cseq: cseq,
             invite_cseq: cseq,
@@ -192,8 +195,15 @@ impl Dialog {
 
     /// Whether a request or response belongs here: Call-ID and both tags (§12.2.2, §12.2.1.2), whoever began.
     pub fn matches(&self, message: &Message) -> bool {
-        let (from, to) = (message.from_tag().unwrap_or_default(), message.to_tag().unwrap_or_default());
-        let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
+        let (from, to) = (
+            message.from_tag().unwrap_or_default(),
+            message.to_tag().unwrap_or_default(),
+        );
+        let (local, remote) = if message.is_request() {
+            (to, from)
+        } else {
+            (from, to)
+        };
         message.call_id() == &*self.call_id && local == &*self.local_tag && remote == &*self.remote_tag
     }
 
@@ -283,11 +293,15 @@ impl Dialog {
 
 /// INVITE, and the requests of RFC 6665 and RFC 3515 that make dialogs.
 fn creates(method: Option<&Method>) -> bool {
-    matches!(method, Some(Method::Invite | Method::Subscribe | Method::Notify | Method::Refer))
+    matches!(
+        method,
+        Some(Method::Invite | Method::Subscribe | Method::Notify | Method::Refer)
+    )
 }
 
 fn is_sips(uri: &[u8]) -> bool {
-    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
+    uri.get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
 fn line(message: &Message, id: HeaderId) -> Octets {

@@ -24,7 +24,9 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,7 +89,10 @@ struct Request<'a> {
 impl Client {
     /// A client that hasn't been challenged.
     pub const fn new() -> Self {
-        Self { server: None, proxy: None }
+        Self {
+            server: None,
+            proxy: None,
+        }
     }
 
     /// The header that answers a 401 (Authorization) or 407 (Proxy-Authorization), by the strongest algorithm offered. Goes into
@@ -105,12 +110,20 @@ impl Client {
         cnonce: &mut Mint,
     ) -> Result<(HeaderId, Vec<u8>), DigestError> {
         let (asks, answers, slot, answered) = match challenge.status() {
-            Some(401) => {
-                (HeaderId::WwwAuthenticate, HeaderId::Authorization, &mut self.server, &mut attempt.server)
-            }
+            Some(401) => (
+                HeaderId::WwwAuthenticate,
+                HeaderId::Authorization,
+                &mut self.server,
+                &mut attempt.server,
+            ),
             Some(407) => {
                 let by = HeaderId::ProxyAuthorization;
-                (HeaderId::ProxyAuthenticate, by, &mut self.proxy, &mut attempt.proxy)
+                (
+                    HeaderId::ProxyAuthenticate,
+                    by,
+                    &mut self.proxy,
+                    &mut attempt.proxy,
+                )
             }
             Some(_) | None => return Err(DigestError::NoChallenge),
         };
@@ -125,9 +138,18 @@ impl Client {
         }
         answered.answers = answered.answers.saturating_add(1);
         // The same nonce once more (another request was challenged with it too) goes on counting.
-        let count = slot.as_ref().filter(|live| live.challenge.nonce == new.nonce).map_or(0, |live| live.count);
-        let live = slot.insert(Live { challenge: new, count });
-        Ok((answers, live.header(credentials, &Request { method, uri, body }, cnonce)))
+        let count = slot
+            .as_ref()
+            .filter(|live| live.challenge.nonce == new.nonce)
+            .map_or(0, |live| live.count);
+        let live = slot.insert(Live {
+            challenge: new,
+            count,
+        });
+        Ok((
+            answers,
+            live.header(credentials, &Request { method, uri, body }, cnonce),
+        ))
     }
 
     /// The header for a request that wasn't challenged yet, by the last challenge remembered (RFC 7616 §3.6); `None` without one.
@@ -158,7 +180,10 @@ impl Client {
         body: &[u8],
         cnonce: &mut Mint,
     ) -> Option<(HeaderId, Vec<u8>)> {
-        let header = self.proxy.as_mut()?.header(credentials, &Request { method, uri, body }, cnonce);
+        let header = self
+            .proxy
+            .as_mut()?
+            .header(credentials, &Request { method, uri, body }, cnonce);
         Some((HeaderId::ProxyAuthorization, header))
     }
 
@@ -190,9 +215,11 @@ impl Live {
         let mut header = Vec::with_capacity(256 + challenge.nonce.len());
         header.extend_from_slice(b"Digest username=\"");
         quote(&mut header, credentials.username.as_bytes());
-        for (name, value) in
-            [("realm", challenge.realm.as_slice()), ("nonce", &challenge.nonce), ("uri", request.uri)]
-        {
+        for (name, value) in [
+            ("realm", challenge.realm.as_slice()),
+            ("nonce", &challenge.nonce),
+            ("uri", request.uri),
+        ] {
             header.extend_from_slice(format!("\", {name}=\"").as_bytes());
             header.extend_from_slice(value);
         }

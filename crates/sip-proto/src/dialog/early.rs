@@ -41,12 +41,17 @@ impl EarlyDialogs {
 
     /// The dialog with this peer's tag.
     pub fn get(&self, remote_tag: &[u8]) -> Option<&Dialog> {
-        self.dialogs.iter().find(|dialog| dialog.remote_tag() == remote_tag)
+        self.dialogs
+            .iter()
+            .find(|dialog| dialog.remote_tag() == remote_tag)
     }
 
     /// Takes the dialog with this peer's tag out: the call goes on with it, the others die with their INVITE (§13.2.2.4).
     pub fn take(&mut self, remote_tag: &[u8]) -> Option<Dialog> {
-        let at = self.dialogs.iter().position(|dialog| dialog.remote_tag() == remote_tag)?;
+        let at = self
+            .dialogs
+            .iter()
+            .position(|dialog| dialog.remote_tag() == remote_tag)?;
         Some(self.dialogs.swap_remove(at))
     }
 

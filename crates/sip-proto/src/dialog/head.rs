@@ -45,11 +45,15 @@ impl Head {
     /// A request with start line, this Via value, Max-Forwards 70, Route, From, To, Call-ID and CSeq.
     pub fn writer(&self, via: &[u8]) -> Writer {
         let mut writer = Writer::request(&self.method, &self.uri);
-        writer.header(HeaderId::Via, via).header(HeaderId::MaxForwards, b"70");
+        writer
+            .header(HeaderId::Via, via)
+            .header(HeaderId::MaxForwards, b"70");
         for route in self.routes.iter().chain(&self.last) {
             writer.header(HeaderId::Route, &[b"<", &**route, b">"].concat());
         }
-        writer.header(HeaderId::From, &self.from).header(HeaderId::To, &self.to);
+        writer
+            .header(HeaderId::From, &self.from)
+            .header(HeaderId::To, &self.to);
         writer.header(HeaderId::CallId, &self.call_id);
         writer.header_fmt(HeaderId::CSeq, format_args!("{} {}", self.cseq, self.method));
         writer

@@ -44,7 +44,9 @@ pub(super) struct Challenge {
 pub(super) fn strongest(response: &Message, id: HeaderId) -> Result<Challenge, DigestError> {
     let mut best: Result<Challenge, DigestError> = Err(DigestError::NoChallenge);
     for line in response.headers().filter(|header| header.id == id) {
-        let Some(found) = parse(&unfold(line.value)) else { continue };
+        let Some(found) = parse(&unfold(line.value)) else {
+            continue;
+        };
         best = match (best, found) {
             (Ok(old), Ok(new)) if new.algorithm.strength() > old.algorithm.strength() => Ok(new),
             (Ok(old), Ok(_) | Err(_)) => Ok(old),
@@ -63,7 +65,8 @@ fn parse(value: &[u8]) -> Option<Result<Challenge, DigestError>> {
     if !scheme.eq_ignore_ascii_case(b"digest") || !blank {
         return None;
     }
-    let (mut realm, mut nonce, mut opaque, mut algorithm, mut qop, mut stale) = (None, None, None, None, None, false);
+    let (mut realm, mut nonce, mut opaque, mut algorithm, mut qop, mut stale) =
+        (None, None, None, None, None, false);
     for (name, value) in Parameters(parameters) {
         match name.to_ascii_lowercase().as_slice() {
             b"realm" => realm = Some(value.to_vec()),
@@ -80,18 +83,29 @@ fn parse(value: &[u8]) -> Option<Result<Challenge, DigestError>> {
         Some(name) => Algorithm::from_name(name),
         None => Some(Algorithm::Md5),
     };
-    let Some(known) = known else { return Some(Err(DigestError::UnknownAlgorithm)) };
+    let Some(known) = known else {
+        return Some(Err(DigestError::UnknownAlgorithm));
+    };
     let qop = match qop {
         None => Qop::None,
         Some(list) if has(list, b"auth") => Qop::Auth,
         Some(list) if has(list, b"auth-int") => Qop::AuthInt,
         Some(_) => return Some(Err(DigestError::UnknownQop)),
     };
-    Some(Ok(Challenge { realm, nonce, opaque, algorithm: known, algorithm_as_sent: algorithm, qop, stale }))
+    Some(Ok(Challenge {
+        realm,
+        nonce,
+        opaque,
+        algorithm: known,
+        algorithm_as_sent: algorithm,
+        qop,
+        stale,
+    }))
 }
 
 fn has(list: &[u8], token: &[u8]) -> bool {
-    list.split(|&c| c == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+    list.split(|&c| c == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 /// `name=value` and `name="value"`, separated by commas.
@@ -101,7 +115,10 @@ impl<'a> Iterator for Parameters<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = self.0.iter().position(|&c| c != b',' && !c.is_ascii_whitespace())?;
+        let start = self
+            .0
+            .iter()
+            .position(|&c| c != b',' && !c.is_ascii_whitespace())?;
         let rest = self.0.get(start..)?;
         let equals = rest.iter().position(|&c| c == b'=')?;
         let (name, value) = rest.split_at_checked(equals)?;

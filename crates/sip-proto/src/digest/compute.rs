@@ -59,8 +59,16 @@ fn joined<D: Digest>(parts: &[&[u8]]) -> String {
         }
         digest.update(part);
     }
-    let nibbles = digest.finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).collect::<Vec<u8>>();
-    nibbles.iter().filter_map(|&nibble| HEX.get(usize::from(nibble))).map(|&c| char::from(c)).collect()
+    let nibbles = digest
+        .finalize()
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .collect::<Vec<u8>>();
+    nibbles
+        .iter()
+        .filter_map(|&nibble| HEX.get(usize::from(nibble)))
+        .map(|&c| char::from(c))
+        .collect()
 }
 
 /// What a response is made of.

@@ -1,1 +1,351 @@
+use bytes::Bytes;
+use sip_msg::Limits;
 
+use super::compute::Algorithm;
+use super::*;
+
+/// A 401 (or 407) with these challenges.
+fn challenge(status: u16, challenges: &[&str]) -> Message {
+    let name = if status == 407 {
+        "Proxy-Authenticate"
+    } else {
+        "WWW-Authenticate"
+    };
+    let lines: String = challenges.iter().map(|c| format!("{name}: {c}\r\n")).collect();
+    let text = format!(
+        "SIP/2.0 {status} Unauthorized\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=f\r\n\
+         To: <sip:b@h>;tag=t\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\n{lines}Content-Length: 0\r\n\r\n"
+    );
+    sip_msg::parse(Bytes::from(text), &Limits::default()).expect("challenge")
+}
+
+fn credentials() -> Credentials {
+    Credentials {
+        username: "Mufasa".into(),
+        password: "Circle Of Life".into(),
+    }
+}
+
+fn mint() -> Mint {
+    Mint::new(0, [4; 32])
+}
+
+fn try_answer(
+    client: &mut Client,
+    attempt: &mut Attempt,
+    message: &Message,
+) -> Result<(HeaderId, String), DigestError> {
+    let answer = client.answer(
+        attempt,
+        message,
+        &credentials(),
+        &Method::Register,
+        b"sip:example.com",
+        b"",
+        &mut mint(),
+    );
+    answer.map(|(id, value)| (id, String::from_utf8(value).expect("text")))
+}
+
+/// The value of a parameter of an answer, without quotes.
+fn parameter(answer: &str, name: &str) -> Option<String> {
+    let parameters = answer.strip_prefix("Digest ").expect("scheme").split(", ");
+    parameters
+        .filter_map(|p| p.split_once('='))
+        .find(|(n, _)| *n == name)
+        .map(|(_, v)| v.trim_matches('"').to_owned())
+}
+
+#[test]
+fn rfc_2617_example() {
+    // RFC 2617 §3.5
+    let input = Input {
+        algorithm: Algorithm::Md5,
+        qop: Qop::Auth,
+        username: b"Mufasa",
+        password: b"Circle Of Life",
+        realm: b"testrealm@host.com",
+        nonce: b"dcd98b7102dd2f0e8b11d0f600bfb0c093",
+        count: b"00000001",
+        cnonce: b"0a4f113b",
+        method: b"GET",
+        uri: b"/dir/index.html",
+        body: b"",
+    };
+    assert_eq!(response(&input), "6629fae49393a05397450978507c4ef1");
+}
+
+#[test]
+fn rfc_7616_examples() {
+    // RFC 7616 §3.9.1, both algorithms
+    for (algorithm, expected) in [
+        (Algorithm::Md5, "8ca523f5e9506fed4657c9700eebdbec"),
+        (
+            Algorithm::Sha256,
+            "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+        ),
+    ] {
+        let input = Input {
+            algorithm,
+            qop: Qop::Auth,
+            username: b"Mufasa",
+            password: b"Circle of Life",
+            realm: b"http-auth@example.org",
+            nonce: b"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+            count: b"00000001",
+            cnonce: b"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+            method: b"GET",
+            uri: b"/dir/index.html",
+            body: b"",
+        };
+        assert_eq!(response(&input), expected);
+    }
+}
+
+#[test]
+fn session_keys_and_missing_qop_follow_the_formulas() {
+    let base = Input {
+        algorithm: Algorithm::Md5,
+        qop: Qop::None,
+        username: b"u",
+        password: b"p",
+        realm: b"r",
+        nonce: b"n",
+        count: b"00000001",
+        cnonce: b"c",
+        method: b"REGISTER",
+        uri: b"sip:h",
+        body: b"",
+    };
+    // Computed step by step with another implementation of the hashes (Python's hashlib).
+    assert_eq!(response(&base), "f7949f33797a7abbe390eaa95b1ca294");
+    assert_eq!(
+        response(&Input {
+            algorithm: Algorithm::Md5Sess,
+            qop: Qop::Auth,
+            ..base
+        }),
+        "07c48dd5bad8ac1b045511259a5c392e"
+    );
+    assert_eq!(
+        response(&Input {
+            algorithm: Algorithm::Sha256Sess,
+            qop: Qop::Auth,
+            ..base
+        }),
+        "0a54d4ae781532e8083a0d15c35809fa68b61ddecd69674c6c001169f36d3524"
+    );
+    assert_eq!(
+        response(&Input {
+            qop: Qop::AuthInt,
+            body: b"v=0",
+            ..base
+        }),
+        "3b4b1aa282db9131d1bd2f29b5f2f2ea"
+    );
+}
+
+#[test]
+fn an_answer_carries_what_the_challenge_asked_for() {
+    let mut client = Client::new();
+    let message = challenge(
+        401,
+        &["Digest realm=\"a, \\\"b\\\"\", nonce=\"n1\", opaque=\"o\", algorithm=MD5, qop=\"auth-int,auth\""],
+    );
+    let (id, answer) = try_answer(&mut client, &mut Attempt::default(), &message).expect("answer");
+    assert_eq!(id, HeaderId::Authorization);
+    for part in [
+        "username=\"Mufasa\"",
+        "realm=\"a, \\\"b\\\"\"",
+        "nonce=\"n1\"",
+        "uri=\"sip:example.com\"",
+        "algorithm=MD5",
+        "opaque=\"o\"",
+        "qop=auth, nc=00000001",
+    ] {
+        assert!(answer.contains(part), "{part} in {answer}");
+    }
+    assert!(parameter(&answer, "cnonce").is_some_and(|c| c.len() > 12));
+}
+
+#[test]
+fn without_qop_there_is_neither_count_nor_cnonce() {
+    let message = challenge(407, &["Digest realm=\"r\",nonce=\"n1\""]);
+    let (id, answer) = try_answer(&mut Client::new(), &mut Attempt::default(), &message).expect("answer");
+    assert_eq!(id, HeaderId::ProxyAuthorization);
+    for name in ["nc", "cnonce", "qop", "algorithm", "opaque"] {
+        assert_eq!(parameter(&answer, name), None, "{name}");
+    }
+}
+
+#[test]
+fn the_strongest_algorithm_offered_is_taken_wherever_it_stands() {
+    let md5 = "Digest realm=\"r\", nonce=\"weak\", algorithm=MD5, qop=\"auth\"";
+    let sha = "Digest realm=\"r\", nonce=\"strong\", algorithm=SHA-256, qop=\"auth\"";
+    let unknown = "Digest realm=\"r\", nonce=\"odd\", algorithm=SHA-512-256, qop=\"auth\"";
+    for order in [[md5, sha, unknown], [sha, unknown, md5], [unknown, md5, sha]] {
+        let (_, answer) = try_answer(
+            &mut Client::new(),
+            &mut Attempt::default(),
+            &challenge(401, &order),
+        )
+        .expect("answer");
+        assert_eq!(parameter(&answer, "nonce").as_deref(), Some("strong"));
+        assert_eq!(parameter(&answer, "response").map(|r| r.len()), Some(64));
+    }
+}
+
+#[test]
+fn what_cannot_be_answered_says_why() {
+    let cases = [
+        (401, "Basic realm=\"r\"", DigestError::NoChallenge),
+        (401, "Digest realm=\"r\"", DigestError::NoChallenge),
+        (
+            401,
+            "Digest realm=\"r\", nonce=\"n\", algorithm=AKAv1-MD5",
+            DigestError::UnknownAlgorithm,
+        ),
+        (
+            401,
+            "Digest realm=\"r\", nonce=\"n\", qop=\"auth-conf\"",
+            DigestError::UnknownQop,
+        ),
+        (403, "Digest realm=\"r\", nonce=\"n\"", DigestError::NoChallenge),
+    ];
+    for (status, line, why) in cases {
+        let result = try_answer(
+            &mut Client::new(),
+            &mut Attempt::default(),
+            &challenge(status, &[line]),
+        );
+        assert_eq!(result, Err(why), "{line}");
+    }
+}
+
+#[test]
+fn the_count_rises_with_each_use_of_a_nonce_and_begins_anew_with_the_next() {
+    let mut client = Client::new();
+    let mut mint = mint();
+    let n1 = challenge(401, &["Digest realm=\"r\", nonce=\"N1\", qop=\"auth\""]);
+    let (_, first) = try_answer(&mut client, &mut Attempt::default(), &n1).expect("answer");
+    let mut counts = vec![parameter(&first, "nc")];
+    for _ in 0..2 {
+        let (_, value) = client
+            .preemptive(
+                &credentials(),
+                &Method::Register,
+                b"sip:example.com",
+                b"",
+                &mut mint,
+            )
+            .expect("remembered");
+        counts.push(parameter(&String::from_utf8(value).expect("text"), "nc"));
+    }
+    // Another call is challenged with the nonce that is in use already.
+    let (_, shared) = try_answer(&mut client, &mut Attempt::default(), &n1).expect("answer");
+    counts.push(parameter(&shared, "nc"));
+    let n2 = challenge(
+        401,
+        &["Digest realm=\"r\", nonce=\"N2\", qop=\"auth\", stale=true"],
+    );
+    let (_, next) = try_answer(&mut client, &mut Attempt::default(), &n2).expect("answer");
+    counts.push(parameter(&next, "nc"));
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    assert_eq!(
+        counts,
+        ["00000001", "00000002", "00000003", "00000004", "00000001"]
+    );
+}
+
+#[test]
+fn a_stale_nonce_is_answered_again_but_not_for_ever() {
+    let mut client = Client::new();
+    let mut attempt = Attempt::default();
+    try_answer(
+        &mut client,
+        &mut attempt,
+        &challenge(401, &["Digest realm=\"r\", nonce=\"N0\""]),
+    )
+    .expect("answer");
+    for nonce in ["N1", "N2"] {
+        let stale = challenge(
+            401,
+            &[&format!("Digest realm=\"r\", nonce=\"{nonce}\", stale=TRUE")],
+        );
+        try_answer(&mut client, &mut attempt, &stale).expect("answer");
+    }
+    let stale = challenge(401, &["Digest realm=\"r\", nonce=\"N3\", stale=true"]);
+    assert_eq!(
+        try_answer(&mut client, &mut attempt, &stale),
+        Err(DigestError::RejectedAgain)
+    );
+}
+
+#[test]
+fn credentials_refused_with_a_new_nonce_are_not_tried_again() {
+    let mut client = Client::new();
+    let mut attempt = Attempt::default();
+    try_answer(
+        &mut client,
+        &mut attempt,
+        &challenge(401, &["Digest realm=\"r\", nonce=\"N1\""]),
+    )
+    .expect("answer");
+    let again = challenge(401, &["Digest realm=\"r\", nonce=\"N2\""]);
+    assert_eq!(
+        try_answer(&mut client, &mut attempt, &again),
+        Err(DigestError::RejectedAgain)
+    );
+    let preemptive = client.preemptive(&credentials(), &Method::Register, b"sip:h", b"", &mut mint());
+    assert_eq!(preemptive, None, "nothing refused is used of our own accord");
+}
+
+#[test]
+fn an_expired_nonce_without_stale_costs_one_retry() {
+    let mut client = Client::new();
+    try_answer(
+        &mut client,
+        &mut Attempt::default(),
+        &challenge(401, &["Digest realm=\"r\", nonce=\"N1\""]),
+    )
+    .expect("answer");
+    // The next request goes with N1 of its own accord and is challenged with N2.
+    assert!(
+        client
+            .preemptive(&credentials(), &Method::Register, b"sip:h", b"", &mut mint())
+            .is_some()
+    );
+    let mut attempt = Attempt::default();
+    let n2 = challenge(401, &["Digest realm=\"r\", nonce=\"N2\""]);
+    assert!(try_answer(&mut client, &mut attempt, &n2).is_ok());
+    assert_eq!(
+        try_answer(&mut client, &mut attempt, &n2),
+        Err(DigestError::RejectedAgain)
+    );
+}
+
+#[test]
+fn a_proxy_and_the_server_behind_it_are_answered_each() {
+    let mut client = Client::new();
+    let mut attempt = Attempt::default();
+    let proxy = challenge(407, &["Digest realm=\"p\", nonce=\"P\""]);
+    let server = challenge(401, &["Digest realm=\"s\", nonce=\"S\""]);
+    try_answer(&mut client, &mut attempt, &proxy).expect("proxy");
+    try_answer(&mut client, &mut attempt, &server).expect("server");
+    let mut mint = mint();
+    let both = [
+        client.preemptive(&credentials(), &Method::Bye, b"sip:h", b"", &mut mint),
+        client.preemptive_proxy(&credentials(), &Method::Bye, b"sip:h", b"", &mut mint),
+    ];
+    let ids = both.map(|header| header.map(|(id, _)| id));
+    assert_eq!(
+        ids,
+        [Some(HeaderId::Authorization), Some(HeaderId::ProxyAuthorization)]
+    );
+}
+
+#[test]
+fn the_password_shows_nowhere() {
+    let shown = format!("{:?}", credentials());
+    assert!(shown.contains("Mufasa") && !shown.contains("Circle"));
+}
