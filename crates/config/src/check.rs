@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     present(&config, cx);
     network::complete(&mut config, cx);
-    for (index, trunk) in config.trunks.iter().enumerate() {
+    for (index, trunk) in config.trunks.iter_mut().enumerate() {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
         failover(trunk, &path, cx);
@@ -101,27 +101,44 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     }
 }
 
-/// A status advances or stops, not both.
-fn failover(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
-    let path = format!("{path}.failover");
-    for (index, entry) in trunk.failover.advance.iter().enumerate() {
-        let Advance::Status(status) = entry else { continue };
-        if trunk.failover.stop.contains(status) {
-            let written = ["advance", "stop"].map(|key| format!("{path}.{key}"));
-            let [advance, stop] = written;
-            // Where only one of the lists is written, that one contradicts a default.
-            let (at, other) = if cx.is_written(&advance) {
-                (format!("{advance}[{index}]"), "stop")
-            } else {
-                (stop, "advance")
-            };
-            let fault = Fault::new(format!("{status} is in `{other}` too"));
-            cx.refuse(
-                cx.place(&at),
-                &at,
-                fault.expected("each status in one of the two lists"),
-            );
+/// A status advances or stops, not both. Where one of the lists is written, the other's defaults give way to it.
+fn failover(trunk: &mut Arc<Trunk>, path: &str, cx: &mut Cx<'_>) {
+    let written = |key: &str| cx.is_written(&format!("{path}.failover.{key}"));
+    let (advance, stop) = (written("advance"), written("stop"));
+    let both: Vec<(usize, u16)> = trunk
+        .failover
+        .advance
+        .iter()
+        .enumerate()
+        .filter_map(|(index, entry)| match entry {
+            Advance::Status(status) if trunk.failover.stop.contains(status) => Some((index, *status)),
+            Advance::Status(_) | Advance::Timeout => None,
+        })
+        .collect();
+    if both.is_empty() {
+        return;
+    }
+    let twice = |status: u16| both.iter().any(|(_, other)| *other == status);
+    match (advance, stop) {
+        (true, true) => {
+            for (index, status) in &both {
+                let at = format!("{path}.failover.advance[{index}]");
+                let fault = Fault::new(format!("{status} is in `stop` too"));
+                cx.refuse(
+                    cx.place(&at),
+                    &at,
+                    fault.expected("each status in one of the two lists"),
+                );
+            }
         }
+        (true, false) => Arc::make_mut(trunk)
+            .failover
+            .stop
+            .retain(|status| !twice(*status)),
+        (false, _) => Arc::make_mut(trunk).failover.advance.retain(|entry| match entry {
+            Advance::Status(status) => !twice(*status),
+            Advance::Timeout => true,
+        }),
     }
 }
 

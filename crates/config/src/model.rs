@@ -204,17 +204,4 @@ impl Config {
     pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.iter().find(|trunk| trunk.name == name)
     }
-
-    /// The class of this name.
-    pub fn class(&self, name: &str) -> Option<&Class> {
-        self.classes.iter().find(|class| class.name == name)
-    }
-
-    /// The file of call records.
-    pub fn records_path(&self) -> PathBuf {
-        self.records
-            .path
-            .clone()
-            .unwrap_or_else(|| self.node.data_dir.join("records.db"))
-    }
 }

@@ -27,7 +27,6 @@ fn what_is_not_written_has_its_default() {
     let config = good("");
     assert_eq!(config.node.name, "tandem");
     assert_eq!(config.node.data_dir, Path::new("/var/lib/tandem"));
-    assert_eq!(config.records_path(), Path::new("/var/lib/tandem/records.db"));
     assert_eq!(config.listen[0].transport, Transport::Udp);
     let sip = &config.sip;
     assert_eq!(
@@ -73,6 +72,18 @@ fn failover_lists_are_by_default_what_the_policy_says() {
         assert!(!failover.stop.contains(&status), "{status}");
         assert!(!failover.advance.contains(&Advance::Status(status)), "{status}");
     }
+}
+
+#[test]
+fn a_failover_list_that_is_not_written_gives_way_to_the_other() {
+    let failover = carrier("failover = { advance = [486, 503] }").failover.clone();
+    assert_eq!(failover.advance, [Advance::Status(486), Advance::Status(503)]);
+    assert!(!failover.stop.contains(&486) && failover.stop.contains(&600));
+    let failover = carrier("failover = { stop = [503] }").failover.clone();
+    assert_eq!(failover.stop, [503]);
+    assert!(
+        !failover.advance.contains(&Advance::Status(503)) && failover.advance.contains(&Advance::Timeout)
+    );
 }
 
 #[test]
@@ -122,22 +133,8 @@ fn sources_are_addresses_ranges_and_addresses_with_ports() {
             "::1"
         ]
     );
-    let from = |address: &str| {
-        sources
-            .iter()
-            .any(|source| source.matches(address.parse().unwrap()))
-    };
-    for (address, ours) in [
-        ("127.0.0.20:9", true),
-        ("127.0.0.21:9", true),
-        ("127.0.0.22:9", false),
-        ("127.0.0.22:5080", true),
-        ("127.0.0.23:5080", false),
-        ("[2001:db8::9]:1", true),
-        ("[::1]:1", true),
-    ] {
-        assert_eq!(from(address), ours, "{address}");
-    }
+    let ports: Vec<Option<u16>> = sources.iter().map(|source| source.port).collect();
+    assert_eq!(ports, [None, Some(5080), None, Some(5080), None]);
 }
 
 #[test]
@@ -273,7 +270,7 @@ fn a_number_rule_names_one_trunk_or_several() {
     let config = parse(&text, "t.toml").unwrap();
     assert_eq!(config.numbers[0].to, ["carrier-a", "pbx"]);
     assert_eq!(config.numbers[1].to, ["pbx"]);
-    assert!(config.numbers[1].pattern.matches("+1"));
+    assert!(config.numbers[1].pattern.prefix && config.numbers[1].pattern.digits.is_empty());
 }
 
 #[test]
@@ -289,7 +286,7 @@ fn classes_weigh_and_choose() {
         "t",
     )
     .unwrap();
-    let class = config.class("c").unwrap();
+    let class = &config.classes[0];
     assert_eq!((class.objective.price, class.objective.quality), (1.0, 0.5));
     assert_eq!(
         (class.excluded.as_slice(), class.max_price),
@@ -395,7 +392,7 @@ fn what_is_shown_is_a_document_that_gives_the_same_again() {
     assert_eq!(parse(&config.to_masked_toml(), "t").unwrap(), config);
 }
 
-/// The file that the design shows to users, with the keys that this version has.
+/// A first file of the usual keys.
 #[test]
 fn the_first_file_that_anybody_writes_is_taken() {
     let text = r#"

@@ -165,7 +165,7 @@ fn paths_start_at_the_file_they_are_written_in() {
         Some(Path::new("etc/trunks.d/../decks/a.csv"))
     );
     assert_eq!(config.node.data_dir, Path::new("etc/data"));
-    assert_eq!(config.records_path(), Path::new("/srv/records.db"));
+    assert_eq!(config.records.path.as_deref(), Some(Path::new("/srv/records.db")));
 }
 
 fn with_password(password: &str) -> String {

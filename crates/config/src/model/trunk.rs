@@ -111,7 +111,8 @@ section! {
 
 section! {
     /// When the next attempt of a call is made and how long each may take. A status in neither list stops, unless a
-    /// Reason header with a network cause (Q.850) comes with it and nothing rang.
+    /// Reason header with a network cause (Q.850) comes with it and nothing rang. Where only one of the two lists is
+    /// written, what it names is in the other no longer.
     Failover, label None, later [],
     {
         /// What advances to the next attempt; `"timeout"`: no 100 within `trying`, or no progress within `progress`.
@@ -183,13 +184,6 @@ impl NumberFormat {
             return number.to_owned();
         }
         format!("{}{}{kept}", if plus { "+" } else { "" }, self.prepend)
-    }
-}
-
-impl Target {
-    /// The port that calls go to when the host is an address: the one written, else 5060 (RFC 3263 §4.2).
-    pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(5060)
     }
 }
 
