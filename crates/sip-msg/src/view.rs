@@ -8,6 +8,8 @@ mod via;
 
 pub use name_addr::NameAddr;
 pub use params::{Params, ParamsIter, unquote};
+#[cfg(feature = "rsip")]
+pub(crate) use uri::address;
 pub use uri::{SipUri, TelUri, Uri};
 pub use values::Values;
 pub(crate) use values::first as first_value;

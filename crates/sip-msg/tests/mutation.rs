@@ -48,7 +48,7 @@ fn exercise(message: &Message) {
 }
 
 fn check(bytes: &[u8], limits: &Limits) -> bool {
-    let mut framer = Framer::new(limits.clone());
+    let mut framer = Framer::new(*limits);
     framer.push(bytes);
     while framer.next().is_some() {}
     match sip_msg::parse(Bytes::copy_from_slice(bytes), limits) {

@@ -304,7 +304,7 @@ pub(super) fn host_port(s: &[u8]) -> Result<HostPort<'_>, ViewError> {
 }
 
 /// An address, IPv6 with or without brackets. The third colon that the first RFC 3261 grammar produced is taken (RFC 5118 §4.10).
-pub(super) fn address(host: &[u8]) -> Option<IpAddr> {
+pub(crate) fn address(host: &[u8]) -> Option<IpAddr> {
     let bare = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]"));
     if bare.is_none() && !host.contains(&b':') {
         return std::str::from_utf8(host)
