@@ -9,7 +9,7 @@ use bytes::Bytes;
 use config::Trunk;
 use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::{Cidr, PtMap};
-use sdp::{CodecFilter, Compose, Direction, Kind, Media, NewOrigin, PtMapping, RtcpPlan, Sdp, Slot};
+use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, PtMapping, RtcpPlan, Sdp, Slot};
 use smallvec::SmallVec;
 
 use super::leg::{Leg, Line, Session};
@@ -17,14 +17,6 @@ use crate::snapshot::Snapshot;
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
 pub(crate) const NOT_ACCEPTABLE: u16 = 488;
-
-/// The m-line of an offer that is relayed: the first usable audio, else the first usable T.38.
-fn live_line(sdp: &Sdp) -> Result<usize, u16> {
-    let usable = |kind: Kind| {
-        sdp.media().iter().position(|m| m.kind() == kind && sdp::acceptable(sdp, m).is_ok())
-    };
-    usable(Kind::Audio).or_else(|| usable(Kind::Image)).ok_or(NOT_ACCEPTABLE)
-}
 
 fn lines_of(sdp: &Sdp, live: usize) -> SmallVec<[Line; 1]> {
     let line = |(index, media): (usize, &Media)| {
@@ -45,7 +37,7 @@ pub(crate) fn live_media(session: &Session) -> Option<(&Sdp, &Media)> {
 /// # Errors
 /// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, or no codec passes both trunks' lists.
 pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -> Result<Bytes, u16> {
-    let live = live_line(&offer)?;
+    let live = sdp::first_acceptable(&offer).ok_or(NOT_ACCEPTABLE)?;
     x.session.lines = lines_of(&offer, live);
     if y.session.lines.is_empty() {
         y.session.lines.push(Line::Live);
@@ -57,7 +49,7 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
         None => CodecFilter::All,
     };
     let rtcp = if media.rtcp_mux() { RtcpPlan::MuxOffer } else { RtcpPlan::Pair };
-    let body = write_body(snapshot, y, &offer, media, rtcp, codecs)?;
+    let body = write_body(snapshot, y, &offer, &Live { media, rtcp, codecs, direction: None })?;
     x.session.remote = Some(offer);
     Ok(body)
 }
@@ -73,25 +65,20 @@ pub(crate) fn answer(
     answer: Sdp,
 ) -> Result<(Bytes, PtMapping), u16> {
     let index = y.session.lines.iter().position(|line| *line == Line::Live).ok_or(NOT_ACCEPTABLE)?;
-    let media = answer.media().get(index).ok_or(NOT_ACCEPTABLE)?;
-    sdp::acceptable(&answer, media).map_err(|_| NOT_ACCEPTABLE)?;
-    let (_, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    if offered.kind() != media.kind() {
+    let media = answer.media().get(index).filter(|media| media.port() != 0).ok_or(NOT_ACCEPTABLE)?;
+    let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    if offered.kind() != media.kind() || offered.proto() != media.proto() {
         return Err(NOT_ACCEPTABLE);
     }
     let offered_mux = offered.rtcp_mux();
     let rtcp = if offered_mux { RtcpPlan::Mux } else { RtcpPlan::Pair };
-    let mapping = if media.proto().is_rtp() { sdp::pt_map(offered, media) } else { PtMapping::default() };
-    let codec = media
-        .codecs()
-        .find(|c| !c.is_event() && mapping.pairs().iter().any(|pair| pair.b == c.pt))
-        .map(|c| format!("{}/{}", c.name, c.clock).into_boxed_str());
-    if media.proto().is_rtp() && codec.is_none() {
-        return Err(NOT_ACCEPTABLE);
-    }
-    let codecs =
-        if media.proto().is_rtp() { CodecFilter::Answer(&mapping) } else { CodecFilter::All };
-    let body = write_body(snapshot, x, &answer, media, rtcp, codecs)?;
+    // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
+    let wanted = sdp::hold_direction(offer, offered);
+    let direction = Some(sdp::hold_direction(&answer, media).answer_to(wanted));
+    let (mapping, codec) =
+        if media.proto().is_rtp() { codecs_in_common(offered, media)? } else { (PtMapping::default(), None) };
+    let codecs = if media.proto().is_rtp() { CodecFilter::Answer(&mapping) } else { CodecFilter::All };
+    let body = write_body(snapshot, x, &answer, &Live { media, rtcp, codecs, direction })?;
     y.mux = offered_mux && media.rtcp_mux();
     x.mux = offered_mux;
     y.session.codec.clone_from(&codec);
@@ -100,27 +87,37 @@ pub(crate) fn answer(
     Ok((body, mapping))
 }
 
-/// Writes the body that goes to `to`: its own m-lines in their order, the live one made of `media`.
-fn write_body(
-    snapshot: &Snapshot,
-    to: &mut Leg,
-    source: &Sdp,
-    media: &Media,
+/// The payload types of both sides, and the name of the codec that will be heard.
+fn codecs_in_common(offered: &Media, answered: &Media) -> Result<(PtMapping, Option<Box<str>>), u16> {
+    let mapping = sdp::pt_map(offered, answered);
+    let spoken = sdp::common(offered, answered).into_iter().find(|(codec, _)| !codec.is_event());
+    let (codec, _) = spoken.ok_or(NOT_ACCEPTABLE)?;
+    let name = format!("{}/{}", codec.name, codec.clock).into_boxed_str();
+    if mapping.is_empty() { Err(NOT_ACCEPTABLE) } else { Ok((mapping, Some(name))) }
+}
+
+/// How the relayed m-line is written.
+struct Live<'a> {
+    media: &'a Media,
     rtcp: RtcpPlan,
-    codecs: CodecFilter<'_>,
-) -> Result<Bytes, u16> {
+    codecs: CodecFilter<'a>,
+    /// `None`: as in the source.
+    direction: Option<Direction>,
+}
+
+/// Writes the body that goes to `to`: its own m-lines in their order, the live one made of the other side's.
+fn write_body(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live<'_>) -> Result<Bytes, u16> {
     let port = to.ports.ok_or(NOT_ACCEPTABLE)?.rtp();
+    let Live { media, rtcp, codecs, direction } = *live;
     let slots: SmallVec<[Slot<'_>; 4]> = to
         .session
         .lines
         .iter()
         .map(|line| match line {
-            Line::Live => Slot::Stream { media, port, rtcp, codecs, direction: None },
+            Line::Live => Slot::Stream { media, port, rtcp, codecs, direction },
             Line::Rejected(text) => Slot::Rejected { line: text },
         })
         .collect();
-    let hidden = hidden_strings(source, media);
-    let hide: SmallVec<[&[u8]; 4]> = hidden.iter().map(|text| text.as_bytes()).collect();
     let address = snapshot.media_address();
     let write = |version: u64| {
         sdp::compose(&Compose {
@@ -128,7 +125,7 @@ fn write_body(
             address,
             source,
             slots: &slots,
-            hide: &hide,
+            hide: &[],
         })
         .map(Bytes::from)
         .map_err(|_| NOT_ACCEPTABLE)
@@ -143,20 +140,6 @@ fn write_body(
     }
     to.session.sent = Some(body.clone());
     Ok(body)
-}
-
-/// Addresses of the source's network: an attribute that names one of them stays behind.
-fn hidden_strings(source: &Sdp, media: &Media) -> SmallVec<[String; 2]> {
-    let mut hidden = SmallVec::new();
-    if let Some(origin) = source.origin()
-        && origin.address.len() >= 4
-    {
-        hidden.push(origin.address.to_owned());
-    }
-    if let Some(address) = source.connection(media) {
-        hidden.push(address.to_string());
-    }
-    hidden
 }
 
 /// The codecs that may go from one trunk to another, in the receiving trunk's order; `None`: all.

@@ -1,0 +1,82 @@
+//! The command line's words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A SIP softswitch and session border controller with its own media relay.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Configuration file; without it the embedded defaults hold (loopback only).
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON: one object per line for lists.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the switch.
+    Run,
+    /// Check a configuration file and print every error at once.
+    Check {
+        /// The file; by default that of --config.
+        file: Option<PathBuf>,
+    },
+    /// List the calls that are up.
+    Calls {
+        /// Print again every second.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Show one call.
+    Call {
+        /// The call's id.
+        id: String,
+    },
+    /// End a call.
+    Hangup {
+        /// The call's id.
+        id: String,
+    },
+    /// List trunks with their load and health.
+    Trunks,
+    /// Print records of finished calls.
+    Records(RecordsArgs),
+    /// Make the running switch read its configuration again.
+    Reload,
+    /// Make the running switch take no new calls.
+    Drain,
+    /// Print the embedded default configuration.
+    Defaults,
+    /// Print a completion script for a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub(crate) struct RecordsArgs {
+    /// Calling or called number; a trailing * makes it a prefix.
+    #[arg(long)]
+    pub(crate) number: Option<String>,
+    /// A trunk that the call used.
+    #[arg(long)]
+    pub(crate) trunk: Option<String>,
+    /// Cause word or final SIP status.
+    #[arg(long)]
+    pub(crate) cause: Option<String>,
+    /// One call by its id.
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// At most so many, the latest first.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+}

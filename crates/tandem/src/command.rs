@@ -1,0 +1,128 @@
+//! What each command does.
+
+mod client;
+mod show;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
+use records::{Filter, Reader};
+
+use crate::cli::{Cli, Command, RecordsArgs};
+use crate::{daemon, logging, snapshot};
+use client::Client;
+
+/// Exit code for a configuration that was refused.
+const REFUSED: u8 = 2;
+
+/// Carries out a command; errors go to standard error.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("tandem: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever read our output has enough (`tandem records | head`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn complain(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let config = cli.config.as_deref();
+    let json = cli.json;
+    match cli.command {
+        Command::Run => return start(config),
+        Command::Check { file } => return check(file.as_deref().or(config), json),
+        Command::Calls { watch } => calls(config, json, watch)?,
+        Command::Call { id } => show::value(&Client::new(config)?.get(&format!("/v1/calls/{id}"))?)?,
+        Command::Hangup { id } => Client::new(config)?.delete(&format!("/v1/calls/{id}"))?,
+        Command::Trunks => show::trunks(&Client::new(config)?.get("/v1/trunks")?, json)?,
+        Command::Records(args) => records(config, args, json)?,
+        Command::Reload => show::reload(&Client::new(config)?.post("/v1/reload")?, json)?,
+        Command::Drain => drop(Client::new(config)?.post("/v1/drain")?),
+        Command::Defaults => show::text(config::defaults())?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start(config: Option<&Path>) -> Result<ExitCode> {
+    logging::start();
+    let loaded = match snapshot::load(config) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            errors.iter().for_each(|error| complain(error));
+            return Ok(ExitCode::from(REFUSED));
+        }
+    };
+    daemon::run(config.map(Path::to_owned), loaded)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
+    let Some(file) = file else { bail!("which file? tandem check FILE") };
+    let (errors, warnings) = match snapshot::load(Some(file)) {
+        Ok(loaded) => (Vec::new(), loaded.warnings),
+        Err(errors) => (errors, Vec::new()),
+    };
+    if json {
+        show::value(&serde_json::json!({ "ok": errors.is_empty(), "errors": errors, "warnings": warnings }))?;
+    } else {
+        for line in errors.iter().chain(&warnings) {
+            complain(line);
+        }
+        if errors.is_empty() {
+            show::text(&format!("{}: ok\n", file.display()))?;
+        }
+    }
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
+
+fn calls(config: Option<&Path>, json: bool, watch: bool) -> Result<()> {
+    let client = Client::new(config)?;
+    loop {
+        let calls = client.get("/v1/calls")?;
+        if watch && !json {
+            // Home and clear, so that the table stays in its place.
+            show::text("\x1b[H\x1b[2J")?;
+        }
+        show::calls(&calls, json)?;
+        if !watch {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Reads the store itself, so that it works while the switch is down.
+fn records(config: Option<&Path>, args: RecordsArgs, json: bool) -> Result<()> {
+    let loaded = snapshot::load(config).map_err(|errors| anyhow::anyhow!(errors.join("\n")))?;
+    let path = daemon::records_path(&loaded.snapshot.config);
+    let filter = Filter {
+        number: args.number,
+        trunk: args.trunk,
+        cause: args.cause,
+        id: args.id,
+        limit: args.limit,
+        ..Filter::default()
+    };
+    let reader = Reader::open(&path).with_context(|| format!("the records in {}", path.display()))?;
+    show::records(&reader.query(&filter)?, json)
+}

@@ -1,0 +1,66 @@
+//! Talks to a running switch over its API.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+use ureq::Agent;
+
+use crate::snapshot;
+
+/// Longer than the switch's own patience with itself.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of the switch that a configuration describes.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+}
+
+impl Client {
+    /// The configuration tells where the API is.
+    pub(crate) fn new(config: Option<&Path>) -> Result<Self> {
+        let loaded = snapshot::load(config).map_err(|errors| anyhow!(errors.join("\n")))?;
+        let settings = Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
+        Ok(Self { agent: settings.into(), base: format!("http://{}", loaded.snapshot.config.api.bind) })
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Value> {
+        let response = self.agent.get(self.url(path)).call();
+        self.read(response)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Result<Value> {
+        let response = self.agent.post(self.url(path)).send_empty();
+        self.read(response)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+        let response = self.agent.delete(self.url(path)).call();
+        self.read(response).map(drop)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn read(&self, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
+        let mut response = response
+            .with_context(|| format!("no switch answers at {} (api.bind); is it running?", self.base))?;
+        let status = response.status();
+        let text = response.body_mut().read_to_string()?;
+        let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(value);
+        }
+        let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let errors = value.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        let listed: Vec<String> = errors.iter().filter_map(Value::as_str).map(|e| format!("\n  {e}")).collect();
+        bail!("{}: {}{}", field("title"), field("detail"), listed.concat())
+    }
+}

@@ -1,0 +1,156 @@
+//! Prints answers: as tables for people, as JSON with one object per line for programs.
+
+use std::io::{IsTerminal, Write, stdout};
+
+use anyhow::Result;
+use serde_json::Value;
+use switch::record::CallRecord;
+
+/// Plain text.
+pub(crate) fn text(text: &str) -> Result<()> {
+    Ok(stdout().write_all(text.as_bytes())?)
+}
+
+/// One JSON value on a line.
+pub(crate) fn value(value: &Value) -> Result<()> {
+    Ok(writeln!(stdout(), "{value}")?)
+}
+
+fn lines(values: &Value) -> Result<()> {
+    values.as_array().into_iter().flatten().try_for_each(value)
+}
+
+/// A value at a path such as `to.trunk`, as text; `-` for none.
+fn cell(row: &Value, path: &str) -> String {
+    let found = path.split('.').try_fold(row, |value, key| value.get(key));
+    match found {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Columns wide enough for what is in them; a bold heading on a terminal.
+fn table(columns: &[(&str, &str)], rows: &[Value]) -> Result<()> {
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().map(|(_, path)| cell(row, path)).collect()).collect();
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, (title, _))| {
+            let widest = cells.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count()).max();
+            widest.unwrap_or(0).max(title.len())
+        })
+        .collect();
+    let line = |texts: &mut dyn Iterator<Item = &str>| -> String {
+        let padded: Vec<String> = texts.zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut out = stdout().lock();
+    let heading = line(&mut columns.iter().map(|(title, _)| *title));
+    if out.is_terminal() {
+        writeln!(out, "\x1b[1m{heading}\x1b[0m")?;
+    } else {
+        writeln!(out, "{heading}")?;
+    }
+    for row in &cells {
+        writeln!(out, "{}", line(&mut row.iter().map(String::as_str)))?;
+    }
+    Ok(())
+}
+
+fn rows(values: &Value) -> Vec<Value> {
+    values.as_array().cloned().unwrap_or_default()
+}
+
+/// Calls that are up.
+pub(crate) fn calls(calls: &Value, json: bool) -> Result<()> {
+    if json {
+        return lines(calls);
+    }
+    let columns = [
+        ("ID", "id"),
+        ("STATE", "state"),
+        ("FROM", "from.trunk"),
+        ("CALLER", "caller"),
+        ("CALLED", "called"),
+        ("TO", "to.trunk"),
+        ("CODEC", "to.codec"),
+        ("TALK s", "talk_s"),
+    ];
+    table(&columns, &rows(calls))
+}
+
+/// Trunks.
+pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
+    if json {
+        return lines(trunks);
+    }
+    let mut list = rows(trunks);
+    for trunk in &mut list {
+        let targets = trunk.get("targets").and_then(Value::as_array).cloned().unwrap_or_default();
+        let words: Vec<String> = targets
+            .iter()
+            .map(|target| {
+                let up = target.get("up").and_then(Value::as_bool).unwrap_or(true);
+                format!("{}{}", cell(target, "uri"), if up { "" } else { " (down)" })
+            })
+            .collect();
+        if let Some(object) = trunk.as_object_mut() {
+            object.insert("where".to_owned(), Value::String(words.join(", ")));
+        }
+    }
+    let columns = [
+        ("NAME", "name"),
+        ("ROLE", "role"),
+        ("ENABLED", "enabled"),
+        ("CALLS", "calls"),
+        ("MAX CALLS", "max_calls"),
+        ("MAX CPS", "max_cps"),
+        ("TARGETS", "where"),
+    ];
+    table(&columns, &list)
+}
+
+/// Records of finished calls.
+pub(crate) fn records(records: &[CallRecord], json: bool) -> Result<()> {
+    let values = records.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+    if json {
+        return values.iter().try_for_each(value);
+    }
+    let columns = [
+        ("ID", "id"),
+        ("FROM", "from_trunk"),
+        ("CALLER", "caller"),
+        ("CALLED", "called"),
+        ("TO", "to_trunk"),
+        ("SIP", "cause.sip"),
+        ("CAUSE", "cause.kind"),
+        ("BY", "hung_up_by"),
+        ("PDD ms", "pdd_ms"),
+        ("TALK ms", "talk_ms"),
+    ];
+    table(&columns, &values)
+}
+
+/// What a reload changed.
+pub(crate) fn reload(report: &Value, json: bool) -> Result<()> {
+    if json {
+        return value(report);
+    }
+    let list = |name: &str| report.get(name).map(rows).unwrap_or_default();
+    let mut out = stdout().lock();
+    if list("changes").is_empty() {
+        writeln!(out, "reloaded: nothing has changed")?;
+    }
+    for change in list("changes") {
+        writeln!(out, "{}", change.as_str().unwrap_or_default())?;
+    }
+    for change in list("needs_restart") {
+        writeln!(out, "needs a restart: {}", change.as_str().unwrap_or_default())?;
+    }
+    for warning in list("warnings") {
+        writeln!(out, "warning: {}", warning.as_str().unwrap_or_default())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! `tandem run`: configuration, store, media, shard and API, wired together.
+//!
+//! ```text
+//!  signals, file watch ──► control (tokio) ──► api
+//!                              │ asks                 media workers ──► rtp-net
+//!                              ▼                           ▲ │
+//!                            shard (one thread: sockets + Switch) ──► records (writer thread)
+//! ```
+
+mod backend;
+mod control;
+mod figures;
+mod shard;
+mod watch;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use records::{Store, StoreConfig};
+use rtp_net::{MediaPlane, PlaneConfig};
+use switch::Snapshot;
+
+use crate::snapshot::Loaded;
+
+pub(crate) use self::control::records_path;
+
+/// How long the writer gathers records before it commits them together.
+const RECORD_BATCH: Duration = Duration::from_millis(5);
+/// The most that a power cut may lose.
+const RECORD_SYNC: Duration = Duration::from_secs(1);
+/// Inputs that may wait for the shard.
+const SHARD_QUEUE: usize = 65_536;
+
+/// Runs the switch until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting: a bad configuration, an address in use, a store that cannot be opened.
+pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
+    let snapshot = Arc::new(loaded.snapshot);
+    let api_address = snapshot.config.api.bind;
+    let api = TcpListener::bind(api_address).with_context(|| format!("the API cannot listen on {api_address} (api.bind)"))?;
+    let metrics = figures::install()?;
+    let (queue, inputs) = shard::queue(SHARD_QUEUE);
+    let (store, unfinished) = open_store(&snapshot, queue.clone())?;
+    let plane = start_media(&snapshot, queue.clone())?;
+    let sockets = shard::bind(&snapshot)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let shard = shard::Parts { snapshot: Arc::clone(&snapshot), sockets, inputs, queue: queue.clone(), plane, store, unfinished };
+    let thread = std::thread::Builder::new().name("shard-0".into()).spawn(move || {
+        let outcome = shard::run(shard);
+        // Nobody listens any more only when control has ended first.
+        let _ = stop.send(());
+        outcome
+    })?;
+    for listener in &snapshot.listeners {
+        tracing::info!(transport = listener.transport.via_name(), bind = %listener.bind, "listening");
+    }
+    tracing::info!(api = %api.local_addr()?, node = %snapshot.config.node.name, "tandem is up");
+    let control = control::Control { config, files: loaded.files, snapshot, queue, metrics, api, stopped };
+    control::run(control)?;
+    thread.join().map_err(|_| anyhow!("the signalling thread panicked"))?
+}
+
+fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<(Store, Vec<records::Journaled>)> {
+    let config = &snapshot.config;
+    let path = records_path(config);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("the directory {} cannot be made (node.data_dir)", directory.display()))?;
+    }
+    let store = StoreConfig {
+        path: path.clone(),
+        queue: SHARD_QUEUE,
+        spool: usize::try_from(config.records.spool).unwrap_or(usize::MAX),
+        batch_delay: RECORD_BATCH,
+        sync_every: RECORD_SYNC,
+    };
+    let opened = Store::open(store, shard::StoreSink(queue));
+    let (store, unfinished) = opened.with_context(|| format!("the record store {}", path.display()))?;
+    if !unfinished.is_empty() {
+        tracing::warn!(calls = unfinished.len(), "calls were up when the last process ended; they are hung up");
+    }
+    Ok((store, unfinished))
+}
+
+fn start_media(snapshot: &Snapshot, queue: shard::Queue) -> Result<MediaPlane> {
+    let media = &snapshot.config.media;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = media.workers.map_or(cores, usize::from);
+    if media.engine == config::Engine::Auto {
+        tracing::info!(workers, "media is relayed in userspace");
+    }
+    let plane = PlaneConfig { workers, ..PlaneConfig::default() };
+    MediaPlane::start(plane, Arc::new(shard::MediaSink(queue))).context("the media workers cannot be started")
+}

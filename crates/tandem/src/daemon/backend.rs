@@ -1,0 +1,173 @@
+//! The daemon as the API sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use api::{Answer, Backend, Problem, ReloadReport, TargetView, TrunkView};
+use metrics_exporter_prometheus::PrometheusHandle;
+use records::{Filter, Reader};
+use switch::record::CallRecord;
+use switch::{CallView, EndOutcome, Snapshot};
+use tokio::sync::{Mutex, oneshot};
+
+use super::figures;
+use super::shard::{Ask, Figures, Queue, ShardInput, TrunkState};
+use crate::snapshot;
+
+/// How long the shard may take to answer an operator.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a drain looks whether calls are left.
+const DRAIN_POLL: Duration = Duration::from_millis(100);
+
+/// What the API and the signal handlers work on.
+pub(crate) struct Daemon {
+    pub(crate) config: Option<PathBuf>,
+    /// The configuration in force; held while another one is put in its place, so that reloads come one by one.
+    pub(crate) running: Mutex<Arc<Snapshot>>,
+    pub(crate) files: std::sync::Mutex<Vec<PathBuf>>,
+    pub(crate) records: PathBuf,
+    pub(crate) queue: Queue,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) ready: AtomicBool,
+}
+
+impl Daemon {
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.queue.send(ShardInput::Ask(ask(reply))).await.ok()?;
+            answer.await.ok()
+        };
+        tokio::time::timeout(PATIENCE, asked).await.ok().flatten().ok_or_else(Problem::busy)
+    }
+
+    /// The files that a change of which is a reason to reload.
+    pub(crate) fn watched(&self) -> Vec<PathBuf> {
+        self.files.lock().map(|files| files.clone()).unwrap_or_default()
+    }
+
+    /// Resolves once no call is up.
+    pub(crate) async fn no_calls(&self) {
+        while self.ask(Ask::Calls).await.map_or(true, |calls| !calls.is_empty()) {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+
+    /// Reads the configuration again; puts it in force whole, or leaves the one in force as it is.
+    pub(crate) async fn reload_now(&self) -> Result<ReloadReport, Problem> {
+        let mut running = self.running.lock().await;
+        let path = self.config.clone();
+        let loaded = tokio::task::spawn_blocking(move || snapshot::load(path.as_deref())).await;
+        let loaded = match loaded {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(errors)) => return Err(refused(errors)),
+            Err(error) => return Err(refused(vec![error.to_string()])),
+        };
+        let mut next = loaded.snapshot;
+        let changes = running.config.diff(&next.config);
+        // Sockets stay as they were bound; what else needs a restart is not read after the start.
+        next.listeners.clone_from(&running.listeners);
+        let next = Arc::new(next);
+        self.ask(|reply| Ask::Reload(Arc::clone(&next), reply)).await?;
+        *running = next;
+        if let Ok(mut files) = self.files.lock() {
+            *files = loaded.files;
+        }
+        metrics::counter!("tandem_config_reloads_total").increment(1);
+        for change in &changes {
+            tracing::info!(restart = change.needs_restart, "configuration: {change}");
+        }
+        let needs_restart = changes.iter().filter(|change| change.needs_restart).map(ToString::to_string);
+        Ok(ReloadReport {
+            needs_restart: needs_restart.collect(),
+            changes: changes.iter().map(ToString::to_string).collect(),
+            warnings: loaded.warnings,
+        })
+    }
+}
+
+fn refused(errors: Vec<String>) -> Problem {
+    metrics::counter!("tandem_config_reload_failed_total").increment(1);
+    for error in &errors {
+        tracing::error!("configuration refused: {error}");
+    }
+    Problem {
+        errors,
+        ..Problem::new(422, "configuration refused", "nothing was changed; mend the file and reload again")
+    }
+}
+
+impl Backend for Daemon {
+    fn calls(&self) -> Answer<'_, Vec<CallView>> {
+        Box::pin(self.ask(Ask::Calls))
+    }
+
+    fn hangup(&self, id: String) -> Answer<'_, EndOutcome> {
+        Box::pin(self.ask(|reply| Ask::Hangup(id, reply)))
+    }
+
+    fn trunks(&self) -> Answer<'_, Vec<TrunkView>> {
+        Box::pin(async {
+            let states = self.ask(Ask::Trunks).await?;
+            let snapshot = Arc::clone(&*self.running.lock().await);
+            Ok(snapshot.config.trunks.iter().map(|trunk| view(trunk, &states)).collect())
+        })
+    }
+
+    fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
+        Box::pin(async {
+            let path = self.records.clone();
+            let read = move || Reader::open(&path)?.query(&filter);
+            match tokio::task::spawn_blocking(read).await {
+                Ok(Ok(records)) => Ok(records),
+                Ok(Err(error)) => Err(Problem::new(500, "records unreadable", error.to_string())),
+                Err(error) => Err(Problem::new(500, "records unreadable", error.to_string())),
+            }
+        })
+    }
+
+    fn reload(&self) -> Answer<'_, ReloadReport> {
+        Box::pin(self.reload_now())
+    }
+
+    fn drain(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            self.ready.store(false, Ordering::Relaxed);
+            self.queue.send(ShardInput::Ask(Ask::Drain)).await.map_err(|_| Problem::busy())
+        })
+    }
+
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async {
+            let figures: Box<Figures> = self.ask(Ask::Figures).await?;
+            figures::publish(&figures);
+            Ok(self.metrics.render())
+        })
+    }
+}
+
+fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
+    let state = states.iter().find(|state| state.name == trunk.name);
+    let target = |(index, target): (usize, &config::Target)| TargetView {
+        uri: target.uri.clone(),
+        up: state.and_then(|state| state.up.get(index).copied()).unwrap_or(true),
+    };
+    TrunkView {
+        name: trunk.name.clone(),
+        role: match trunk.role {
+            config::Role::Customer => "customer",
+            config::Role::Carrier => "carrier",
+        },
+        enabled: trunk.enabled,
+        calls: state.map_or(0, |state| state.calls),
+        max_calls: trunk.max_calls,
+        max_cps: trunk.max_cps,
+        targets: trunk.targets.iter().enumerate().map(target).collect(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Everything beside the shard that may take its time: API, signals, reloads, the end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use metrics_exporter_prometheus::PrometheusHandle;
+use switch::Snapshot;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, oneshot, watch};
+
+use super::backend::Daemon;
+use super::shard::{Ask, Queue, ShardInput};
+use super::watch::Watcher;
+
+/// How long calls may go on after the first SIGTERM or SIGINT.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How often what metrics gather is tidied, whether or not anybody reads it.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What control is made of.
+pub(crate) struct Control {
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) queue: Queue,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) api: std::net::TcpListener,
+    /// Resolves when the shard has ended.
+    pub(crate) stopped: oneshot::Receiver<()>,
+}
+
+/// Where the records of this configuration are.
+pub(crate) fn records_path(config: &config::Config) -> PathBuf {
+    config.records.path.clone().unwrap_or_else(|| config.node.data_dir.join("records.db"))
+}
+
+/// Serves until the shard has ended.
+pub(crate) fn run(control: Control) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(serve(control))
+}
+
+async fn serve(control: Control) -> Result<()> {
+    control.api.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(control.api)?;
+    let daemon = Arc::new(Daemon {
+        records: records_path(&control.snapshot.config),
+        config: control.config.clone(),
+        running: Mutex::new(control.snapshot),
+        files: std::sync::Mutex::new(control.files),
+        queue: control.queue.clone(),
+        metrics: control.metrics.clone(),
+        ready: AtomicBool::new(true),
+    });
+    let (ended, mut end) = watch::channel(false);
+    let api = tokio::spawn(api::serve(listener, daemon.clone(), async move {
+        // An error says that the sender is gone: the end as well.
+        let _ = end.changed().await;
+    }));
+    let metrics = control.metrics;
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            metrics.run_upkeep();
+        }
+    });
+    let reloads = tokio::spawn(reloads(daemon.clone()));
+    let signals = tokio::spawn(signals(daemon, control.queue));
+    let _ = control.stopped.await;
+    reloads.abort();
+    signals.abort();
+    // Those who are still connected to the API have a moment to read their answer.
+    let _ = ended.send(true);
+    let _ = tokio::time::timeout(Duration::from_secs(1), api).await;
+    Ok(())
+}
+
+/// SIGHUP, and changes of the files that the configuration was read from.
+async fn reloads(daemon: Arc<Daemon>) -> Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut watcher = Watcher::start(&daemon.watched());
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => tracing::info!("SIGHUP: the configuration is read again"),
+            () = watcher.changed() => tracing::info!("a configuration file has changed"),
+        }
+        // The outcome is in the log; there is nobody else to tell.
+        let _ = daemon.reload_now().await;
+        watcher = Watcher::start(&daemon.watched());
+    }
+}
+
+/// SIGTERM and SIGINT: no new calls; the end when the last call has ended, at the deadline, or at the second signal.
+async fn signals(daemon: Arc<Daemon>, queue: Queue) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(seconds = DRAIN.as_secs(), "draining: no new calls, those that are up may go on");
+    daemon.ready.store(false, Ordering::Relaxed);
+    let _ = queue.send(ShardInput::Ask(Ask::Drain)).await;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("second signal"),
+        _ = interrupt.recv() => tracing::info!("second signal"),
+        () = daemon.no_calls() => tracing::info!("the last call has ended"),
+        () = tokio::time::sleep(DRAIN) => tracing::info!("the drain's time is up"),
+    }
+    let _ = queue.send(ShardInput::Ask(Ask::Shutdown)).await;
+    Ok(())
+}

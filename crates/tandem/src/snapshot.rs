@@ -1,0 +1,75 @@
+//! From a configuration file to what the switch runs on.
+
+use std::path::{Path, PathBuf};
+
+use config::{Config, Report};
+use route::Tables;
+use sip_proto::{ListenerId, Transport};
+use switch::{Listener, Snapshot};
+
+use crate::files::SystemFiles;
+
+/// A configuration that passed every check, ready to be put in force.
+pub(crate) struct Loaded {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) warnings: Vec<String>,
+    /// Files that it was read from, decks included.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Reads, checks and compiles the configuration; the embedded defaults when there is no file.
+///
+/// # Errors
+/// Every error that there is, one per line.
+pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
+    let mut files = SystemFiles::default();
+    let (config, report) = match path {
+        Some(path) => config::check(path, &mut files),
+        None => match config::parse(config::defaults(), "defaults") {
+            Ok(config) => (Some(config), Report::default()),
+            Err(report) => (None, report),
+        },
+    };
+    let lines = |problems: &[config::Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let Some(config) = config else { return Err(lines(&report.errors)) };
+    let decks = load_decks(&config, &mut files.seen)?;
+    let tables = Tables::build(&config, decks)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let listeners = listeners(&config);
+    Ok(Loaded {
+        snapshot: Snapshot { config, tables, listeners },
+        warnings: lines(&report.warnings),
+        files: files.seen,
+    })
+}
+
+fn load_decks(config: &Config, seen: &mut Vec<PathBuf>) -> Result<Vec<(String, route::deck::Deck)>, Vec<String>> {
+    let mut decks = Vec::new();
+    let mut errors = Vec::new();
+    for trunk in &config.trunks {
+        let Some(path) = &trunk.deck else { continue };
+        seen.push(path.clone());
+        match std::fs::read_to_string(path) {
+            Ok(text) => match route::deck::parse_csv(&text) {
+                Ok(deck) => decks.push((trunk.name.clone(), deck)),
+                Err(rows) => errors.extend(rows.iter().map(|row| format!("{}:{row}", path.display()))),
+            },
+            Err(error) => {
+                errors.push(format!("{}: deck of trunk {:?}: {error}", path.display(), trunk.name));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(decks) } else { Err(errors) }
+}
+
+fn listeners(config: &Config) -> Vec<Listener> {
+    let listener = |(index, listen): (usize, &config::Listen)| Listener {
+        id: ListenerId(u16::try_from(index).unwrap_or(u16::MAX)),
+        transport: match listen.transport {
+            config::Transport::Udp => Transport::Udp,
+        },
+        bind: listen.bind,
+        advertise: listen.advertise.unwrap_or(listen.bind),
+    };
+    config.listen.iter().enumerate().map(listener).collect()
+}
