@@ -1,6 +1,5 @@
 //! Values from anywhere, written and read back: no octet of a value ends its line.
 
-use bytes::Bytes;
 use sip_msg::{Edits, HeaderId, Limits, Method, Writer};
 
 /// Takes `input` apart at each 0xFF: URI, a name, values; the rest is the body.
@@ -36,7 +35,7 @@ pub fn check(input: &[u8]) {
         .split(|&b| b == b'\n')
         .count();
     assert_eq!(lines, 7 + extra + subject, "a value made a line");
-    let Ok(message) = sip_msg::parse(Bytes::from(bytes), &Limits::default()) else {
+    let Ok(message) = sip_msg::parse(bytes, &Limits::default()) else {
         return;
     };
     assert_eq!(&message.body()[..], body, "the body is as it was given");
