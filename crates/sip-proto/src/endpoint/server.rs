@@ -1,5 +1,7 @@
 //! Server transactions.
 
+mod about;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -14,7 +16,6 @@ use super::screen::{Refusal, screen};
 use super::slab::{Keyed, Table};
 use super::{Due, Endpoint, Running};
 use crate::Flow;
-use crate::mint::Token;
 use crate::reply::{reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
@@ -324,139 +325,6 @@ impl Endpoint {
             Machine::Other(machine) => machine.on(server_non_invite::Input::Request, timers),
         };
         self.run_server(now, id, actions, None, out);
-    }
-
-    fn receive_ack(&mut self, now: Instant, flow: Flow, message: Message, out: &mut Outbox) {
-        keys::server(&message, &Method::Invite, &mut self.scratch);
-        let found = self
-            .servers
-            .table
-            .find(self.secret.hash(&self.scratch), &self.scratch)
-            .map(ServerId);
-        if let Some(id) = found.filter(|&id| self.ack_fits(id, &message)) {
-            let Some(server) = self.servers.table.get_mut(id.0) else {
-                return;
-            };
-            let Machine::Invite(machine) = &mut server.machine else {
-                return;
-            };
-            let before = machine.state();
-            let actions = machine.on(server_invite::Input::Ack, &self.config.timers);
-            match before {
-                server_invite::State::Proceeding => self.drops.count(DropReason::AckTooEarly),
-                server_invite::State::Confirmed => self.drops.count(DropReason::AckCopy),
-                server_invite::State::Completed
-                | server_invite::State::Accepted
-                | server_invite::State::Terminated => {}
-            }
-            return self.run_server(now, id, actions, Some((flow, message)), out);
-        }
-        let Some(tag) = message.to_tag() else {
-            return self.drops.count(DropReason::AckUnmatched);
-        };
-        let stateless = self
-            .secret
-            .stateless_tag(self.mint.shard(), &message, &mut self.scratch);
-        if *tag == *stateless {
-            return self.drops.count(DropReason::AckOfStateless);
-        }
-        out.events.push_back(Event::Ack { flow, message });
-    }
-
-    /// Whether an ACK found by its key is for this answer: without a branch to go by, its To-tag has to be the answer's
-    /// (RFC 3261 §17.2.3).
-    fn ack_fits(&self, id: ServerId, ack: &Message) -> bool {
-        self.servers
-            .table
-            .get(id.0)
-            .is_some_and(|server| match (server.style, &server.kept) {
-                (Style::Branch, _) | (Style::Rfc2543, Kept::Nothing | Kept::Request(_)) => true,
-                (Style::Rfc2543, Kept::Response(_)) => server.answered_tag().as_deref() == ack.to_tag(),
-            })
-    }
-
-    fn receive_cancel(&mut self, now: Instant, flow: Flow, message: Message, out: &mut Outbox) {
-        let style = keys::server(&message, &Method::Cancel, &mut self.scratch);
-        let hash = self.secret.hash(&self.scratch);
-        if let Some(id) = self.servers.table.find(hash, &self.scratch) {
-            return self.receive_copy(now, ServerId(id), out);
-        }
-        let key = Key::new(hash, &self.scratch);
-        keys::server(&message, &Method::Invite, &mut self.scratch);
-        let invite = self
-            .servers
-            .table
-            .find(self.secret.hash(&self.scratch), &self.scratch);
-        let Some((id, server)) = invite.and_then(|id| self.servers.table.get(id).map(|s| (ServerId(id), s)))
-        else {
-            let refusal = Refusal::plain(481, DropReason::CancelUnmatched);
-            return self.refuse(&flow, &message, &refusal, None, out);
-        };
-        // The same To-tag as the INVITE's answers, where there are any (§9.2).
-        let tag = server.answered_tag();
-        let stateless: Token = self
-            .secret
-            .stateless_tag(self.mint.shard(), &message, &mut self.scratch);
-        let mut answer = reply(
-            &message,
-            &flow,
-            200,
-            None,
-            Some(tag.as_deref().unwrap_or(&stateless)),
-        );
-        self.sign(&mut answer);
-        self.answer_cancel(now, flow, &message, (key, style), answer.finish(), out);
-        let Some(server) = self.servers.table.get_mut(id.0) else {
-            return;
-        };
-        let ringing = match &server.machine {
-            Machine::Invite(machine) => machine.state() == server_invite::State::Proceeding,
-            Machine::Other(_) => false,
-        };
-        if ringing && !server.cancelled {
-            server.cancelled = true;
-            out.events.push_back(Event::Cancelled { id, message });
-        } else {
-            self.drops.count(DropReason::CancelTooLate);
-        }
-    }
-
-    /// A CANCEL has a transaction of its own; without room for it the answer goes out all the same.
-    fn answer_cancel(
-        &mut self,
-        now: Instant,
-        flow: Flow,
-        message: &Message,
-        (key, style): (Key, Style),
-        answer: Bytes,
-        out: &mut Outbox,
-    ) {
-        let reply_to = target(&message.top_via(), &flow);
-        if self.servers.len() >= self.config.max_server {
-            out.sends.push(Send {
-                flow: Flow {
-                    remote: reply_to,
-                    ..flow
-                },
-                bytes: answer,
-                origin: None,
-            });
-            return;
-        }
-        let (machine, actions) = ServerNonInvite::start(&self.config.timers, flow.transport.reliable());
-        let id = self.servers.insert(Server {
-            key,
-            merge: None,
-            machine: Machine::Other(machine),
-            flow,
-            reply_to,
-            kept: Kept::Nothing,
-            timers: Running::default(),
-            style,
-            cancelled: false,
-        });
-        self.run_server(now, id, actions, None, out);
-        self.respond(now, id, answer, out);
     }
 
     pub(super) fn server_timer(&mut self, now: Instant, id: ServerId, slot: Slot, out: &mut Outbox) {

@@ -24,7 +24,7 @@ fn a_cancel_is_answered_and_told_once_however_often_it_comes() {
     assert!(matches!(bench.event(), Some(Event::Cancelled { id: cancelled, .. }) if cancelled == id));
     bench.no_event();
     bench.respond(id, &invite(), 487);
-    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKi1").to_tag("ours").message());
+    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKi1").tagged("ours").message());
     bench.advance(ms(32_000));
     bench.no_event();
     bench.assert_quiet();

@@ -61,14 +61,14 @@ fn calls_that_are_up_may_end_when_no_new_one_may_begin() {
         bench.incoming(udp(PEER), &call(n));
     }
     let tag = bench.endpoint.mint().tag().to_string();
-    bench.ask(&Req::new("BYE", "z9hG4bKbye").to_tag(&tag));
+    bench.ask(&Req::new("BYE", "z9hG4bKbye").tagged(&tag));
     assert!(
         matches!(bench.event(), Some(Event::Request { .. })),
         "an eighth more for dialogs of ours"
     );
-    let another = bench.ask(&Req::new("BYE", "z9hG4bKbye2").to_tag(&tag));
+    let another = bench.ask(&Req::new("BYE", "z9hG4bKbye2").tagged(&tag));
     assert_eq!(another[0].status(), Some(503), "but no more than that");
-    let forged = bench.ask(&Req::new("BYE", "z9hG4bKbye3").to_tag("made-up"));
+    let forged = bench.ask(&Req::new("BYE", "z9hG4bKbye3").tagged("made-up"));
     assert_eq!(forged[0].status(), Some(503));
 }
 
@@ -84,7 +84,7 @@ fn room_comes_back_when_transactions_end() {
                 call_id: call(n).call_id,
                 ..Req::new("ACK", &format!("z9hG4bK{n}"))
             }
-            .to_tag("ours")
+            .tagged("ours")
             .message(),
         );
     }

@@ -1,4 +1,10 @@
 //! `Endpoint` as its user sees it: transcripts in virtual time.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking; clippy knows #[test] functions only"
+)]
 
 mod cancel;
 mod client;

@@ -105,7 +105,7 @@ fn hunting_with_the_same_call_id_is_a_new_call_each_time() {
                 cseq: before + 1,
                 ..Req::new("ACK", &format!("z9hG4bKh{before}"))
             };
-            bench.receive(udp(PEER), ack.to_tag("ours").message());
+            bench.receive(udp(PEER), ack.tagged("ours").message());
         }
         bench.no_event();
     }
@@ -113,7 +113,7 @@ fn hunting_with_the_same_call_id_is_a_new_call_each_time() {
         cseq: 200,
         ..Req::new("ACK", "z9hG4bKh199")
     }
-    .to_tag("ours");
+    .tagged("ours");
     bench.receive(udp(PEER), last.message());
     bench.advance(ms(32_000));
     bench.assert_quiet();
@@ -124,7 +124,7 @@ fn once_a_refusal_is_acked_the_same_identity_is_a_new_call() {
     let mut bench = Bench::new();
     let id = bench.incoming(udp(PEER), &Req::new("INVITE", "z9hG4bK1"));
     bench.respond(id, &Req::new("INVITE", "z9hG4bK1"), 486);
-    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bK1").to_tag("ours").message());
+    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bK1").tagged("ours").message());
     bench.ask(&Req::new("INVITE", "z9hG4bK2"));
     assert!(is_new_call(bench.event()));
 }
@@ -132,8 +132,8 @@ fn once_a_refusal_is_acked_the_same_identity_is_a_new_call() {
 #[test]
 fn within_a_dialog_nothing_is_merged() {
     let mut bench = Bench::new();
-    bench.incoming(udp(PEER), &Req::new("INFO", "z9hG4bK1").to_tag("ours"));
-    bench.ask(&Req::new("INFO", "z9hG4bK2").to_tag("ours"));
+    bench.incoming(udp(PEER), &Req::new("INFO", "z9hG4bK1").tagged("ours"));
+    bench.ask(&Req::new("INFO", "z9hG4bK2").tagged("ours"));
     assert!(matches!(bench.event(), Some(Event::Request { .. })));
 }
 
@@ -174,7 +174,7 @@ fn rfc_2543_requests_are_matched_by_everything_else() {
                 via: via.into(),
                 ..old("ACK")
             }
-            .to_tag("ours")
+            .tagged("ours")
             .message(),
         );
         bench.no_event();
@@ -188,7 +188,7 @@ fn an_rfc_2543_ack_with_another_to_tag_is_not_for_our_refusal() {
     let mut bench = Bench::new();
     let id = bench.incoming(udp(PEER), &old("INVITE"));
     bench.respond(id, &old("INVITE"), 486);
-    bench.receive(udp(PEER), old("ACK").to_tag("another").message());
+    bench.receive(udp(PEER), old("ACK").tagged("another").message());
     assert!(matches!(bench.event(), Some(Event::Ack { .. })));
     bench.sends();
     bench.advance(ms(500));
@@ -207,7 +207,7 @@ fn an_ack_out_of_nowhere_without_to_tag_is_dropped() {
 fn an_ack_before_the_answer_changes_nothing() {
     let mut bench = Bench::new();
     let id = bench.incoming(udp(PEER), &Req::new("INVITE", "z9hG4bKi"));
-    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKi").to_tag("ours").message());
+    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKi").tagged("ours").message());
     bench.no_event();
     assert_eq!(bench.dropped(DropReason::AckTooEarly), 1);
     bench.respond(id, &Req::new("INVITE", "z9hG4bKi"), 180);

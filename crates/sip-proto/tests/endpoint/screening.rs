@@ -80,10 +80,10 @@ fn an_invite_refused_statelessly_needs_no_memory_to_know_its_ack() {
     let refusal = bench.ask(&invite).remove(0);
     assert_eq!(kind(&refusal), "420 INVITE");
     let tag = String::from_utf8(refusal.to_tag().expect("tag").to_vec()).expect("text");
-    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKs").to_tag(&tag).message());
+    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKs").tagged(&tag).message());
     bench.no_event();
     assert_eq!(bench.dropped(DropReason::AckOfStateless), 1);
-    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKs").to_tag("another").message());
+    bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKs").tagged("another").message());
     assert!(
         matches!(bench.event(), Some(Event::Ack { .. })),
         "any other ACK is the user's"
@@ -95,7 +95,7 @@ fn an_invite_refused_statelessly_needs_no_memory_to_know_its_ack() {
 fn max_forwards_zero_stops_what_would_go_on_and_nothing_else() {
     let zero = |method, tag: Option<&str>| {
         let request = Req::new(method, "z9hG4bKm");
-        let request = tag.map_or(request.clone(), |tag| request.to_tag(tag));
+        let request = tag.map_or(request.clone(), |tag| request.tagged(tag));
         request.text().replace("Max-Forwards: 70", "Max-Forwards: 0")
     };
     for (text, refused) in [
@@ -146,7 +146,7 @@ fn require_is_not_for_ack_and_cancel() {
         more: "Require: foo\n",
         ..Req::new("ACK", "z9hG4bKr")
     }
-    .to_tag("ours");
+    .tagged("ours");
     bench.receive(udp(PEER), ack.message());
     assert_eq!(bench.kinds(), ["487 INVITE"]);
     assert_eq!(bench.dropped(DropReason::ExtensionRefused), 0);

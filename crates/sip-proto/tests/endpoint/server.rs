@@ -9,7 +9,7 @@ fn invite() -> Req {
 }
 
 fn ack_2xx() -> Req {
-    Req::new("ACK", "z9hG4bKack").to_tag("ours")
+    Req::new("ACK", "z9hG4bKack").tagged("ours")
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn an_ack_to_a_2xx_reaches_the_user_under_whichever_branch() {
         let mut bench = Bench::new();
         let id = bench.incoming(udp(PEER), &invite());
         bench.respond(id, &invite(), 200);
-        bench.receive(udp(PEER), Req::new("ACK", branch).to_tag("ours").message());
+        bench.receive(udp(PEER), Req::new("ACK", branch).tagged("ours").message());
         assert!(matches!(bench.event(), Some(Event::Ack { .. })), "{branch}");
     }
 }
@@ -118,7 +118,7 @@ fn a_refusal_is_repeated_until_its_ack_which_nobody_else_sees() {
     bench.advance(ms(3600));
     assert_eq!(bench.times(), [0, 500, 1500, 3500]);
     for _ in 0..2 {
-        bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKi1").to_tag("ours").message());
+        bench.receive(udp(PEER), Req::new("ACK", "z9hG4bKi1").tagged("ours").message());
     }
     assert_eq!(bench.dropped(DropReason::AckCopy), 1);
     bench.receive(udp(PEER), invite().message());
@@ -147,14 +147,14 @@ fn over_a_stream_a_refusal_goes_once_and_its_ack_ends_everything() {
     bench.respond(id, &invite(), 486);
     bench.advance(ms(5000));
     assert_eq!(bench.times(), [0]);
-    bench.receive(tcp(PEER), Req::new("ACK", "z9hG4bKi1").to_tag("ours").message());
+    bench.receive(tcp(PEER), Req::new("ACK", "z9hG4bKi1").tagged("ours").message());
     bench.assert_quiet();
 }
 
 #[test]
 fn a_reinvite_is_a_request_and_gets_100_too() {
     let mut bench = Bench::new();
-    bench.receive(udp(PEER), invite().to_tag("t01abcdefghijkmnpqrstuv").message());
+    bench.receive(udp(PEER), invite().tagged("t01abcdefghijkmnpqrstuv").message());
     assert_eq!(bench.kinds(), ["100 INVITE"]);
     assert!(matches!(bench.event(), Some(Event::Request { .. })));
 }
@@ -162,7 +162,7 @@ fn a_reinvite_is_a_request_and_gets_100_too() {
 #[test]
 fn a_bye_is_answered_once_by_the_user_and_copies_by_the_endpoint() {
     let mut bench = Bench::new();
-    let bye = Req::new("BYE", "z9hG4bKb").to_tag("ours");
+    let bye = Req::new("BYE", "z9hG4bKb").tagged("ours");
     let id = bench.incoming(udp(PEER), &bye);
     bench.receive(udp(PEER), bye.message());
     assert_eq!(bench.times(), [], "not answered yet");
@@ -178,7 +178,7 @@ fn a_bye_is_answered_once_by_the_user_and_copies_by_the_endpoint() {
 #[test]
 fn over_a_stream_an_answered_bye_leaves_nothing() {
     let mut bench = Bench::new();
-    let bye = Req::new("BYE", "z9hG4bKb").to_tag("ours");
+    let bye = Req::new("BYE", "z9hG4bKb").tagged("ours");
     let id = bench.incoming(tcp(PEER), &bye);
     bench.respond(id, &bye, 200);
     assert_eq!(bench.kinds(), ["200 BYE"]);
@@ -281,7 +281,7 @@ fn an_answer_that_could_not_be_sent_is_told_and_the_transaction_stays() {
 #[test]
 fn the_id_of_an_ended_transaction_does_nothing() {
     let mut bench = Bench::new();
-    let bye = Req::new("BYE", "z9hG4bKb").to_tag("ours");
+    let bye = Req::new("BYE", "z9hG4bKb").tagged("ours");
     let old = bench.incoming(tcp(PEER), &bye);
     bench.respond(old, &bye, 200);
     bench.sends();

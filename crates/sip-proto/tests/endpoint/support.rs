@@ -66,7 +66,7 @@ impl Req {
         }
     }
 
-    pub(crate) fn to_tag(mut self, tag: &str) -> Self {
+    pub(crate) fn tagged(mut self, tag: &str) -> Self {
         self.to_tag = Some(tag.to_owned());
         self
     }
