@@ -166,6 +166,26 @@ const fn hash(first: u8, middle: u8, last: u8, len: usize) -> usize {
     (a.wrapping_mul(31) ^ b.wrapping_mul(79) ^ c.wrapping_mul(7) ^ len.wrapping_mul(149)) % SLOTS
 }
 
+/// Equality by whole words: names are too short for a call of `memcmp` to pay.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (
+        a.first_chunk::<8>(),
+        b.first_chunk::<8>(),
+        a.last_chunk::<8>(),
+        b.last_chunk::<8>(),
+    ) {
+        (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) => {
+            let ends = a_first == b_first && a_last == b_last;
+            ends && (a.len() <= 16 || a.get(8..a.len() - 8) == b.get(8..b.len() - 8))
+        }
+        _ => a.iter().zip(b).all(|(x, y)| x == y),
+    }
+}
+
 impl HeaderId {
     /// The id of a name in any case, long or compact; [`HeaderId::Other`] for an unknown one.
     pub fn from_name(name: &[u8]) -> Self {
@@ -178,7 +198,12 @@ impl HeaderId {
         loop {
             let known = TABLE.get(slot).and_then(|&i| KNOWN.get(usize::from(i)));
             match known {
-                Some((text, id)) if text.as_bytes().eq_ignore_ascii_case(name) => return *id,
+                // Most names come in the RFCs' spelling.
+                Some((text, id))
+                    if same(text.as_bytes(), name) || text.as_bytes().eq_ignore_ascii_case(name) =>
+                {
+                    return *id;
+                }
                 Some(_) => slot = (slot + 1) % SLOTS,
                 None => return Self::Other,
             }

@@ -26,12 +26,12 @@ impl<'a> Part<'a> {
         let mut lines = Lines::new(self.headers);
         while let Step::Line(line) = lines.step(true) {
             let text = self.headers.get(line.start..line.end)?;
-            if let Some((length, value, end)) = split_header(text)
+            if let Some(split) = split_header(text)
                 && text
-                    .get(..length)
+                    .get(..split.name)
                     .is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()))
             {
-                return text.get(value..end);
+                return text.get(split.value..split.value_end);
             }
         }
         None

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::chars::{is_lws, number, trim_end, trim_start};
 use crate::defect::{Defect, ParseError};
 use crate::header::HeaderId;
-use crate::lines::{LengthRule, Line, Lines, Step, split_header};
+use crate::lines::{LengthRule, Line, Lines, Split, Step, split_header};
 use crate::message::{AddrIndex, Entry, Hot, Message, Span, ViaIndex, offset};
 use crate::method::Method;
 use crate::view::{NameAddr, Values, Via, first_value};
@@ -250,9 +250,14 @@ impl<'a> Head<'a> {
     fn take(&mut self, line: Line, limits: &Limits, verdict: &mut Verdict) {
         let text = self.raw.get(line.start..line.end).unwrap_or_default();
         verdict.check(text.len() <= limits.header_line, Defect::HeaderTooLong);
-        let split =
-            split_header(text).and_then(|(name, value, end)| Some((u16::try_from(name).ok()?, value, end)));
-        let Some((name, value, value_end)) = split else {
+        let split = split_header(text).and_then(|split| Some((split, u16::try_from(split.name).ok()?)));
+        let Some((
+            Split {
+                id, value, value_end, ..
+            },
+            name,
+        )) = split
+        else {
             // An empty line that isn't the blank one is an LF of its own.
             verdict.add(if text.is_empty() {
                 Defect::BareLineEnd
@@ -262,7 +267,6 @@ impl<'a> Head<'a> {
             self.push(line.start, 0, line.start, line.end, HeaderId::Other);
             return;
         };
-        let id = HeaderId::from_name(text.get(..usize::from(name)).unwrap_or_default());
         if id == HeaderId::ContentLength {
             self.length.see(text.get(value..value_end).unwrap_or_default());
         }
@@ -305,7 +309,7 @@ impl<'a> Head<'a> {
                 HeaderId::To if first => hot.to = self.address(value, Defect::BadTo, verdict),
                 HeaderId::CallId if first => {
                     verdict.check(
-                        !value.is_empty() && !value.iter().any(|&b| is_lws(b)),
+                        !value.is_empty() && memchr::memchr3(b' ', b'\t', b'\n', value).is_none(),
                         Defect::BadCallId,
                     );
                     hot.call_id = Span::of(self.raw, value);

@@ -241,9 +241,9 @@ fn body_length(head: &[u8], limits: &Limits) -> Result<usize, Defect> {
             return Err(Defect::HeaderTooLong);
         }
         let text = head.get(line.start..line.end).unwrap_or_default();
-        let (name, value, end) = split_header(text).ok_or(Defect::HeaderSyntax)?;
-        if HeaderId::from_name(text.get(..name).unwrap_or_default()) == HeaderId::ContentLength {
-            rule.see(text.get(value..end).unwrap_or_default());
+        let split = split_header(text).ok_or(Defect::HeaderSyntax)?;
+        if split.id == HeaderId::ContentLength {
+            rule.see(text.get(split.value..split.value_end).unwrap_or_default());
         }
     }
     if lines.bare() {
