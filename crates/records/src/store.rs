@@ -6,6 +6,8 @@ mod session;
 mod shared;
 mod spool;
 mod stretches;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use crate::schema::StoreError;
@@ -17,6 +19,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 pub(crate) use stretches::STRETCH;
@@ -198,6 +201,7 @@ impl Store {
 
     fn finish(&mut self) {
         // The writer ends when the queue is closed and empty, the keeper, with a last sync, after it.
+        self.shared.closing.store(true, Ordering::Release);
         self.jobs = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {

@@ -129,7 +129,7 @@ impl Keeper {
         connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")?;
         let mut progress = Progress::default();
         for _ in 0..ROUNDS {
-            progress = checkpoint(&connection)?;
+            progress = checkpoint(&connection, "PASSIVE")?;
             if progress.rest() == 0 {
                 break;
             }
@@ -153,7 +153,9 @@ impl Keeper {
 
 /// How far the log is copied.
 #[derive(Debug, Default, Clone, Copy)]
-struct Progress {
+pub(super) struct Progress {
+    /// Another connection kept some of it from being copied or emptied.
+    busy: bool,
     /// Pages in the log.
     log: i64,
     /// Pages of them that the database has.
@@ -164,21 +166,16 @@ impl Progress {
     fn rest(self) -> i64 {
         self.log - self.copied
     }
-}
 
-/// Copies what can be copied without waiting for readers or the writer.
-fn checkpoint(connection: &Connection) -> Result<Progress, Error> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        Ok(Progress {
-            log: row.get(1)?,
-            copied: row.get(2)?,
-        })
-    })
-}
-
-/// The writer's part: copies the rest between two transactions.
-pub(super) fn finish_checkpoint(connection: &Connection) {
-    if let Err(error) = checkpoint(connection) {
-        tracing::debug!(%error, "finishing the copy of the log");
+    /// Whether the database has all of it.
+    pub(super) fn is_complete(self) -> bool {
+        !self.busy && self.rest() == 0
     }
+}
+
+/// Copies the log: `PASSIVE` what doesn't wait for anybody, `TRUNCATE` all of it, and empties it.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<Progress, Error> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        Ok(Progress { busy: row.get(0)?, log: row.get(1)?, copied: row.get(2)? })
+    })
 }

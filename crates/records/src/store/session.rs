@@ -1,6 +1,6 @@
 //! One open connection and its prepared statements: turns a batch of jobs into one transaction.
 
-use super::Job;
+use super::{Job, keeper};
 use super::journal::{Journaled, Slots};
 use super::stretches::{Row, Stretches};
 use crate::schema::{self, StoreError};
@@ -144,6 +144,24 @@ impl<'c> Session<'c> {
                     tracing::debug!(error = %rollback, "rollback");
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// Copies what the keeper couldn't because the writer went on: the small rest of the log.
+    pub(super) fn finish_checkpoint(&self) {
+        if let Err(error) = keeper::checkpoint(self.connection, "PASSIVE") {
+            tracing::debug!(%error, "finishing the copy of the log");
+        }
+    }
+
+    /// Copies the whole log and empties it; tells whether it could.
+    pub(super) fn drain_log(&self) -> bool {
+        match keeper::checkpoint(self.connection, "TRUNCATE") {
+            Ok(progress) => progress.is_complete(),
+            Err(error) => {
+                tracing::debug!(%error, "emptying the log");
+                false
             }
         }
     }

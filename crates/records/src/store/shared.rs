@@ -19,6 +19,8 @@ pub(super) struct Shared {
     pub(super) moved: AtomicBool,
     /// The keeper wants the writer to finish the checkpoint between two transactions.
     pub(super) finish_checkpoint: AtomicBool,
+    /// Nothing more will be submitted.
+    pub(super) closing: AtomicBool,
     pub(super) spooled: AtomicUsize,
     pub(super) dropped: AtomicU64,
     failing_since: Mutex<Option<Instant>>,

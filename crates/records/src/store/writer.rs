@@ -3,9 +3,9 @@
 use super::session::{Opened, Session, Verdict};
 use super::shared::{Shared, file_id};
 use super::spool::Spool;
-use super::{Job, Outcome, OutcomeSink, StoreConfig, keeper};
+use super::{Job, Outcome, OutcomeSink, StoreConfig};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -124,7 +124,7 @@ impl Writer {
             .busy_timeout(LOCK_WAIT)
             .and_then(|()| Session::new(&connection, slots, stretches));
         let end = match session {
-            Ok(mut session) => self.serve_session(&connection, &mut session),
+            Ok(mut session) => self.serve_session(&mut session),
             Err(error) => {
                 self.fail(&error.to_string());
                 End::Reopen
@@ -143,7 +143,7 @@ impl Writer {
         end
     }
 
-    fn serve_session(&mut self, connection: &Connection, session: &mut Session<'_>) -> End {
+    fn serve_session(&mut self, session: &mut Session<'_>) -> End {
         loop {
             if self.failing.is_some() {
                 if self.wait_to_retry() == End::Closed {
@@ -164,7 +164,7 @@ impl Writer {
             }
             self.deliver();
             if self.shared.finish_checkpoint.swap(false, Ordering::AcqRel) {
-                keeper::finish_checkpoint(connection);
+                session.finish_checkpoint();
             }
         }
     }
@@ -172,8 +172,7 @@ impl Writer {
     /// Fills the batch. While jobs come, it polls at the batch delay: that gathers them, and spares whoever submits the cost of
     /// waking a sleeper. When none come, it sleeps until one does.
     fn gather(&mut self, chores: bool) {
-        if self.outcomes.len() >= self.config.queue {
-            // The sink takes nothing: neither do we, and the queue pushes back.
+        if self.is_blocked() {
             std::thread::sleep(self.config.batch_delay);
             return;
         }
@@ -200,6 +199,11 @@ impl Writer {
         };
     }
 
+    /// While the sink takes nothing, neither do we, and the queue pushes back; except at the end, when only the queue is left.
+    fn is_blocked(&self) -> bool {
+        self.outcomes.len() >= self.config.queue && !self.shared.closing.load(Ordering::Acquire)
+    }
+
     fn take_queued(&mut self) {
         while self.batch.len() < BATCH {
             match self.queue.try_recv() {
@@ -215,7 +219,9 @@ impl Writer {
 
     /// Commits the batch, with its chores; on failure keeps it in the spool.
     fn store(&mut self, session: &mut Session<'_>) -> Option<End> {
-        if self.shared.moved.swap(false, Ordering::AcqRel) {
+        // Until its log is copied, a file that was moved is written as before: a new file in its place would take its log away.
+        if self.shared.moved.load(Ordering::Acquire) && session.drain_log() {
+            self.shared.moved.store(false, Ordering::Release);
             self.fail("the file was moved or deleted");
             self.spool_batch("the file was moved or deleted");
             return Some(End::Moved);
@@ -293,7 +299,7 @@ impl Writer {
         } else {
             wait.min(self.config.batch_delay)
         };
-        if self.outcomes.len() < self.config.queue {
+        if !self.is_blocked() {
             match self.queue.recv_timeout(wait) {
                 Ok(job) => self.batch.push(job),
                 Err(RecvTimeoutError::Timeout) => {}
