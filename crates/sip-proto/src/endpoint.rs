@@ -206,3 +206,13 @@ impl Endpoint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// What lingers for 32 s after each call has to be small; the heap parts are one key and at most one message.
+    #[test]
+    fn a_transaction_is_small() {
+        assert!(size_of::<super::server::Server>() <= 256);
+        assert!(size_of::<super::Client>() <= 256);
+    }
+}

@@ -1,6 +1,7 @@
 //! Answers to requests (RFC 3261 §8.2.6) and where they go (§18.2.2, RFC 3581).
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use sip_msg::{HeaderId, Message, Method, Via, Writer, status_reason};
@@ -111,13 +112,18 @@ fn stamp(line: &[u8], via: &Via<'_>, source: SocketAddr) -> Vec<u8> {
         stamped.extend_from_slice(part.trim_ascii());
     }
     if wants_rport || address(via.host) != Some(ip) {
-        stamped.extend_from_slice(format!(";received={ip}").as_bytes());
+        append(&mut stamped, format_args!(";received={ip}"));
     }
     if wants_rport {
-        stamped.extend_from_slice(format!(";rport={}", source.port()).as_bytes());
+        append(&mut stamped, format_args!(";rport={}", source.port()));
     }
     stamped.extend_from_slice(rest);
     stamped
+}
+
+fn append(buffer: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Writing into a Vec can't fail.
+    let _ = buffer.write_fmt(text);
 }
 
 /// An IP address, with or without brackets; a name is none.
@@ -155,6 +161,10 @@ fn value_end(line: &[u8]) -> usize {
 
 /// Where `wanted` first stands outside of a quoted string.
 fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
+    let first = text.iter().position(|&c| c == wanted || c == b'"')?;
+    if text.get(first) == Some(&wanted) {
+        return Some(first);
+    }
     let mut quoted = false;
     let mut escaped = false;
     for (i, &c) in text.iter().enumerate() {

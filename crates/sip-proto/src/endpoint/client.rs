@@ -169,6 +169,17 @@ impl Endpoint {
         self.run_client(now, invite, actions, None, out);
     }
 
+    /// What goes to these destinations doesn't arrive: a connection broke, or the network said that a port is closed
+    /// (RFC 3261 §18.4). Requests of ours to them that have no final response yet end with [`Event::SendFailed`], except
+    /// INVITEs that have been heard of.
+    pub fn unreachable(&mut self, now: Instant, gone: impl Fn(&Flow) -> bool, out: &mut Outbox) {
+        let hit = self.clients.iter().filter(|(_, client)| gone(&client.flow));
+        let hit: Vec<ClientId> = hit.map(|(id, _)| ClientId(id)).collect();
+        for id in hit {
+            self.client_send_failed(now, id, out);
+        }
+    }
+
     fn open_client(
         &mut self,
         now: Instant,

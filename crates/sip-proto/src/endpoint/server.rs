@@ -15,10 +15,10 @@ use super::keys::{self, Key, Style};
 use super::screen::{Refusal, screen};
 use super::slab::{Keyed, Table};
 use super::{Due, Endpoint, Running};
-use crate::Flow;
 use crate::reply::{reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
+use crate::{Flow, Mint};
 
 /// What an overloaded endpoint asks for: seconds until the next try.
 const RETRY_AFTER: &[u8] = b"5";
@@ -218,16 +218,15 @@ impl Endpoint {
         if let Some(id) = self.servers.table.find(hash, &self.scratch) {
             return self.receive_copy(now, ServerId(id), out);
         }
-        if let Err(refusal) = self.admit(&message) {
+        // Neither of these touches the scratch.
+        if let Err(refusal) = screen(&message, &self.config).and_then(|()| self.room(&message)) {
             return self.refuse(&flow, &message, &refusal, None, out);
         }
-        // Screening and merging have used the scratch.
-        keys::server(&message, &method, &mut self.scratch);
         let key = Key::new(hash, &self.scratch);
-        let merge = message.to_tag().is_none().then(|| {
-            keys::merge(&message, &mut self.scratch);
-            Key::new(self.secret.hash(&self.scratch), &self.scratch)
-        });
+        let merge = match self.merge_key(&message) {
+            Ok(merge) => merge,
+            Err(refusal) => return self.refuse(&flow, &message, &refusal, None, out),
+        };
         self.open(
             now,
             flow,
@@ -242,32 +241,33 @@ impl Endpoint {
         );
     }
 
-    /// §8.2, merged requests, and the limit.
-    fn admit(&mut self, message: &Message) -> Result<(), Refusal> {
-        screen(message, &self.config)?;
-        if message.to_tag().is_none() {
-            keys::merge(message, &mut self.scratch);
-            if self
-                .servers
-                .merged(self.secret.hash(&self.scratch), &self.scratch)
-            {
-                return Err(Refusal::plain(482, DropReason::Merged));
-            }
-        }
-        // Calls that are up may still end when no new one may begin: requests within a dialog of ours have an eighth more.
-        let ours = message
-            .to_tag()
-            .is_some_and(|tag| crate::Mint::shard_of(tag).is_some());
+    /// Whether there is room for one more. Calls that are up may still end when no new one may begin: requests within a dialog of
+    /// ours have an eighth more.
+    fn room(&self, message: &Message) -> Result<(), Refusal> {
+        let ours = message.to_tag().is_some_and(|tag| Mint::shard_of(tag).is_some());
         let most = self.config.max_server + if ours { self.config.max_server / 8 } else { 0 };
-        if self.servers.len() >= most {
-            let hint = Some((HeaderId::RetryAfter, RETRY_AFTER.to_vec()));
-            return Err(Refusal {
-                status: 503,
-                why: DropReason::Overload,
-                hint,
-            });
+        if self.servers.len() < most {
+            return Ok(());
         }
-        Ok(())
+        let hint = Some((HeaderId::RetryAfter, RETRY_AFTER.to_vec()));
+        Err(Refusal {
+            status: 503,
+            why: DropReason::Overload,
+            hint,
+        })
+    }
+
+    /// What a request outside of a dialog will be recognised by if it comes by another way too; refused if it has.
+    fn merge_key(&mut self, message: &Message) -> Result<Option<Key>, Refusal> {
+        if message.to_tag().is_some() {
+            return Ok(None);
+        }
+        keys::merge(message, &mut self.scratch);
+        let hash = self.secret.hash(&self.scratch);
+        if self.servers.merged(hash, &self.scratch) {
+            return Err(Refusal::plain(482, DropReason::Merged));
+        }
+        Ok(Some(Key::new(hash, &self.scratch)))
     }
 
     fn open(&mut self, now: Instant, flow: Flow, message: Message, opening: Opening, out: &mut Outbox) {

@@ -66,6 +66,12 @@ impl<T: Keyed> Table<T> {
             .filter(|_| place.generation == generation_of(id))
     }
 
+    /// Every value with its id, in the order of their places.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(at, place)| Some((id(at as u32, place.generation), place.value.as_ref()?)))
+    }
+
     /// Adds a value whose key is not in the table.
     pub(super) fn insert(&mut self, new: T) -> Id {
         let hash = new.key().hash();

@@ -195,6 +195,36 @@ fn a_request_that_could_not_be_sent_is_told_and_gone() {
 }
 
 #[test]
+fn a_closed_port_fails_what_waits_for_it_and_nothing_else() {
+    let mut bench = Bench::new();
+    let [silent, options] = ["INVITE", "OPTIONS"].map(|method| bench.request(udp(PEER), method, ""));
+    bench.sends();
+    let rings = bench.request(udp(PEER), "INVITE", "");
+    let invite = bench.only();
+    bench.response(&invite, 180, "them");
+    bench.event();
+    let elsewhere = bench.request(udp("192.0.2.8:5060"), "INVITE", "");
+    bench.unreachable(PEER);
+    let failed: Vec<_> = std::iter::from_fn(|| bench.event())
+        .map(|event| match event {
+            Event::SendFailed { id } => id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(failed, [silent, options]);
+    assert_eq!(bench.endpoint.counts().client, 2);
+    bench.sends();
+    bench.cancel(rings, None);
+    assert_eq!(bench.kinds(), ["CANCEL"], "the call that rings goes on");
+    bench.cancel(elsewhere, None);
+    bench.advance(ms(500));
+    assert!(
+        bench.kinds().contains(&"INVITE".to_owned()),
+        "so does the other destination's"
+    );
+}
+
+#[test]
 fn what_is_no_new_request_is_refused() {
     let mut bench = Bench::new();
     for text in [

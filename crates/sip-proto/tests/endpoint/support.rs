@@ -222,6 +222,12 @@ impl Bench {
         self.collect();
     }
 
+    pub(crate) fn unreachable(&mut self, remote: &str) {
+        let flow = udp(remote);
+        self.endpoint.unreachable(self.now, |f| *f == flow, &mut self.out);
+        self.collect();
+    }
+
     /// The peer's response to a request that we sent.
     pub(crate) fn response(&mut self, to: &Message, status: u16, to_tag: &str) {
         let bytes = reply(
