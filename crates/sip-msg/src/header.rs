@@ -137,23 +137,22 @@ headers! {
 
 /// Slots of the name table; `hash` spreads the known names so that nearly each has a slot of its own.
 const SLOTS: usize = 512;
-static TABLE: [u8; SLOTS] = table();
-const EMPTY: u8 = u8::MAX;
+static TABLE: [(&[u8], HeaderId); SLOTS] = table();
 
 #[allow(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler; an index out of range would not build"
 )]
-const fn table() -> [u8; SLOTS] {
-    let mut t = [EMPTY; SLOTS];
+const fn table() -> [(&'static [u8], HeaderId); SLOTS] {
+    let mut t: [(&[u8], HeaderId); SLOTS] = [(&[], HeaderId::Other); SLOTS];
     let mut i = 0;
     while i < KNOWN.len() {
         let name = KNOWN[i].0.as_bytes();
         let mut slot = hash(name[0], name[name.len() / 2], name[name.len() - 1], name.len());
-        while t[slot] != EMPTY {
+        while !t[slot].0.is_empty() {
             slot = (slot + 1) % SLOTS;
         }
-        t[slot] = i as u8;
+        t[slot] = (name, KNOWN[i].1);
         i += 1;
     }
     t
@@ -195,19 +194,16 @@ impl HeaderId {
             return Self::Other;
         };
         let mut slot = hash(first, middle, last, name.len());
-        loop {
-            let known = TABLE.get(slot).and_then(|&i| KNOWN.get(usize::from(i)));
-            match known {
-                // Most names come in the RFCs' spelling.
-                Some((text, id))
-                    if same(text.as_bytes(), name) || text.as_bytes().eq_ignore_ascii_case(name) =>
-                {
-                    return *id;
-                }
-                Some(_) => slot = (slot + 1) % SLOTS,
-                None => return Self::Other,
+        while let Some((known, id)) = TABLE.get(slot)
+            && !known.is_empty()
+        {
+            // Most names come in the RFCs' spelling.
+            if same(known, name) || known.eq_ignore_ascii_case(name) {
+                return *id;
             }
+            slot = (slot + 1) % SLOTS;
         }
+        Self::Other
     }
 
     /// Whether a comma in the value separates values (RFC 3261 §7.3.1). Not so for credentials and challenges, whose commas
@@ -241,24 +237,30 @@ impl HeaderId {
 
     /// Whether a message may have only one line of it, so that a second one makes the message ambiguous.
     pub const fn is_single(self) -> bool {
-        matches!(
-            self,
-            Self::CallId
-                | Self::ContentType
-                | Self::CSeq
-                | Self::Event
-                | Self::Expires
-                | Self::From
-                | Self::MaxForwards
-                | Self::MinExpires
-                | Self::MinSe
-                | Self::RAck
-                | Self::ReferredBy
-                | Self::ReferTo
-                | Self::Replaces
-                | Self::RSeq
-                | Self::SessionExpires
-                | Self::To
-        )
+        self.single_bit() != 0
+    }
+
+    /// A bit of its own for each header of which a message may have one; 0 for the others.
+    #[inline]
+    pub(crate) const fn single_bit(self) -> u32 {
+        match self {
+            Self::CallId => 1,
+            Self::ContentType => 1 << 1,
+            Self::CSeq => 1 << 2,
+            Self::Event => 1 << 3,
+            Self::Expires => 1 << 4,
+            Self::From => 1 << 5,
+            Self::MaxForwards => 1 << 6,
+            Self::MinExpires => 1 << 7,
+            Self::MinSe => 1 << 8,
+            Self::RAck => 1 << 9,
+            Self::ReferredBy => 1 << 10,
+            Self::ReferTo => 1 << 11,
+            Self::Replaces => 1 << 12,
+            Self::RSeq => 1 << 13,
+            Self::SessionExpires => 1 << 14,
+            Self::To => 1 << 15,
+            _ => 0,
+        }
     }
 }

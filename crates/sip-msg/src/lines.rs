@@ -103,7 +103,7 @@ pub(crate) struct Split {
 /// Takes a header line apart. `None`: no colon, or the name is no token. Blanks before the colon are fine (RFC 3261 §7.3.1).
 #[inline]
 pub(crate) fn split_header(line: &[u8]) -> Option<Split> {
-    // Near the start as a rule: a loop is faster than a search by vectors.
+    // Near the start as a rule: a loop is as fast as a search by vectors.
     let colon = line.iter().position(|&b| b == b':')?;
     let mut name = line.get(..colon)?;
     let mut id = HeaderId::from_name(name);

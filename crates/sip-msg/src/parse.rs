@@ -1,18 +1,16 @@
 //! Datagram to message: one pass over the lines, then the hot values.
 
+mod head;
 mod start;
 
 use bytes::Bytes;
 use memchr::memchr;
-use smallvec::SmallVec;
 
-use crate::chars::{is_lws, number, trim_end, trim_start};
 use crate::defect::{Defect, ParseError};
 use crate::header::HeaderId;
-use crate::lines::{LengthRule, Line, Lines, Split, Step, split_header};
-use crate::message::{AddrIndex, Entry, Hot, Message, Span, ViaIndex, offset};
+use crate::message::{Message, offset};
 use crate::method::Method;
-use crate::view::{NameAddr, Values, Via, first_value};
+use head::Head;
 use start::StartLine;
 
 /// How much of a message is taken.
@@ -129,13 +127,18 @@ pub(crate) fn read(mut raw: Bytes, limits: &Limits, source: Source) -> Result<Me
             message: None,
         });
     };
-    let mut head = Head::new(&raw);
+    let mut head = Head::new(&raw, &start);
     head.walk(limits, &mut verdict);
-    let length = head.length.result();
-    let body_at = head.body;
-    let (hot, cseq_method) = head.hot(&start, &mut verdict);
-    let entries = head.entries;
-    let headers_end = head.headers_end;
+    let Head {
+        entries,
+        length,
+        headers_end,
+        body: body_at,
+        hot,
+        cseq_method,
+        ..
+    } = head;
+    let length = length.result();
     let room = raw.len() - body_at;
     let body = match (length, source) {
         (Err(defect), _) => {
@@ -192,196 +195,4 @@ fn refuse(defect: Defect, message: Message) -> ParseError {
         defect,
         message: answerable.then(|| Box::new(message)),
     }
-}
-
-/// The header lines as they are found.
-struct Head<'a> {
-    raw: &'a [u8],
-    entries: SmallVec<[Entry; 32]>,
-    length: LengthRule,
-    /// A bit per [`HeaderId`] seen.
-    seen: u128,
-    headers_end: usize,
-    body: usize,
-}
-
-impl<'a> Head<'a> {
-    fn new(raw: &'a [u8]) -> Self {
-        let (headers_end, body) = (raw.len(), raw.len());
-        Self {
-            raw,
-            entries: SmallVec::new(),
-            length: LengthRule::default(),
-            seen: 0,
-            headers_end,
-            body,
-        }
-    }
-
-    fn walk(&mut self, limits: &Limits, verdict: &mut Verdict) {
-        let mut lines = Lines::new(self.raw);
-        let _ = lines.step(false);
-        loop {
-            match lines.step(true) {
-                Step::Line(line) => {
-                    if self.entries.len() >= limits.headers {
-                        verdict.add(Defect::TooManyHeaders);
-                        self.headers_end = line.start;
-                        self.body = line.start;
-                        return;
-                    }
-                    self.take(line, limits, verdict);
-                }
-                Step::End(body) => {
-                    self.body = body;
-                    self.headers_end = body - 2;
-                    break;
-                }
-                Step::Cut => {
-                    verdict.check(!lines.bare(), Defect::BareLineEnd);
-                    verdict.add(Defect::NoHeaderEnd);
-                    break;
-                }
-            }
-        }
-        verdict.check(!lines.bare(), Defect::BareLineEnd);
-    }
-
-    fn take(&mut self, line: Line, limits: &Limits, verdict: &mut Verdict) {
-        let text = self.raw.get(line.start..line.end).unwrap_or_default();
-        verdict.check(text.len() <= limits.header_line, Defect::HeaderTooLong);
-        let split = split_header(text).and_then(|split| Some((split, u16::try_from(split.name).ok()?)));
-        let Some((
-            Split {
-                id, value, value_end, ..
-            },
-            name,
-        )) = split
-        else {
-            // An empty line that isn't the blank one is an LF of its own.
-            verdict.add(if text.is_empty() {
-                Defect::BareLineEnd
-            } else {
-                Defect::HeaderSyntax
-            });
-            self.push(line.start, 0, line.start, line.end, HeaderId::Other);
-            return;
-        };
-        if id == HeaderId::ContentLength {
-            self.length.see(text.get(value..value_end).unwrap_or_default());
-        }
-        let bit = 1_u128 << (id as u8);
-        verdict.check(!(id.is_single() && self.seen & bit != 0), Defect::DuplicateHeader);
-        self.seen |= bit;
-        self.push(line.start, name, line.start + value, line.start + value_end, id);
-    }
-
-    fn push(&mut self, line: usize, name: u16, value: usize, value_end: usize, id: HeaderId) {
-        let (line, value, value_end) = (offset(line), offset(value), offset(value_end));
-        self.entries.push(Entry {
-            line,
-            value,
-            value_end,
-            name,
-            id,
-        });
-    }
-
-    fn value(&self, entry: &Entry) -> &'a [u8] {
-        self.raw
-            .get(entry.value as usize..entry.value_end as usize)
-            .unwrap_or_default()
-    }
-
-    /// Reads the values that every message must have, each once, and the method of CSeq.
-    fn hot(&self, start: &StartLine, verdict: &mut Verdict) -> (Hot, Option<Method>) {
-        let mut hot = Hot::default();
-        let mut cseq_method = None;
-        let mut done = 0_u128;
-        for entry in &self.entries {
-            let bit = 1_u128 << (entry.id as u8);
-            let first = done & bit == 0;
-            done |= bit;
-            let value = self.value(entry);
-            match entry.id {
-                HeaderId::Via if first => hot.via = self.via(value, verdict),
-                HeaderId::From if first => hot.from = self.address(value, Defect::BadFrom, verdict),
-                HeaderId::To if first => hot.to = self.address(value, Defect::BadTo, verdict),
-                HeaderId::CallId if first => {
-                    verdict.check(
-                        !value.is_empty() && memchr::memchr3(b' ', b'\t', b'\n', value).is_none(),
-                        Defect::BadCallId,
-                    );
-                    hot.call_id = Span::of(self.raw, value);
-                }
-                HeaderId::CSeq if first => match cseq(value, start) {
-                    Some((number, method)) => {
-                        hot.cseq = number;
-                        cseq_method = Some(method);
-                    }
-                    None => verdict.add(Defect::BadCSeq),
-                },
-                HeaderId::Contact => self.contact(value, first, &mut hot, verdict),
-                _ => {}
-            }
-        }
-        for (id, defect) in [
-            (HeaderId::Via, Defect::MissingVia),
-            (HeaderId::From, Defect::MissingFrom),
-            (HeaderId::To, Defect::MissingTo),
-            (HeaderId::CallId, Defect::MissingCallId),
-            (HeaderId::CSeq, Defect::MissingCSeq),
-        ] {
-            verdict.check(done & (1_u128 << (id as u8)) != 0, defect);
-        }
-        (hot, cseq_method)
-    }
-
-    fn via(&self, line: &'a [u8], verdict: &mut Verdict) -> ViaIndex {
-        let (value, _) = first_value(line);
-        let via = Via::parse(value).unwrap_or_else(|_| {
-            verdict.add(Defect::BadVia);
-            Via::salvage(value)
-        });
-        ViaIndex::of(self.raw, &via)
-    }
-
-    fn address(&self, value: &'a [u8], defect: Defect, verdict: &mut Verdict) -> AddrIndex {
-        match NameAddr::parse_for(value, b"tag") {
-            Ok((address, tag)) => AddrIndex::of(self.raw, &address, tag),
-            Err(_) => {
-                verdict.add(defect);
-                AddrIndex::default()
-            }
-        }
-    }
-
-    fn contact(&self, line: &'a [u8], first: bool, hot: &mut Hot, verdict: &mut Verdict) {
-        if line == b"*" {
-            return;
-        }
-        let mut none = true;
-        for value in Values::of(line) {
-            match NameAddr::parse(value) {
-                Ok(address) if first && none => hot.contact = Some(AddrIndex::of(self.raw, &address, None)),
-                Ok(_) => {}
-                Err(_) => verdict.add(Defect::BadContact),
-            }
-            none = false;
-        }
-        // `Contact:` without a value has no place in the grammar.
-        verdict.check(!none, Defect::BadContact);
-    }
-}
-
-/// Number and method (RFC 3261 §20.16). The request's own method is taken over without another look.
-fn cseq(value: &[u8], start: &StartLine) -> Option<(u32, Method)> {
-    let digits = value.iter().position(|&b| is_lws(b))?;
-    let (sequence, method) = value.split_at_checked(digits)?;
-    let method = trim_end(trim_start(method));
-    let method = match start {
-        StartLine::Request { method: own, .. } if own.as_bytes() == method => own.clone(),
-        StartLine::Request { .. } | StartLine::Response { .. } => Method::from_bytes(method)?,
-    };
-    Some((number(sequence)?, method))
 }

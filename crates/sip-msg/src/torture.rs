@@ -80,7 +80,7 @@ pub const RFC4475: &[Case] = rfc4475! {
     "3.1.2.12" "baddate" Accept, [];
     "3.1.2.13" "regbadct" Answer(D::BadContact), [400];
     "3.1.2.14" "badaspec" Answer(D::BadTo), [400];
-    "3.1.2.15" "baddn" Answer(D::NoHeaderEnd), [400];
+    "3.1.2.15" "baddn" Answer(D::BadFrom), [400];
     "3.1.2.15" "baddn-with-blank-line" Answer(D::BadFrom), [400];
     "3.1.2.16" "badvers" Answer(D::Version), [505];
     "3.1.2.17" "mismatch01" Answer(D::MethodMismatch), [400];

@@ -192,7 +192,7 @@ each! {
     baddate_matters_to_nobody = "baddate";
     regbadct_is_refused = "regbadct";
     badaspec_is_refused = "badaspec";
-    baddn_without_its_blank_line_is_refused = "baddn";
+    baddn_is_refused_even_without_its_blank_line = "baddn";
     baddn_is_refused = "baddn-with-blank-line";
     badvers_gets_505 = "badvers";
     mismatch01_is_refused = "mismatch01";
