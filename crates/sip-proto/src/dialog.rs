@@ -244,6 +244,11 @@ impl Dialog {
         self.head(method.clone(), self.local_cseq)
     }
 
+    /// Jumps ahead by so many CSeq numbers: whoever kept this dialog on disk may have used some since.
+    pub fn skip_cseq(&mut self, numbers: u32) {
+        self.local_cseq = self.local_cseq.saturating_add(numbers);
+    }
+
     /// The head of the ACK to a 2xx for the INVITE with this CSeq number (§13.2.2.4).
     pub fn ack(&self, cseq: u32) -> Head {
         self.head(Method::Ack, cseq)

@@ -86,6 +86,12 @@ struct Request<'a> {
     body: &'a [u8],
 }
 
+/// The realm of the challenge that [`Client::answer`] would answer, from this header of a response.
+pub fn realm(response: &Message, id: HeaderId) -> Option<String> {
+    let challenge = challenge::strongest(response, id).ok()?;
+    String::from_utf8(challenge.realm).ok()
+}
+
 impl Client {
     /// A client that hasn't been challenged.
     pub const fn new() -> Self {

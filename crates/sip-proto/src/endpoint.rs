@@ -209,10 +209,47 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{ListenerId, Transport};
+
     /// What lingers for 32 s after each call has to be small; the heap parts are one key and at most one message.
     #[test]
     fn a_transaction_is_small() {
         assert!(size_of::<super::server::Server>() <= 256);
         assert!(size_of::<super::Client>() <= 256);
+    }
+
+    #[test]
+    fn an_ended_transaction_leaves_nothing_in_any_index() {
+        let mut endpoint = Endpoint::new(EndpointConfig::default(), Mint::new(0, [1; 32]));
+        let remote = std::net::SocketAddr::from(([192, 0, 2, 1], 5060));
+        let flow = Flow {
+            transport: Transport::Udp,
+            listener: ListenerId(0),
+            remote,
+            conn: None,
+        };
+        let mut now = Instant::now();
+        let mut out = Outbox::default();
+        for i in 0..100 {
+            let text = format!(
+                "OPTIONS sip:us SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{i}\r\nFrom: <sip:a@h>;tag=f\r\n\
+                 To: <sip:us>\r\nCall-ID: c{i}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            );
+            endpoint.receive(
+                now,
+                flow,
+                sip_msg::parse(Bytes::from(text), &sip_msg::Limits::default()),
+                &mut out,
+            );
+            now += Duration::from_secs(32);
+            endpoint.handle_timeout(now, &mut out);
+        }
+        assert_eq!((endpoint.servers.len(), endpoint.servers.merging()), (0, 0));
+        assert!(endpoint.timers.is_some_and(|timers| timers.is_empty()));
     }
 }

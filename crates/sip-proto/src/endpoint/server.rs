@@ -102,6 +102,11 @@ impl Servers {
         self.table.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn merging(&self) -> usize {
+        self.merges.len()
+    }
+
     fn insert(&mut self, server: Server) -> ServerId {
         let merge = server.merge.as_ref().map(Key::hash);
         let id = self.table.insert(server);

@@ -30,6 +30,20 @@ fn an_unanswered_invite_is_repeated_at_doubling_intervals_and_given_up_after_64_
 }
 
 #[test]
+fn one_look_at_the_timers_fires_all_that_are_due() {
+    let mut bench = Bench::new();
+    for _ in 0..3 {
+        bench.request(udp(PEER), "INVITE", "");
+    }
+    bench.sends();
+    bench.oversleep(ms(500));
+    assert_eq!(bench.kinds(), ["INVITE"; 3]);
+    bench.oversleep(ms(60_000));
+    assert_eq!(std::iter::from_fn(|| bench.event()).count(), 3, "late, but over");
+    bench.assert_quiet();
+}
+
+#[test]
 fn timer_a_stops_at_the_first_provisional_response() {
     let mut bench = Bench::new();
     bench.request(udp(PEER), "INVITE", "");

@@ -172,6 +172,13 @@ impl Bench {
         self.now = until;
     }
 
+    /// Lets time pass unattended and then looks at the timers once.
+    pub(crate) fn oversleep(&mut self, by: Duration) {
+        self.now += by;
+        self.endpoint.handle_timeout(self.now, &mut self.out);
+        self.collect();
+    }
+
     /// Sends a request of ours.
     pub(crate) fn request(&mut self, flow: Flow, method: &str, more: &str) -> ClientId {
         let branch = self.endpoint.mint().branch();
