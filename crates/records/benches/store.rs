@@ -2,7 +2,13 @@
 //!
 //! `cargo bench -p tandem-records` prints, per batch delay, CPU time per call of the writer, the keeper and the submitting thread, and
 //! how long a job waits for its outcome.
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a measuring program")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a measuring program"
+)]
+#![allow(clippy::indexing_slicing, reason = "a measuring program")]
 
 #[path = "../src/samples.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests")]
@@ -38,14 +44,24 @@ fn threads() -> Vec<(String, f64)> {
     for task in std::fs::read_dir("/proc/self/task").unwrap() {
         let task = task.unwrap().path();
         let read = |name: &str| std::fs::read_to_string(task.join(name)).unwrap_or_default();
-        let ns: f64 = read("schedstat").split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0.0);
+        let ns: f64 = read("schedstat")
+            .split(' ')
+            .next()
+            .and_then(|ns| ns.parse().ok())
+            .unwrap_or(0.0);
         all.push((read("comm").trim().to_owned(), ns / 1000.0));
     }
     all
 }
 
 fn cost(before: &[(String, f64)], after: &[(String, f64)], name: &str, calls: u64) -> f64 {
-    let of = |threads: &[(String, f64)]| threads.iter().filter(|t| t.0.starts_with(name)).map(|t| t.1).sum::<f64>();
+    let of = |threads: &[(String, f64)]| {
+        threads
+            .iter()
+            .filter(|t| t.0.starts_with(name))
+            .map(|t| t.1)
+            .sum::<f64>()
+    };
     (of(after) - of(before)) / calls as f64
 }
 
@@ -59,8 +75,14 @@ struct Load {
 }
 
 fn scramble(n: u64, ordered: bool) -> String {
-    let mixed = (n ^ 0x5851_f42d).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    format!("tandem-1-{:016x}", if ordered { 0x018f_0000_0000_0000 + n } else { mixed })
+    let mixed = (n ^ 0x5851_f42d)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(31)
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    format!(
+        "tandem-1-{:016x}",
+        if ordered { 0x018f_0000_0000_0000 + n } else { mixed }
+    )
 }
 
 fn run(directory: &Path, load: &Load) {
@@ -79,7 +101,9 @@ fn run(directory: &Path, load: &Load) {
     let (start, before) = (Instant::now(), threads());
     let mut building = Duration::ZERO;
     for n in 0..load.calls {
-        if let Some(early) = (start + Duration::from_micros(n * 1_000_000 / load.rate)).checked_duration_since(Instant::now()) {
+        if let Some(early) =
+            (start + Duration::from_micros(n * 1_000_000 / load.rate)).checked_duration_since(Instant::now())
+        {
             std::thread::sleep(early);
         }
         let at = Instant::now();
@@ -91,12 +115,23 @@ fn run(directory: &Path, load: &Load) {
         building += at.elapsed();
         if load.journal {
             sent.push(Instant::now());
-            store.submit(Job::Journal { ticket: sent.len() as u64 - 1, record, dialogs }).unwrap();
+            store
+                .submit(Job::Journal {
+                    ticket: sent.len() as u64 - 1,
+                    record,
+                    dialogs,
+                })
+                .unwrap();
         }
         if live.len() > load.hold {
             let record = live.pop_front().unwrap();
             sent.push(Instant::now());
-            store.submit(Job::Final { ticket: sent.len() as u64 - 1, record }).unwrap();
+            store
+                .submit(Job::Final {
+                    ticket: sent.len() as u64 - 1,
+                    record,
+                })
+                .unwrap();
         }
     }
     while waits.len() < sent.len() {
@@ -111,7 +146,11 @@ fn run(directory: &Path, load: &Load) {
         load.rate,
         load.delay,
         if load.ordered { "ordered" } else { "random" },
-        if load.journal { "journal+final" } else { "final        " },
+        if load.journal {
+            "journal+final"
+        } else {
+            "final        "
+        },
         us("records-writer"),
         us("records-keeper"),
         us("store") - building.as_micros() as f64 / load.calls as f64,
@@ -126,16 +165,41 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let directory = std::env::var_os("RECORDS_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from).join("tandem-records-bench");
+    let directory = std::env::var_os("RECORDS_BENCH_DIR")
+        .map_or_else(std::env::temp_dir, PathBuf::from)
+        .join("tandem-records-bench");
     let ms = Duration::from_millis;
-    let usual = Load { rate: 500, calls: 5000, hold: 1500, delay: ms(5), ordered: true, journal: true };
+    let usual = Load {
+        rate: 500,
+        calls: 5000,
+        hold: 1500,
+        delay: ms(5),
+        ordered: true,
+        journal: true,
+    };
     for load in [
-        Load { delay: ms(2), ..usual },
+        Load {
+            delay: ms(2),
+            ..usual
+        },
         Load { ..usual },
-        Load { delay: ms(10), ..usual },
-        Load { ordered: false, ..usual },
-        Load { journal: false, ..usual },
-        Load { rate: 5000, calls: 50_000, ..usual },
+        Load {
+            delay: ms(10),
+            ..usual
+        },
+        Load {
+            ordered: false,
+            ..usual
+        },
+        Load {
+            journal: false,
+            ..usual
+        },
+        Load {
+            rate: 5000,
+            calls: 50_000,
+            ..usual
+        },
     ] {
         run(&directory, &load);
     }

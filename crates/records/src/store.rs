@@ -140,13 +140,14 @@ impl Store {
     /// Opens or creates the file, brings an older schema up to date and starts the writer.
     /// Returns the calls that were answered and never finished, oldest first.
     pub fn open(config: StoreConfig, sink: impl OutcomeSink) -> Result<(Self, Vec<Journaled>), StoreError> {
-        Self::open_with(config, Box::new(sink), STRETCH)
+        Self::open_with(config, Box::new(sink), STRETCH, keeper::CHECKPOINT_JOBS)
     }
 
     fn open_with(
         config: StoreConfig,
         sink: Box<dyn OutcomeSink>,
         stretch: usize,
+        checkpoint_jobs: u64,
     ) -> Result<(Self, Vec<Journaled>), StoreError> {
         let lock = lock(&config.path)?;
         let (opened, unfinished) = Opened::open(&config.path, stretch, Instant::now())?;
@@ -161,7 +162,7 @@ impl Store {
                 detail: error.to_string(),
             })
         };
-        let keeper = keeper::Keeper::new(&config, Arc::clone(&shared), stopped);
+        let keeper = keeper::Keeper::new(&config, checkpoint_jobs, Arc::clone(&shared), stopped);
         let writer = Writer::new(config, stretch, queue, sink, Arc::clone(&shared));
         let threads = vec![
             spawn("records-writer", Box::new(move || writer.run(opened)))?,

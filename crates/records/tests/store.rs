@@ -3,13 +3,21 @@
 mod common;
 
 use common::{Directory, Open, PATIENCE, config, failed, journal, last, open, samples, stored};
-use records::{CallRecord, Filter, Job, Outcome, OutcomeSink, ReadError, Reader, Store, StoreConfig, StoreError};
+use records::{
+    CallRecord, Filter, Job, Outcome, OutcomeSink, ReadError, Reader, Store, StoreConfig, StoreError,
+};
 use rusqlite::Connection;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 fn all(directory: &Directory) -> Vec<CallRecord> {
-    let filter = Filter { limit: usize::MAX, ..Filter::default() };
-    let mut records = Reader::open(&directory.database()).unwrap().query(&filter).unwrap();
+    let filter = Filter {
+        limit: usize::MAX,
+        ..Filter::default()
+    };
+    let mut records = Reader::open(&directory.database())
+        .unwrap()
+        .query(&filter)
+        .unwrap();
     records.reverse();
     records
 }
@@ -23,10 +31,23 @@ fn a_call_gets_one_final_record_and_the_second_is_refused() {
     let directory = Directory::new();
     let open = open(config(directory.database()));
     assert_eq!(open.run(last(1)), stored(1));
-    let second = CallRecord { talk_ms: 1, ..samples::record(1) };
-    assert!(failed(&open.run(Job::Final { ticket: 2, record: Box::new(second) })));
-    assert!(failed(&open.run(last(1))), "the same record again is a second one too");
-    assert_eq!(open.run(last(3)), stored(3), "the refusal is the record's, not the store's");
+    let second = CallRecord {
+        talk_ms: 1,
+        ..samples::record(1)
+    };
+    assert!(failed(&open.run(Job::Final {
+        ticket: 2,
+        record: Box::new(second)
+    })));
+    assert!(
+        failed(&open.run(last(1))),
+        "the same record again is a second one too"
+    );
+    assert_eq!(
+        open.run(last(3)),
+        stored(3),
+        "the refusal is the record's, not the store's"
+    );
     assert_eq!(open.store.health().failing_since, None);
     open.store.close();
     assert_eq!(all(&directory), [samples::record(1), samples::record(3)]);
@@ -39,15 +60,25 @@ fn a_final_record_takes_its_call_off_the_journal() {
     for n in 1..=3 {
         assert_eq!(first.run(journal(n)), stored(n));
     }
-    assert_eq!(Reader::open(&directory.database()).unwrap().unfinished().unwrap(), samples(1..4));
+    assert_eq!(
+        Reader::open(&directory.database()).unwrap().unfinished().unwrap(),
+        samples(1..4)
+    );
     assert_eq!(first.run(last(2)), stored(2));
-    assert_eq!(Reader::open(&directory.database()).unwrap().unfinished().unwrap(), [samples::record(1), samples::record(3)]);
+    assert_eq!(
+        Reader::open(&directory.database()).unwrap().unfinished().unwrap(),
+        [samples::record(1), samples::record(3)]
+    );
     first.store.close();
     let second = open(config(directory.database()));
-    assert_eq!(second.unfinished.iter().map(|call| call.record.clone()).collect::<Vec<_>>(), [
-        samples::record(1),
-        samples::record(3)
-    ]);
+    assert_eq!(
+        second
+            .unfinished
+            .iter()
+            .map(|call| call.record.clone())
+            .collect::<Vec<_>>(),
+        [samples::record(1), samples::record(3)]
+    );
     assert_eq!(second.run(last(1)), stored(1));
     assert_eq!(second.run(last(3)), stored(3));
     second.store.close();
@@ -58,17 +89,38 @@ fn a_final_record_takes_its_call_off_the_journal() {
 fn an_unfinished_call_comes_back_with_its_last_account_and_its_resume_data() {
     let directory = Directory::new();
     let first = open(config(directory.database()));
-    let interim = CallRecord { talk_ms: 3_600_000, ..samples::record(1) };
-    let moved = Job::Journal { ticket: 4, record: Box::new(samples::record(2)), dialogs: vec![9; 5000] };
+    let interim = CallRecord {
+        talk_ms: 3_600_000,
+        ..samples::record(1)
+    };
+    let moved = Job::Journal {
+        ticket: 4,
+        record: Box::new(samples::record(2)),
+        dialogs: vec![9; 5000],
+    };
     first.run(journal(1));
     first.run(journal(2));
-    assert_eq!(first.run(Job::Interim { ticket: 3, record: Box::new(interim.clone()) }), stored(3));
+    assert_eq!(
+        first.run(Job::Interim {
+            ticket: 3,
+            record: Box::new(interim.clone())
+        }),
+        stored(3)
+    );
     assert_eq!(first.run(moved), stored(4));
     drop(first);
     let second = open(config(directory.database()));
-    let [one, two] = second.unfinished.as_slice() else { panic!("{:?}", second.unfinished) };
-    assert_eq!((&one.record, one.dialogs.as_slice()), (&interim, 1u64.to_be_bytes().as_slice()));
-    assert_eq!((&two.record, two.dialogs.as_slice()), (&samples::record(2), [9; 5000].as_slice()));
+    let [one, two] = second.unfinished.as_slice() else {
+        panic!("{:?}", second.unfinished)
+    };
+    assert_eq!(
+        (&one.record, one.dialogs.as_slice()),
+        (&interim, 1u64.to_be_bytes().as_slice())
+    );
+    assert_eq!(
+        (&two.record, two.dialogs.as_slice()),
+        (&samples::record(2), [9; 5000].as_slice())
+    );
 }
 
 #[test]
@@ -77,7 +129,10 @@ fn an_interim_account_after_the_final_record_is_refused() {
     let open = open(config(directory.database()));
     open.run(journal(1));
     open.run(last(1));
-    assert!(failed(&open.run(Job::Interim { ticket: 2, record: Box::new(samples::record(1)) })));
+    assert!(failed(&open.run(Job::Interim {
+        ticket: 2,
+        record: Box::new(samples::record(1))
+    })));
 }
 
 #[test]
@@ -90,7 +145,11 @@ fn journal_rows_are_used_again() {
     }
     open.store.close();
     let rows: i64 = Connection::open(directory.database())
-        .and_then(|file| file.query_row("SELECT coalesce(max(slot), -1) + 1 FROM journal", [], |row| row.get(0)))
+        .and_then(|file| {
+            file.query_row("SELECT coalesce(max(slot), -1) + 1 FROM journal", [], |row| {
+                row.get(0)
+            })
+        })
         .unwrap();
     assert!(rows <= 1, "{rows} rows for one call at a time");
 }
@@ -129,7 +188,10 @@ fn a_sink_that_takes_nothing_fills_the_queue_and_no_more() {
     let directory = Directory::new();
     let (_allow, allowed) = channel();
     let (tell, _told) = channel();
-    let small = StoreConfig { queue: 4, ..config(directory.database()) };
+    let small = StoreConfig {
+        queue: 4,
+        ..config(directory.database())
+    };
     let (store, _) = Store::open(small, Shy(allowed, tell)).unwrap();
     // Outcomes that wait are bounded by a queue's length and the batch that tips it over; then the queue itself stays full.
     let mut next = 0;
@@ -144,7 +206,11 @@ fn a_sink_that_takes_nothing_fills_the_queue_and_no_more() {
         if in_a_row > 5000 {
             let accepted = u64::try_from(all(&directory).len()).unwrap() + 4;
             assert_eq!(store.close().dropped, 0);
-            assert_eq!(u64::try_from(all(&directory).len()).unwrap(), accepted, "what was accepted is written all the same");
+            assert_eq!(
+                u64::try_from(all(&directory).len()).unwrap(),
+                accepted,
+                "what was accepted is written all the same"
+            );
             return;
         }
     }
@@ -173,14 +239,20 @@ fn while_the_store_is_locked_jobs_fail_at_once_and_are_written_in_order_afterwar
     assert_eq!((health.spooled, health.dropped), (599, 0));
     lock.execute_batch("ROLLBACK").unwrap();
     let health = open.store.close();
-    assert_eq!((health.spooled, health.dropped, health.failing_since), (0, 0, None));
+    assert_eq!(
+        (health.spooled, health.dropped, health.failing_since),
+        (0, 0, None)
+    );
     assert_eq!(all(&directory), samples(0..600));
 }
 
 #[test]
 fn a_full_spool_loses_the_newest_and_counts_them() {
     let directory = Directory::new();
-    let open = open(StoreConfig { spool: 4, ..config(directory.database()) });
+    let open = open(StoreConfig {
+        spool: 4,
+        ..config(directory.database())
+    });
     let lock = hold_lock(&directory);
     for n in 0..10 {
         assert!(failed(&open.run(last(n))));
@@ -225,8 +297,14 @@ fn a_directory_that_goes_away_and_comes_back_costs_no_record() {
     std::fs::rename(&there, &here).unwrap();
     let health = open.store.close();
     assert_eq!((health.dropped, health.failing_since), (0, None));
-    let filter = Filter { limit: usize::MAX, ..Filter::default() };
-    let mut records = Reader::open(&here.join("records.db")).unwrap().query(&filter).unwrap();
+    let filter = Filter {
+        limit: usize::MAX,
+        ..Filter::default()
+    };
+    let mut records = Reader::open(&here.join("records.db"))
+        .unwrap()
+        .query(&filter)
+        .unwrap();
     records.reverse();
     assert_eq!(records, samples(0..next + 1));
 }
@@ -240,8 +318,14 @@ fn a_file_that_is_moved_away_keeps_its_records_and_a_new_one_takes_the_next() {
     let next = until_failed(&open, 1);
     assert_eq!(open.store.close().dropped, 0);
     let new = all(&directory);
-    let filter = Filter { limit: usize::MAX, ..Filter::default() };
-    let mut records = Reader::open(&directory.path().join("old.db")).unwrap().query(&filter).unwrap();
+    let filter = Filter {
+        limit: usize::MAX,
+        ..Filter::default()
+    };
+    let mut records = Reader::open(&directory.path().join("old.db"))
+        .unwrap()
+        .query(&filter)
+        .unwrap();
     records.reverse();
     assert_eq!(records, samples(0..next - 1));
     assert_eq!(new, samples(next - 1..next));
@@ -260,7 +344,12 @@ fn readers_see_whole_prefixes_while_the_store_is_written() {
                 let reader = Reader::open(&path).unwrap();
                 let mut seen = 0;
                 while seen < 2000 {
-                    let records = reader.query(&Filter { limit: 1, ..Filter::default() }).unwrap();
+                    let records = reader
+                        .query(&Filter {
+                            limit: 1,
+                            ..Filter::default()
+                        })
+                        .unwrap();
                     let count = reader.count().unwrap();
                     assert!(count >= seen);
                     let newest = records[0].started_ms / 1000 - 1_700_000_000;
@@ -295,18 +384,29 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     let file = Connection::open(directory.database()).unwrap();
     file.execute_batch("PRAGMA user_version = 999").unwrap();
     drop(file);
-    assert!(matches!(refusal(&directory), StoreError::Newer { found: 999, .. }));
+    assert!(matches!(
+        refusal(&directory),
+        StoreError::Newer { found: 999, .. }
+    ));
     let read = Reader::open(&directory.database());
-    assert!(matches!(read, Err(ReadError::Store(StoreError::Newer { found: 999, .. }))));
+    assert!(matches!(
+        read,
+        Err(ReadError::Store(StoreError::Newer { found: 999, .. }))
+    ));
     let file = Connection::open(directory.database()).unwrap();
-    let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let version: i64 = file
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(version, 999);
 }
 
 #[test]
 fn a_database_of_something_else_is_refused_and_left_as_it_is() {
     let directory = Directory::new();
-    Connection::open(directory.database()).unwrap().execute_batch("CREATE TABLE accounts (id)").unwrap();
+    Connection::open(directory.database())
+        .unwrap()
+        .execute_batch("CREATE TABLE accounts (id)")
+        .unwrap();
     let before = std::fs::read(directory.database()).unwrap();
     assert!(matches!(refusal(&directory), StoreError::Foreign(_)));
     assert_eq!(std::fs::read(directory.database()).unwrap(), before);
@@ -324,7 +424,10 @@ fn a_damaged_file_is_refused_with_what_to_do_and_left_as_it_is() {
         let error = refusal(&directory);
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
         let text = error.to_string();
-        assert!(text.contains(".recover") && text.contains("records.db") && text.contains("aside"), "{text}");
+        assert!(
+            text.contains(".recover") && text.contains("records.db") && text.contains("aside"),
+            "{text}"
+        );
         assert_eq!(std::fs::read(directory.database()).unwrap(), bytes);
     }
 }
@@ -332,8 +435,12 @@ fn a_damaged_file_is_refused_with_what_to_do_and_left_as_it_is() {
 #[test]
 fn a_missing_directory_is_named() {
     let directory = Directory::new();
-    let error = Store::open(config(directory.path().join("nowhere/records.db")), Nothing).expect_err("no directory");
-    assert!(matches!(&error, StoreError::NoDirectory(path) if path.ends_with("nowhere")), "{error:?}");
+    let error =
+        Store::open(config(directory.path().join("nowhere/records.db")), Nothing).expect_err("no directory");
+    assert!(
+        matches!(&error, StoreError::NoDirectory(path) if path.ends_with("nowhere")),
+        "{error:?}"
+    );
 }
 
 struct Nothing;
@@ -356,7 +463,10 @@ fn two_switches_cannot_keep_records_in_one_file() {
 #[test]
 fn reading_where_nothing_was_stored_says_so() {
     let directory = Directory::new();
-    assert!(matches!(Reader::open(&directory.database()), Err(ReadError::Missing(_))));
+    assert!(matches!(
+        Reader::open(&directory.database()),
+        Err(ReadError::Missing(_))
+    ));
     assert!(!directory.database().exists());
 }
 
@@ -364,15 +474,33 @@ fn reading_where_nothing_was_stored_says_so() {
 fn a_record_of_a_newer_release_is_told_from_a_damaged_one() {
     let directory = Directory::new();
     let open = open(config(directory.database()));
-    open.run(Job::Final { ticket: 1, record: Box::new(CallRecord { version: 2, ..samples::record(1) }) });
+    open.run(Job::Final {
+        ticket: 1,
+        record: Box::new(CallRecord {
+            version: 2,
+            ..samples::record(1)
+        }),
+    });
     open.run(last(2));
     open.store.close();
     let reader = Reader::open(&directory.database()).unwrap();
-    let by_id = |n| Filter { id: Some(samples::record(n).id), ..Filter::default() };
-    assert!(matches!(reader.query(&by_id(1)), Err(ReadError::Newer { found: 2, .. })));
+    let by_id = |n| Filter {
+        id: Some(samples::record(n).id),
+        ..Filter::default()
+    };
+    assert!(matches!(
+        reader.query(&by_id(1)),
+        Err(ReadError::Newer { found: 2, .. })
+    ));
     assert_eq!(reader.query(&by_id(2)).unwrap(), [samples::record(2)]);
-    Connection::open(directory.database()).unwrap().execute("UPDATE records SET record = '{\"id\": 4}'", []).unwrap();
-    assert!(matches!(reader.query(&by_id(2)), Err(ReadError::Unreadable { .. })));
+    Connection::open(directory.database())
+        .unwrap()
+        .execute("UPDATE records SET record = '{\"id\": 4}'", [])
+        .unwrap();
+    assert!(matches!(
+        reader.query(&by_id(2)),
+        Err(ReadError::Unreadable { .. })
+    ));
 }
 
 #[test]
@@ -382,7 +510,28 @@ fn the_file_is_closed_to_strangers() {
     let open = open(config(directory.database()));
     open.run(last(1));
     for name in ["records.db", "records.db-wal"] {
-        let mode = std::fs::metadata(directory.path().join(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(directory.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o007, 0, "{name}: {mode:o}");
     }
+}
+
+#[test]
+fn a_file_of_schema_version_1_opens_with_its_records_and_its_journal() {
+    let directory = Directory::new();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/records-v1.db");
+    std::fs::copy(fixture, directory.database()).unwrap();
+    let open = open(config(directory.database()));
+    assert_eq!(
+        open.unfinished
+            .iter()
+            .map(|call| (call.record.clone(), call.dialogs.clone()))
+            .collect::<Vec<_>>(),
+        [(samples::record(3), 3u64.to_be_bytes().to_vec())]
+    );
+    assert_eq!(open.run(last(3)), stored(3));
+    open.store.close();
+    assert_eq!(all(&directory), samples(1..4));
 }

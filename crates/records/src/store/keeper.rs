@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Jobs after which the log is copied into the database (about 25 MB of log); earlier when nothing is written.
-const CHECKPOINT_JOBS: u64 = 8192;
+pub(super) const CHECKPOINT_JOBS: u64 = 8192;
 
 /// Tries to catch up with a writer that goes on, before it is asked to finish.
 const ROUNDS: usize = 3;
@@ -29,6 +29,7 @@ pub(super) struct Keeper {
     path: PathBuf,
     log: PathBuf,
     every: Duration,
+    checkpoint_jobs: u64,
     shared: Arc<Shared>,
     stopped: Receiver<()>,
     /// Jobs that were committed when the log was last synced, and last copied.
@@ -39,13 +40,19 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(config: &StoreConfig, shared: Arc<Shared>, stopped: Receiver<()>) -> Self {
+    pub(super) fn new(
+        config: &StoreConfig,
+        checkpoint_jobs: u64,
+        shared: Arc<Shared>,
+        stopped: Receiver<()>,
+    ) -> Self {
         let mut log = config.path.as_os_str().to_owned();
         log.push("-wal");
         Self {
             path: config.path.clone(),
             log: log.into(),
             every: config.sync_every,
+            checkpoint_jobs,
             shared,
             stopped,
             synced: 0,
@@ -78,7 +85,7 @@ impl Keeper {
         if !idle {
             self.sync();
         }
-        if committed != self.copied && (idle || committed - self.copied >= CHECKPOINT_JOBS) {
+        if committed != self.copied && (idle || committed - self.copied >= self.checkpoint_jobs) {
             match self.checkpoint() {
                 Ok(()) => self.copied = committed,
                 Err(error) => tracing::debug!(%error, "copying the log into the database"),
@@ -176,6 +183,10 @@ impl Progress {
 /// Copies the log: `PASSIVE` what doesn't wait for anybody, `TRUNCATE` all of it, and empties it.
 pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<Progress, Error> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        Ok(Progress { busy: row.get(0)?, log: row.get(1)?, copied: row.get(2)? })
+        Ok(Progress {
+            busy: row.get(0)?,
+            log: row.get(1)?,
+            copied: row.get(2)?,
+        })
     })
 }

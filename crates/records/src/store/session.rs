@@ -1,8 +1,8 @@
 //! One open connection and its prepared statements: turns a batch of jobs into one transaction.
 
-use super::{Job, keeper};
 use super::journal::{Journaled, Slots};
 use super::stretches::{Row, Stretches};
+use super::{Job, keeper};
 use crate::schema::{self, StoreError};
 use rusqlite::{Connection, Error, ErrorCode, Statement, params};
 use std::path::Path;

@@ -19,7 +19,11 @@ pub struct Directory(PathBuf);
 impl Directory {
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("tandem-records-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "tandem-records-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -71,7 +75,11 @@ pub struct Open {
 pub fn open(config: StoreConfig) -> Open {
     let (tell, told) = channel();
     let (store, unfinished) = Store::open(config, Told(tell)).unwrap();
-    Open { store, told, unfinished }
+    Open {
+        store,
+        told,
+        unfinished,
+    }
 }
 
 impl Open {
@@ -87,11 +95,18 @@ impl Open {
 }
 
 pub fn journal(n: u64) -> Job {
-    Job::Journal { ticket: n, record: Box::new(samples::record(n)), dialogs: n.to_be_bytes().to_vec() }
+    Job::Journal {
+        ticket: n,
+        record: Box::new(samples::record(n)),
+        dialogs: n.to_be_bytes().to_vec(),
+    }
 }
 
 pub fn last(n: u64) -> Job {
-    Job::Final { ticket: n, record: Box::new(samples::record(n)) }
+    Job::Final {
+        ticket: n,
+        record: Box::new(samples::record(n)),
+    }
 }
 
 pub fn stored(n: u64) -> Outcome {
