@@ -126,7 +126,14 @@ impl Framer {
         self.start += length;
         self.scanned = 0;
         self.length = None;
-        Some(Frame::Message(read(bytes, &self.limits, Source::Stream)))
+        match read(bytes, &self.limits, Source::Stream) {
+            // Whatever this is, what follows it is no better.
+            Err(ParseError {
+                defect: Defect::NotSip,
+                ..
+            }) => Some(self.breaks(Defect::NotSip)),
+            message => Some(Frame::Message(message)),
+        }
     }
 
     fn pending(&self) -> &[u8] {

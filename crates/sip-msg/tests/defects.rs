@@ -383,6 +383,12 @@ fn a_contact_of_any_value_must_be_readable() {
             Some(400),
         );
     }
+    let response = |contact: &str| parse(&edited(OK, "Contact", &format!("Contact: {contact}\r\n")));
+    assert_eq!(
+        response("<sip:a@h>, bad").unwrap().contact().unwrap().uri,
+        b"sip:a@h"
+    );
+    assert_eq!(response("bad, <sip:a@h>").unwrap_err().defect, Defect::BadContact);
     let star = parse(&edited(BYE, "Max-Forwards", "Contact: *\r\n")).unwrap();
     assert!(star.contact().is_none());
     assert_eq!(star.header(HeaderId::Contact), Some(&b"*"[..]));

@@ -210,6 +210,10 @@ fn a_doubtful_end_breaks_the_stream() {
         frames(&[b"\x16\x03\x01\r\n\r\n", INVITE]),
         [Out::Broken(Defect::NotSip)]
     );
+    assert_eq!(
+        frames(&[b"{\"json\": 1}\r\nl: 0\r\n\r\n", INVITE]),
+        [Out::Broken(Defect::NotSip)]
+    );
     assert_eq!(frames(&[b"\nINVITE"]), [Out::Broken(Defect::BareLineEnd)]);
     assert_eq!(frames(&[b"\r", b"x"]), [Out::Broken(Defect::BareLineEnd)]);
 }

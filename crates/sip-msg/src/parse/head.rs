@@ -178,14 +178,16 @@ impl<'a> Head<'a> {
         if line == b"*" {
             return;
         }
+        let request = matches!(self.start, StartLine::Request { .. });
         let mut none = true;
         for value in Values::of(line) {
             match NameAddr::parse(value) {
                 Ok(address) if first && none => {
                     self.hot.contact = Some(AddrIndex::of(self.raw, &address, None))
                 }
-                Ok(_) => {}
-                Err(_) => verdict.add(Defect::BadContact),
+                // Of a response the first one counts: a registrar's list has what others have put there.
+                Err(_) if request || (first && none) => verdict.add(Defect::BadContact),
+                Ok(_) | Err(_) => {}
             }
             none = false;
         }
