@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use rtp_proto::control::Side;
 use route::{SourceMatch, TrunkIx};
-use sip_msg::{HeaderId, Message};
-use sip_proto::{Flow, ServerId, reply};
+use rtp_proto::control::Side;
+use sip_msg::HeaderId;
+use sip_proto::reply;
 
 use crate::call::{Call, Ending, Invite, NewCall, Story, sdp_of};
-use crate::core::Core;
+use crate::core::{Asked, Core};
 use crate::headers;
 use crate::ident::{self, CallKey};
 use crate::io::Now;
@@ -18,22 +18,29 @@ use crate::record::{CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, Re
 const RETRY_AFTER: u32 = 5;
 
 /// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
-pub(crate) fn invite(core: &mut Core, now: Now, id: ServerId, flow: Flow, message: Message) -> Option<Call> {
-    let called = headers::user_of(message.uri());
-    let trunk = match core.snapshot.tables.source(flow.remote, &called) {
+pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
+    let called = headers::user_of(asked.message.uri());
+    let trunk = match core.snapshot.tables.source(asked.flow.remote, &called) {
         SourceMatch::Trunk(trunk) => trunk,
         SourceMatch::None { why } => {
             core.counters.refused_source += 1;
-            tracing::debug!(source = %flow.remote, %why, "INVITE from nobody we know");
-            core.answer(now, id, &message, &flow, 403);
+            tracing::debug!(source = %asked.flow.remote, %why, "INVITE from nobody we know");
+            core.answer(now, &asked, 403, None);
             return None;
         }
     };
-    let invite = Invite { server: id, flow, offer: None, message };
+    let invite = Invite { asked, offer: None };
     let mut call = begin(core, now, trunk, invite, called);
     if core.draining {
         core.counters.refused_limit += 1;
-        call.end(core, now, Ending { retry_after: Some(RETRY_AFTER), ..Ending::failed("draining", 503) });
+        call.end(
+            core,
+            now,
+            Ending {
+                retry_after: Some(RETRY_AFTER),
+                ..Ending::failed("draining", 503)
+            },
+        );
         return Some(call);
     }
     let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
@@ -41,18 +48,27 @@ pub(crate) fn invite(core: &mut Core, now: Now, id: ServerId, flow: Flow, messag
         Err("switch-full")
     } else {
         let snapshot = Arc::clone(&core.snapshot);
-        core.live.try_admit(now.at, &snapshot.tables, trunk).map_err(|refusal| match refusal {
-            route::Refusal::Calls => "max-calls",
-            route::Refusal::Cps => "max-cps",
-            route::Refusal::Disabled => "trunk-disabled",
-        })
+        core.live
+            .try_admit(now.at, &snapshot.tables, trunk)
+            .map_err(|refusal| match refusal {
+                route::Refusal::Calls => "max-calls",
+                route::Refusal::Cps => "max-cps",
+                route::Refusal::Disabled => "trunk-disabled",
+            })
     };
     match permit {
         Ok(permit) => call.a.permit = Some(permit),
         Err(kind) => {
             core.counters.refused_limit += 1;
             let retry_after = Some(RETRY_AFTER);
-            call.end(core, now, Ending { retry_after, ..Ending::failed(kind, 503) });
+            call.end(
+                core,
+                now,
+                Ending {
+                    retry_after,
+                    ..Ending::failed(kind, 503)
+                },
+            );
             return Some(call);
         }
     }
@@ -68,7 +84,7 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
     let snapshot = Arc::clone(&core.snapshot);
     let tag = core.tag();
     core.tags.insert(tag.clone(), (key, Side::A));
-    core.servers.insert(invite.server, (key, Side::A));
+    core.servers.insert(invite.asked.id, (key, Side::A));
     let record = CallRecord {
         version: RECORD_VERSION,
         id: id.to_string(),
@@ -82,12 +98,16 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
         talk_ms: 0,
         from_trunk: snapshot.trunk(trunk).name.clone(),
         to_trunk: None,
-        caller: headers::user_of(invite.message.from().uri),
+        caller: headers::user_of(invite.asked.message.from().uri),
         called,
-        source: invite.flow.remote,
-        call_id: String::from_utf8_lossy(invite.message.call_id()).into_owned(),
+        source: invite.asked.flow.remote,
+        call_id: String::from_utf8_lossy(invite.asked.message.call_id()).into_owned(),
         hung_up_by: HungUpBy::Switch,
-        cause: Cause { kind: String::new(), sip: 0, q850: None },
+        cause: Cause {
+            kind: String::new(),
+            sip: 0,
+            q850: None,
+        },
         attempts: Vec::new(),
         caller_media: MediaRecord::default(),
         called_media: MediaRecord::default(),
@@ -95,13 +115,24 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
     };
     let session_id = core.random();
     let story = Story::new(record, now);
-    Call::new(NewCall { key, id, snapshot, trunk, tag, session_id, invite, story })
+    Call::new(NewCall {
+        key,
+        id,
+        snapshot,
+        trunk,
+        tag,
+        session_id,
+        invite,
+        story,
+    })
 }
 
 /// Reads the offer, asks for a plan and begins to dial.
 fn route(core: &mut Core, now: Now, call: &mut Call) {
-    let Some(invite) = call.invite.as_mut() else { return };
-    match sdp_of(&invite.message) {
+    let Some(invite) = call.invite.as_mut() else {
+        return;
+    };
+    match sdp_of(&invite.asked.message) {
         Ok(offer) => invite.offer = offer,
         Err(status) => return call.end(core, now, Ending::failed("unusable-offer", status)),
     }
@@ -127,11 +158,11 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
 }
 
 /// Answers a request that no dialog or call wants.
-pub(crate) fn stray(core: &mut Core, now: Now, id: ServerId, request: &Message, flow: &Flow) {
+pub(crate) fn stray(core: &mut Core, now: Now, asked: &Asked) {
     core.counters.unknown_dialog += 1;
-    let mut writer = reply(request, flow, 481, None, None);
+    let mut writer = reply(&asked.message, &asked.flow, 481, None, None);
     if let Some(agent) = &core.snapshot.config.sip.user_agent {
         writer.header(HeaderId::Server, agent.as_bytes());
     }
-    core.respond(now, id, writer.finish());
+    core.respond(now, asked.id, writer.finish());
 }

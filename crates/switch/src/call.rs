@@ -18,11 +18,11 @@ use route::{Attempt, AttemptOutcome, TrunkIx};
 use rtp_proto::control::{MediaId, Side};
 use sdp::Sdp;
 use sip_msg::Message;
+use sip_proto::ClientId;
 use sip_proto::timers::TimerKey;
-use sip_proto::{ClientId, Flow, ServerId};
 use smallvec::SmallVec;
 
-use crate::core::{ClientOwner, Core, Timer};
+use crate::core::{Asked, ClientOwner, Core, Timer};
 use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
@@ -60,9 +60,7 @@ pub(crate) enum Stage {
 
 /// The caller's INVITE, as long as it has no final answer.
 pub(crate) struct Invite {
-    pub(crate) server: ServerId,
-    pub(crate) message: Message,
-    pub(crate) flow: Flow,
+    pub(crate) asked: Asked,
     /// The caller's offer; `None`: the offer is to be ours, in the answer (RFC 3261 §13.2.1).
     pub(crate) offer: Option<Sdp>,
 }
@@ -125,8 +123,8 @@ pub(crate) struct NewCall {
 
 impl Call {
     pub(crate) fn new(new: NewCall) -> Self {
-        let mut a = Leg::new(Side::A, new.trunk, new.tag, new.invite.flow, new.session_id);
-        a.call_id = Box::from(new.invite.message.call_id());
+        let mut a = Leg::new(Side::A, new.trunk, new.tag, new.invite.asked.flow, new.session_id);
+        a.call_id = Box::from(new.invite.asked.message.call_id());
         Self {
             key: new.key,
             id: new.id,
@@ -194,7 +192,9 @@ impl Call {
             ClientOwner::Attempt(_) => self.on_attempt_response(core, now, id, message),
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
-            ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message.status().unwrap_or(500)),
+            ClientOwner::Relayed(_, _) => {
+                self.on_relayed_response(core, now, id, message.status().unwrap_or(500))
+            }
             ClientOwner::Orphan | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }
     }
@@ -210,8 +210,11 @@ impl Call {
     ) {
         match owner {
             ClientOwner::Attempt(_) => {
-                let outcome =
-                    if unreachable { AttemptOutcome::Unreachable } else { AttemptOutcome::TimeoutTrying };
+                let outcome = if unreachable {
+                    AttemptOutcome::Unreachable
+                } else {
+                    AttemptOutcome::TimeoutTrying
+                };
                 self.on_attempt_dead(core, now, id, outcome);
             }
             ClientOwner::Reinvite(_, _) => self.on_reinvite_dead(core, now, id),
@@ -259,11 +262,20 @@ pub(crate) fn sdp_of(message: &Message) -> Result<Option<Sdp>, u16> {
     if body.is_empty() {
         return Ok(None);
     }
-    let Some(content_type) = message.content_type() else { return Err(415) };
-    let media_type = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let Some(content_type) = message.content_type() else {
+        return Err(415);
+    };
+    let media_type = content_type
+        .split(|b| *b == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     let text = if media_type.eq_ignore_ascii_case(b"application/sdp") {
         body
-    } else if media_type.get(..10).is_some_and(|t| t.eq_ignore_ascii_case(b"multipart/")) {
+    } else if media_type
+        .get(..10)
+        .is_some_and(|t| t.eq_ignore_ascii_case(b"multipart/"))
+    {
         match sdp_part(message, &body) {
             Some(part) => part,
             None => return Err(415),
@@ -271,16 +283,24 @@ pub(crate) fn sdp_of(message: &Message) -> Result<Option<Sdp>, u16> {
     } else {
         return Err(415);
     };
-    sdp::parse_bytes(text, &sdp::Limits::default()).map(Some).map_err(|_| 488)
+    sdp::parse_bytes(text, &sdp::Limits::default())
+        .map(Some)
+        .map_err(|_| 488)
 }
 
 fn sdp_part(message: &Message, body: &Bytes) -> Option<Bytes> {
-    sip_msg::multipart::parts(body, message.content_type()?)
-        ?
+    sip_msg::multipart::parts(body, message.content_type()?)?
         .into_iter()
         .find(|part| {
-            let media_type = part.content_type().unwrap_or_default().split(|b| *b == b';').next();
-            media_type.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/sdp")
+            let media_type = part
+                .content_type()
+                .unwrap_or_default()
+                .split(|b| *b == b';')
+                .next();
+            media_type
+                .unwrap_or_default()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"application/sdp")
         })
         .map(|part| body.slice_ref(part.body))
 }

@@ -20,6 +20,15 @@ use crate::orphan::Orphan;
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
 
+/// A request that waits for our answer.
+pub(crate) struct Asked {
+    /// Its transaction.
+    pub(crate) id: ServerId,
+    /// The way it came.
+    pub(crate) flow: Flow,
+    pub(crate) message: Message,
+}
+
 /// Who waits for the answer to a request of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientOwner {
@@ -132,23 +141,10 @@ impl Core {
         MediaId(self.last_media)
     }
 
-    /// Answers a request with nothing but a status.
-    pub(crate) fn answer(&mut self, now: Now, id: ServerId, request: &Message, flow: &Flow, status: u16) {
-        self.answer_tagged(now, id, request, flow, status, None);
-    }
-
-    /// The same within a dialog, or with a tag chosen before.
-    pub(crate) fn answer_tagged(
-        &mut self,
-        now: Now,
-        id: ServerId,
-        request: &Message,
-        flow: &Flow,
-        status: u16,
-        tag: Option<&[u8]>,
-    ) {
-        let bytes = reply(request, flow, status, None, tag).finish();
-        self.respond(now, id, bytes);
+    /// Answers a request with nothing but a status; with our tag where there is a dialog.
+    pub(crate) fn answer(&mut self, now: Now, asked: &Asked, status: u16, tag: Option<&[u8]>) {
+        let bytes = reply(&asked.message, &asked.flow, status, None, tag).finish();
+        self.respond(now, asked.id, bytes);
     }
 
     pub(crate) fn respond(&mut self, now: Now, id: ServerId, bytes: Bytes) {
@@ -210,7 +206,11 @@ impl Core {
         self.tickets.insert(ticket, call);
         let record = Box::new(record);
         self.commands.push(Command::Record(match kind {
-            StoreKind::Journal(dialogs) => RecordJob::Journal { ticket, record, dialogs },
+            StoreKind::Journal(dialogs) => RecordJob::Journal {
+                ticket,
+                record,
+                dialogs,
+            },
             StoreKind::Interim => RecordJob::Interim { ticket, record },
             StoreKind::Final => RecordJob::Final { ticket, record },
         }));
@@ -224,12 +224,20 @@ impl Core {
     }
 
     /// Notes what an attempt showed of its target, if the tables are still those that it was planned with.
-    pub(crate) fn note_target(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, outcome: Outcome) {
+    pub(crate) fn note_target(
+        &mut self,
+        now: Now,
+        planned: &Arc<Snapshot>,
+        attempt: &Attempt,
+        outcome: Outcome,
+    ) {
         if !Arc::ptr_eq(planned, &self.snapshot) {
             return;
         }
         let tables = &self.snapshot.tables;
-        let change = self.live.note_target(now.at, tables, attempt.trunk, attempt.target, outcome);
+        let change = self
+            .live
+            .note_target(now.at, tables, attempt.trunk, attempt.target, outcome);
         if let Some(change) = change {
             let trunk = &tables.trunk(attempt.trunk).name;
             tracing::warn!(%trunk, target = attempt.target, ?change, "a target's health has changed");
@@ -239,7 +247,8 @@ impl Core {
     /// Leaves a target alone for as long as it asked.
     pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
         if Arc::ptr_eq(planned, &self.snapshot) {
-            self.live.back_off(now.at, &self.snapshot.tables, attempt.trunk, attempt.target, wait);
+            self.live
+                .back_off(now.at, &self.snapshot.tables, attempt.trunk, attempt.target, wait);
         }
     }
 
@@ -253,9 +262,17 @@ impl Core {
         uri: &[u8],
         body: &[u8],
     ) -> Option<Result<(HeaderId, Vec<u8>), digest::DigestError>> {
-        let credentials = credentials_of(trunk)?;
+        let credentials = credentials_of(trunk).filter(|_| is_for_us(trunk, challenge))?;
         let client = self.digests.entry(trunk.name.clone()).or_default();
-        Some(client.answer(attempt, challenge, &credentials, method, uri, body, self.endpoint.mint()))
+        Some(client.answer(
+            attempt,
+            challenge,
+            &credentials,
+            method,
+            uri,
+            body,
+            self.endpoint.mint(),
+        ))
     }
 
     /// The header that spares a trunk its challenge, once it has challenged before.
@@ -269,11 +286,24 @@ impl Core {
         let credentials = credentials_of(trunk)?;
         let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
         let client = self.digests.get_mut(&trunk.name)?;
-        client.preemptive(&credentials, &Method::Invite, uri.as_bytes(), body, self.endpoint.mint())
+        client.preemptive(
+            &credentials,
+            &Method::Invite,
+            uri.as_bytes(),
+            body,
+            self.endpoint.mint(),
+        )
     }
 
     pub(crate) fn methods() -> Vec<Method> {
-        vec![Method::Invite, Method::Ack, Method::Bye, Method::Cancel, Method::Options, Method::Info]
+        vec![
+            Method::Invite,
+            Method::Ack,
+            Method::Bye,
+            Method::Cancel,
+            Method::Options,
+            Method::Info,
+        ]
     }
 }
 
@@ -283,6 +313,17 @@ fn credentials_of(trunk: &Trunk) -> Option<digest::Credentials> {
         username: auth.username.clone(),
         password: auth.password.expose().to_owned(),
     })
+}
+
+/// Whether the challenge is of the realm that the trunk's credentials are for.
+fn is_for_us(trunk: &Trunk, challenge: &Message) -> bool {
+    let Some(realm) = trunk.auth.as_ref().and_then(|auth| auth.realm.as_deref()) else {
+        return true;
+    };
+    [HeaderId::WwwAuthenticate, HeaderId::ProxyAuthenticate]
+        .into_iter()
+        .filter_map(|id| digest::realm(challenge, id))
+        .any(|asked| asked == *realm)
 }
 
 /// How long a port rests before another call gets it, so that late packets of the old call meet nobody.

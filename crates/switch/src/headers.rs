@@ -37,7 +37,11 @@ pub(crate) fn user_of(uri: &[u8]) -> String {
 
 /// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
 pub(crate) fn request_uri(attempt: &Attempt, target: &Target) -> String {
-    format!("sip:{}@{}", escape_user(&attempt.called), target_host(&target.host, target.port))
+    format!(
+        "sip:{}@{}",
+        escape_user(&attempt.called),
+        target_host(&target.host, target.port)
+    )
 }
 
 fn target_host(host: &Host, port: Option<u16>) -> String {
@@ -61,7 +65,11 @@ pub(crate) fn escape_user(user: &str) -> String {
             b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => out.push(char::from(byte)),
             b'&' | b'=' | b'+' | b'$' | b',' | b'?' | b'/' => out.push(char::from(byte)),
             other => {
-                let hex = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0').to_ascii_uppercase();
+                let hex = |n: u8| {
+                    char::from_digit(u32::from(n), 16)
+                        .unwrap_or('0')
+                        .to_ascii_uppercase()
+                };
                 out.push('%');
                 out.push(hex(other >> 4));
                 out.push(hex(other & 15));
@@ -75,7 +83,7 @@ pub(crate) fn escape_user(user: &str) -> String {
 pub(crate) fn display_of(name: &NameAddr<'_>) -> Option<String> {
     let display = std::str::from_utf8(name.display?).ok()?.trim();
     let fits = !display.is_empty() && display.len() <= 128 && !display.chars().any(char::is_control);
-    fits.then(|| format!("\"{}\" ", display.replace('\\', "").replace('"', "")))
+    fits.then(|| format!("\"{}\" ", display.replace(['\\', '"'], "")))
 }
 
 /// The Q.850 cause of a Reason header (RFC 3326 §2), if there is one.
@@ -91,7 +99,11 @@ pub(crate) fn q850(message: &Message) -> Option<u8> {
             if !name.trim().eq_ignore_ascii_case("cause") {
                 return None;
             }
-            value.trim().parse().ok().filter(|cause| (1..=127).contains(cause))
+            value
+                .trim()
+                .parse()
+                .ok()
+                .filter(|cause| (1..=127).contains(cause))
         })
     })
 }
@@ -104,7 +116,9 @@ pub(crate) fn reason_q850(cause: u8) -> String {
 /// Copies the headers that a trunk lets through, byte for byte. Names that the switch writes itself never cross.
 pub(crate) fn pass(writer: &mut Writer, from: &Message, names: &[String]) {
     for header in from.headers() {
-        let wanted = names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(header.name));
+        let wanted = names
+            .iter()
+            .any(|name| name.as_bytes().eq_ignore_ascii_case(header.name));
         if wanted && !is_ours(header.id) {
             writer.named(header.name, header.value);
         }
@@ -156,7 +170,10 @@ mod tests {
     fn user_is_what_routing_needs() {
         for (uri, user) in [
             ("sip:+442071838750@example.com", "+442071838750"),
-            ("sip:+442071838750;npdi;rn=1@example.com:5070;user=phone", "+442071838750"),
+            (
+                "sip:+442071838750;npdi;rn=1@example.com:5070;user=phone",
+                "+442071838750",
+            ),
             ("tel:+1-201-555-0123;phone-context=x", "+1-201-555-0123"),
             ("sip:example.com", ""),
             ("sip:a%20b@h", "a b"),

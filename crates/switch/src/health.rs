@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use config::Host;
 use route::{Outcome, TrunkIx};
-use sip_msg::{HeaderId, Message, Method, Writer};
+use sip_msg::{HeaderId, Method, Writer};
 use sip_proto::timers::TimerKey;
-use sip_proto::{ClientId, Flow, ServerId, reply};
+use sip_proto::{ClientId, reply};
 
-use crate::core::{ClientOwner, Core, Timer, Waiter};
+use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
 use crate::io::{Command, Now};
 
 /// One target that is pinged.
@@ -37,17 +37,26 @@ impl Pingers {
                 core.clients.insert(client, ClientOwner::Nobody);
             }
         }
-        core.queries.retain(|_, waiter| !matches!(waiter, Waiter::Ping(_)));
+        core.queries
+            .retain(|_, waiter| !matches!(waiter, Waiter::Ping(_)));
         let snapshot = Arc::clone(&core.snapshot);
         for (index, trunk) in snapshot.config.trunks.iter().enumerate() {
-            let Some(interval) = trunk.options_interval.filter(|_| trunk.enabled) else { continue };
+            let Some(interval) = trunk.options_interval.filter(|_| trunk.enabled) else {
+                continue;
+            };
             for target in 0..trunk.targets.len() {
                 let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
                 // Spread over a tenth of the interval, so that not all trunks are pinged in one moment.
                 let jitter = interval.mul_f64(f64::from((core.random() % 1000) as u32) / 10_000.0);
                 let timer = Some(core.arm(now, jitter, Timer::Ping(number)));
                 let trunk = TrunkIx(u32::try_from(index).unwrap_or(u32::MAX));
-                self.list.push(Pinger { trunk, target, interval, timer, pending: None });
+                self.list.push(Pinger {
+                    trunk,
+                    target,
+                    interval,
+                    timer,
+                    pending: None,
+                });
             }
         }
     }
@@ -59,28 +68,39 @@ impl Pingers {
 
     /// Time for the next ping of one target. One that is still unanswered counts as missed.
     pub(crate) fn on_timer(&mut self, core: &mut Core, now: Now, number: u32) {
-        let Some(pinger) = self.list.get_mut(number as usize) else { return };
+        let Some(pinger) = self.list.get_mut(number as usize) else {
+            return;
+        };
         if let Some(client) = pinger.pending.take() {
             core.clients.insert(client, ClientOwner::Nobody);
             note(core, now, pinger, Outcome::Miss);
         }
         pinger.timer = Some(core.arm(now, pinger.interval, Timer::Ping(number)));
         let snapshot = Arc::clone(&core.snapshot);
-        let Some(target) = snapshot.trunk(pinger.trunk).targets.get(pinger.target) else { return };
+        let Some(target) = snapshot.trunk(pinger.trunk).targets.get(pinger.target) else {
+            return;
+        };
         let port = target.port.unwrap_or(5060);
         match &target.host {
             Host::Ip(ip) => self.ping(core, now, number, SocketAddr::new(*ip, port)),
             Host::Name(name) => {
                 let query = core.next_id();
                 core.queries.insert(query, Waiter::Ping(number));
-                core.commands.push(Command::Resolve { query, host: name.clone(), port });
+                core.commands.push(Command::Resolve {
+                    query,
+                    host: name.clone(),
+                    port,
+                });
             }
         }
     }
 
     /// A target's name has been looked up.
     pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, number: u32, addresses: &[SocketAddr]) {
-        let usable = addresses.iter().copied().find(|address| core.snapshot.flow_to(*address).is_some());
+        let usable = addresses
+            .iter()
+            .copied()
+            .find(|address| core.snapshot.flow_to(*address).is_some());
         match usable {
             Some(address) => self.ping(core, now, number, address),
             None => {
@@ -93,10 +113,13 @@ impl Pingers {
 
     fn ping(&mut self, core: &mut Core, now: Now, number: u32, remote: SocketAddr) {
         let snapshot = Arc::clone(&core.snapshot);
-        let (Some(pinger), Some(flow)) = (self.list.get_mut(number as usize), snapshot.flow_to(remote)) else {
+        let (Some(pinger), Some(flow)) = (self.list.get_mut(number as usize), snapshot.flow_to(remote))
+        else {
             return;
         };
-        let Some(ours) = snapshot.advertised(&flow) else { return };
+        let Some(ours) = snapshot.advertised(&flow) else {
+            return;
+        };
         let uri = format!("sip:{remote}");
         let via = core.via(&snapshot, &flow);
         let (tag, call_id) = (core.tag(), core.endpoint.mint().call_id());
@@ -121,15 +144,24 @@ impl Pingers {
         if status < 200 {
             return;
         }
-        let Some(pinger) = self.list.get_mut(number as usize) else { return };
+        let Some(pinger) = self.list.get_mut(number as usize) else {
+            return;
+        };
         pinger.pending = None;
         let down = core.snapshot.trunk(pinger.trunk).options_down.contains(&status);
-        note(core, now, pinger, if down { Outcome::DownCode } else { Outcome::Alive });
+        note(
+            core,
+            now,
+            pinger,
+            if down { Outcome::DownCode } else { Outcome::Alive },
+        );
     }
 
     /// A ping was not answered or could not be sent.
     pub(crate) fn on_no_response(&mut self, core: &mut Core, now: Now, number: u32) {
-        let Some(pinger) = self.list.get_mut(number as usize) else { return };
+        let Some(pinger) = self.list.get_mut(number as usize) else {
+            return;
+        };
         pinger.pending = None;
         note(core, now, pinger, Outcome::Miss);
     }
@@ -137,22 +169,28 @@ impl Pingers {
 
 fn note(core: &mut Core, now: Now, pinger: &Pinger, outcome: Outcome) {
     let snapshot = Arc::clone(&core.snapshot);
-    let change = core.live.note_target(now.at, &snapshot.tables, pinger.trunk, pinger.target, outcome);
+    let change = core
+        .live
+        .note_target(now.at, &snapshot.tables, pinger.trunk, pinger.target, outcome);
     if let Some(change) = change {
         let trunk = snapshot.trunk(pinger.trunk);
-        let target = trunk.targets.get(pinger.target).map(|t| t.uri.as_str()).unwrap_or_default();
+        let target = trunk
+            .targets
+            .get(pinger.target)
+            .map(|t| t.uri.as_str())
+            .unwrap_or_default();
         tracing::warn!(trunk = %trunk.name, target, ?change, "a target's health has changed");
     }
 }
 
 /// Our answer to OPTIONS (RFC 3261 §11.2): what we take, or 503 once no new calls are wanted.
-pub(crate) fn answer_options(core: &mut Core, now: Now, id: ServerId, request: &Message, flow: &Flow) {
+pub(crate) fn answer_options(core: &mut Core, now: Now, asked: &Asked, tag: Option<&[u8]>) {
     let status = if core.draining { 503 } else { 200 };
-    let mut writer = reply(request, flow, status, None, None);
+    let mut writer = reply(&asked.message, &asked.flow, status, None, tag);
     writer.header(HeaderId::Allow, crate::call::ALLOW.as_bytes());
     writer.header(HeaderId::Accept, b"application/sdp");
     if let Some(agent) = &core.snapshot.config.sip.user_agent {
         writer.header(HeaderId::Server, agent.as_bytes());
     }
-    core.respond(now, id, writer.finish());
+    core.respond(now, asked.id, writer.finish());
 }

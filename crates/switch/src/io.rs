@@ -66,6 +66,10 @@ pub enum Input {
 
 /// What the switch wants done, in this order.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a command is moved twice in its life; a box would cost an allocation"
+)]
 pub enum Command {
     /// Send SIP bytes.
     Send(Send),

@@ -41,7 +41,12 @@ pub(crate) fn abandon(
     }
     core.endpoint.cancel(now.at, uac.client, reason, &mut core.outbox);
     core.clients.insert(uac.client, ClientOwner::Orphan);
-    let orphan = Orphan { leg, invite: uac.invite, permit, snapshot: snapshot.clone() };
+    let orphan = Orphan {
+        leg,
+        invite: uac.invite,
+        permit,
+        snapshot: snapshot.clone(),
+    };
     core.orphans.insert(uac.client, Box::new(orphan));
 }
 
@@ -51,9 +56,19 @@ pub(crate) fn on_response(core: &mut Core, now: Now, id: ClientId, message: &Mes
     if status < 200 {
         return;
     }
-    let Some(orphan) = core.orphans.remove(&id) else { return };
+    let Some(orphan) = core.orphans.remove(&id) else {
+        return;
+    };
     if status < 300 {
-        answered_late(core, now, &orphan.snapshot, id, &orphan.invite, &orphan.leg, message);
+        answered_late(
+            core,
+            now,
+            &orphan.snapshot,
+            id,
+            &orphan.invite,
+            &orphan.leg,
+            message,
+        );
     }
     if let Some(permit) = orphan.permit {
         core.live.release(permit);
@@ -77,7 +92,9 @@ pub(crate) fn answered_late(
     leg: &Leg,
     response: &Message,
 ) {
-    let Ok(dialog) = Dialog::uac(invite, response) else { return };
+    let Ok(dialog) = Dialog::uac(invite, response) else {
+        return;
+    };
     let mut late = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
     late.dialog = Some(dialog);
     late.send_ack(core, now, snapshot, client, invite.cseq().0, None);
@@ -86,7 +103,9 @@ pub(crate) fn answered_late(
 
 /// A BYE that only has to be delivered.
 pub(crate) fn goodbye(core: &mut Core, now: Now, snapshot: &Snapshot, leg: &mut Leg, reason: Option<&str>) {
-    let Some(mut outgoing) = leg.request(core, snapshot, &Method::Bye) else { return };
+    let Some(mut outgoing) = leg.request(core, snapshot, &Method::Bye) else {
+        return;
+    };
     if let Some(reason) = reason {
         outgoing.writer.header(HeaderId::Reason, reason.as_bytes());
     }

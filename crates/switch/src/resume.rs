@@ -11,8 +11,8 @@ use crate::ident::CallKey;
 use crate::io::Now;
 use crate::orphan;
 use crate::record::{CallRecord, HungUpBy, RecordState};
-use rtp_proto::control::Side;
 use route::TrunkIx;
+use rtp_proto::control::Side;
 
 /// How far CSeq jumps over what the dead process may have used since the journal was written.
 const CSEQ_MARGIN: u32 = 1000;
@@ -29,7 +29,10 @@ pub struct LegState {
 /// Both legs of a call for the journal; empty when there is nothing to hang up.
 pub(crate) fn pack(a: &Leg, b: &Leg) -> Vec<u8> {
     let state = |leg: &Leg| {
-        leg.dialog.clone().map(|dialog| LegState { dialog, remote: leg.flow.remote })
+        leg.dialog.clone().map(|dialog| LegState {
+            dialog,
+            remote: leg.flow.remote,
+        })
     };
     serde_json::to_vec(&[state(a), state(b)]).unwrap_or_default()
 }
@@ -39,12 +42,22 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
     let legs: Vec<Option<LegState>> = serde_json::from_slice(dialogs).unwrap_or_default();
     let snapshot = core.snapshot.clone();
     for (state, side) in legs.into_iter().zip(Side::BOTH) {
-        let Some(LegState { mut dialog, remote }) = state else { continue };
-        let Some(flow) = snapshot.flow_to(remote) else { continue };
-        //SKIP dialog.skip_cseq(CSEQ_MARGIN);
+        let Some(LegState { mut dialog, remote }) = state else {
+            continue;
+        };
+        let Some(flow) = snapshot.flow_to(remote) else {
+            continue;
+        };
+        dialog.skip_cseq(CSEQ_MARGIN);
         let mut leg = Leg::new(side, TrunkIx(0), Box::default(), flow, 0);
         leg.dialog = Some(dialog);
-        orphan::goodbye(core, now, &snapshot, &mut leg, Some("Q.850;cause=41;text=\"restart\""));
+        orphan::goodbye(
+            core,
+            now,
+            &snapshot,
+            &mut leg,
+            Some("Q.850;cause=41;text=\"restart\""),
+        );
     }
     // The last evidence of life is the journal's or the last interim record's.
     record.ended_ms = record.answered_ms.map(|answered| answered + record.talk_ms);

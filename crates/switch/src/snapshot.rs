@@ -41,7 +41,10 @@ impl Snapshot {
     /// What we call ourselves towards whoever is at the other end of `flow`.
     #[must_use]
     pub fn advertised(&self, flow: &Flow) -> Option<SocketAddr> {
-        self.listeners.iter().find(|l| l.id == flow.listener).map(|l| l.advertise)
+        self.listeners
+            .iter()
+            .find(|l| l.id == flow.listener)
+            .map(|l| l.advertise)
     }
 
     /// The flow on which a datagram to `remote` leaves: the first UDP listener of the same address family.
@@ -51,7 +54,12 @@ impl Snapshot {
             .listeners
             .iter()
             .find(|l| l.transport == Transport::Udp && l.bind.is_ipv4() == remote.is_ipv4())?;
-        Some(Flow { transport: listener.transport, listener: listener.id, remote, conn: None })
+        Some(Flow {
+            transport: listener.transport,
+            listener: listener.id,
+            remote,
+            conn: None,
+        })
     }
 
     /// The address that media sockets are bound to.

@@ -7,11 +7,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method};
-use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, ServerId, Timers};
+use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, Timers};
 
 use crate::admit;
 use crate::call::{Call, Ending};
-use crate::core::{ClientOwner, Core, Timer, Waiter};
+use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
 use crate::gauges::Gauges;
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
@@ -45,7 +45,11 @@ impl Switch {
         let transactions = usize::try_from(sip.max_transactions).unwrap_or(usize::MAX);
         let endpoint = Endpoint::new(
             EndpointConfig {
-                timers: Timers { t1: sip.t1, t2: sip.t2, t4: sip.t4 },
+                timers: Timers {
+                    t1: sip.t1,
+                    t2: sip.t2,
+                    t4: sip.t4,
+                },
                 methods: Core::methods(),
                 extensions: Vec::new(),
                 max_server: transactions,
@@ -57,14 +61,22 @@ impl Switch {
         let mut core = Core::new(endpoint, snapshot, now);
         let mut pingers = Pingers::default();
         pingers.install(&mut core, now);
-        Self { core, calls: IdMap::default(), pingers }
+        Self {
+            core,
+            calls: IdMap::default(),
+            pingers,
+        }
     }
 
     /// Takes an input and appends what is to be done about it to `commands`.
     pub fn handle(&mut self, now: Now, input: Input, commands: &mut Vec<Command>) {
         match input {
             Input::Datagram { flow, bytes } => self.on_datagram(now, flow, bytes),
-            Input::SendFailed { origin } => self.core.endpoint.send_failed(now.at, origin, &mut self.core.outbox),
+            Input::SendFailed { origin } => {
+                self.core
+                    .endpoint
+                    .send_failed(now.at, origin, &mut self.core.outbox)
+            }
             Input::Media(event) => self.on_media(now, &event),
             Input::Stored { ticket } => self.on_stored(now, ticket, true),
             Input::StoreFailed { ticket } => self.on_stored(now, ticket, false),
@@ -105,15 +117,26 @@ impl Switch {
 
     /// Hangs up a call by its id.
     pub fn hangup(&mut self, now: Now, id: &str, commands: &mut Vec<Command>) -> EndOutcome {
-        let Some(key) = self.calls.iter().find(|(_, call)| *call.id == *id).map(|(key, _)| *key) else {
+        let Some(key) = self
+            .calls
+            .iter()
+            .find(|(_, call)| *call.id == *id)
+            .map(|(key, _)| *key)
+        else {
             return EndOutcome::Unknown;
         };
         self.with_call(key, |call, core| {
             let by = HungUpBy::Operator;
             let ending = if call.invite.is_some() {
-                Ending { by, ..Ending::failed("operator", 480) }
+                Ending {
+                    by,
+                    ..Ending::failed("operator", 480)
+                }
             } else {
-                Ending { by, ..Ending::by_switch("operator", 200, 16) }
+                Ending {
+                    by,
+                    ..Ending::by_switch("operator", 200, 16)
+                }
             };
             call.end(core, now, ending);
         });
@@ -126,7 +149,10 @@ impl Switch {
     pub fn calls(&self, now: Now) -> Vec<CallView> {
         let mut keys: Vec<&CallKey> = self.calls.keys().collect();
         keys.sort_unstable();
-        keys.into_iter().filter_map(|key| self.calls.get(key)).map(|call| call.view(now)).collect()
+        keys.into_iter()
+            .filter_map(|key| self.calls.get(key))
+            .map(|call| call.view(now))
+            .collect()
     }
 
     /// Calls in progress on a trunk.
@@ -139,8 +165,12 @@ impl Switch {
     #[must_use]
     pub fn targets_up(&self, trunk: &str) -> Vec<bool> {
         let tables = &self.core.snapshot.tables;
-        let Some(ix) = tables.trunk_named(trunk) else { return Vec::new() };
-        (0..tables.trunk(ix).targets.len()).map(|target| self.core.live.is_up(tables, ix, target)).collect()
+        let Some(ix) = tables.trunk_named(trunk) else {
+            return Vec::new();
+        };
+        (0..tables.trunk(ix).targets.len())
+            .map(|target| self.core.live.is_up(tables, ix, target))
+            .collect()
     }
 
     /// The configuration in force.
@@ -177,7 +207,9 @@ impl Switch {
 
     fn on_datagram(&mut self, now: Now, flow: Flow, bytes: Bytes) {
         let message = sip_msg::parse(bytes, &Limits::default());
-        self.core.endpoint.receive(now.at, flow, message, &mut self.core.outbox);
+        self.core
+            .endpoint
+            .receive(now.at, flow, message, &mut self.core.outbox);
     }
 
     fn on_time(&mut self, now: Now) {
@@ -198,11 +230,11 @@ impl Switch {
         while let Some(event) = self.core.outbox.events.pop_front() {
             match event {
                 Event::Invite { id, flow, message } => {
-                    if let Some(call) = admit::invite(&mut self.core, now, id, flow, message) {
+                    if let Some(call) = admit::invite(&mut self.core, now, Asked { id, flow, message }) {
                         self.keep(call);
                     }
                 }
-                Event::Request { id, flow, message } => self.on_request(now, id, flow, message),
+                Event::Request { id, flow, message } => self.on_request(now, Asked { id, flow, message }),
                 Event::Ack { flow: _, message } => self.on_ack(now, &message),
                 Event::Cancelled { id, message } => {
                     if let Some((key, _)) = self.core.servers.get(&id).copied() {
@@ -235,7 +267,9 @@ impl Switch {
 
     /// Lets a call act, and forgets it when it has nothing left to do.
     fn with_call(&mut self, key: CallKey, act: impl FnOnce(&mut Call, &mut Core)) {
-        let Some(call) = self.calls.get_mut(&key) else { return };
+        let Some(call) = self.calls.get_mut(&key) else {
+            return;
+        };
         act(call, &mut self.core);
         if call.is_finished() {
             call.forget(&mut self.core);
@@ -244,53 +278,51 @@ impl Switch {
         self.core.calls = self.calls.len();
     }
 
-    fn on_request(&mut self, now: Now, id: ServerId, flow: Flow, message: Message) {
-        let Some(tag) = message.to_tag() else { return self.on_outside_request(now, id, flow, &message) };
-        let Some((key, side)) = self.core.tags.get(tag).copied() else {
-            return admit::stray(&mut self.core, now, id, &message, &flow);
+    fn on_request(&mut self, now: Now, asked: Asked) {
+        let message = &asked.message;
+        let Some(tag) = message.to_tag() else {
+            return self.on_outside_request(now, &asked);
         };
-        let known = self.calls.get_mut(&key).and_then(|call| call.leg_mut(side)).map(|leg| {
-            match leg.dialog.as_mut() {
-                Some(dialog) if dialog.matches(&message) => Ok(dialog.receive_request(&message)),
-                // The caller's early dialog is ours by tag alone until it is answered.
-                None if *leg.call_id == *message.call_id() => Ok(Ok(())),
-                Some(_) | None => Err(()),
-            }
-        });
+        let Some((key, side)) = self.core.tags.get(tag).copied() else {
+            return admit::stray(&mut self.core, now, &asked);
+        };
+        let known = self
+            .calls
+            .get_mut(&key)
+            .and_then(|call| call.leg_mut(side))
+            .map(|leg| {
+                match leg.dialog.as_mut() {
+                    Some(dialog) if dialog.matches(message) => Ok(dialog.receive_request(message)),
+                    // The caller's early dialog is ours by tag alone until it is answered.
+                    None if *leg.call_id == *message.call_id() => Ok(Ok(())),
+                    Some(_) | None => Err(()),
+                }
+            });
         match known {
-            Some(Ok(Ok(()))) => self.on_dialog_request(now, key, side, id, flow, message),
+            Some(Ok(Ok(()))) => self.on_dialog_request(now, key, side, asked),
             Some(Ok(Err(error))) => {
                 tracing::debug!(%error, "request out of order");
-                self.core.answer(now, id, &message, &flow, 500);
+                self.core.answer(now, &asked, 500, None);
             }
-            Some(Err(())) | None => admit::stray(&mut self.core, now, id, &message, &flow),
+            Some(Err(())) | None => admit::stray(&mut self.core, now, &asked),
         }
     }
 
-    fn on_dialog_request(
-        &mut self,
-        now: Now,
-        key: CallKey,
-        side: control::Side,
-        id: ServerId,
-        flow: Flow,
-        message: Message,
-    ) {
-        let method = message.method().cloned();
-        self.with_call(key, |call, core| match method {
-            Some(Method::Invite) => call.on_reinvite(core, now, side, id, message, flow),
-            Some(Method::Bye) => call.on_bye(core, now, side, id, message, flow),
-            Some(Method::Options) => health::answer_options(core, now, id, &message, &flow),
-            Some(Method::Info) => call.on_relayed(core, now, side, id, message, flow),
-            Some(_) | None => core.answer(now, id, &message, &flow, 501),
+    fn on_dialog_request(&mut self, now: Now, key: CallKey, side: control::Side, asked: Asked) {
+        self.with_call(key, |call, core| match asked.message.method() {
+            Some(Method::Invite) => call.on_reinvite(core, now, side, asked),
+            Some(Method::Bye) => call.on_bye(core, now, side, asked),
+            Some(Method::Options) => health::answer_options(core, now, &asked, asked.message.to_tag()),
+            Some(Method::Info) => call.on_relayed(core, now, side, asked),
+            Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
     }
 
     /// A request outside of any dialog that is no INVITE.
-    fn on_outside_request(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
-        match message.method() {
-            Some(Method::Options) => health::answer_options(&mut self.core, now, id, message, &flow),
-            Some(_) | None => admit::stray(&mut self.core, now, id, message, &flow),
+    fn on_outside_request(&mut self, now: Now, asked: &Asked) {
+        match asked.message.method() {
+            Some(Method::Options) => health::answer_options(&mut self.core, now, asked, None),
+            Some(_) | None => admit::stray(&mut self.core, now, asked),
         }
     }
 
@@ -304,7 +336,9 @@ impl Switch {
 
     fn on_response(&mut self, now: Now, id: ClientId, message: &Message) {
         let status = message.status().unwrap_or(500);
-        let Some(owner) = self.core.clients.get(&id).copied() else { return };
+        let Some(owner) = self.core.clients.get(&id).copied() else {
+            return;
+        };
         let keeps = matches!(owner, ClientOwner::Attempt(_)) && status < 300;
         if status >= 200 && !keeps {
             self.core.clients.remove(&id);
@@ -323,13 +357,17 @@ impl Switch {
     }
 
     fn on_no_response(&mut self, now: Now, id: ClientId, unreachable: bool) {
-        let Some(owner) = self.core.clients.remove(&id) else { return };
+        let Some(owner) = self.core.clients.remove(&id) else {
+            return;
+        };
         match owner {
             ClientOwner::Attempt(key)
             | ClientOwner::Reinvite(key, _)
             | ClientOwner::Bye(key, _)
             | ClientOwner::Relayed(key, _) => {
-                self.with_call(key, |call, core| call.on_no_response(core, now, id, owner, unreachable));
+                self.with_call(key, |call, core| {
+                    call.on_no_response(core, now, id, owner, unreachable)
+                });
             }
             ClientOwner::Orphan => orphan::on_dead(&mut self.core, id),
             ClientOwner::Ping(number) => self.pingers.on_no_response(&mut self.core, now, number),
@@ -338,10 +376,14 @@ impl Switch {
     }
 
     fn on_media(&mut self, now: Now, event: &control::Event) {
-        let Some(key) = self.core.media.get(&event.id()).copied() else { return };
+        let Some(key) = self.core.media.get(&event.id()).copied() else {
+            return;
+        };
         self.with_call(key, |call, core| match event {
             control::Event::Opened { .. } => {}
-            control::Event::Failed { side, port, error, .. } => {
+            control::Event::Failed {
+                side, port, error, ..
+            } => {
                 tracing::error!(call = %call.id, ?side, port, error, "media ports could not be had");
                 call.on_media_failed(core, now);
             }
@@ -352,7 +394,9 @@ impl Switch {
     }
 
     fn on_stored(&mut self, now: Now, ticket: u64, safe: bool) {
-        let Some(key) = self.core.tickets.remove(&ticket) else { return };
+        let Some(key) = self.core.tickets.remove(&ticket) else {
+            return;
+        };
         self.with_call(key, |call, core| call.on_stored(core, now, ticket, safe));
     }
 

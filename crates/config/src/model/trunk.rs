@@ -50,8 +50,10 @@ section! {
         live auth: Option<Auth> = Opt<Table<Auth>>, optional;
         /// What its failures mean for a call.
         live failover: Failover = Table<Failover>, default("{}");
-        /// Whether media may come from elsewhere than it signals (it is behind NAT): we then send where it comes from.
-        live symmetric_rtp: bool = Flag, default("false");
+        /// Whether we send media where it comes from (it is behind NAT). `true`: also when that is neither the address in
+        /// its SDP nor where its signalling comes from; `false`: never, its SDP holds; absent: when it is where its
+        /// signalling comes from.
+        live symmetric_rtp: Option<bool> = Opt<Flag>, optional;
         /// Where media may come from and go to; none written: anywhere it signals.
         live media_acl: Vec<Cidr> = List<Range>, default("[]");
         /// Whether media that moves in mid-call may move to another address, not only to another port.

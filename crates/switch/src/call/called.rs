@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use route::{AttemptOutcome, Outcome};
-use rtp_proto::control::{Command as MediaCommand, Side};
 use rtp_proto::PtMap;
+use rtp_proto::control::{Command as MediaCommand, Side};
 use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, Dialog, digest};
 
@@ -17,7 +17,11 @@ use crate::orphan;
 impl Call {
     /// A response to the INVITE of an attempt.
     pub(crate) fn on_attempt_response(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
-        let current = self.b.as_ref().and_then(|leg| leg.uac.as_ref()).is_some_and(|uac| uac.client == id);
+        let current = self
+            .b
+            .as_ref()
+            .and_then(|leg| leg.uac.as_ref())
+            .is_some_and(|uac| uac.client == id);
         if !current {
             return;
         }
@@ -37,7 +41,11 @@ impl Call {
             401 | 407 if self.answer_challenge(core, now, message) => {}
             _ => {
                 let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
-                let outcome = AttemptOutcome::Final { status, q850: headers::q850(message), rang };
+                let outcome = AttemptOutcome::Final {
+                    status,
+                    q850: headers::q850(message),
+                    rang,
+                };
                 self.back_off(core, now, status, message);
                 self.attempt_over(core, now, outcome, Some(message));
             }
@@ -45,8 +53,18 @@ impl Call {
     }
 
     /// The attempt's INVITE was never answered or could not be delivered.
-    pub(crate) fn on_attempt_dead(&mut self, core: &mut Core, now: Now, id: ClientId, outcome: AttemptOutcome) {
-        let current = self.b.as_ref().and_then(|leg| leg.uac.as_ref()).is_some_and(|uac| uac.client == id);
+    pub(crate) fn on_attempt_dead(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        outcome: AttemptOutcome,
+    ) {
+        let current = self
+            .b
+            .as_ref()
+            .and_then(|leg| leg.uac.as_ref())
+            .is_some_and(|uac| uac.client == id);
         if self.phase != Phase::Dialing || !current {
             return;
         }
@@ -83,7 +101,12 @@ impl Call {
             .and_then(|value| std::str::from_utf8(value).ok())
             .and_then(|text| text.split([';', ' ', '(']).next()?.trim().parse::<u64>().ok());
         if let (Some(seconds), Some(attempt)) = (seconds, self.attempt()) {
-            core.back_off(now, &self.snapshot, &attempt, std::time::Duration::from_secs(seconds));
+            core.back_off(
+                now,
+                &self.snapshot,
+                &attempt,
+                std::time::Duration::from_secs(seconds),
+            );
         }
     }
 
@@ -99,7 +122,11 @@ impl Call {
     /// 101 to 199: the caller hears it, with the media that came with it (RFC 3261 §13.2.2.1, RFC 3960 §3.2).
     fn on_progress(&mut self, core: &mut Core, now: Now, status: u16, message: &Message) {
         let Some(attempt) = self.attempt() else { return };
-        if self.hunt.as_ref().is_some_and(|hunt| hunt.stage != Stage::Ringing) {
+        if self
+            .hunt
+            .as_ref()
+            .is_some_and(|hunt| hunt.stage != Stage::Ringing)
+        {
             let answer = self.snapshot.trunk(attempt.trunk).failover.answer;
             self.set_stage(core, now, Stage::Ringing, answer);
         }
@@ -128,7 +155,9 @@ impl Call {
 
     /// Tells the media plane of both legs after `offerer`'s offer was answered.
     pub(crate) fn update_media(&mut self, core: &mut Core, offerer: Side, mapping: &sdp::PtMapping) {
-        let (Some(id), Some(b)) = (self.media, self.b.as_ref()) else { return };
+        let (Some(id), Some(b)) = (self.media, self.b.as_ref()) else {
+            return;
+        };
         let answered = self.phase == Phase::Answered;
         let (map_a, map_b) = match offerer {
             Side::A => negotiate::pt_maps(&self.a.session, &b.session, mapping),
@@ -137,11 +166,15 @@ impl Call {
                 (from_a, from_b)
             }
         };
-        let update = |side: Side, leg, other, map: PtMap| {
-            negotiate::media_leg(&self.snapshot, leg, other, map, answered)
-                .map(|leg| MediaCommand::Update { id, side, leg })
-        };
-        let updates = [update(Side::B, b, &self.a, map_b), update(Side::A, &self.a, b, map_a)];
+        let update =
+            |side: Side, leg, other, map: PtMap| {
+                negotiate::media_leg(&self.snapshot, leg, other, map, answered)
+                    .map(|leg| MediaCommand::Update { id, side, leg })
+            };
+        let updates = [
+            update(Side::B, b, &self.a, map_b),
+            update(Side::A, &self.a, b, map_a),
+        ];
         for command in updates.into_iter().flatten() {
             core.media(command);
         }
@@ -150,17 +183,27 @@ impl Call {
     /// 2xx: the called party is there.
     fn on_answer(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
         let Some(leg) = self.b.as_mut() else { return };
-        let Some(invite) = leg.uac.as_ref().map(|uac| uac.invite.clone()) else { return };
+        let Some(invite) = leg.uac.as_ref().map(|uac| uac.invite.clone()) else {
+            return;
+        };
         let Ok(dialog) = Dialog::uac(&invite, message) else {
             // Without a To-tag or a Contact there is no dialog to end either.
-            let outcome = AttemptOutcome::Final { status: 502, q850: None, rang: false };
+            let outcome = AttemptOutcome::Final {
+                status: 502,
+                q850: None,
+                rang: false,
+            };
             self.attempt_over(core, now, outcome, None);
             return;
         };
         leg.dialog = Some(dialog);
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
-        let body = if delayed { self.delayed_offer(message) } else { self.final_answer(core, message) };
+        let body = if delayed {
+            self.delayed_offer(message)
+        } else {
+            self.final_answer(core, message)
+        };
         match body {
             Ok(body) => {
                 if !delayed && let Some(leg) = &self.b {
@@ -176,7 +219,10 @@ impl Call {
     fn final_answer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
         let Some(sdp) = sdp_of(message)? else {
             let early = self.b.as_ref().is_some_and(|leg| leg.session.remote.is_some());
-            return early.then(|| self.a.session.sent.clone()).flatten().ok_or(negotiate::NOT_ACCEPTABLE);
+            return early
+                .then(|| self.a.session.sent.clone())
+                .flatten()
+                .ok_or(negotiate::NOT_ACCEPTABLE);
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
@@ -200,7 +246,16 @@ impl Call {
             orphan::goodbye(core, now, &self.snapshot, leg, None);
             leg.uac = None;
         }
-        self.attempt_over(core, now, AttemptOutcome::Final { status, q850: None, rang }, None);
+        self.attempt_over(
+            core,
+            now,
+            AttemptOutcome::Final {
+                status,
+                q850: None,
+                rang,
+            },
+            None,
+        );
     }
 
     /// Both sides are there: the caller gets its 200, the journal its entry.
@@ -221,16 +276,26 @@ impl Call {
 
     /// Answers a 401 or 407 with the trunk's credentials (RFC 3261 §22.2). Says whether a new INVITE is on its way.
     fn answer_challenge(&mut self, core: &mut Core, now: Now, challenge: &Message) -> bool {
-        let Some(attempt) = self.attempt() else { return false };
-        let Some((flow, invite, mut auth)) = self
-            .b
-            .as_ref()
-            .and_then(|leg| leg.uac.as_ref().map(|uac| (leg.flow, uac.invite.clone(), uac.auth)))
-        else {
+        let Some(attempt) = self.attempt() else {
+            return false;
+        };
+        let Some((flow, invite, mut auth)) = self.b.as_ref().and_then(|leg| {
+            leg.uac
+                .as_ref()
+                .map(|uac| (leg.flow, uac.invite.clone(), uac.auth))
+        }) else {
             return false;
         };
         let body = invite.body();
-        let header = self.credentials(core, Side::B, &mut auth, challenge, &Method::Invite, invite.uri(), &body);
+        let header = self.credentials(
+            core,
+            Side::B,
+            &mut auth,
+            challenge,
+            &Method::Invite,
+            invite.uri(),
+            &body,
+        );
         let Some(header) = header else { return false };
         let cseq = invite.cseq().0 + 1;
         let body = (!body.is_empty()).then_some(body);
@@ -239,7 +304,10 @@ impl Call {
     }
 
     /// The Authorization header for a challenge on one leg, if its trunk has credentials for it.
-    #[allow(clippy::too_many_arguments, reason = "a digest is computed over all of these (RFC 7616 §3.4)")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a digest is computed over all of these (RFC 7616 §3.4)"
+    )]
     pub(crate) fn credentials(
         &mut self,
         core: &mut Core,
@@ -263,7 +331,10 @@ impl Call {
     fn refuse_fork(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
         let Some(leg) = self.b.as_ref() else { return };
         let Some(uac) = leg.uac.as_ref() else { return };
-        let same = leg.dialog.as_ref().is_some_and(|d| Some(d.remote_tag()) == message.to_tag());
+        let same = leg
+            .dialog
+            .as_ref()
+            .is_some_and(|d| Some(d.remote_tag()) == message.to_tag());
         if !same {
             orphan::answered_late(core, now, &self.snapshot, id, &uac.invite, leg, message);
         }

@@ -15,11 +15,19 @@ use crate::record::HungUpBy;
 impl Call {
     /// A provisional response to the caller, on the early dialog of our one tag.
     pub(crate) fn tell_progress(&mut self, core: &mut Core, now: Now, status: u16, body: Option<&[u8]>) {
-        let Some(invite) = self.invite.as_ref() else { return };
-        let mut writer = reply(&invite.message, &invite.flow, status, None, Some(&self.a.tag));
-        leg::contact(&mut writer, &self.snapshot, &invite.flow);
+        let Some(invite) = self.invite.as_ref() else {
+            return;
+        };
+        let mut writer = reply(
+            &invite.asked.message,
+            &invite.asked.flow,
+            status,
+            None,
+            Some(&self.a.tag),
+        );
+        leg::contact(&mut writer, &self.snapshot, &invite.asked.flow);
         leg::capabilities(&mut writer);
-        let server = invite.server;
+        let server = invite.asked.id;
         core.respond(now, server, finish(writer, body));
         self.story.caller_heard(now);
     }
@@ -27,56 +35,77 @@ impl Call {
     /// The 200 to the caller; from here on it has a dialog.
     pub(crate) fn accept_caller(&mut self, core: &mut Core, now: Now, body: &[u8]) {
         let Some(invite) = self.invite.take() else { return };
-        match Dialog::uas(&invite.message, &self.a.tag) {
+        match Dialog::uas(&invite.asked.message, &self.a.tag) {
             Ok(dialog) => self.a.dialog = Some(dialog),
             Err(error) => {
                 // An INVITE without a Contact: it can be answered, but never hung up by us.
                 tracing::info!(call = %self.id, %error, "the caller's INVITE makes no dialog");
             }
         }
-        let mut writer = reply(&invite.message, &invite.flow, 200, None, Some(&self.a.tag));
-        leg::contact(&mut writer, &self.snapshot, &invite.flow);
+        let mut writer = reply(
+            &invite.asked.message,
+            &invite.asked.flow,
+            200,
+            None,
+            Some(&self.a.tag),
+        );
+        leg::contact(&mut writer, &self.snapshot, &invite.asked.flow);
         leg::capabilities(&mut writer);
         if let Some(agent) = &self.snapshot.config.sip.user_agent {
             writer.header(HeaderId::Server, agent.as_bytes());
         }
         let bytes = finish(writer, Some(body));
-        if let (Some(dialog), Ok(response)) =
-            (self.a.dialog.as_mut(), sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()))
-        {
+        if let (Some(dialog), Ok(response)) = (
+            self.a.dialog.as_mut(),
+            sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()),
+        ) {
             dialog.confirm(&response);
         }
-        self.a.unacked = Some(invite.server);
-        core.respond(now, invite.server, bytes);
+        self.a.unacked = Some(invite.asked.id);
+        core.respond(now, invite.asked.id, bytes);
         self.story.caller_heard(now);
     }
 
     /// The caller's INVITE is refused.
     pub(crate) fn refuse_caller(&mut self, core: &mut Core, now: Now, ending: &Ending) {
         let Some(invite) = self.invite.take() else { return };
-        core.servers.remove(&invite.server);
-        let mut writer = reply(&invite.message, &invite.flow, ending.status, None, Some(&self.a.tag));
+        core.servers.remove(&invite.asked.id);
+        let mut writer = reply(
+            &invite.asked.message,
+            &invite.asked.flow,
+            ending.status,
+            None,
+            Some(&self.a.tag),
+        );
         if let Some(cause) = ending.q850 {
             writer.header(HeaderId::Reason, headers::reason_q850(cause).as_bytes());
         }
         if let Some(seconds) = ending.retry_after {
             writer.header_fmt(HeaderId::RetryAfter, format_args!("{seconds}"));
         }
-        if let (Some(user), Some(host)) = (&ending.redirect, self.snapshot.advertised(&invite.flow)) {
+        if let (Some(user), Some(host)) = (&ending.redirect, self.snapshot.advertised(&invite.asked.flow)) {
             let user = headers::escape_user(user);
             writer.header_fmt(HeaderId::Contact, format_args!("<sip:{user}@{host}>"));
         }
         if ending.status == 415 {
             writer.header(HeaderId::Accept, b"application/sdp");
         }
-        core.respond(now, invite.server, writer.finish());
+        core.respond(now, invite.asked.id, writer.finish());
     }
 
     /// CANCEL for an INVITE of this side (RFC 3261 §9.2).
     pub(crate) fn on_cancel(&mut self, core: &mut Core, now: Now, id: ServerId, cancel: &Message) {
-        if self.invite.as_ref().is_some_and(|invite| invite.server == id) {
+        if self.invite.as_ref().is_some_and(|invite| invite.asked.id == id) {
             let q850 = headers::q850(cancel);
-            self.end(core, now, Ending { by: HungUpBy::Caller, q850, ..Ending::failed("cancelled", 487) });
+            self.end(
+                core,
+                now,
+                Ending {
+                    by: HungUpBy::Caller,
+                    q850,
+                    ..Ending::failed("cancelled", 487)
+                },
+            );
         } else {
             self.cancel_exchange(core, now, id, cancel);
         }
@@ -86,7 +115,9 @@ impl Call {
     pub(crate) fn on_ack(&mut self, core: &mut Core, now: Now, side: Side, ack: &Message) {
         let Some(leg) = self.leg_mut(side) else { return };
         let expected = leg.dialog.as_ref().is_some_and(|dialog| dialog.matches(ack));
-        let Some(server) = leg.unacked.filter(|_| expected) else { return };
+        let Some(server) = leg.unacked.filter(|_| expected) else {
+            return;
+        };
         leg.unacked = None;
         let owed = leg.bye == Bye::WhenAcked;
         core.endpoint.acked(server);
@@ -107,10 +138,12 @@ impl Call {
 
     /// The caller's answer to the called side's offer goes on in our ACK.
     fn on_delayed_answer(&mut self, core: &mut Core, now: Now, ack: &Message) {
-        let answered = sdp_of(ack).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
-            let leg = self.b.as_mut().ok_or(500_u16)?;
-            negotiate::answer(&self.snapshot, leg, &mut self.a, sdp)
-        });
+        let answered = sdp_of(ack)
+            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
+            .and_then(|sdp| {
+                let leg = self.b.as_mut().ok_or(500_u16)?;
+                negotiate::answer(&self.snapshot, leg, &mut self.a, sdp)
+            });
         let body = match &answered {
             Ok((body, _)) => Some(body.clone()),
             Err(_) => None,
@@ -118,7 +151,14 @@ impl Call {
         if let Some(leg) = self.b.as_ref()
             && let Some(uac) = leg.uac.as_ref()
         {
-            leg.send_ack(core, now, &self.snapshot, uac.client, uac.invite.cseq().0, body.as_deref());
+            leg.send_ack(
+                core,
+                now,
+                &self.snapshot,
+                uac.client,
+                uac.invite.cseq().0,
+                body.as_deref(),
+            );
         }
         match answered {
             Ok((_, mapping)) => self.update_media(core, Side::B, &mapping),

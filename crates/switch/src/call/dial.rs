@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use config::Host;
 use route::{Attempt, AttemptOutcome, Outcome};
-use rtp_proto::control::{Command as MediaCommand, Side};
 use rtp_proto::PtMap;
+use rtp_proto::control::{Command as MediaCommand, Side};
 use sip_msg::{HeaderId, Message, Method, Writer};
 use sip_proto::{Flow, digest};
 
@@ -66,9 +66,14 @@ impl Call {
     fn try_dial(&mut self, core: &mut Core, now: Now, attempt: &Attempt) -> Result<(), AttemptOutcome> {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
-        let target = trunk.targets.get(attempt.target).ok_or(AttemptOutcome::Unreachable)?;
+        let target = trunk
+            .targets
+            .get(attempt.target)
+            .ok_or(AttemptOutcome::Unreachable)?;
         self.story.attempt_begins(now, &trunk.name, &target.uri);
-        let permit = core.admit_attempt(now, trunk).ok_or(AttemptOutcome::Unreachable)?;
+        let permit = core
+            .admit_attempt(now, trunk)
+            .ok_or(AttemptOutcome::Unreachable)?;
         if let Some(hunt) = &mut self.hunt {
             hunt.made += 1;
         }
@@ -84,7 +89,11 @@ impl Call {
             Host::Name(name) => {
                 let query = core.next_id();
                 core.queries.insert(query, Waiter::Call(self.key));
-                core.commands.push(Command::Resolve { query, host: name.clone(), port });
+                core.commands.push(Command::Resolve {
+                    query,
+                    host: name.clone(),
+                    port,
+                });
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
                 Ok(())
             }
@@ -93,10 +102,16 @@ impl Call {
 
     /// The target's name has been looked up.
     pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, query: u64, addresses: &[SocketAddr]) {
-        let waiting = |hunt: &&Box<Hunt>| hunt.stage == Stage::Resolving(query);
-        let Some(hunt) = self.hunt.as_ref().filter(waiting) else { return };
-        let Some(attempt) = hunt.current().cloned() else { return };
-        let usable = addresses.iter().find(|address| self.snapshot.flow_to(**address).is_some());
+        let waiting = |hunt: &&Hunt| hunt.stage == Stage::Resolving(query);
+        let Some(hunt) = self.hunt.as_deref().filter(waiting) else {
+            return;
+        };
+        let Some(attempt) = hunt.current().cloned() else {
+            return;
+        };
+        let usable = addresses
+            .iter()
+            .find(|address| self.snapshot.flow_to(**address).is_some());
         let outcome = match usable {
             Some(address) => self.send_invite(core, now, &attempt, *address),
             None => Err(AttemptOutcome::Unreachable),
@@ -115,16 +130,29 @@ impl Call {
         remote: SocketAddr,
     ) -> Result<(), AttemptOutcome> {
         let flow = self.snapshot.flow_to(remote).ok_or(AttemptOutcome::Unreachable)?;
-        let refused = |status| AttemptOutcome::Final { status, q850: None, rang: false };
+        let refused = |status| AttemptOutcome::Final {
+            status,
+            q850: None,
+            rang: false,
+        };
         let body = self.prepare_offer(core, now, flow).map_err(refused)?;
         let call_id: Box<[u8]> = Box::from(core.endpoint.mint().call_id().as_ref());
-        let Some(leg) = self.b.as_mut() else { return Err(AttemptOutcome::Unreachable) };
+        let Some(leg) = self.b.as_mut() else {
+            return Err(AttemptOutcome::Unreachable);
+        };
         leg.call_id = call_id;
         self.open_media(core, now);
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
-        self.story.attempt_sent(now, self.b.as_ref().map(|leg| leg.call_id.as_ref()).unwrap_or_default());
-        self.launch(core, now, flow, bytes, digest::Attempt::default()).ok_or(AttemptOutcome::Unreachable)?;
+        self.story.attempt_sent(
+            now,
+            self.b
+                .as_ref()
+                .map(|leg| leg.call_id.as_ref())
+                .unwrap_or_default(),
+        );
+        self.launch(core, now, flow, bytes, digest::Attempt::default())
+            .ok_or(AttemptOutcome::Unreachable)?;
         core.counters.attempts += 1;
         let trying = self.snapshot.trunk(attempt.trunk).failover.trying;
         self.set_stage(core, now, Stage::Trying, trying);
@@ -153,7 +181,9 @@ impl Call {
         if self.a.ports.is_none() {
             self.a.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
         }
-        let Some(leg) = self.b.as_mut() else { return Err(500) };
+        let Some(leg) = self.b.as_mut() else {
+            return Err(500);
+        };
         leg.flow = flow;
         leg.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
@@ -169,12 +199,18 @@ impl Call {
         match self.media {
             Some(id) => {
                 if let Some(leg) = leg_b {
-                    core.media(MediaCommand::Update { id, side: Side::B, leg });
+                    core.media(MediaCommand::Update {
+                        id,
+                        side: Side::B,
+                        leg,
+                    });
                 }
             }
             None => {
                 let leg_a = negotiate::media_leg(&self.snapshot, &self.a, b, PtMap::identity(), false);
-                let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else { return };
+                let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else {
+                    return;
+                };
                 let id = core.next_media();
                 core.media.insert(id, self.key);
                 self.media = Some(id);
@@ -203,21 +239,36 @@ impl Call {
     ) -> Bytes {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
-        let uri = trunk.targets.get(attempt.target).map(|t| headers::request_uri(attempt, t)).unwrap_or_default();
+        let uri = trunk
+            .targets
+            .get(attempt.target)
+            .map(|t| headers::request_uri(attempt, t))
+            .unwrap_or_default();
         let via = core.via(&snapshot, &flow);
         let mut writer = Writer::request(&Method::Invite, uri.as_bytes());
         writer.header(HeaderId::Via, &via);
-        let invite = self.invite.as_ref().map(|invite| &invite.message);
-        let hops = invite.and_then(max_forwards).unwrap_or(MAX_FORWARDS + 1).saturating_sub(1);
+        let invite = self.invite.as_ref().map(|invite| &invite.asked.message);
+        let hops = invite
+            .and_then(max_forwards)
+            .unwrap_or(MAX_FORWARDS + 1)
+            .saturating_sub(1);
         writer.header_fmt(HeaderId::MaxForwards, format_args!("{}", hops.min(MAX_FORWARDS)));
-        let display = invite.and_then(|m| headers::display_of(&m.from())).unwrap_or_default();
-        let ours = snapshot.advertised(&flow).map(|a| a.to_string()).unwrap_or_default();
+        let display = invite
+            .and_then(|m| headers::display_of(&m.from()))
+            .unwrap_or_default();
+        let ours = snapshot
+            .advertised(&flow)
+            .map(|a| a.to_string())
+            .unwrap_or_default();
         let domain = trunk.from_domain.as_deref().unwrap_or(&ours);
         let caller = headers::escape_user(&attempt.caller);
         let at = if caller.is_empty() { "" } else { "@" };
         if let Some(leg) = &self.b {
             let tag = String::from_utf8_lossy(&leg.tag);
-            writer.header_fmt(HeaderId::From, format_args!("{display}<sip:{caller}{at}{domain}>;tag={tag}"));
+            writer.header_fmt(
+                HeaderId::From,
+                format_args!("{display}<sip:{caller}{at}{domain}>;tag={tag}"),
+            );
             writer.header_fmt(HeaderId::To, format_args!("<{uri}>"));
             writer.header(HeaderId::CallId, &leg.call_id);
         }
@@ -247,5 +298,9 @@ impl Call {
 }
 
 fn max_forwards(message: &Message) -> Option<u32> {
-    std::str::from_utf8(message.header(HeaderId::MaxForwards)?).ok()?.trim().parse().ok()
+    std::str::from_utf8(message.header(HeaderId::MaxForwards)?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }

@@ -5,12 +5,12 @@
 
 use rtp_proto::control::{Command as MediaCommand, SessionStats, Side};
 use sip_msg::{HeaderId, Message, Method};
+use sip_proto::digest;
 use sip_proto::timers::TimerKey;
-use sip_proto::{Flow, ServerId, digest};
 
 use super::leg::{Bye, Outgoing};
 use super::{Call, Phase};
-use crate::core::{ClientOwner, Core, StoreKind, Timer};
+use crate::core::{Asked, ClientOwner, Core, StoreKind, Timer};
 use crate::headers;
 use crate::io::Now;
 use crate::record::{HungUpBy, RecordState};
@@ -48,7 +48,10 @@ impl Ending {
 
     /// The switch ends an answered call, with this Q.850 cause.
     pub(crate) fn by_switch(kind: &'static str, status: u16, q850: u8) -> Self {
-        Self { q850: Some(q850), ..Self::failed(kind, status) }
+        Self {
+            q850: Some(q850),
+            ..Self::failed(kind, status)
+        }
     }
 }
 
@@ -57,7 +60,7 @@ pub(crate) struct Ended {
     /// Reason header of our BYEs and CANCELs.
     reason: Option<String>,
     /// BYEs that are answered when the record is safe.
-    waiting: Vec<(ServerId, Message, Flow, Side)>,
+    waiting: Vec<(Asked, Side)>,
     deadline: Option<TimerKey>,
     ticket: Option<u64>,
     stored: bool,
@@ -75,10 +78,15 @@ impl Call {
         }
         let answered = self.phase == Phase::Answered;
         self.phase = Phase::Ending;
-        for timer in [&mut self.stage_timer, &mut self.max_timer, &mut self.interim_timer] {
+        for timer in [
+            &mut self.stage_timer,
+            &mut self.max_timer,
+            &mut self.interim_timer,
+        ] {
             core.disarm(timer);
         }
-        self.story.finish(now, &ending, answered, [Some(&self.a), self.b.as_ref()]);
+        self.story
+            .finish(now, &ending, answered, [Some(&self.a), self.b.as_ref()]);
         let deadline = self.snapshot.config.records.store_deadline;
         self.ended = Some(Box::new(Ended {
             reason: reason(&ending),
@@ -142,20 +150,28 @@ impl Call {
         self.send_bye_with(core, now, side, None);
     }
 
-    fn send_bye_with(&mut self, core: &mut Core, now: Now, side: Side, credentials: Option<(HeaderId, Vec<u8>)>) {
+    fn send_bye_with(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        credentials: Option<(HeaderId, Vec<u8>)>,
+    ) {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let reason = self.ended.as_ref().and_then(|ended| ended.reason.clone());
         let Some(leg) = self.leg_mut(side) else { return };
-        let sent = leg.request(core, &snapshot, &Method::Bye).and_then(|Outgoing { flow, mut writer }| {
-            if let Some(reason) = &reason {
-                writer.header(HeaderId::Reason, reason.as_bytes());
-            }
-            if let Some((id, value)) = credentials {
-                writer.header(id, &value);
-            }
-            core.request(now, flow, writer.finish(), ClientOwner::Bye(key, side))
-        });
+        let sent = leg
+            .request(core, &snapshot, &Method::Bye)
+            .and_then(|Outgoing { flow, mut writer }| {
+                if let Some(reason) = &reason {
+                    writer.header(HeaderId::Reason, reason.as_bytes());
+                }
+                if let Some((id, value)) = credentials {
+                    writer.header(id, &value);
+                }
+                core.request(now, flow, writer.finish(), ClientOwner::Bye(key, side))
+            });
         leg.bye = if sent.is_some() { Bye::Sent } else { Bye::Done };
     }
 
@@ -166,9 +182,15 @@ impl Call {
             return;
         }
         if matches!(status, 401 | 407) {
-            let uri = self.leg(side).and_then(|leg| leg.dialog.as_ref()).map(|d| d.remote_target().to_vec());
+            let uri = self
+                .leg(side)
+                .and_then(|leg| leg.dialog.as_ref())
+                .map(|d| d.remote_target().to_vec());
             let index = usize::from(side == Side::B);
-            let tried = self.ended.as_ref().and_then(|ended| ended.auth.get(index).copied());
+            let tried = self
+                .ended
+                .as_ref()
+                .and_then(|ended| ended.auth.get(index).copied());
             if let (Some(uri), Some(mut auth)) = (uri, tried) {
                 let header = self.credentials(core, side, &mut auth, message, &Method::Bye, &uri, b"");
                 if let Some(slot) = self.ended.as_mut().and_then(|ended| ended.auth.get_mut(index)) {
@@ -190,26 +212,43 @@ impl Call {
     }
 
     /// A BYE from one side (RFC 3261 §15.1.2).
-    pub(crate) fn on_bye(&mut self, core: &mut Core, now: Now, side: Side, id: ServerId, request: Message, flow: Flow) {
+    pub(crate) fn on_bye(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
         let by = match side {
             Side::A => HungUpBy::Caller,
             Side::B => HungUpBy::Called,
         };
-        let q850 = headers::q850(&request);
+        let q850 = headers::q850(&asked.message);
         match self.phase {
             Phase::Answered => {
                 let normal = Ending::failed("normal", 200);
                 let q850 = q850.or(Some(16));
-                self.end(core, now, Ending { by, q850, hung_up: Some(side), ..normal });
+                self.end(
+                    core,
+                    now,
+                    Ending {
+                        by,
+                        q850,
+                        hung_up: Some(side),
+                        ..normal
+                    },
+                );
                 match self.ended.as_mut().filter(|ended| !ended.stored) {
-                    Some(ended) => ended.waiting.push((id, request, flow, side)),
-                    None => self.answer_bye(core, now, id, &request, &flow, side),
+                    Some(ended) => ended.waiting.push((asked, side)),
+                    None => self.answer_bye(core, now, &asked, side),
                 }
             }
             Phase::Dialing => {
                 // A caller may also give up by a BYE on the early dialog.
-                self.answer_bye(core, now, id, &request, &flow, side);
-                self.end(core, now, Ending { by, q850, ..Ending::failed("cancelled", 487) });
+                self.answer_bye(core, now, &asked, side);
+                self.end(
+                    core,
+                    now,
+                    Ending {
+                        by,
+                        q850,
+                        ..Ending::failed("cancelled", 487)
+                    },
+                );
             }
             Phase::Ending => {
                 // Both hang up at once: each BYE is answered, neither waits for the other.
@@ -222,14 +261,14 @@ impl Call {
                         core.servers.remove(&server);
                     }
                 }
-                self.answer_bye(core, now, id, &request, &flow, side);
+                self.answer_bye(core, now, &asked, side);
             }
         }
     }
 
-    fn answer_bye(&self, core: &mut Core, now: Now, id: ServerId, request: &Message, flow: &Flow, side: Side) {
+    fn answer_bye(&self, core: &mut Core, now: Now, asked: &Asked, side: Side) {
         let tag = self.leg(side).map(|leg| leg.tag.clone());
-        core.answer_tagged(now, id, request, flow, 200, tag.as_deref());
+        core.answer(now, asked, 200, tag.as_deref());
     }
 
     /// The media plane has closed the session: its ports are free, its figures final.
@@ -260,7 +299,9 @@ impl Call {
 
     /// The store has an answer for one of this call's tickets.
     pub(crate) fn on_stored(&mut self, core: &mut Core, now: Now, ticket: u64, safe: bool) {
-        let Some(ended) = self.ended.as_mut().filter(|ended| ended.ticket == Some(ticket)) else { return };
+        let Some(ended) = self.ended.as_mut().filter(|ended| ended.ticket == Some(ticket)) else {
+            return;
+        };
         ended.stored = true;
         if !safe {
             core.counters.records_late += 1;
@@ -280,9 +321,13 @@ impl Call {
     }
 
     fn answer_waiting(&mut self, core: &mut Core, now: Now) {
-        let waiting = self.ended.as_mut().map(|ended| std::mem::take(&mut ended.waiting)).unwrap_or_default();
-        for (id, request, flow, side) in waiting {
-            self.answer_bye(core, now, id, &request, &flow, side);
+        let waiting = self
+            .ended
+            .as_mut()
+            .map(|ended| std::mem::take(&mut ended.waiting))
+            .unwrap_or_default();
+        for (asked, side) in waiting {
+            self.answer_bye(core, now, &asked, side);
         }
     }
 
@@ -291,7 +336,10 @@ impl Call {
         let told = |bye: Bye| bye == Bye::Done;
         self.phase == Phase::Ending
             && self.media.is_none()
-            && self.ended.as_ref().is_some_and(|ended| ended.stored && ended.waiting.is_empty())
+            && self
+                .ended
+                .as_ref()
+                .is_some_and(|ended| ended.stored && ended.waiting.is_empty())
             && told(self.a.bye)
             && self.b.as_ref().is_none_or(|leg| told(leg.bye))
     }
@@ -302,7 +350,7 @@ impl Call {
             core.disarm(&mut ended.deadline);
         }
         if let Some(exchange) = self.exchange.take() {
-            core.servers.remove(&exchange.server);
+            core.servers.remove(&exchange.asked.id);
             core.clients.remove(&exchange.client);
         }
         for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {

@@ -36,7 +36,9 @@ impl Call {
         core.disarm(&mut self.stage_timer);
         let q850 = answer.and_then(headers::q850);
         self.story.attempt_failed(now, outcome, q850);
-        let Some(hunt) = self.hunt.as_mut() else { return Verdict::Stop };
+        let Some(hunt) = self.hunt.as_mut() else {
+            return Verdict::Stop;
+        };
         hunt.outcomes.push(outcome);
         let attempt = hunt.current();
         let verdict = attempt.map_or(Verdict::Stop, |attempt| {
@@ -50,8 +52,19 @@ impl Call {
                     AttemptOutcome::Final { status, .. } => (caller_status(status), HungUpBy::Called),
                     other => (other.status(), HungUpBy::Switch),
                 };
-                let redirect = answer.filter(|_| (300..400).contains(&status)).and_then(contact_user);
-                self.end(core, now, Ending { by, q850, redirect, ..Ending::failed(outcome_kind(outcome), status) });
+                let redirect = answer
+                    .filter(|_| (300..400).contains(&status))
+                    .and_then(contact_user);
+                self.end(
+                    core,
+                    now,
+                    Ending {
+                        by,
+                        q850,
+                        redirect,
+                        ..Ending::failed(outcome_kind(outcome), status)
+                    },
+                );
             }
         }
         verdict
@@ -65,16 +78,33 @@ impl Call {
         let outcomes: Vec<(u16, Option<u8>)> = self
             .hunt
             .as_ref()
-            .map(|hunt| hunt.outcomes.iter().map(|o| (o.status(), outcome_q850(*o))).collect())
+            .map(|hunt| {
+                hunt.outcomes
+                    .iter()
+                    .map(|o| (o.status(), outcome_q850(*o)))
+                    .collect()
+            })
             .unwrap_or_default();
         let status = caller_status(route::most_telling(&outcomes));
-        let q850 = outcomes.iter().find(|(s, _)| *s == status).and_then(|(_, q850)| *q850);
-        self.end(core, now, Ending { q850, ..Ending::failed("no-carrier", status) });
+        let q850 = outcomes
+            .iter()
+            .find(|(s, _)| *s == status)
+            .and_then(|(_, q850)| *q850);
+        self.end(
+            core,
+            now,
+            Ending {
+                q850,
+                ..Ending::failed("no-carrier", status)
+            },
+        );
     }
 
     /// The stage's time is up: no 100, no progress, or no answer.
     pub(crate) fn on_stage_timeout(&mut self, core: &mut Core, now: Now) {
-        let Some(hunt) = self.hunt.as_ref().filter(|_| self.phase == Phase::Dialing) else { return };
+        let Some(hunt) = self.hunt.as_ref().filter(|_| self.phase == Phase::Dialing) else {
+            return;
+        };
         let outcome = match hunt.stage {
             Stage::Resolving(_) => AttemptOutcome::Unreachable,
             Stage::Trying => AttemptOutcome::TimeoutTrying,
@@ -111,7 +141,9 @@ fn outcome_q850(outcome: AttemptOutcome) -> Option<u8> {
 
 fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
     match outcome {
-        AttemptOutcome::Final { status: 486 | 600, .. } => "busy",
+        AttemptOutcome::Final {
+            status: 486 | 600, ..
+        } => "busy",
         AttemptOutcome::Final { status: 300..400, .. } => "redirected",
         AttemptOutcome::Final { .. } => "refused",
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => "timeout",

@@ -87,7 +87,11 @@ pub(crate) struct Leg {
 impl Leg {
     pub(crate) fn new(side: Side, trunk: TrunkIx, tag: Box<[u8]>, flow: Flow, session_id: u64) -> Self {
         // 62 bits and never 0: every SDP parser in the field can hold it.
-        let session = Session { id: (session_id >> 2) | 1, version: 1, ..Session::default() };
+        let session = Session {
+            id: (session_id >> 2) | 1,
+            version: 1,
+            ..Session::default()
+        };
         Self {
             side,
             trunk,
@@ -106,7 +110,12 @@ impl Leg {
     }
 
     /// Begins a request within the dialog: CSeq taken, Via, Contact, User-Agent written.
-    pub(crate) fn request(&mut self, core: &mut Core, snapshot: &Snapshot, method: &Method) -> Option<Outgoing> {
+    pub(crate) fn request(
+        &mut self,
+        core: &mut Core,
+        snapshot: &Snapshot,
+        method: &Method,
+    ) -> Option<Outgoing> {
         let head = self.dialog.as_mut()?.request(method);
         Some(self.outgoing(core, snapshot, &head, method))
     }
@@ -141,10 +150,17 @@ impl Leg {
         cseq: u32,
         body: Option<&[u8]>,
     ) {
-        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, cseq) else { return };
+        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, cseq) else {
+            return;
+        };
         let bytes = finish(writer, body);
-        let to_tag: Box<[u8]> = self.dialog.as_ref().map(|d| Box::from(d.remote_tag())).unwrap_or_default();
-        core.endpoint.ack(now.at, client, &to_tag, flow, bytes, &mut core.outbox);
+        let to_tag: Box<[u8]> = self
+            .dialog
+            .as_ref()
+            .map(|d| Box::from(d.remote_tag()))
+            .unwrap_or_default();
+        core.endpoint
+            .ack(now.at, client, &to_tag, flow, bytes, &mut core.outbox);
     }
 }
 
@@ -180,7 +196,9 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
 /// Where a request goes whose next hop is this URI. An address is taken as it is; a name falls back to where the
 /// peer's last message came from, since a dialog must not wait for a resolver.
 pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) -> Flow {
-    let Ok(Uri::Sip(uri)) = Uri::parse(next_hop) else { return fallback };
+    let Ok(Uri::Sip(uri)) = Uri::parse(next_hop) else {
+        return fallback;
+    };
     let Some(ip) = uri.ip() else { return fallback };
     let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
     if remote == fallback.remote {

@@ -3,6 +3,7 @@
 //! An offer crosses from its offerer X to Y with X's payload types; Y's answer crosses back in X's payload types
 //! (RFC 3264 §6.1), and the relay renumbers where Y chose its own.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,7 +21,11 @@ pub(crate) const NOT_ACCEPTABLE: u16 = 488;
 
 fn lines_of(sdp: &Sdp, live: usize) -> SmallVec<[Line; 1]> {
     let line = |(index, media): (usize, &Media)| {
-        if index == live { Line::Live } else { Line::Rejected(Box::from(media.line())) }
+        if index == live {
+            Line::Live
+        } else {
+            Line::Rejected(Box::from(media.line()))
+        }
     };
     sdp.media().iter().enumerate().map(line).collect()
 }
@@ -48,8 +53,22 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
         Some(names) => CodecFilter::Only(names),
         None => CodecFilter::All,
     };
-    let rtcp = if media.rtcp_mux() { RtcpPlan::MuxOffer } else { RtcpPlan::Pair };
-    let body = write_body(snapshot, y, &offer, &Live { media, rtcp, codecs, direction: None })?;
+    let rtcp = if media.rtcp_mux() {
+        RtcpPlan::MuxOffer
+    } else {
+        RtcpPlan::Pair
+    };
+    let body = write_body(
+        snapshot,
+        y,
+        &offer,
+        &Live {
+            media,
+            rtcp,
+            codecs,
+            direction: None,
+        },
+    )?;
     x.session.remote = Some(offer);
     Ok(body)
 }
@@ -64,21 +83,51 @@ pub(crate) fn answer(
     y: &mut Leg,
     answer: Sdp,
 ) -> Result<(Bytes, PtMapping), u16> {
-    let index = y.session.lines.iter().position(|line| *line == Line::Live).ok_or(NOT_ACCEPTABLE)?;
-    let media = answer.media().get(index).filter(|media| media.port() != 0).ok_or(NOT_ACCEPTABLE)?;
+    let index = y
+        .session
+        .lines
+        .iter()
+        .position(|line| *line == Line::Live)
+        .ok_or(NOT_ACCEPTABLE)?;
+    let media = answer
+        .media()
+        .get(index)
+        .filter(|media| media.port() != 0)
+        .ok_or(NOT_ACCEPTABLE)?;
     let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
     if offered.kind() != media.kind() || offered.proto() != media.proto() {
         return Err(NOT_ACCEPTABLE);
     }
     let offered_mux = offered.rtcp_mux();
-    let rtcp = if offered_mux { RtcpPlan::Mux } else { RtcpPlan::Pair };
+    let rtcp = if offered_mux {
+        RtcpPlan::Mux
+    } else {
+        RtcpPlan::Pair
+    };
     // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
     let wanted = sdp::hold_direction(offer, offered);
     let direction = Some(sdp::hold_direction(&answer, media).answer_to(wanted));
-    let (mapping, codec) =
-        if media.proto().is_rtp() { codecs_in_common(offered, media)? } else { (PtMapping::default(), None) };
-    let codecs = if media.proto().is_rtp() { CodecFilter::Answer(&mapping) } else { CodecFilter::All };
-    let body = write_body(snapshot, x, &answer, &Live { media, rtcp, codecs, direction })?;
+    let (mapping, codec) = if media.proto().is_rtp() {
+        codecs_in_common(offered, media)?
+    } else {
+        (PtMapping::default(), None)
+    };
+    let codecs = if media.proto().is_rtp() {
+        CodecFilter::Answer(&mapping)
+    } else {
+        CodecFilter::All
+    };
+    let body = write_body(
+        snapshot,
+        x,
+        &answer,
+        &Live {
+            media,
+            rtcp,
+            codecs,
+            direction,
+        },
+    )?;
     y.mux = offered_mux && media.rtcp_mux();
     x.mux = offered_mux;
     y.session.codec.clone_from(&codec);
@@ -90,10 +139,16 @@ pub(crate) fn answer(
 /// The payload types of both sides, and the name of the codec that will be heard.
 fn codecs_in_common(offered: &Media, answered: &Media) -> Result<(PtMapping, Option<Box<str>>), u16> {
     let mapping = sdp::pt_map(offered, answered);
-    let spoken = sdp::common(offered, answered).into_iter().find(|(codec, _)| !codec.is_event());
+    let spoken = sdp::common(offered, answered)
+        .into_iter()
+        .find(|(codec, _)| !codec.is_event());
     let (codec, _) = spoken.ok_or(NOT_ACCEPTABLE)?;
     let name = format!("{}/{}", codec.name, codec.clock).into_boxed_str();
-    if mapping.is_empty() { Err(NOT_ACCEPTABLE) } else { Ok((mapping, Some(name))) }
+    if mapping.is_empty() {
+        Err(NOT_ACCEPTABLE)
+    } else {
+        Ok((mapping, Some(name)))
+    }
 }
 
 /// How the relayed m-line is written.
@@ -108,20 +163,36 @@ struct Live<'a> {
 /// Writes the body that goes to `to`: its own m-lines in their order, the live one made of the other side's.
 fn write_body(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live<'_>) -> Result<Bytes, u16> {
     let port = to.ports.ok_or(NOT_ACCEPTABLE)?.rtp();
-    let Live { media, rtcp, codecs, direction } = *live;
+    let Live {
+        media,
+        rtcp,
+        codecs,
+        direction,
+    } = *live;
     let slots: SmallVec<[Slot<'_>; 4]> = to
         .session
         .lines
         .iter()
         .map(|line| match line {
-            Line::Live => Slot::Stream { media, port, rtcp, codecs, direction },
+            Line::Live => Slot::Stream {
+                media,
+                port,
+                rtcp,
+                codecs,
+                direction,
+            },
             Line::Rejected(text) => Slot::Rejected { line: text },
         })
         .collect();
     let address = snapshot.media_address();
     let write = |version: u64| {
         sdp::compose(&Compose {
-            origin: NewOrigin { username: "-", id: to.session.id, version, address },
+            origin: NewOrigin {
+                username: "-",
+                id: to.session.id,
+                version,
+                address,
+            },
             address,
             source,
             slots: &slots,
@@ -149,7 +220,9 @@ fn codec_policy(from: &[String], to: &[String]) -> Option<Vec<String>> {
         (false, true) => Some(from.to_vec()),
         (true, false) => Some(to.to_vec()),
         (false, false) => {
-            let shared = to.iter().filter(|name| from.iter().any(|other| other.eq_ignore_ascii_case(name)));
+            let shared = to
+                .iter()
+                .filter(|name| from.iter().any(|other| other.eq_ignore_ascii_case(name)));
             Some(shared.cloned().collect())
         }
     }
@@ -165,13 +238,18 @@ pub(crate) fn media_leg(
 ) -> Option<control::Leg> {
     let trunk = snapshot.trunk(leg.trunk);
     let live = live_media(&leg.session);
-    let direction = live.map_or(Direction::SendRecv, |(sdp, media)| sdp::hold_direction(sdp, media));
-    let other_receives = live_media(&other.session)
-        .is_none_or(|(sdp, media)| sdp::hold_direction(sdp, media).receives());
+    let direction = live.map_or(Direction::SendRecv, |(sdp, media)| {
+        sdp::hold_direction(sdp, media)
+    });
+    let other_receives =
+        live_media(&other.session).is_none_or(|(sdp, media)| sdp::hold_direction(sdp, media).receives());
     let udptl = live.is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
     let remote = live
         .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
-        .map(|endpoints| Remote { rtp: endpoints.rtp, rtcp: endpoints.rtcp });
+        .map(|endpoints| Remote {
+            rtp: endpoints.rtp,
+            rtcp: endpoints.rtcp,
+        });
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,
@@ -188,11 +266,18 @@ pub(crate) fn media_leg(
 
 fn latch(trunk: &Trunk, leg: &Leg) -> Latch {
     // The configuration has checked every prefix already.
-    let acl: Vec<Cidr> =
-        trunk.media_acl.iter().filter_map(|net| Cidr::new(net.addr, net.prefix).ok()).collect();
+    let acl: Vec<Cidr> = trunk
+        .media_acl
+        .iter()
+        .filter_map(|net| Cidr::new(net.addr, net.prefix).ok())
+        .collect();
     Latch {
-        symmetric: trunk.symmetric_rtp,
-        signalling: leg.flow.remote.ip(),
+        symmetric: trunk.symmetric_rtp == Some(true),
+        // The unspecified address is no source's: the SDP holds.
+        signalling: match trunk.symmetric_rtp {
+            Some(false) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Some(true) | None => leg.flow.remote.ip(),
+        },
         acl: Arc::from(acl),
         rebind_any_address: trunk.rebind_any_address,
     }

@@ -7,21 +7,19 @@ use bytes::Bytes;
 use rtp_proto::control::Side;
 use sdp::PtMapping;
 use sip_msg::{HeaderId, Message, Method};
-use sip_proto::{ClientId, Flow, ServerId, digest, reply};
+use sip_proto::{ClientId, ServerId, digest, reply};
 
 use super::end::Ending;
 use super::leg::{self, Leg, Outgoing, Session, Uac, finish};
 use super::{Call, Phase, negotiate, sdp_of};
-use crate::core::{ClientOwner, Core};
+use crate::core::{Asked, ClientOwner, Core};
 use crate::io::Now;
 
 /// One offer on its way from one side to the other and back.
 pub(crate) struct Exchange {
     /// Who sent the re-INVITE.
     pub(crate) from: Side,
-    pub(crate) server: ServerId,
-    pub(crate) request: Message,
-    pub(crate) flow: Flow,
+    pub(crate) asked: Asked,
     /// Our re-INVITE to the other side.
     pub(crate) client: ClientId,
     pub(crate) cseq: u32,
@@ -36,40 +34,42 @@ pub(crate) struct Exchange {
 
 impl Call {
     /// A re-INVITE within the dialog of `side`.
-    pub(crate) fn on_reinvite(&mut self, core: &mut Core, now: Now, side: Side, id: ServerId, request: Message, flow: Flow) {
+    pub(crate) fn on_reinvite(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
         let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
         if let Some(status) = self.reinvite_refusal(side) {
-            let mut writer = reply(&request, &flow, status, None, Some(&tag));
+            let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
             if status == 500 {
                 // RFC 3261 §14.2: a random wait of up to ten seconds.
                 writer.header_fmt(HeaderId::RetryAfter, format_args!("{}", core.random() % 10));
             }
-            core.respond(now, id, writer.finish());
+            core.respond(now, asked.id, writer.finish());
             return;
         }
-        let offer = match sdp_of(&request) {
+        let offer = match sdp_of(&asked.message) {
             Ok(offer) => offer,
-            Err(status) => return core.answer_tagged(now, id, &request, &flow, status, Some(&tag)),
+            Err(status) => return core.answer(now, &asked, status, Some(&tag)),
         };
         if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
-            dialog.refresh_target(&request);
+            dialog.refresh_target(&asked.message);
         }
         if let Some(body) = self.unchanged(side, offer.as_ref()) {
-            return self.accept_reinvite(core, now, side, id, &request, &flow, &body);
+            return self.accept_reinvite(core, now, side, &asked, &body);
         }
-        let before = self.b.as_ref().map(|b| Box::new((self.a.session.clone(), b.session.clone())));
+        let before = self
+            .b
+            .as_ref()
+            .map(|b| Box::new((self.a.session.clone(), b.session.clone())));
         let delayed = offer.is_none();
         let begun = self.forward_offer(core, now, side, offer).and_then(|body| {
-            self.send_reinvite(core, now, side.other(), body.as_deref(), None).ok_or(500)
+            self.send_reinvite(core, now, side.other(), body.as_deref(), None)
+                .ok_or(500)
         });
         match begun {
             Ok((client, cseq)) => {
-                core.servers.insert(id, (self.key, side));
+                core.servers.insert(asked.id, (self.key, side));
                 self.exchange = Some(Box::new(Exchange {
                     from: side,
-                    server: id,
-                    request,
-                    flow,
+                    asked,
                     client,
                     cseq,
                     delayed,
@@ -80,7 +80,7 @@ impl Call {
             }
             Err(status) => {
                 self.restore(before);
-                core.answer_tagged(now, id, &request, &flow, status, Some(&tag));
+                core.answer(now, &asked, status, Some(&tag));
             }
         }
     }
@@ -147,41 +147,45 @@ impl Call {
         let invite = sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()).ok()?;
         let client = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
         let cseq = invite.cseq().0;
-        leg.uac = Some(Box::new(Uac { client, invite, auth: digest::Attempt::default() }));
+        leg.uac = Some(Box::new(Uac {
+            client,
+            invite,
+            auth: digest::Attempt::default(),
+        }));
         Some((client, cseq))
     }
 
-    fn accept_reinvite(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        side: Side,
-        id: ServerId,
-        request: &Message,
-        flow: &Flow,
-        body: &[u8],
-    ) {
+    fn accept_reinvite(&mut self, core: &mut Core, now: Now, side: Side, asked: &Asked, body: &[u8]) {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let Some(leg) = self.leg_mut(side) else { return };
-        let mut writer = reply(request, flow, 200, None, Some(&leg.tag));
-        leg::contact(&mut writer, &snapshot, flow);
+        let mut writer = reply(&asked.message, &asked.flow, 200, None, Some(&leg.tag));
+        leg::contact(&mut writer, &snapshot, &asked.flow);
         leg::capabilities(&mut writer);
-        if let Some(previous) = leg.unacked.replace(id) {
+        if let Some(previous) = leg.unacked.replace(asked.id) {
             core.endpoint.acked(previous);
             core.servers.remove(&previous);
         }
-        core.servers.insert(id, (key, side));
-        core.respond(now, id, finish(writer, Some(body)));
+        core.servers.insert(asked.id, (key, side));
+        core.respond(now, asked.id, finish(writer, Some(body)));
     }
 
     /// The other side's response to a forwarded re-INVITE.
-    pub(crate) fn on_reinvite_response(&mut self, core: &mut Core, now: Now, id: ClientId, side: Side, message: &Message) {
+    pub(crate) fn on_reinvite_response(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        side: Side,
+        message: &Message,
+    ) {
         let status = message.status().unwrap_or(500);
         if status < 200 {
             return;
         }
-        let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else { return };
+        let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else {
+            return;
+        };
         let (from, cseq, delayed) = (exchange.from, exchange.cseq, exchange.delayed);
         match status {
             200..=299 => {
@@ -201,7 +205,15 @@ impl Call {
         }
     }
 
-    fn ack_reinvite(&mut self, core: &mut Core, now: Now, side: Side, id: ClientId, cseq: u32, body: Option<&[u8]>) {
+    fn ack_reinvite(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        id: ClientId,
+        cseq: u32,
+        body: Option<&[u8]>,
+    ) {
         if let Some(leg) = self.leg(side) {
             leg.send_ack(core, now, &self.snapshot, id, cseq, body);
         }
@@ -209,19 +221,23 @@ impl Call {
 
     /// The answer to the offer that `from` made.
     fn on_reinvite_answer(&mut self, core: &mut Core, now: Now, from: Side, message: &Message) {
-        let Some(exchange) = self.exchange.take() else { return };
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
         if self.phase != Phase::Answered {
             return;
         }
         let snapshot = self.snapshot.clone();
-        let answered = sdp_of(message).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
-            let (x, y) = self.pair(from).ok_or(500_u16)?;
-            negotiate::answer(&snapshot, x, y, sdp)
-        });
+        let answered = sdp_of(message)
+            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
+            .and_then(|sdp| {
+                let (x, y) = self.pair(from).ok_or(500_u16)?;
+                negotiate::answer(&snapshot, x, y, sdp)
+            });
         match answered {
             Ok((body, mapping)) => {
                 self.update_media(core, from, &mapping);
-                self.accept_reinvite(core, now, from, exchange.server, &exchange.request, &exchange.flow, &body);
+                self.accept_reinvite(core, now, from, &exchange.asked, &body);
             }
             Err(status) => {
                 self.exchange = Some(exchange);
@@ -231,17 +247,29 @@ impl Call {
     }
 
     /// The other side's offer, after `from` had asked for one; its answer will come in the ACK.
-    fn on_reinvite_offer(&mut self, core: &mut Core, now: Now, from: Side, id: ClientId, cseq: u32, message: &Message) {
+    fn on_reinvite_offer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        from: Side,
+        id: ClientId,
+        cseq: u32,
+        message: &Message,
+    ) {
         let snapshot = self.snapshot.clone();
-        let offered = sdp_of(message).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
-            let (x, y) = self.pair(from).ok_or(500_u16)?;
-            negotiate::offer(&snapshot, y, x, sdp)
-        });
+        let offered = sdp_of(message)
+            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
+            .and_then(|sdp| {
+                let (x, y) = self.pair(from).ok_or(500_u16)?;
+                negotiate::offer(&snapshot, y, x, sdp)
+            });
         match offered {
             Ok(body) => {
-                let Some(mut exchange) = self.exchange.take() else { return };
+                let Some(mut exchange) = self.exchange.take() else {
+                    return;
+                };
                 exchange.answered = true;
-                self.accept_reinvite(core, now, from, exchange.server, &exchange.request, &exchange.flow, &body);
+                self.accept_reinvite(core, now, from, &exchange.asked, &body);
                 self.exchange = Some(exchange);
             }
             Err(status) => {
@@ -253,18 +281,35 @@ impl Call {
 
     /// `side` has ACKed our answer; in a delayed exchange the ACK holds its answer to the other side's offer.
     pub(crate) fn on_exchange_ack(&mut self, core: &mut Core, now: Now, side: Side, ack: &Message) {
-        let waiting = self.exchange.as_ref().is_some_and(|e| e.delayed && e.answered && e.from == side);
+        let waiting = self
+            .exchange
+            .as_ref()
+            .is_some_and(|e| e.delayed && e.answered && e.from == side);
         if !waiting {
             return;
         }
-        let Some(exchange) = self.exchange.take() else { return };
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
         let snapshot = self.snapshot.clone();
-        let answered = sdp_of(ack).and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE)).and_then(|sdp| {
-            let (x, y) = self.pair(side).ok_or(500_u16)?;
-            negotiate::answer(&snapshot, y, x, sdp)
-        });
-        let body = answered.as_ref().ok().map(|(body, _): &(Bytes, PtMapping)| body.clone());
-        self.ack_reinvite(core, now, side.other(), exchange.client, exchange.cseq, body.as_deref());
+        let answered = sdp_of(ack)
+            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
+            .and_then(|sdp| {
+                let (x, y) = self.pair(side).ok_or(500_u16)?;
+                negotiate::answer(&snapshot, y, x, sdp)
+            });
+        let body = answered
+            .as_ref()
+            .ok()
+            .map(|(body, _): &(Bytes, PtMapping)| body.clone());
+        self.ack_reinvite(
+            core,
+            now,
+            side.other(),
+            exchange.client,
+            exchange.cseq,
+            body.as_deref(),
+        );
         match answered {
             Ok((_, mapping)) => self.update_media(core, side.other(), &mapping),
             Err(_) => self.end(core, now, Ending::by_switch("no-answer-sdp", 200, 47)),
@@ -273,13 +318,18 @@ impl Call {
 
     /// The other side refused, or its answer is of no use: the session stays as it was (RFC 3261 §14.1).
     fn refuse_exchange(&mut self, core: &mut Core, now: Now, status: u16) {
-        let Some(exchange) = self.exchange.take() else { return };
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
         self.restore(exchange.before);
-        core.servers.remove(&exchange.server);
+        core.servers.remove(&exchange.asked.id);
         let status = if matches!(status, 401 | 407) { 503 } else { status };
-        let tag = self.leg(exchange.from).map(|leg| leg.tag.clone()).unwrap_or_default();
+        let tag = self
+            .leg(exchange.from)
+            .map(|leg| leg.tag.clone())
+            .unwrap_or_default();
         if !exchange.answered {
-            core.answer_tagged(now, exchange.server, &exchange.request, &exchange.flow, status, Some(&tag));
+            core.answer(now, &exchange.asked, status, Some(&tag));
         }
     }
 
@@ -296,9 +346,13 @@ impl Call {
     }
 
     fn retry_reinvite(&mut self, core: &mut Core, now: Now, side: Side, challenge: &Message) -> bool {
-        let Some(uac) = self.leg(side).and_then(|leg| leg.uac.as_ref()) else { return false };
+        let Some(uac) = self.leg(side).and_then(|leg| leg.uac.as_ref()) else {
+            return false;
+        };
         let (uri, body) = (uac.invite.uri().to_vec(), uac.invite.body());
-        let Some(mut auth) = self.exchange.as_ref().map(|exchange| exchange.auth) else { return false };
+        let Some(mut auth) = self.exchange.as_ref().map(|exchange| exchange.auth) else {
+            return false;
+        };
         let header = self.credentials(core, side, &mut auth, challenge, &Method::Invite, &uri, &body);
         let Some(header) = header else { return false };
         let body = (!body.is_empty()).then_some(body);
@@ -313,7 +367,10 @@ impl Call {
 
     /// The other side is gone: no answer at all, or one that denies the dialog (RFC 3261 §12.2.1.2).
     pub(crate) fn on_reinvite_dead(&mut self, core: &mut Core, now: Now, id: ClientId) {
-        let current = self.exchange.as_ref().is_some_and(|exchange| exchange.client == id);
+        let current = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.client == id);
         if current && self.phase == Phase::Answered {
             self.refuse_exchange(core, now, 408);
             self.end(core, now, Ending::by_switch("dialog-lost", 200, 102));
@@ -322,20 +379,27 @@ impl Call {
 
     /// CANCEL for a re-INVITE: the other side is asked to drop it; both then hear the same (RFC 3261 §9.2).
     pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId, _cancel: &Message) {
-        if let Some(exchange) = self.exchange.as_ref().filter(|e| e.server == id && !e.answered) {
-            core.endpoint.cancel(now.at, exchange.client, None, &mut core.outbox);
+        if let Some(exchange) = self.exchange.as_ref().filter(|e| e.asked.id == id && !e.answered) {
+            core.endpoint
+                .cancel(now.at, exchange.client, None, &mut core.outbox);
         }
     }
 
     /// The call ends while an exchange is under way: its INVITE is refused (RFC 3261 §15.1.2).
     pub(crate) fn drop_exchange(&mut self, core: &mut Core, now: Now) {
-        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.answered) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        if !exchange.answered {
+            core.servers.remove(&exchange.asked.id);
+            let tag = self
+                .leg(exchange.from)
+                .map(|leg| leg.tag.clone())
+                .unwrap_or_default();
+            core.answer(now, &exchange.asked, 487, Some(&tag));
             exchange.answered = true;
-            core.servers.remove(&exchange.server);
-            let (server, request, flow) = (exchange.server, exchange.request.clone(), exchange.flow);
-            let tag = self.leg(if let Some(e) = &self.exchange { e.from } else { Side::A });
-            let tag = tag.map(|leg| leg.tag.clone()).unwrap_or_default();
-            core.answer_tagged(now, server, &request, &flow, 487, Some(&tag));
         }
+        // It stays, because a 2xx to our own re-INVITE will still want its ACK.
+        self.exchange = Some(exchange);
     }
 }

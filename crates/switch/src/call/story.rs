@@ -26,7 +26,14 @@ fn ms(duration: Duration) -> u64 {
 
 impl Story {
     pub(crate) fn new(record: CallRecord, now: Now) -> Self {
-        Self { record, started: now.at, progress: None, answered: None, attempt: None, trace: None }
+        Self {
+            record,
+            started: now.at,
+            progress: None,
+            answered: None,
+            attempt: None,
+            trace: None,
+        }
     }
 
     fn since_start(&self, now: Now) -> u64 {
@@ -63,7 +70,9 @@ impl Story {
 
     /// Since the current attempt's INVITE was sent.
     pub(crate) fn attempt_age(&self, now: Now) -> Duration {
-        self.attempt.map(|at| now.at.saturating_duration_since(at)).unwrap_or_default()
+        self.attempt
+            .map(|at| now.at.saturating_duration_since(at))
+            .unwrap_or_default()
     }
 
     /// The attempt has made progress.
@@ -121,7 +130,9 @@ impl Story {
 
     fn ring_until(&mut self, now: Now) {
         if let Some(progress) = self.progress {
-            self.record.ring_ms.get_or_insert(ms(now.at.saturating_duration_since(progress)));
+            self.record
+                .ring_ms
+                .get_or_insert(ms(now.at.saturating_duration_since(progress)));
         }
     }
 
@@ -137,11 +148,15 @@ impl Story {
         self.explain();
         let record = &mut self.record;
         record.ended_ms = Some(record.started_ms + ms(now.at.saturating_duration_since(self.started)));
-        record.talk_ms = self.answered.map_or(0, |at| ms(now.at.saturating_duration_since(at)));
+        record.talk_ms = self
+            .answered
+            .map_or(0, |at| ms(now.at.saturating_duration_since(at)));
         record.hung_up_by = ending.by;
         ending.kind.clone_into(&mut record.cause.kind);
         record.cause.sip = if answered { 200 } else { ending.status };
-        record.cause.q850 = ending.q850.or_else(|| route::cause::from_status(record.cause.sip));
+        record.cause.q850 = ending
+            .q850
+            .or_else(|| route::cause::from_status(record.cause.sip));
         codecs(record, legs);
     }
 
