@@ -4,7 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "helpers of tests fail by panicking"
+    reason = "tests fail by panicking"
 )]
 
 use std::net::SocketAddr;

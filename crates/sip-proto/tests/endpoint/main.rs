@@ -3,7 +3,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "helpers of tests fail by panicking; clippy knows #[test] functions only"
+    reason = "tests fail by panicking; clippy knows #[test] functions only"
 )]
 
 mod cancel;
