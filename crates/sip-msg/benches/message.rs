@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rsip::prelude::{HeadersExt as _, ToTypedHeader as _};
 use sip_msg::{Edits, HeaderId, Limits, Method, Writer};
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/support/messages.rs"]
 #[allow(clippy::duplicate_mod, reason = "the messages of the tests")]
 mod common;
 use common::{BYE, INVITE, OK};

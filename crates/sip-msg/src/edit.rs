@@ -11,6 +11,9 @@ use crate::method::Method;
 use crate::view::first_value;
 use crate::write::{request_line, status_line, unfold};
 
+/// Octets that the values of most edits fit into.
+const USUAL: usize = 256;
+
 /// What becomes of the lines that are there.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
@@ -41,7 +44,7 @@ pub struct Edits {
     /// The values, one behind the other.
     values: Vec<u8>,
     start: Option<Span>,
-    body: Option<Bytes>,
+    body: Option<Span>,
     refused: usize,
 }
 
@@ -115,6 +118,7 @@ impl Edits {
     /// Another body with its Content-Type (the old one goes when it is empty) and Content-Length. Content-Encoding and
     /// Content-Disposition stay as they are.
     pub fn body(&mut self, content_type: &[u8], body: &[u8]) -> &mut Self {
+        self.values.reserve(USUAL + body.len());
         if content_type.is_empty() {
             self.remove(HeaderId::ContentType);
         } else {
@@ -125,7 +129,9 @@ impl Edits {
         let _ = write!(self.values, "{}", body.len());
         let span = Span::new(from, self.values.len());
         self.change(HeaderId::ContentLength).fate = Fate::Replace(span);
-        self.body = Some(Bytes::copy_from_slice(body));
+        let from = self.values.len();
+        self.values.extend_from_slice(body);
+        self.body = Some(Span::new(from, self.values.len()));
         self
     }
 
@@ -145,6 +151,9 @@ impl Edits {
             return None;
         }
         let from = self.values.len();
+        if from == 0 {
+            self.values.reserve(USUAL);
+        }
         if !unfold(&mut self.values, value) {
             self.values.truncate(from);
             self.refused += 1;
@@ -183,10 +192,10 @@ impl Edits {
             return message.raw.clone();
         }
         let raw: &[u8] = &message.raw;
-        let body = self
-            .body
-            .as_deref()
-            .unwrap_or(raw.get(message.body as usize..).unwrap_or_default());
+        let body = match self.body {
+            Some(span) => span.get(&self.values),
+            None => raw.get(message.body as usize..).unwrap_or_default(),
+        };
         let lines = self.changes.len() * 40;
         let mut out = Vec::with_capacity(message.body as usize + self.values.len() + lines + body.len());
         let first = message.entries.first().map_or(message.headers_end, |e| e.line) as usize;

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/messages.rs"]
 mod common;
 
 use bytes::Bytes;
