@@ -1,5 +1,13 @@
 //! The store from outside: what it promises about jobs, and what it does when the file can't be used.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test program"
+)]
+
 mod common;
 
 use common::{Directory, Open, PATIENCE, config, failed, journal, last, open, samples, stored};

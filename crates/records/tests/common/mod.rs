@@ -1,4 +1,5 @@
 //! What the tests of the store share.
+#![allow(clippy::unwrap_used, reason = "for tests")]
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
 #[path = "../../src/samples.rs"]
