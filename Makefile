@@ -1,0 +1,63 @@
+# Tandem. `make` lists what there is; `make run` shows it at work.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TANDEM := $(TARGET)/release/tandem
+# nextest where it is installed: a process per test and a clearer summary. Else cargo's own runner.
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs accept bench bench-system
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## Build for release, then run the switch with a simulated PBX and two carriers until Ctrl-C
+	cargo build --locked --release -p tandem
+	exec $(TANDEM) demo
+
+build: ## Build for release
+	cargo build --locked --release -p tandem
+
+test: lint doctest ## Everything that must pass: formats, lints, dependencies, documentation, tests
+	@$(MAKE) --no-print-directory unit
+
+lint: tools fmt-check clippy deny ## Formats, lints and dependencies only
+
+tools: ## What the tests need beside Rust; installed only where it is missing, and said so
+	@CI_TOOLS="$(TARGET)/tools" .ci/tools
+
+unit: ## The tests only (tools must be there)
+ifeq ($(NEXTEST),yes)
+	cargo nextest run --locked --workspace --no-fail-fast
+else
+	cargo test --locked --workspace --no-fail-fast --lib --bins --tests
+endif
+
+doctest: ## The examples in the documentation
+	cargo test --locked --workspace --doc --quiet
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+fmt-check:
+	cargo fmt --all --check
+
+clippy: ## Lints; a warning is an error
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: ## Licences, banned and duplicate crates, where crates come from (deny.toml)
+	PATH="$(abspath $(TARGET)/tools)/bin:$$PATH" cargo deny --locked --log-level error check bans licenses sources
+
+docs: ## Write docs/configuration.md from the code
+	TANDEM_WRITE_DOCS=1 cargo test --locked -p tandem-config --test shipped
+
+accept: ## The long runs: 10,000 calls at 500 per second, 500 calls talking, reloads under load
+	cargo build --locked --release -p tandem -p tandem-benches
+	$(TARGET)/release/acceptance --daemon $(TANDEM)
+
+bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, records
+	cargo bench --locked --workspace
+
+bench-system: ## CPU, latency and memory per call and packet, beside Kamailio and rtpengine on this machine
+	cargo build --locked --release -p tandem -p tandem-benches
+	benches/system/run $(TANDEM)
