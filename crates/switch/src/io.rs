@@ -35,6 +35,11 @@ pub enum Input {
         /// What the send was for, as it stood in [`Send::origin`].
         origin: SendOrigin,
     },
+    /// The network says that nobody listens at this address (ICMP port or host unreachable).
+    Unreachable {
+        /// The address that was sent to.
+        remote: SocketAddr,
+    },
     /// The media plane speaks.
     Media(control::Event),
     /// The record with this ticket is safe.

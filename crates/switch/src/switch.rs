@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method};
-use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, Timers};
+use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
 
 use crate::admit;
 use crate::call::{Call, Ending};
@@ -76,6 +76,12 @@ impl Switch {
                 self.core
                     .endpoint
                     .send_failed(now.at, origin, &mut self.core.outbox)
+            }
+            Input::Unreachable { remote } => {
+                let there = |flow: &Flow| flow.remote == remote && flow.transport == Transport::Udp;
+                self.core
+                    .endpoint
+                    .unreachable(now.at, there, &mut self.core.outbox);
             }
             Input::Media(event) => self.on_media(now, &event),
             Input::Stored { ticket } => self.on_stored(now, ticket, true),

@@ -33,7 +33,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 
 /// Whoever read our output has enough (`tandem records | head`).
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let io = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
     io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
@@ -77,7 +79,9 @@ fn start(config: Option<&Path>) -> Result<ExitCode> {
 }
 
 fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
-    let Some(file) = file else { bail!("which file? tandem check FILE") };
+    let Some(file) = file else {
+        bail!("which file? tandem check FILE")
+    };
     let (errors, warnings) = match snapshot::load(Some(file)) {
         Ok(loaded) => (Vec::new(), loaded.warnings),
         Err(errors) => (errors, Vec::new()),
@@ -92,7 +96,11 @@ fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
             show::text(&format!("{}: ok\n", file.display()))?;
         }
     }
-    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    Ok(if errors.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(REFUSED)
+    })
 }
 
 fn calls(config: Option<&Path>, json: bool, watch: bool) -> Result<()> {

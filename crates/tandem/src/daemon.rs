@@ -28,7 +28,7 @@ use crate::snapshot::Loaded;
 pub(crate) use self::control::records_path;
 
 /// How long the writer gathers records before it commits them together.
-const RECORD_BATCH: Duration = Duration::from_millis(5);
+const RECORD_BATCH: Duration = Duration::from_millis(20);
 /// The most that a power cut may lose.
 const RECORD_SYNC: Duration = Duration::from_secs(1);
 /// Inputs that may wait for the shard.
@@ -41,7 +41,8 @@ const SHARD_QUEUE: usize = 65_536;
 pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
     let snapshot = Arc::new(loaded.snapshot);
     let api_address = snapshot.config.api.bind;
-    let api = TcpListener::bind(api_address).with_context(|| format!("the API cannot listen on {api_address} (api.bind)"))?;
+    let api = TcpListener::bind(api_address)
+        .with_context(|| format!("the API cannot listen on {api_address} (api.bind)"))?;
     let metrics = figures::install()?;
     let (queue, inputs) = shard::queue(SHARD_QUEUE);
     let (store, unfinished) = open_store(&snapshot, queue.clone())?;
@@ -51,28 +52,52 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         tracing::warn!("{warning}");
     }
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let shard = shard::Parts { snapshot: Arc::clone(&snapshot), sockets, inputs, queue: queue.clone(), plane, store, unfinished };
-    let thread = std::thread::Builder::new().name("shard-0".into()).spawn(move || {
-        let outcome = shard::run(shard);
-        // Nobody listens any more only when control has ended first.
-        let _ = stop.send(());
-        outcome
-    })?;
+    let shard = shard::Parts {
+        snapshot: Arc::clone(&snapshot),
+        sockets,
+        inputs,
+        queue: queue.clone(),
+        plane,
+        store,
+        unfinished,
+    };
+    let thread = std::thread::Builder::new()
+        .name("shard-0".into())
+        .spawn(move || {
+            let outcome = shard::run(shard);
+            // Nobody listens any more only when control has ended first.
+            let _ = stop.send(());
+            outcome
+        })?;
     for listener in &snapshot.listeners {
         tracing::info!(transport = listener.transport.via_name(), bind = %listener.bind, "listening");
     }
     tracing::info!(api = %api.local_addr()?, node = %snapshot.config.node.name, "tandem is up");
-    let control = control::Control { config, files: loaded.files, snapshot, queue, metrics, api, stopped };
+    let control = control::Control {
+        config,
+        files: loaded.files,
+        snapshot,
+        queue,
+        metrics,
+        api,
+        stopped,
+    };
     control::run(control)?;
-    thread.join().map_err(|_| anyhow!("the signalling thread panicked"))?
+    thread
+        .join()
+        .map_err(|_| anyhow!("the signalling thread panicked"))?
 }
 
 fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<(Store, Vec<records::Journaled>)> {
     let config = &snapshot.config;
     let path = records_path(config);
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("the directory {} cannot be made (node.data_dir)", directory.display()))?;
+        std::fs::create_dir_all(directory).with_context(|| {
+            format!(
+                "the directory {} cannot be made (node.data_dir)",
+                directory.display()
+            )
+        })?;
     }
     let store = StoreConfig {
         path: path.clone(),
@@ -84,7 +109,10 @@ fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<(Store, Vec<re
     let opened = Store::open(store, shard::StoreSink(queue));
     let (store, unfinished) = opened.with_context(|| format!("the record store {}", path.display()))?;
     if !unfinished.is_empty() {
-        tracing::warn!(calls = unfinished.len(), "calls were up when the last process ended; they are hung up");
+        tracing::warn!(
+            calls = unfinished.len(),
+            "calls were up when the last process ended; they are hung up"
+        );
     }
     Ok((store, unfinished))
 }
@@ -96,6 +124,9 @@ fn start_media(snapshot: &Snapshot, queue: shard::Queue) -> Result<MediaPlane> {
     if media.engine == config::Engine::Auto {
         tracing::info!(workers, "media is relayed in userspace");
     }
-    let plane = PlaneConfig { workers, ..PlaneConfig::default() };
+    let plane = PlaneConfig {
+        workers,
+        ..PlaneConfig::default()
+    };
     MediaPlane::start(plane, Arc::new(shard::MediaSink(queue))).context("the media workers cannot be started")
 }

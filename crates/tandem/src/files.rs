@@ -19,7 +19,8 @@ impl Files for SystemFiles {
 
     fn glob(&mut self, dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
         let full = dir.join(pattern);
-        let (Some(parent), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str())) else {
+        let (Some(parent), Some(name)) = (full.parent(), full.file_name().and_then(|name| name.to_str()))
+        else {
             return Err(format!("{pattern:?} names no file"));
         };
         if !name.contains(['*', '?', '[']) {
@@ -31,9 +32,15 @@ impl Files for SystemFiles {
             Err(error) => return Err(format!("{}: {error}", parent.display())),
         };
         let fits = |path: &PathBuf| {
-            path.file_name().and_then(|n| n.to_str()).is_some_and(|n| config::wildcard(name, n))
+            path.file_name()
+                .and_then(|n| n.to_str())
+                .is_some_and(|n| config::wildcard(name, n))
         };
-        Ok(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(fits).collect())
+        Ok(entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(fits)
+            .collect())
     }
 
     fn env(&mut self, name: &str) -> Option<String> {

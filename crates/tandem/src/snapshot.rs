@@ -31,19 +31,28 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
         },
     };
     let lines = |problems: &[config::Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let Some(config) = config else { return Err(lines(&report.errors)) };
+    let Some(config) = config else {
+        return Err(lines(&report.errors));
+    };
     let decks = load_decks(&config, &mut files.seen)?;
     let tables = Tables::build(&config, decks)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let listeners = listeners(&config);
     Ok(Loaded {
-        snapshot: Snapshot { config, tables, listeners },
+        snapshot: Snapshot {
+            config,
+            tables,
+            listeners,
+        },
         warnings: lines(&report.warnings),
         files: files.seen,
     })
 }
 
-fn load_decks(config: &Config, seen: &mut Vec<PathBuf>) -> Result<Vec<(String, route::deck::Deck)>, Vec<String>> {
+fn load_decks(
+    config: &Config,
+    seen: &mut Vec<PathBuf>,
+) -> Result<Vec<(String, route::deck::Deck)>, Vec<String>> {
     let mut decks = Vec::new();
     let mut errors = Vec::new();
     for trunk in &config.trunks {
@@ -55,7 +64,11 @@ fn load_decks(config: &Config, seen: &mut Vec<PathBuf>) -> Result<Vec<(String, r
                 Err(rows) => errors.extend(rows.iter().map(|row| format!("{}:{row}", path.display()))),
             },
             Err(error) => {
-                errors.push(format!("{}: deck of trunk {:?}: {error}", path.display(), trunk.name));
+                errors.push(format!(
+                    "{}: deck of trunk {:?}: {error}",
+                    path.display(),
+                    trunk.name
+                ));
             }
         }
     }

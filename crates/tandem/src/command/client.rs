@@ -27,7 +27,10 @@ impl Client {
             .http_status_as_error(false)
             .proxy(None)
             .build();
-        Ok(Self { agent: settings.into(), base: format!("http://{}", loaded.snapshot.config.api.bind) })
+        Ok(Self {
+            agent: settings.into(),
+            base: format!("http://{}", loaded.snapshot.config.api.bind),
+        })
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
@@ -58,9 +61,23 @@ impl Client {
         if status.is_success() {
             return Ok(value);
         }
-        let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let errors = value.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
-        let listed: Vec<String> = errors.iter().filter_map(Value::as_str).map(|e| format!("\n  {e}")).collect();
+        let field = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let errors = value
+            .get("errors")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let listed: Vec<String> = errors
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|e| format!("\n  {e}"))
+            .collect();
         bail!("{}: {}{}", field("title"), field("detail"), listed.concat())
     }
 }

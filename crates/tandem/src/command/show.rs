@@ -32,18 +32,27 @@ fn cell(row: &Value, path: &str) -> String {
 
 /// Columns wide enough for what is in them; a bold heading on a terminal.
 fn table(columns: &[(&str, &str)], rows: &[Value]) -> Result<()> {
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|(_, path)| cell(row, path)).collect()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| columns.iter().map(|(_, path)| cell(row, path)).collect())
+        .collect();
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
         .map(|(index, (title, _))| {
-            let widest = cells.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count()).max();
+            let widest = cells
+                .iter()
+                .filter_map(|row| row.get(index))
+                .map(|cell| cell.chars().count())
+                .max();
             widest.unwrap_or(0).max(title.len())
         })
         .collect();
     let line = |texts: &mut dyn Iterator<Item = &str>| -> String {
-        let padded: Vec<String> = texts.zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
+        let padded: Vec<String> = texts
+            .zip(&widths)
+            .map(|(text, width)| format!("{text:width$}"))
+            .collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut out = stdout().lock();
@@ -88,7 +97,11 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
     }
     let mut list = rows(trunks);
     for trunk in &mut list {
-        let targets = trunk.get("targets").and_then(Value::as_array).cloned().unwrap_or_default();
+        let targets = trunk
+            .get("targets")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let words: Vec<String> = targets
             .iter()
             .map(|target| {
@@ -114,7 +127,10 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
 
 /// Records of finished calls.
 pub(crate) fn records(records: &[CallRecord], json: bool) -> Result<()> {
-    let values = records.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+    let values = records
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<Vec<_>, _>>()?;
     if json {
         return values.iter().try_for_each(value);
     }

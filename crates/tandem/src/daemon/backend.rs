@@ -40,7 +40,11 @@ impl Daemon {
             self.queue.send(ShardInput::Ask(ask(reply))).await.ok()?;
             answer.await.ok()
         };
-        tokio::time::timeout(PATIENCE, asked).await.ok().flatten().ok_or_else(Problem::busy)
+        tokio::time::timeout(PATIENCE, asked)
+            .await
+            .ok()
+            .flatten()
+            .ok_or_else(Problem::busy)
     }
 
     /// The files that a change of which is a reason to reload.
@@ -79,7 +83,10 @@ impl Daemon {
         for change in &changes {
             tracing::info!(restart = change.needs_restart, "configuration: {change}");
         }
-        let needs_restart = changes.iter().filter(|change| change.needs_restart).map(ToString::to_string);
+        let needs_restart = changes
+            .iter()
+            .filter(|change| change.needs_restart)
+            .map(ToString::to_string);
         Ok(ReloadReport {
             needs_restart: needs_restart.collect(),
             changes: changes.iter().map(ToString::to_string).collect(),
@@ -95,7 +102,11 @@ fn refused(errors: Vec<String>) -> Problem {
     }
     Problem {
         errors,
-        ..Problem::new(422, "configuration refused", "nothing was changed; mend the file and reload again")
+        ..Problem::new(
+            422,
+            "configuration refused",
+            "nothing was changed; mend the file and reload again",
+        )
     }
 }
 
@@ -112,7 +123,12 @@ impl Backend for Daemon {
         Box::pin(async {
             let states = self.ask(Ask::Trunks).await?;
             let snapshot = Arc::clone(&*self.running.lock().await);
-            Ok(snapshot.config.trunks.iter().map(|trunk| view(trunk, &states)).collect())
+            Ok(snapshot
+                .config
+                .trunks
+                .iter()
+                .map(|trunk| view(trunk, &states))
+                .collect())
         })
     }
 
@@ -135,7 +151,10 @@ impl Backend for Daemon {
     fn drain(&self) -> Answer<'_, ()> {
         Box::pin(async {
             self.ready.store(false, Ordering::Relaxed);
-            self.queue.send(ShardInput::Ask(Ask::Drain)).await.map_err(|_| Problem::busy())
+            self.queue
+                .send(ShardInput::Ask(Ask::Drain))
+                .await
+                .map_err(|_| Problem::busy())
         })
     }
 
@@ -156,7 +175,9 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
     let state = states.iter().find(|state| state.name == trunk.name);
     let target = |(index, target): (usize, &config::Target)| TargetView {
         uri: target.uri.clone(),
-        up: state.and_then(|state| state.up.get(index).copied()).unwrap_or(true),
+        up: state
+            .and_then(|state| state.up.get(index).copied())
+            .unwrap_or(true),
     };
     TrunkView {
         name: trunk.name.clone(),

@@ -34,12 +34,19 @@ pub(crate) struct Control {
 
 /// Where the records of this configuration are.
 pub(crate) fn records_path(config: &config::Config) -> PathBuf {
-    config.records.path.clone().unwrap_or_else(|| config.node.data_dir.join("records.db"))
+    config
+        .records
+        .path
+        .clone()
+        .unwrap_or_else(|| config.node.data_dir.join("records.db"))
 }
 
 /// Serves until the shard has ended.
 pub(crate) fn run(control: Control) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(serve(control))
 }
 
@@ -101,7 +108,10 @@ async fn signals(daemon: Arc<Daemon>, queue: Queue) -> Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!(seconds = DRAIN.as_secs(), "draining: no new calls, those that are up may go on");
+    tracing::info!(
+        seconds = DRAIN.as_secs(),
+        "draining: no new calls, those that are up may go on"
+    );
     daemon.ready.store(false, Ordering::Relaxed);
     let _ = queue.send(ShardInput::Ask(Ask::Drain)).await;
     tokio::select! {

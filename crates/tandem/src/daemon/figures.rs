@@ -8,10 +8,15 @@ use super::shard::Figures;
 
 /// Makes the recorder that all crates' metrics go to.
 pub(crate) fn install() -> Result<PrometheusHandle> {
-    let handle = PrometheusBuilder::new().install_recorder().context("metrics cannot be recorded")?;
+    let handle = PrometheusBuilder::new()
+        .install_recorder()
+        .context("metrics cannot be recorded")?;
     describe_gauge!("tandem_calls", "Calls being set up or up");
     describe_gauge!("tandem_calls_answered", "Calls that are answered");
-    describe_gauge!("tandem_calls_ending", "Calls that are over but for a BYE's answer, a record or media figures");
+    describe_gauge!(
+        "tandem_calls_ending",
+        "Calls that are over but for a BYE's answer, a record or media figures"
+    );
     describe_gauge!("tandem_orphans", "INVITEs given up that may still be answered");
     describe_gauge!("tandem_transactions", "SIP transactions, by role");
     describe_gauge!("tandem_ports", "RTP port pairs in use");
@@ -19,14 +24,32 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     describe_gauge!("tandem_dialog_tags", "Dialog tags that name a call");
     describe_gauge!("tandem_call_timers", "Timers armed by calls");
     describe_gauge!("tandem_trunk_calls", "Calls in progress, by trunk");
-    describe_gauge!("tandem_target_up", "Whether a trunk's target is held to be alive, by trunk and target");
+    describe_gauge!(
+        "tandem_target_up",
+        "Whether a trunk's target is held to be alive, by trunk and target"
+    );
     describe_counter!("tandem_calls_total", "INVITEs, by what became of them");
     describe_counter!("tandem_attempts_total", "Attempts dialled");
-    describe_counter!("tandem_failovers_total", "Attempts that failed and were followed by another");
-    describe_counter!("tandem_sip_dropped_total", "SIP messages dropped or refused without a transaction, by reason");
-    describe_counter!("tandem_sip_datagrams_total", "SIP datagrams, by what became of them");
-    describe_counter!("tandem_config_reloads_total", "Configurations put in force since the start");
-    describe_counter!("tandem_config_reload_failed_total", "Configurations refused since the start");
+    describe_counter!(
+        "tandem_failovers_total",
+        "Attempts that failed and were followed by another"
+    );
+    describe_counter!(
+        "tandem_sip_dropped_total",
+        "SIP messages dropped or refused without a transaction, by reason"
+    );
+    describe_counter!(
+        "tandem_sip_datagrams_total",
+        "SIP datagrams, by what became of them"
+    );
+    describe_counter!(
+        "tandem_config_reloads_total",
+        "Configurations put in force since the start"
+    );
+    describe_counter!(
+        "tandem_config_reload_failed_total",
+        "Configurations refused since the start"
+    );
     // So that an alert on its growth has a zero to grow from.
     counter!("tandem_config_reload_failed_total").absolute(0);
     Ok(handle)

@@ -16,16 +16,12 @@ use records::{Job, Outcome, OutcomeSink, Store};
 use rtp_net::{EventSink, MediaPlane};
 use rtp_proto::control::{Event, SessionStats};
 use sip_net::{Lookup, Resolution, Resolver, ResolverLimits, SendResult, UdpListener, UdpOptions, bind_udp};
-use sip_proto::{Flow, ListenerId, SendOrigin, Transport};
+use sip_proto::{Flow, ListenerId, Transport};
 use switch::{CallView, Command, EndOutcome, Gauges, Input, Now, RecordJob, Snapshot, Switch, SwitchConfig};
 use tokio::sync::{mpsc, oneshot};
 
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
 const BATCH: usize = 64;
-/// Sends remembered, to know which request an ICMP error is about.
-const REMEMBERED: usize = 256;
-/// How long a send is remembered.
-const MEMORY: Duration = Duration::from_secs(1);
 /// The longest the shard sleeps.
 const IDLE: Duration = Duration::from_secs(3600);
 /// The longest it sleeps while a media worker's mailbox is full.
@@ -113,14 +109,21 @@ impl OutcomeSink for StoreSink {
 pub(crate) fn bind(snapshot: &Snapshot) -> Result<Vec<std::net::UdpSocket>> {
     let options = udp_options();
     let bind = |listener: &switch::Listener| {
-        bind_udp(listener.bind, &options)
-            .with_context(|| format!("cannot listen on {} (listen.bind); is another switch running?", listener.bind))
+        bind_udp(listener.bind, &options).with_context(|| {
+            format!(
+                "cannot listen on {} (listen.bind); is another switch running?",
+                listener.bind
+            )
+        })
     };
     snapshot.listeners.iter().map(bind).collect()
 }
 
 fn udp_options() -> UdpOptions {
-    UdpOptions { dscp: SIGNALLING_DSCP, ..UdpOptions::default() }
+    UdpOptions {
+        dscp: SIGNALLING_DSCP,
+        ..UdpOptions::default()
+    }
 }
 
 /// What the shard is made of.
@@ -136,10 +139,15 @@ pub(crate) struct Parts {
 
 /// Runs the shard on the present thread until it is told to shut down.
 pub(crate) fn run(parts: Parts) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut inputs = parts.inputs;
-        let mut shard = Shard::new(Parts { inputs: mpsc::channel(1).1, ..parts })?;
+        let mut shard = Shard::new(Parts {
+            inputs: mpsc::channel(1).1,
+            ..parts
+        })?;
         shard.serve(&mut inputs).await;
         shard.store.close();
         Ok(())
@@ -153,7 +161,6 @@ struct Shard {
     plane: MediaPlane,
     store: Store,
     resolver: Resolver,
-    recent: VecDeque<(Instant, std::net::SocketAddr, SendOrigin)>,
     /// Media commands that a worker's mailbox had no room for, in order.
     deferred: VecDeque<rtp_proto::control::Command>,
     /// Inputs that follow from carrying out commands.
@@ -168,7 +175,10 @@ struct Clock;
 impl Clock {
     fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { at: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
+        Now {
+            at: Instant::now(),
+            unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 }
 
@@ -180,9 +190,20 @@ impl Shard {
         for (listener, socket) in parts.snapshot.listeners.iter().zip(parts.sockets) {
             listeners.push((listener.id, UdpListener::from_socket(socket, &udp_options())?));
         }
-        let mut switch = Switch::new(SwitchConfig { shard: 0, seed: seed()? }, parts.snapshot, now);
+        let mut switch = Switch::new(
+            SwitchConfig {
+                shard: 0,
+                seed: seed()?,
+            },
+            parts.snapshot,
+            now,
+        );
         let mut commands = Vec::new();
-        let unfinished = parts.unfinished.into_iter().map(|call| (call.record, call.dialogs)).collect();
+        let unfinished = parts
+            .unfinished
+            .into_iter()
+            .map(|call| (call.record, call.dialogs))
+            .collect();
         switch.resume(now, unfinished, &mut commands);
         let queue = parts.queue;
         let sink = move |resolution| {
@@ -198,7 +219,6 @@ impl Shard {
             plane: parts.plane,
             store: parts.store,
             resolver,
-            recent: VecDeque::with_capacity(REMEMBERED),
             deferred: VecDeque::new(),
             feedback: VecDeque::new(),
             clock,
@@ -209,7 +229,9 @@ impl Shard {
     async fn serve(&mut self, inputs: &mut mpsc::Receiver<ShardInput>) {
         self.carry_out();
         while !(self.stopping && self.is_empty()) {
-            let Some(first) = self.wait(inputs).await else { return };
+            let Some(first) = self.wait(inputs).await else {
+                return;
+            };
             if let Some(input) = first {
                 self.take(input);
             }
@@ -242,7 +264,10 @@ impl Shard {
         match self.listeners.as_slice() {
             [(_, only)] => log_ready(only.ready().await),
             several => {
-                let mut waits: Vec<_> = several.iter().map(|(_, listener)| Box::pin(listener.ready())).collect();
+                let mut waits: Vec<_> = several
+                    .iter()
+                    .map(|(_, listener)| Box::pin(listener.ready()))
+                    .collect();
                 let any = poll_fn(|context| {
                     for wait in &mut waits {
                         if let Poll::Ready(result) = pin!(wait).as_mut().poll(context) {
@@ -282,7 +307,8 @@ impl Shard {
             }
             Ask::Figures(reply) => drop(reply.send(Box::new(self.figures()))),
             Ask::Reload(snapshot, reply) => {
-                self.switch.handle(now, Input::Reload(snapshot), &mut self.commands);
+                self.switch
+                    .handle(now, Input::Reload(snapshot), &mut self.commands);
                 let _ = reply.send(());
             }
             Ask::Drain => self.switch.handle(now, Input::Drain, &mut self.commands),
@@ -336,29 +362,19 @@ impl Shard {
             listener.unreachable(BATCH, |report| came_back.push(report.remote));
             let now = clock.now();
             listener.recv_batch(BATCH, |remote, bytes| {
-                let flow = Flow { transport: Transport::Udp, listener: *id, remote, conn: None };
+                let flow = Flow {
+                    transport: Transport::Udp,
+                    listener: *id,
+                    remote,
+                    conn: None,
+                };
                 switch.handle(now, Input::Datagram { flow, bytes }, commands);
             });
             listener.flush(|report| came_back.push(report.remote));
         }
+        came_back.dedup();
         for remote in came_back {
-            self.came_back(remote);
-        }
-    }
-
-    /// Nobody is at this address: whatever was just sent there has failed.
-    fn came_back(&mut self, remote: std::net::SocketAddr) {
-        let now = self.clock.now();
-        let fresh = |sent: Instant| now.at.saturating_duration_since(sent) < MEMORY;
-        let failed: Vec<SendOrigin> = self
-            .recent
-            .iter()
-            .filter(|(sent, to, _)| *to == remote && fresh(*sent))
-            .map(|(_, _, origin)| *origin)
-            .collect();
-        self.recent.retain(|(sent, to, _)| *to != remote && fresh(*sent));
-        for origin in failed {
-            self.switch.handle(now, Input::SendFailed { origin }, &mut self.commands);
+            switch.handle(clock.now(), Input::Unreachable { remote }, commands);
         }
     }
 
@@ -369,7 +385,9 @@ impl Shard {
             for command in std::mem::take(&mut self.commands) {
                 self.apply(command);
             }
-            let Some(input) = self.feedback.pop_front() else { return };
+            let Some(input) = self.feedback.pop_front() else {
+                return;
+            };
             let now = self.clock.now();
             self.switch.handle(now, input, &mut self.commands);
         }
@@ -395,19 +413,19 @@ impl Shard {
     }
 
     fn send(&mut self, send: sip_proto::Send) {
-        let Some((_, listener)) = self.listeners.iter_mut().find(|(id, _)| *id == send.flow.listener) else {
+        let Some((_, listener)) = self
+            .listeners
+            .iter_mut()
+            .find(|(id, _)| *id == send.flow.listener)
+        else {
             return;
         };
-        let remote = send.flow.remote;
-        match (listener.send(remote, &send.bytes), send.origin) {
-            (SendResult::Failed(_), Some(origin)) => self.feedback.push_back(Input::SendFailed { origin }),
-            (SendResult::Sent | SendResult::Queued, Some(origin)) => {
-                if self.recent.len() == REMEMBERED {
-                    self.recent.pop_front();
-                }
-                self.recent.push_back((Instant::now(), remote, origin));
-            }
-            (_, _) => {}
+        let failed = matches!(
+            listener.send(send.flow.remote, &send.bytes),
+            SendResult::Failed(_)
+        );
+        if let Some(origin) = send.origin.filter(|_| failed) {
+            self.feedback.push_back(Input::SendFailed { origin });
         }
     }
 
@@ -432,17 +450,34 @@ impl Shard {
         tracing::error!(session = %command.id(), "the media workers take no more commands");
         let id = command.id();
         self.feedback.push_back(Input::Media(match command {
-            Media::Open { .. } | Media::Update { .. } => {
-                Event::Failed { id, side: Side::A, port: 0, error: "the media workers are overrun".to_owned() }
-            }
-            Media::Close { .. } => Event::Closed { id, stats: Box::new(SessionStats::default()) },
+            Media::Open { .. } | Media::Update { .. } => Event::Failed {
+                id,
+                side: Side::A,
+                port: 0,
+                error: "the media workers are overrun".to_owned(),
+            },
+            Media::Close { .. } => Event::Closed {
+                id,
+                stats: Box::new(SessionStats::default()),
+            },
             Media::Report { .. } => return,
         }));
     }
 
     fn store(&mut self, job: RecordJob) {
         let (ticket, job) = match job {
-            RecordJob::Journal { ticket, record, dialogs } => (ticket, Job::Journal { ticket, record, dialogs }),
+            RecordJob::Journal {
+                ticket,
+                record,
+                dialogs,
+            } => (
+                ticket,
+                Job::Journal {
+                    ticket,
+                    record,
+                    dialogs,
+                },
+            ),
             RecordJob::Interim { ticket, record } => (ticket, Job::Interim { ticket, record }),
             RecordJob::Final { ticket, record } => (ticket, Job::Final { ticket, record }),
         };

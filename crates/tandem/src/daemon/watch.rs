@@ -21,9 +21,16 @@ impl Watcher {
     /// Watches these files. Where that is not possible, SIGHUP and the API remain.
     pub(crate) fn start(files: &[PathBuf]) -> Self {
         let (sender, changes) = mpsc::channel(1);
-        let names: HashSet<OsString> = files.iter().filter_map(|file| file.file_name()).map(OsString::from).collect();
+        let names: HashSet<OsString> = files
+            .iter()
+            .filter_map(|file| file.file_name())
+            .map(OsString::from)
+            .collect();
         let relevant = move |event: &notify::Event| {
-            let ours = |path: &PathBuf| path.file_name().is_some_and(|name| names.contains(name) || is_toml(path));
+            let ours = |path: &PathBuf| {
+                path.file_name()
+                    .is_some_and(|name| names.contains(name) || is_toml(path))
+            };
             !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(ours)
         };
         let handler = move |event: notify::Result<notify::Event>| {
@@ -35,16 +42,26 @@ impl Watcher {
         let watcher = notify::recommended_watcher(handler).and_then(|mut watcher| {
             let directories: HashSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
             for directory in directories {
-                let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+                let directory = if directory.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    directory
+                };
                 watcher.watch(directory, RecursiveMode::NonRecursive)?;
             }
             Ok(watcher)
         });
         match watcher {
-            Ok(watcher) => Self { changes, _watcher: Some(watcher) },
+            Ok(watcher) => Self {
+                changes,
+                _watcher: Some(watcher),
+            },
             Err(error) => {
                 tracing::warn!(%error, "configuration files are not watched; reload by SIGHUP or `tandem reload`");
-                Self { changes, _watcher: None }
+                Self {
+                    changes,
+                    _watcher: None,
+                }
             }
         }
     }
