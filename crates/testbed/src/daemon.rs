@@ -17,14 +17,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Gauges of `/metrics` that are zero when nothing is left over.
-pub const ZERO_WHEN_QUIET: [&str; 7] = [
+pub const ZERO_WHEN_QUIET: [&str; 9] = [
     "tandem_calls",
     "tandem_calls_ending",
     "tandem_orphans",
-    "tandem_server_transactions",
-    "tandem_client_transactions",
-    "tandem_media_ports",
+    "tandem_transactions",
+    "tandem_ports",
     "tandem_permits",
+    "tandem_dialog_tags",
+    "tandem_call_timers",
+    "tandem_trunk_calls",
 ];
 
 const START: Duration = Duration::from_secs(20);

@@ -24,19 +24,23 @@ enum Play {
 /// A transcript with its name.
 type Script = (&'static str, fn(&Path));
 
+fn all() -> impl Iterator<Item = (&'static str, Play)> {
+    let pairs = pairs::PAIRS.iter().map(|(name, pair)| (*name, Play::Pair(*pair)));
+    let scripts = scripts::SCRIPTS.iter().chain(media::SCRIPTS);
+    pairs.chain(scripts.map(|(name, script)| (*name, Play::Script(*script))))
+}
+
+/// The names of all flows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|(name, _)| name)
+}
+
 /// Plays flow `name` against the daemon at `binary`.
 ///
 /// # Panics
 /// When the daemon doesn't behave as the flow says, or there is no such flow.
 pub fn run(binary: &str, name: &str) {
-    let tables = pairs::PAIRS.iter().map(|(n, pair)| (*n, Play::Pair(*pair)));
-    let mut all = tables.chain(
-        scripts::SCRIPTS
-            .iter()
-            .chain(media::SCRIPTS)
-            .map(|(n, f)| (*n, Play::Script(*f))),
-    );
-    let Some((_, play)) = all.find(|(n, _)| *n == name) else {
+    let Some((_, play)) = all().find(|(n, _)| *n == name) else {
         panic!("no flow {name}")
     };
     match play {
@@ -49,7 +53,7 @@ pub fn run(binary: &str, name: &str) {
 #[macro_export]
 macro_rules! flow_tests {
     ($binary:expr) => {
-        $crate::for_each_flow!(__flow_tests, $binary);
+        $crate::for_each_flow!([$crate::__flow_tests] $binary);
     };
 }
 
@@ -62,12 +66,12 @@ macro_rules! __flow_tests {
     };
 }
 
-/// Calls macro `$do` with `$arg; name name …` of all flows.
+/// Calls a macro with `$arg; name name …` of all flows.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! for_each_flow {
-    ($do:ident, $arg:expr) => {
-        $crate::$do! { $arg;
+    ([$($do:tt)+] $arg:expr) => {
+        $($do)+! { $arg;
             basic_call answered_without_ringing called_party_hangs_up
             cancelled_before_ringing cancelled_while_ringing cancel_crosses_the_answer
             busy_at_once rings_then_busy not_found address_incomplete declined busy_everywhere redirected
@@ -111,32 +115,10 @@ mod tests {
         ($arg:expr; $($name:ident)*) => { BTreeSet::from([$(stringify!($name)),*]) };
     }
 
-    /// `for_each_flow` without the path that exported macros need.
-    macro_rules! listed {
-        () => {
-            $crate::for_each_flow!(__flow_names, ())
-        };
-    }
-
-    #[doc(hidden)]
-    #[macro_export]
-    macro_rules! __flow_names {
-        ($arg:expr; $($name:ident)*) => { names!($arg; $($name)*) };
-    }
-
     #[test]
     fn every_flow_of_the_tables_is_a_test() {
-        let listed: BTreeSet<&str> = listed!();
-        let scripts = scripts::SCRIPTS
-            .iter()
-            .chain(media::SCRIPTS)
-            .map(|(name, _)| *name);
-        let tables: BTreeSet<&str> = pairs::PAIRS
-            .iter()
-            .map(|(name, _)| *name)
-            .chain(scripts)
-            .collect();
-        assert_eq!(listed, tables);
+        let listed: BTreeSet<&str> = crate::for_each_flow!([names]());
+        assert_eq!(listed, super::names().collect());
     }
 
     #[test]

@@ -33,9 +33,11 @@
 )]
 
 pub mod audio;
+pub mod bulk;
 pub mod daemon;
 pub mod flows;
 pub mod http;
+pub mod load;
 pub mod metrics;
 pub mod places;
 pub mod proc;

@@ -1,0 +1,211 @@
+//! `system --daemon target/release/tandem`: Tandem, Kamailio and rtpengine under the same load, round by round in turn.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints its figures"
+)]
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use std::path::PathBuf;
+use std::time::Duration;
+use tandem_benches::report::{median, table};
+use tandem_benches::{media, signalling};
+
+/// Compares the release daemon with Debian's Kamailio and rtpengine on this machine.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The daemon, built for release.
+    #[arg(long)]
+    daemon: PathBuf,
+    /// Rounds that count; one more goes first and is dropped.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Calls of a signalling round.
+    #[arg(long, default_value_t = 4000)]
+    calls: u32,
+    /// Calls begun per second.
+    #[arg(long, default_value_t = 200)]
+    rate: u32,
+    /// Calls held in a media round.
+    #[arg(long, default_value_t = 500)]
+    held: usize,
+    /// Seconds of talk in a media round.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// One short round of each, nothing dropped: whether it runs, not what it measures.
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> Result<()> {
+    let mut options = Options::parse();
+    if options.quick {
+        (
+            options.rounds,
+            options.calls,
+            options.rate,
+            options.held,
+            options.seconds,
+        ) = (0, 200, 100, 20, 2);
+    }
+    ensure!(
+        options.daemon.exists(),
+        "there is no daemon at {}",
+        options.daemon.display()
+    );
+    let signalling_void = signalling_table(&options)?;
+    println!();
+    let media_void = media_table(&options)?;
+    let void = signalling_void + media_void;
+    ensure!(
+        void == 0,
+        "{void} rounds were void: a call failed, a message or packet was lost or repeated"
+    );
+    Ok(())
+}
+
+/// Rounds of each in turn; those that don't count are said and left out of the medians. Gives how many of Tandem's were void.
+fn signalling_table(options: &Options) -> Result<usize> {
+    let load = signalling::Load {
+        calls: options.calls,
+        rate: options.rate,
+        hold: Duration::from_secs(u64::from(!options.quick)),
+    };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for number in 0..=options.rounds {
+        eprintln!("signalling, round {number} of {}", options.rounds);
+        let pair = (
+            signalling::tandem(&options.daemon, load)?,
+            signalling::kamailio(load)?,
+        );
+        if number > 0 || options.quick {
+            ours.push(pair.0);
+            theirs.push(pair.1);
+        }
+    }
+    let row = |name: &str, rounds: &[signalling::Round]| {
+        let good = rounds.iter().filter(|round| round.counts());
+        let sum = |of: fn(&signalling::Round) -> u64| rounds.iter().map(of).sum::<u64>().to_string();
+        vec![
+            name.to_owned(),
+            format!("{:.0}", median(good.clone().map(|round| round.cpu_us))),
+            sum(|round| round.failed),
+            sum(|round| round.retransmissions),
+            sum(|round| round.rcvbuf_errors),
+            format!("{}/{}", good.count(), rounds.len()),
+        ]
+    };
+    println!(
+        "{} calls at {}/s, records on, media anchored (Tandem)",
+        options.calls, options.rate
+    );
+    let head = [
+        "",
+        "CPU µs/call",
+        "failed",
+        "retransmitted",
+        "rcvbuf errors",
+        "rounds that count",
+    ];
+    let head = head.map(str::to_owned).to_vec();
+    table(&[
+        head,
+        row("Tandem", &ours),
+        row("Kamailio, stateful proxy", &theirs),
+    ]);
+    let cpu = |rounds: &[signalling::Round]| {
+        median(
+            rounds
+                .iter()
+                .filter(|round| round.counts())
+                .map(|round| round.cpu_us),
+        )
+    };
+    println!(
+        "Tandem / Kamailio: {:.2} (at most 0.50, aim 0.20)",
+        cpu(&ours) / cpu(&theirs).max(1.0)
+    );
+    Ok(ours.iter().filter(|round| !round.counts()).count())
+}
+
+fn media_table(options: &Options) -> Result<usize> {
+    let load = media::Load {
+        calls: options.held,
+        time: Duration::from_secs(options.seconds),
+    };
+    let (mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..=options.rounds {
+        eprintln!("media, round {number} of {}", options.rounds);
+        let pair = (media::tandem(&options.daemon, load)?, media::rtpengine(load)?);
+        if number > 0 || options.quick {
+            ours.push(pair.0);
+            theirs.push(pair.1);
+            direct.push(media::direct(load));
+        }
+    }
+    let base = |share: f64| median(direct.iter().map(|report| report.latency_us(share) as f64));
+    let row = |name: &str, rounds: &[media::Round]| {
+        let good = rounds.iter().filter(|round| round.counts());
+        let figure = |of: &dyn Fn(&media::Round) -> f64| median(good.clone().map(of));
+        let added =
+            |share: f64| figure(&|round| round.report.latency_us(share) as f64 - base(share)).max(0.0);
+        vec![
+            name.to_owned(),
+            format!("{:.2}", figure(&|round| round.cpu_us)),
+            format!("{:.0}", added(0.5)),
+            format!("{:.0}", added(0.99)),
+            format!("{:.1}", figure(&|round| round.memory_kb)),
+            format!("{:.1}", figure(&|round| round.sockets)),
+            format!("{:.1}", figure(&media::Round::total_kb)),
+            rounds
+                .iter()
+                .map(|round| round.report.lost)
+                .sum::<u64>()
+                .to_string(),
+            rounds
+                .iter()
+                .map(|round| round.report.reordered)
+                .sum::<u64>()
+                .to_string(),
+            format!("{}/{}", good.clone().count(), rounds.len()),
+        ]
+    };
+    println!(
+        "{} calls held, G.711 20 ms both ways for {} s",
+        options.held, options.seconds
+    );
+    let head = [
+        "",
+        "CPU µs/packet",
+        "added p50 µs",
+        "p99 µs",
+        "kB/call",
+        "sockets/call",
+        "with sockets kB/call",
+        "lost",
+        "reordered",
+        "rounds that count",
+    ];
+    let head = head.map(str::to_owned).to_vec();
+    table(&[head, row("Tandem", &ours), row("rtpengine, userspace", &theirs)]);
+    println!(
+        "without a relay: p50 {:.0} µs, p99 {:.0} µs",
+        base(0.5),
+        base(0.99)
+    );
+    let cpu = |rounds: &[media::Round]| {
+        median(
+            rounds
+                .iter()
+                .filter(|round| round.counts())
+                .map(|round| round.cpu_us),
+        )
+    };
+    println!(
+        "Tandem / rtpengine: {:.2} (at most 0.70)",
+        cpu(&ours) / cpu(&theirs).max(0.001)
+    );
+    Ok(ours.iter().filter(|round| !round.counts()).count())
+}
