@@ -195,7 +195,7 @@ impl Call {
             ClientOwner::Relayed(_, _) => {
                 self.on_relayed_response(core, now, id, message.status().unwrap_or(500))
             }
-            ClientOwner::Orphan | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+            ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }
     }
 
@@ -222,7 +222,7 @@ impl Call {
             ClientOwner::Relayed(_, _) => {
                 self.on_relayed_response(core, now, id, if unreachable { 503 } else { 408 });
             }
-            ClientOwner::Orphan | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+            ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }
     }
 

@@ -16,7 +16,7 @@ use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
 use crate::gauges::Counters;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
-use crate::orphan::Orphan;
+use crate::orphan::{Goodbye, Orphan};
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
 
@@ -44,7 +44,9 @@ pub(crate) enum ClientOwner {
     Orphan,
     /// An OPTIONS ping; the number is the pinger's.
     Ping(u32),
-    /// A BYE that only has to be delivered: nobody waits.
+    /// A BYE of no call's.
+    Goodbye,
+    /// A request whose answer nobody waits for any more.
     Nobody,
 }
 
@@ -90,6 +92,7 @@ pub(crate) struct Core {
     /// Who waits for a host name's addresses.
     pub(crate) queries: IdMap<u64, Waiter>,
     pub(crate) orphans: IdMap<ClientId, Box<Orphan>>,
+    pub(crate) goodbyes: IdMap<ClientId, Box<Goodbye>>,
     /// Challenges remembered per trunk, by name.
     digests: HashMap<String, digest::Client>,
     pub(crate) counters: Counters,
@@ -120,6 +123,7 @@ impl Core {
             tickets: IdMap::default(),
             queries: IdMap::default(),
             orphans: IdMap::default(),
+            goodbyes: IdMap::default(),
             digests: HashMap::new(),
             counters: Counters::default(),
             draining: false,

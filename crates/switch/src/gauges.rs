@@ -11,7 +11,7 @@ pub struct Gauges {
     pub answered: usize,
     /// Calls that have ended but still wait for a record, a BYE's answer or media figures.
     pub ending: usize,
-    /// Given-up INVITEs that may still be answered.
+    /// Given-up INVITEs that may still be answered, and BYEs of no call's that have not been.
     pub orphans: usize,
     /// Server transactions.
     pub server_transactions: usize,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use route::Permit;
 use sip_msg::{HeaderId, Message, Method};
-use sip_proto::{ClientId, Dialog};
+use sip_proto::{ClientId, Dialog, digest};
 
 use crate::call::{Leg, Uac};
 use crate::core::{ClientOwner, Core};
@@ -86,7 +86,7 @@ pub(crate) fn on_dead(core: &mut Core, id: ClientId) {
 pub(crate) fn answered_late(
     core: &mut Core,
     now: Now,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     client: ClientId,
     invite: &Message,
     leg: &Leg,
@@ -98,16 +98,88 @@ pub(crate) fn answered_late(
     let mut late = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
     late.dialog = Some(dialog);
     late.send_ack(core, now, snapshot, client, invite.cseq().0, None);
-    goodbye(core, now, snapshot, &mut late, None);
+    goodbye(core, now, snapshot, late);
 }
 
-/// A BYE that only has to be delivered.
-pub(crate) fn goodbye(core: &mut Core, now: Now, snapshot: &Snapshot, leg: &mut Leg, reason: Option<&str>) {
-    let Some(mut outgoing) = leg.request(core, snapshot, &Method::Bye) else {
+/// A BYE that only has to be delivered: nobody waits for its answer.
+pub(crate) struct Goodbye {
+    leg: Leg,
+    snapshot: Arc<Snapshot>,
+    reason: Option<&'static str>,
+    /// Challenges met so far; `None`: none is to be met.
+    auth: Option<digest::Attempt>,
+}
+
+/// Hangs up a leg that no call has any more.
+pub(crate) fn goodbye(core: &mut Core, now: Now, snapshot: &Arc<Snapshot>, leg: Leg) {
+    goodbye_with(core, now, snapshot, leg, None, Some(digest::Attempt::default()));
+}
+
+/// The same with a Reason, and with a word on whether challenges are met.
+pub(crate) fn goodbye_with(
+    core: &mut Core,
+    now: Now,
+    snapshot: &Arc<Snapshot>,
+    leg: Leg,
+    reason: Option<&'static str>,
+    auth: Option<digest::Attempt>,
+) {
+    let goodbye = Goodbye {
+        leg,
+        snapshot: snapshot.clone(),
+        reason,
+        auth,
+    };
+    send_goodbye(core, now, Box::new(goodbye), None);
+}
+
+fn send_goodbye(
+    core: &mut Core,
+    now: Now,
+    mut goodbye: Box<Goodbye>,
+    credentials: Option<(HeaderId, Vec<u8>)>,
+) {
+    let snapshot = goodbye.snapshot.clone();
+    let Some(mut outgoing) = goodbye.leg.request(core, &snapshot, &Method::Bye) else {
         return;
     };
-    if let Some(reason) = reason {
+    if let Some(reason) = goodbye.reason {
         outgoing.writer.header(HeaderId::Reason, reason.as_bytes());
     }
-    core.request(now, outgoing.flow, outgoing.writer.finish(), ClientOwner::Nobody);
+    if let Some((id, value)) = credentials {
+        outgoing.writer.header(id, &value);
+    }
+    let bytes = outgoing.writer.finish();
+    if let Some(client) = core.request(now, outgoing.flow, bytes, ClientOwner::Goodbye) {
+        core.goodbyes.insert(client, goodbye);
+    }
+}
+
+/// The answer to such a BYE; a challenge is met (RFC 3261 §22.2), or the far side would stay connected to nobody.
+pub(crate) fn on_goodbye_response(core: &mut Core, now: Now, id: ClientId, message: &Message) {
+    let status = message.status().unwrap_or(500);
+    if status < 200 {
+        return;
+    }
+    let Some(mut goodbye) = core.goodbyes.remove(&id) else {
+        return;
+    };
+    let target = goodbye
+        .leg
+        .dialog
+        .as_ref()
+        .map(|dialog| dialog.remote_target().to_vec());
+    let ix = goodbye.leg.trunk;
+    if let (401 | 407, Some(uri), Some(auth)) = (status, target, goodbye.auth.as_mut()) {
+        let snapshot = goodbye.snapshot.clone();
+        let header = core.authorize(snapshot.trunk(ix), auth, message, &Method::Bye, &uri, b"");
+        if let Some(Ok(header)) = header {
+            send_goodbye(core, now, goodbye, Some(header));
+        }
+    }
+}
+
+/// Nobody answers such a BYE: nobody is there.
+pub(crate) fn on_goodbye_dead(core: &mut Core, id: ClientId) {
+    core.goodbyes.remove(&id);
 }

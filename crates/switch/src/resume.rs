@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use sip_proto::Dialog;
+use sip_proto::{Dialog, digest};
 
 use crate::call::Leg;
 use crate::core::{Core, StoreKind};
@@ -41,7 +41,8 @@ pub(crate) fn pack(a: &Leg, b: &Leg) -> Vec<u8> {
 pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, dialogs: &[u8]) {
     let legs: Vec<Option<LegState>> = serde_json::from_slice(dialogs).unwrap_or_default();
     let snapshot = core.snapshot.clone();
-    for (state, side) in legs.into_iter().zip(Side::BOTH) {
+    let trunks = [Some(record.from_trunk.as_str()), record.to_trunk.as_deref()];
+    for ((state, side), trunk) in legs.into_iter().zip(Side::BOTH).zip(trunks) {
         let Some(LegState { mut dialog, remote }) = state else {
             continue;
         };
@@ -49,14 +50,18 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
             continue;
         };
         dialog.skip_cseq(CSEQ_MARGIN);
-        let mut leg = Leg::new(side, TrunkIx(0), Box::default(), flow, 0);
+        let trunk = trunk.and_then(|name| snapshot.tables.trunk_named(name));
+        let mut leg = Leg::new(side, trunk.unwrap_or(TrunkIx(0)), Box::default(), flow, 0);
         leg.dialog = Some(dialog);
-        orphan::goodbye(
+        // A trunk that is gone has taken its credentials along: nobody else's are shown to its peers.
+        let auth = trunk.map(|_| digest::Attempt::default());
+        orphan::goodbye_with(
             core,
             now,
             &snapshot,
-            &mut leg,
+            leg,
             Some("Q.850;cause=41;text=\"restart\""),
+            auth,
         );
     }
     // The last evidence of life is the journal's or the last interim record's.

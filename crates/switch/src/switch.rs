@@ -195,7 +195,7 @@ impl Switch {
             calls: self.calls.len() - ending,
             answered: in_phase(crate::call::Phase::Answered),
             ending,
-            orphans: self.core.orphans.len(),
+            orphans: self.core.orphans.len() + self.core.goodbyes.len(),
             server_transactions: counts.server,
             client_transactions: counts.client,
             ports: self.core.ports.in_use(),
@@ -358,6 +358,7 @@ impl Switch {
             }
             ClientOwner::Orphan => orphan::on_response(&mut self.core, now, id, message),
             ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, number, status),
+            ClientOwner::Goodbye => orphan::on_goodbye_response(&mut self.core, now, id, message),
             ClientOwner::Nobody => {}
         }
     }
@@ -377,6 +378,7 @@ impl Switch {
             }
             ClientOwner::Orphan => orphan::on_dead(&mut self.core, id),
             ClientOwner::Ping(number) => self.pingers.on_no_response(&mut self.core, now, number),
+            ClientOwner::Goodbye => orphan::on_goodbye_dead(&mut self.core, id),
             ClientOwner::Nobody => {}
         }
     }

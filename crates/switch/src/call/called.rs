@@ -8,6 +8,7 @@ use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, Dialog, digest};
 
 use super::end::Ending;
+use super::leg::Leg;
 use super::{Call, Phase, Stage, negotiate, sdp_of};
 use crate::core::{Core, Timer};
 use crate::headers;
@@ -243,8 +244,10 @@ impl Call {
         let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
         if let Some(leg) = self.b.as_mut() {
             leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
-            orphan::goodbye(core, now, &self.snapshot, leg, None);
             leg.uac = None;
+            let mut gone = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
+            gone.dialog = leg.dialog.take();
+            orphan::goodbye(core, now, &self.snapshot, gone);
         }
         self.attempt_over(
             core,

@@ -5,7 +5,7 @@ use sip_msg::{HeaderId, Message};
 use sip_proto::{Dialog, ServerId, reply};
 
 use super::end::Ending;
-use super::leg::{self, Bye, finish};
+use super::leg::{self, Bye, Unacked, finish};
 use super::{Call, Phase, negotiate, sdp_of};
 use crate::core::Core;
 use crate::headers;
@@ -61,7 +61,10 @@ impl Call {
         ) {
             dialog.confirm(&response);
         }
-        self.a.unacked = Some(invite.asked.id);
+        self.a.unacked = Some(Unacked {
+            server: invite.asked.id,
+            cseq: invite.asked.message.cseq().0,
+        });
         core.respond(now, invite.asked.id, bytes);
         self.story.caller_heard(now);
     }
@@ -115,7 +118,8 @@ impl Call {
     pub(crate) fn on_ack(&mut self, core: &mut Core, now: Now, side: Side, ack: &Message) {
         let Some(leg) = self.leg_mut(side) else { return };
         let expected = leg.dialog.as_ref().is_some_and(|dialog| dialog.matches(ack));
-        let Some(server) = leg.unacked.filter(|_| expected) else {
+        let about = |unacked: &Unacked| expected && unacked.cseq == ack.cseq().0;
+        let Some(Unacked { server, .. }) = leg.unacked.filter(about) else {
             return;
         };
         leg.unacked = None;

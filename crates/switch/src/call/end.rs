@@ -8,7 +8,7 @@ use sip_msg::{HeaderId, Message, Method};
 use sip_proto::digest;
 use sip_proto::timers::TimerKey;
 
-use super::leg::{Bye, Outgoing};
+use super::leg::{Bye, Leg, Outgoing};
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, StoreKind, Timer};
 use crate::headers;
@@ -133,11 +133,8 @@ impl Call {
     fn end_leg(&mut self, core: &mut Core, now: Now, side: Side, hung_up: bool) {
         let Some(leg) = self.leg_mut(side) else { return };
         if hung_up {
+            // A 2xx of ours that is still without its ACK may have been lost: it goes on until it is heard.
             leg.bye = Bye::Done;
-            if let Some(server) = leg.unacked.take() {
-                core.endpoint.acked(server);
-                core.servers.remove(&server);
-            }
         } else if leg.unacked.is_some() {
             leg.bye = Bye::WhenAcked;
         } else {
@@ -256,10 +253,6 @@ impl Call {
                     && leg.bye == Bye::WhenAcked
                 {
                     leg.bye = Bye::Done;
-                    if let Some(server) = leg.unacked.take() {
-                        core.endpoint.acked(server);
-                        core.servers.remove(&server);
-                    }
                 }
                 self.answer_bye(core, now, &asked, side);
             }
@@ -333,15 +326,15 @@ impl Call {
 
     /// Whether nothing is left to do, so that the call may be forgotten.
     pub(crate) fn is_finished(&self) -> bool {
-        let told = |bye: Bye| bye == Bye::Done;
+        let told = |leg: &Leg| leg.bye == Bye::Done && leg.unacked.is_none();
         self.phase == Phase::Ending
             && self.media.is_none()
             && self
                 .ended
                 .as_ref()
                 .is_some_and(|ended| ended.stored && ended.waiting.is_empty())
-            && told(self.a.bye)
-            && self.b.as_ref().is_none_or(|leg| told(leg.bye))
+            && told(&self.a)
+            && self.b.as_ref().is_none_or(told)
     }
 
     /// Takes out of the shared maps what still names this call.
@@ -355,8 +348,8 @@ impl Call {
         }
         for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
             core.tags.remove(&leg.tag);
-            if let Some(server) = leg.unacked.take() {
-                core.servers.remove(&server);
+            if let Some(unacked) = leg.unacked.take() {
+                core.servers.remove(&unacked.server);
             }
             if let Some(uac) = leg.uac.take() {
                 core.clients.remove(&uac.client);

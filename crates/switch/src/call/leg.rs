@@ -63,6 +63,14 @@ pub(crate) enum Line {
     Rejected(Box<[u8]>),
 }
 
+/// A 2xx of ours without its ACK.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unacked {
+    pub(crate) server: ServerId,
+    /// CSeq number of its INVITE, which the ACK repeats: an ACK that comes late is no other INVITE's.
+    pub(crate) cseq: u32,
+}
+
 /// One leg.
 pub(crate) struct Leg {
     pub(crate) side: Side,
@@ -79,7 +87,7 @@ pub(crate) struct Leg {
     pub(crate) mux: bool,
     pub(crate) session: Session,
     /// A 2xx of ours that has not been ACKed.
-    pub(crate) unacked: Option<ServerId>,
+    pub(crate) unacked: Option<Unacked>,
     pub(crate) uac: Option<Box<Uac>>,
     pub(crate) bye: Bye,
 }

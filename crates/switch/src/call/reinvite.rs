@@ -10,7 +10,7 @@ use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, ServerId, digest, reply};
 
 use super::end::Ending;
-use super::leg::{self, Leg, Outgoing, Session, Uac, finish};
+use super::leg::{self, Leg, Outgoing, Session, Uac, Unacked, finish};
 use super::{Call, Phase, negotiate, sdp_of};
 use crate::core::{Asked, ClientOwner, Core};
 use crate::io::Now;
@@ -162,9 +162,13 @@ impl Call {
         let mut writer = reply(&asked.message, &asked.flow, 200, None, Some(&leg.tag));
         leg::contact(&mut writer, &snapshot, &asked.flow);
         leg::capabilities(&mut writer);
-        if let Some(previous) = leg.unacked.replace(asked.id) {
-            core.endpoint.acked(previous);
-            core.servers.remove(&previous);
+        let unacked = Unacked {
+            server: asked.id,
+            cseq: asked.message.cseq().0,
+        };
+        if let Some(previous) = leg.unacked.replace(unacked) {
+            core.endpoint.acked(previous.server);
+            core.servers.remove(&previous.server);
         }
         core.servers.insert(asked.id, (key, side));
         core.respond(now, asked.id, finish(writer, Some(body)));
@@ -335,12 +339,15 @@ impl Call {
 
     fn restore(&mut self, before: Option<Box<(Session, Session)>>) {
         if let (Some(before), Some(b)) = (before, self.b.as_mut()) {
-            // Versions never go back: a body that was sent, even in vain, has used its number (RFC 3264 §8).
-            let versions = (self.a.session.version, b.session.version);
-            (self.a.session, b.session) = *before;
-            if (self.a.session.version, b.session.version) != versions {
-                self.a.session.version = versions.0;
-                b.session.version = versions.1;
+            // Versions never go back: a body that was sent, even in vain, has used its number, and the one before it may
+            // not be sent again under its old one (RFC 3264 §8).
+            for (session, before) in [(&mut self.a.session, before.0), (&mut b.session, before.1)] {
+                let used = (session.sent != before.sent).then_some(session.version);
+                *session = before;
+                if let Some(version) = used {
+                    session.version = version + 1;
+                    session.sent = None;
+                }
             }
         }
     }
@@ -398,6 +405,10 @@ impl Call {
                 .unwrap_or_default();
             core.answer(now, &exchange.asked, 487, Some(&tag));
             exchange.answered = true;
+        } else if exchange.delayed {
+            // The other side's offer gets no answer any more, but its 2xx an ACK.
+            let (side, client, cseq) = (exchange.from.other(), exchange.client, exchange.cseq);
+            return self.ack_reinvite(core, now, side, client, cseq, None);
         }
         // It stays, because a 2xx to our own re-INVITE will still want its ACK.
         self.exchange = Some(exchange);
