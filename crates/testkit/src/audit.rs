@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use crate::{Sip, sdp};
 
+/// Faults that are kept of each kind.
+const MOST_OF_A_KIND: u32 = 3;
+
 /// A request of the switch's.
 #[derive(Debug)]
 struct Sent {
@@ -39,6 +42,7 @@ pub struct Audit {
     pub faults: Vec<String>,
     /// Text that must never go to an address: what is on the other side.
     pub hidden: Vec<(IpAddr, String)>,
+    kinds: HashMap<String, u32>,
     sent: HashMap<String, Sent>,
     received: HashMap<String, Received>,
     cseq: HashMap<(String, String), u32>,
@@ -49,7 +53,10 @@ pub struct Audit {
 
 impl Audit {
     fn fault(&mut self, at: Duration, to: SocketAddr, sip: &Sip, text: &str) {
-        if self.faults.len() < 50 {
+        let kind = text.split(';').next().unwrap_or_default().to_owned();
+        let known = self.kinds.entry(kind).or_insert(0_u32);
+        *known += 1;
+        if *known <= MOST_OF_A_KIND {
             self.faults.push(format!(
                 "{:.3} to {to}: {text}\n{}",
                 at.as_secs_f64(),

@@ -14,6 +14,8 @@ pub struct End {
     pub version: u64,
     /// Payload types and names, in order of preference.
     pub codecs: Vec<(u8, &'static str)>,
+    /// m-lines of streams that were refused: they stay, with port 0 (RFC 3264 §8).
+    pub refused: Vec<String>,
 }
 
 impl End {
@@ -26,6 +28,7 @@ impl End {
             id: 4711,
             version: 1,
             codecs,
+            refused: Vec::new(),
         }
     }
 
@@ -33,7 +36,10 @@ impl End {
     #[must_use]
     pub fn offer(&self, direction: &str) -> String {
         let mut text = self.head();
-        self.stream(&mut text, &self.codecs.clone(), direction);
+        self.stream(&mut text, &self.codecs, direction);
+        for line in &self.refused {
+            let _ = write!(text, "{line}\r\n");
+        }
         text
     }
 

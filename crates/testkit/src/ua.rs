@@ -58,6 +58,7 @@ pub enum Due {
 /// What a peer has at hand when it acts.
 pub struct Cx<'a> {
     pub(crate) now: Instant,
+    pub(crate) at: Duration,
     pub(crate) index: usize,
     pub(crate) switch: SocketAddr,
     pub(crate) sent: Vec<Bytes>,
@@ -144,6 +145,12 @@ pub enum Script {
 }
 
 impl Leg {
+    /// It has not said anything to its INVITE, and never will.
+    fn is_mute(&self) -> bool {
+        let says_nothing = matches!(&self.script, Script::Called(script) if script.says.is_empty());
+        self.stage == Stage::Setup && (says_nothing || self.challenged)
+    }
+
     fn manners(&self) -> &Manners {
         match &self.script {
             Script::Calling(script) => &script.manners,
@@ -188,7 +195,8 @@ impl Ua {
     fn fault(&mut self, cx: &Cx<'_>, text: &str, sip: Option<&Sip>) {
         if self.faults.len() < 20 {
             let message = sip.map(Sip::write).unwrap_or_default();
-            self.faults.push(format!("{:?}: {text}\n{message}", cx.now));
+            self.faults
+                .push(format!("{:.3}: {text}\n{message}", cx.at.as_secs_f64()));
         }
     }
 
@@ -230,15 +238,12 @@ impl Ua {
     pub fn call(&mut self, cx: &mut Cx<'_>, script: Calling) -> String {
         let rng = self.rng.fork();
         let mut party = Party::caller(self.addr, cx.switch, "+4930111", &script.number, rng);
-        let end = sdp::End::new(self.rtp());
-        let offer = match script.offering {
-            Offering::Delayed => None,
-            Offering::Audio => Some(end.offer("sendrecv")),
-            Offering::AudioAndVideo => Some(format!(
-                "{}m=video 30000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n",
-                end.offer("sendrecv")
-            )),
-        };
+        let mut end = sdp::End::new(self.rtp());
+        let mut offer = (script.offering != Offering::Delayed).then(|| end.offer("sendrecv"));
+        if let (Offering::AudioAndVideo, Some(offer)) = (script.offering, &mut offer) {
+            offer.push_str("m=video 30000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n");
+            end.refused.push("m=video 0 RTP/AVP 96".into());
+        }
         let invite = party.invite(offer.as_deref());
         let call_id = party.call_id.clone();
         if let Some(after) = script.gives_up {
@@ -292,17 +297,16 @@ impl Ua {
         (self.choose)(&mut rng, invite)
     }
 
-    /// Calls that are not over, though nothing keeps their peer from hearing so.
+    /// Calls that are not over, though nothing keeps their peer from hearing so: Call-ID, and where they stand.
     #[must_use]
-    pub fn ghosts(&self) -> Vec<String> {
+    pub fn ghosts(&self) -> Vec<(String, String)> {
         self.legs
             .values()
-            .filter(|leg| leg.stage != Stage::Over && !leg.dead)
+            .filter(|leg| leg.stage != Stage::Over && !leg.dead && !leg.is_mute())
             .map(|leg| {
-                format!(
-                    "{} is still {:?} (status {})\n{:?}",
-                    leg.party.call_id, leg.stage, leg.status, leg.script
-                )
+                let stage = format!("still {:?} with {}", leg.stage, leg.status);
+                let call_id = leg.party.call_id.clone();
+                (call_id.clone(), format!("{stage}: {call_id}\n{:?}", leg.script))
             })
             .collect()
     }

@@ -427,6 +427,7 @@ impl World {
     pub fn with_ua<T>(&mut self, index: usize, act: impl FnOnce(&mut Ua, &mut Cx<'_>) -> T) -> T {
         let mut cx = Cx {
             now: self.now,
+            at: self.now - self.start,
             index,
             switch: self.snapshot.listeners[0].bind,
             sent: Vec::new(),

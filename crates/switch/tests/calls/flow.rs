@@ -1,7 +1,7 @@
 //! A call that goes well.
 
 use switch::record::HungUpBy;
-use testkit::bed::{A, B1, Bed};
+use testkit::bed::Bed;
 
 #[test]
 fn caller_rings_is_answered_and_hangs_up() {

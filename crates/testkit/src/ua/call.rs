@@ -352,7 +352,11 @@ impl Ua {
     pub(super) fn on_other(&mut self, cx: &mut Cx<'_>, request: &Sip) {
         self.open_server(cx, request);
         let Some(leg) = self.legs.get(request.call_id()) else {
-            return self.fault(cx, "a request in an unknown dialog", Some(request));
+            if request.to_tag().is_some() {
+                return self.fault(cx, "a request in an unknown dialog", Some(request));
+            }
+            let party = Party::callee(self.addr, request, self.rng.fork());
+            return self.answer(cx, request, &party.reply(request, 200, None));
         };
         let status = if leg.stage == Stage::Up { 200 } else { 481 };
         let answer = leg.party.reply(request, status, None);

@@ -13,6 +13,8 @@ pub(super) struct Client {
     pub(super) request: Sip,
     bytes: Bytes,
     began: Instant,
+    /// When no copy of its final answer is expected any more.
+    ends: Instant,
     interval: Duration,
     /// A provisional answer has come: an INVITE is not repeated any more.
     heard: bool,
@@ -52,6 +54,7 @@ impl Ua {
             request,
             bytes,
             began: cx.now,
+            ends: cx.now,
             interval: T1,
             heard: false,
             done: None,
@@ -69,7 +72,10 @@ impl Ua {
             .is_some_and(|leg| leg.dead);
         let invite = client.request.method() == "INVITE";
         if client.done.is_some() || dead {
-            self.clients.remove(key);
+            // Its first timer is still out when the answer comes; the one that counts is set with the answer.
+            if dead || cx.now >= client.ends {
+                self.clients.remove(key);
+            }
             return;
         }
         if invite && client.heard {
@@ -111,6 +117,7 @@ impl Ua {
         let invite = request.method() == "INVITE";
         if !invite || response.status() >= 300 {
             client.done = Some(None);
+            client.ends = cx.now + LIMIT;
             cx.wake(LIMIT, UaTimer::Client(key.clone()));
         }
         if invite && response.status() >= 300 {
@@ -138,6 +145,7 @@ impl Ua {
         cx.send(&bytes);
         if let Some(client) = self.clients.get_mut(key) {
             client.done = Some(Some(bytes));
+            client.ends = cx.now + LIMIT;
             cx.wake(LIMIT, UaTimer::Client(key.to_owned()));
         }
     }

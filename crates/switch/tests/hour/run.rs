@@ -1,0 +1,103 @@
+//! The hour itself.
+
+use std::time::Duration;
+
+use testkit::ua::Ua;
+use testkit::{Quality, World, bed, seed, snapshot};
+
+use super::behaviour;
+use super::verdict;
+
+/// 5 s without media ends a call; nobody talks longer than 5 minutes.
+const CONFIG: &str = r#"
+[[listen]]
+transport = "udp"
+bind = "127.0.0.1:5060"
+
+[sip]
+max_call_duration = "5m"
+
+[media]
+bind = "127.0.0.1"
+ports = "10000-13999"
+rtp_timeout = "20s"
+hold_timeout = "60s"
+
+[records]
+interim_interval = "60s"
+
+[[trunk]]
+name = "pbx"
+role = "customer"
+sources = ["127.0.0.10/32"]
+max_calls = 300
+
+[[trunk]]
+name = "b1"
+role = "carrier"
+priority = 1
+targets = [{ uri = "sip:127.0.0.20:5080" }, { uri = "sip:127.0.0.22:5080" }]
+sources = ["127.0.0.20/32", "127.0.0.22/32"]
+auth = { username = "tandem", password = "secret" }
+failover = { progress = "8s", answer = "20s" }
+max_calls = 100
+options_interval = "30s"
+
+[[trunk]]
+name = "b2"
+role = "carrier"
+priority = 2
+targets = [{ uri = "sip:127.0.0.21:5081" }]
+sources = ["127.0.0.21/32"]
+auth = { username = "tandem", password = "secret" }
+failover = { progress = "8s", answer = "20s" }
+"#;
+
+/// The peers of the hour: who calls, and who is called.
+fn peopled(seed: u64) -> World {
+    let mut world = World::new(seed, snapshot(CONFIG));
+    // Hundreds of megabytes, but a fault comes with every message of its call.
+    world.keeps_log = std::env::var_os("TANDEM_TRACE").is_some();
+    world.media.logs = false;
+    for address in [bed::A, "127.0.0.20:5080", "127.0.0.21:5081", "127.0.0.22:5080"] {
+        let rng = world.rng.fork();
+        world
+            .uas
+            .push(Ua::new(bed::addr(address), rng, |rng, _| behaviour::called(rng)));
+    }
+    world
+}
+
+/// Calls at random moments of this time.
+fn call(world: &mut World, calls: usize, time: Duration) {
+    for _ in 0..calls {
+        let at = world.rng.between(Duration::ZERO, time);
+        let mut rng = world.rng.fork();
+        world.plan(at, move |world| {
+            let calling = behaviour::calling(&mut rng);
+            world.with_ua(0, |ua, cx| ua.call(cx, calling));
+        });
+    }
+}
+
+fn bad(loss: f64) -> Quality {
+    Quality {
+        loss,
+        duplication: 0.01,
+        delay: Duration::from_millis(5),
+        jitter: Duration::from_millis(40),
+    }
+}
+
+#[test]
+fn an_hour_of_calls_over_a_bad_network_leaves_nothing_over() {
+    let seed = seed(20_260_101);
+    println!("seed {seed} (TANDEM_SEED)");
+    let mut world = peopled(seed);
+    world.net.quality = bad(0.02);
+    world.net.by_peer.insert(bed::addr("127.0.0.22:5080"), bad(0.05));
+    let hour = Duration::from_secs(3600);
+    call(&mut world, 4000, hour);
+    world.run(hour + Duration::from_secs(420));
+    verdict::check(&world);
+}
