@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// Bytes of resume data per call.
 const DIALOGS: usize = 1200;
 
+/// Calls before the measured ones.
+const WARM: u64 = 15_000;
+
 /// Passes outcomes on with the time at which they came.
 struct Times(Sender<(u64, Instant)>);
 
@@ -97,13 +100,18 @@ fn run(directory: &Path, load: &Load) {
         sync_every: Duration::from_secs(1),
     };
     let (store, _) = Store::open(config, Times(times)).unwrap();
-    let (mut live, mut sent, mut waits) = (VecDeque::new(), Vec::new(), Vec::new());
-    let (start, before) = (Instant::now(), threads());
+    let (mut live, mut sent, mut waits, mut measured) = (VecDeque::new(), Vec::new(), Vec::new(), 0);
+    let (mut start, mut before) = (Instant::now(), threads());
     let mut building = Duration::ZERO;
-    for n in 0..load.calls {
-        if let Some(early) =
-            (start + Duration::from_micros(n * 1_000_000 / load.rate)).checked_duration_since(Instant::now())
-        {
+    // First fast, until the log has started over: a log that grows costs more than one that is written over.
+    for n in 0..load.calls + WARM {
+        let rate = if n < WARM { 5000 } else { load.rate };
+        if n == WARM {
+            measured = sent.len();
+            (start, before, building) = (Instant::now(), threads(), Duration::ZERO);
+        }
+        let due = start + Duration::from_micros((if n < WARM { n } else { n - WARM }) * 1_000_000 / rate);
+        if let Some(early) = due.checked_duration_since(Instant::now()) {
             std::thread::sleep(early);
         }
         let at = Instant::now();
@@ -134,11 +142,12 @@ fn run(directory: &Path, load: &Load) {
                 .unwrap();
         }
     }
-    while waits.len() < sent.len() {
+    for _ in 0..sent.len() {
         let (ticket, at) = came.recv().unwrap();
         waits.push(at - sent[usize::try_from(ticket).unwrap()]);
     }
     let after = threads();
+    let mut waits = waits.split_off(measured);
     waits.sort_unstable();
     let us = |name| cost(&before, &after, name, load.calls);
     println!(

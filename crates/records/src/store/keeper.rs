@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Jobs after which the log is copied into the database (about 25 MB of log); earlier when nothing is written.
-pub(super) const CHECKPOINT_JOBS: u64 = 8192;
+pub(super) const CHECKPOINT_JOBS: u64 = 4096;
 
 /// Tries to catch up with a writer that goes on, before it is asked to finish.
 const ROUNDS: usize = 3;
