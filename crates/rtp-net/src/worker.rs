@@ -91,14 +91,15 @@ impl Worker {
             let ready = self.wait(now, &mut events);
             now = Instant::now();
             turn += 1;
+            self.offer();
+            // Before the packets: one that answers to a new SDP is behind the command that tells of it.
+            self.commands(now);
             for event in events.iter().take(ready) {
                 match Token::from_data(event.data) {
                     Token::BELL => self.mailbox.hush(),
                     token => self.readable(now, turn, token),
                 }
             }
-            self.offer();
-            self.commands(now);
             if now >= self.next_tick {
                 self.tick(now);
             }
@@ -160,7 +161,7 @@ impl Worker {
                     self.open(now, id, &legs, silence, hold_silence);
                 }
                 Command::Update { id, side, leg } => self.update(now, id, side, &leg),
-                Command::Close { id } => self.close(id),
+                Command::Close { id } => self.close(now, id),
                 Command::Report { id } => {
                     if let Some(Some(stream)) = self.slots.get(&id).and_then(|slot| self.streams.get(*slot)) {
                         let stats = Box::new(stream.stats());
@@ -249,10 +250,11 @@ impl Worker {
         }
     }
 
-    fn close(&mut self, id: MediaId) {
+    fn close(&mut self, now: Instant, id: MediaId) {
         let mut stats = SessionStats::default();
         if let Some(slot) = self.slots.remove(&id) {
-            if let Some(stream) = self.streams.get_mut(slot).and_then(Option::take) {
+            if let Some(mut stream) = self.streams.get_mut(slot).and_then(Option::take) {
+                stream.drain(now, &mut self.buffer, &mut self.tally);
                 // The sockets close here, before anybody is told that the ports are free.
                 stats = stream.stats();
             }
@@ -312,8 +314,9 @@ impl Worker {
 
     fn farewell(&mut self) {
         let ids: Vec<_> = self.slots.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.close(id));
-        let until = Instant::now() + FAREWELL;
+        let now = Instant::now();
+        ids.into_iter().for_each(|id| self.close(now, id));
+        let until = now + FAREWELL;
         self.offer();
         while !self.refused.is_empty() && Instant::now() < until {
             std::thread::sleep(OFFER);

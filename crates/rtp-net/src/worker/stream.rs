@@ -121,6 +121,21 @@ impl Stream {
             1
         };
         self.busy = (turn, token);
+        self.relay(now, token, reads, buffer, tally);
+        self.apply_connects(tally)
+    }
+
+    /// Relays what came before the end.
+    pub(crate) fn drain(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
+        for side in Side::BOTH {
+            for channel in [Channel::Rtp, Channel::Rtcp] {
+                self.relay(now, Token::new(0, side, channel), READS, buffer, tally);
+            }
+        }
+    }
+
+    /// Relays up to `reads` datagrams of one socket.
+    fn relay(&mut self, now: Instant, token: Token, reads: usize, buffer: &mut [u8], tally: &mut Tally) {
         let (side, channel) = (token.side(), token.channel());
         for _ in 0..reads {
             match self.sockets(side).receive(channel, buffer) {
@@ -147,7 +162,6 @@ impl Stream {
                 Err(_) => tally.error(),
             }
         }
-        self.apply_connects(tally)
     }
 
     /// A leg changed. On failure the stream is as it was.

@@ -45,6 +45,30 @@ fn both_ways_byte_for_byte_each_leg_from_its_own_port() {
 }
 
 #[test]
+fn a_packet_sent_right_behind_an_update_or_right_before_the_close_is_relayed() {
+    for round in 0..100 {
+        let (plane, a, b) = (Plane::start(), Peer::new(), Peer::new());
+        let (leg_a, leg_b) = (plane.leg(Side::A, &a), plane.leg(Side::B, &b));
+        let mut unknown = leg_b.clone();
+        unknown.remote = None;
+        plane.open([leg_a, unknown], None);
+        // The callee's answer, and at once the caller's first packet.
+        plane.command(Command::Update {
+            id: ID,
+            side: Side::B,
+            leg: leg_b,
+        });
+        a.send(plane.rtp(Side::A), &packet(7, 1));
+        let [leg_a, leg_b] = plane.close().legs;
+        assert_eq!(
+            (leg_a.packets, leg_b.sent_packets, leg_a.dropped.total()),
+            (1, 1, 0),
+            "round {round}"
+        );
+    }
+}
+
+#[test]
 fn rtcp_mux_has_one_socket_and_meets_a_leg_with_two() {
     let (plane, a, b) = (Plane::start(), Peer::new(), Peer::new());
     let mut muxed = plane.leg(Side::A, &a);
