@@ -207,6 +207,11 @@ impl Dialog {
         message.call_id() == &*self.call_id && local == &*self.local_tag && remote == &*self.remote_tag
     }
 
+    /// Our 2xx went: the callee's dialog is confirmed.
+    pub fn answered(&mut self) {
+        self.confirmed = true;
+    }
+
     /// A 2xx came (caller) or went (callee). The first one that a caller gets sets route set and target anew (§13.2.2.4), but
     /// one without Record-Route doesn't clear the route set; a later one is a target refresh only.
     pub fn confirm(&mut self, response: &Message) {

@@ -9,7 +9,7 @@ use config::Trunk;
 use route::{Attempt, Live, Outcome, Permit};
 use rtp_proto::PortPool;
 use rtp_proto::control::{MediaId, Side};
-use sip_msg::{HeaderId, Message, Method};
+use sip_msg::{HeaderId, Limits, Message, Method};
 use sip_proto::timers::{TimerKey, TimerQueue};
 use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
 
@@ -155,18 +155,25 @@ impl Core {
         self.endpoint.respond(now.at, id, bytes, &mut self.outbox);
     }
 
-    /// Starts a client transaction; `None` when there are too many already.
+    /// Starts a client transaction; `None` when there are too many already. Gives the request back as a message.
     pub(crate) fn request(
         &mut self,
         now: Now,
         flow: Flow,
         bytes: Bytes,
         owner: ClientOwner,
-    ) -> Option<ClientId> {
-        match self.endpoint.request(now.at, flow, bytes, &mut self.outbox) {
+    ) -> Option<(ClientId, Message)> {
+        let Ok(message) = sip_msg::parse(bytes, &Limits::default()) else {
+            tracing::error!("a request of ours does not parse");
+            return None;
+        };
+        match self
+            .endpoint
+            .request_message(now.at, flow, &message, &mut self.outbox)
+        {
             Ok(id) => {
                 self.clients.insert(id, owner);
-                Some(id)
+                Some((id, message))
             }
             Err(error) => {
                 self.counters.requests_refused += 1;

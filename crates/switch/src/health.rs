@@ -136,7 +136,9 @@ impl Pingers {
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());
         }
-        pinger.pending = core.request(now, flow, writer.finish(), ClientOwner::Ping(number));
+        pinger.pending = core
+            .request(now, flow, writer.finish(), ClientOwner::Ping(number))
+            .map(|(client, _)| client);
     }
 
     /// A ping was answered: whatever the answer, somebody is there, unless the trunk says otherwise of this status.

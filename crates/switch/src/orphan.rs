@@ -150,7 +150,7 @@ fn send_goodbye(
         outgoing.writer.header(id, &value);
     }
     let bytes = outgoing.writer.finish();
-    if let Some(client) = core.request(now, outgoing.flow, bytes, ClientOwner::Goodbye) {
+    if let Some((client, _)) = core.request(now, outgoing.flow, bytes, ClientOwner::Goodbye) {
         core.goodbyes.insert(client, goodbye);
     }
 }

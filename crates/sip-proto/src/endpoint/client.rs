@@ -121,9 +121,23 @@ impl Endpoint {
             return Err(RequestError::Full);
         }
         let request = sip_msg::parse(bytes, &Limits::default()).map_err(|_| RequestError::Invalid)?;
+        self.request_message(now, flow, &request, out)
+    }
+
+    /// As [`Endpoint::request`], for whoever has parsed the request already.
+    pub fn request_message(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Message,
+        out: &mut Outbox,
+    ) -> Result<ClientId, RequestError> {
+        if self.clients.len() >= self.config.max_client {
+            return Err(RequestError::Full);
+        }
         match request.method() {
             Some(Method::Ack | Method::Cancel) | None => Err(RequestError::Invalid),
-            Some(method) => self.open_client(now, flow, &request, method, Owner::User, out),
+            Some(method) => self.open_client(now, flow, request, method, Owner::User, out),
         }
     }
 

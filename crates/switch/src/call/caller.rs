@@ -55,11 +55,8 @@ impl Call {
             writer.header(HeaderId::Server, agent.as_bytes());
         }
         let bytes = finish(writer, Some(body));
-        if let (Some(dialog), Ok(response)) = (
-            self.a.dialog.as_mut(),
-            sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()),
-        ) {
-            dialog.confirm(&response);
+        if let Some(dialog) = self.a.dialog.as_mut() {
+            dialog.answered();
         }
         self.a.unacked = Some(Unacked {
             server: invite.asked.id,

@@ -168,8 +168,7 @@ impl Call {
         bytes: Bytes,
         auth: digest::Attempt,
     ) -> Option<()> {
-        let invite = sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()).ok()?;
-        let client = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
+        let (client, invite) = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
         let leg = self.b.as_mut()?;
         core.tags.insert(leg.tag.clone(), (self.key, Side::B));
         leg.uac = Some(Box::new(Uac { client, invite, auth }));

@@ -144,8 +144,7 @@ impl Call {
             writer.header(id, &value);
         }
         let bytes = finish(writer, body);
-        let invite = sip_msg::parse(bytes.clone(), &sip_msg::Limits::default()).ok()?;
-        let client = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
+        let (client, invite) = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
         let cseq = invite.cseq().0;
         leg.uac = Some(Box::new(Uac {
             client,

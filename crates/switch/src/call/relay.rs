@@ -39,7 +39,7 @@ impl Call {
             core.request(now, flow, bytes, ClientOwner::Relayed(key, side.other()))
         });
         match client {
-            Some(client) => self.relayed.push(Relayed {
+            Some((client, _)) => self.relayed.push(Relayed {
                 client,
                 from: side,
                 asked,
