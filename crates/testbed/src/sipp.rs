@@ -135,7 +135,14 @@ impl Scenario {
         let mut command = Command::new("sipp");
         command.arg(self.remote.to_string()).arg("-sf").arg(&scenario);
         command.args(["-i", &host, "-p", &self.local.port().to_string(), "-nostdin"]);
-        command.args(["-mi", &bare(self.local.ip()), "-mp", &self.audio_port.to_string()]);
+        // SIPp binds the port of `-mp` even when it sends nothing; unless it is to play, that port is not the one it names.
+        let own = if self.name == "uac_rtp" {
+            self.audio_port
+        } else {
+            self.audio_port + 400
+        };
+        command.args(["-mi", &bare(self.local.ip()), "-mp", &own.to_string()]);
+        command.args(["-key", "audio_port", &self.audio_port.to_string()]);
         command.args(["-key", "new_port", &self.new_port.to_string(), "-s", &self.number]);
         command.args([
             "-m",
@@ -167,7 +174,7 @@ impl Scenario {
             .stdout(Stdio::null());
         command.stderr(fs::File::create(file("stderr")).expect("a writable folder"));
         let child = command.spawn().expect("sipp runs (Debian: sip-tester)");
-        let running = Running {
+        let mut running = Running {
             child,
             name: run.clone(),
             dir: dir.to_owned(),
@@ -287,9 +294,14 @@ impl Running {
         fs::read_to_string(self.dir.join(format!("{}.msg", self.name))).unwrap_or_default()
     }
 
-    fn wait_until_bound(&self, local: SocketAddr) {
+    fn wait_until_bound(&mut self, local: SocketAddr) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < deadline && !crate::proc::udp_sockets(self.child.id()).contains(&local) {
+        while !crate::proc::udp_sockets(self.child.id()).contains(&local) {
+            if self.child.try_wait().expect("our child").is_some() {
+                // A short scenario may be over already; if it never began, its figures will say so.
+                return;
+            }
+            assert!(Instant::now() < deadline, "{} does not bind {local}", self.name);
             thread::sleep(Duration::from_millis(2));
         }
     }

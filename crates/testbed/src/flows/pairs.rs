@@ -19,6 +19,8 @@ pub(super) struct Pair {
     calls: u32,
     /// Status, who ended it, number of attempts; none: no record at all.
     record: Option<(u16, &'static str, usize)>,
+    /// INVITEs of the switch that end in a refusal, so that their transactions linger for 32 s.
+    refused: usize,
 }
 
 const fn plain(setup: Setup) -> Setup {
@@ -33,6 +35,7 @@ const fn pair(uac: &'static str, b1: &'static str, status: u16, ended_by: &'stat
         setup: plain,
         calls: 1,
         record: Some((status, ended_by, 1)),
+        refused: if status >= 300 { 1 } else { 0 },
     }
 }
 
@@ -45,6 +48,7 @@ const fn failover(b1: Option<&'static str>, setup: fn(Setup) -> Setup) -> Pair {
         setup,
         calls: 1,
         record,
+        refused: 1,
     }
 }
 
@@ -135,7 +139,7 @@ pub(super) const PAIRS: &[(&str, Pair)] = &[
     (
         "rings_without_answer",
         with(pair("uac_refused_480", "uas_ring_forever", 480, "switch"), |s| {
-            s.key("b1", "failover = { answer = \"500ms\" }")
+            s.key("b1", "failover = { answer = \"1s\" }")
         }),
     ),
     (
@@ -143,6 +147,7 @@ pub(super) const PAIRS: &[(&str, Pair)] = &[
         Pair {
             b2: Some("uas_refuse_503"),
             record: Some((500, "called", 2)),
+            refused: 2,
             ..pair("uac_refused_500", "uas_refuse_500", 500, "called")
         },
     ),
@@ -186,9 +191,12 @@ pub(super) const PAIRS: &[(&str, Pair)] = &[
     ),
     (
         "challenge_is_answered",
-        with(pair("uac_basic", "uas_challenge", 200, "caller"), |s| {
-            s.key("b1", "auth = { username = \"tandem\", password = \"secret\" }")
-        }),
+        Pair {
+            refused: 1,
+            ..with(pair("uac_basic", "uas_challenge", 200, "caller"), |s| {
+                s.key("b1", "auth = { username = \"tandem\", password = \"secret\" }")
+            })
+        },
     ),
     ("compact_headers", pair("uac_compact", "uas_basic", 200, "caller")),
     ("long_headers", pair("uac_long", "uas_basic", 200, "caller")),
@@ -201,6 +209,7 @@ pub(super) const PAIRS: &[(&str, Pair)] = &[
             setup: plain,
             calls: 1,
             record: None,
+            refused: 0,
         },
     ),
     (
@@ -255,7 +264,7 @@ fn finish(bed: Bed, pair: &Pair) {
         bed.finish(0);
         return;
     };
-    for record in bed.finish(pair.calls as usize) {
+    for record in bed.finish_lingering(pair.calls as usize, pair.refused) {
         check(&record, status, ended_by, attempts);
         if pair.b1.is_none() {
             // A closed port is known at once; nothing waits for a timer.

@@ -22,6 +22,8 @@ pub(super) const SCRIPTS: &[Script] = &[
     ("carrier_deaf_to_bye", carrier_deaf_to_bye),
     ("strangers_get_no_call", strangers_get_no_call),
     ("carriers_are_probed", carriers_are_probed),
+    ("folded_headers", folded_headers),
+    ("nothing_stays_after_refusals", nothing_stays_after_refusals),
     (
         "call_ends_after_its_longest_duration",
         call_ends_after_its_longest_duration,
@@ -209,6 +211,60 @@ fn call_ends_after_its_longest_duration(binary: &Path) {
     assert!((900..2000).contains(&talked), "{talked} ms");
 }
 
+/// RFC 3261 §7.3.1: a header may go on in the next line.
+fn folded_headers(binary: &Path) {
+    let bed = bed(binary, |setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let headers = [
+        ("Subject", "a folded\r\n header"),
+        ("Supported", "timer,\r\n\t100rel"),
+    ];
+    let call = alice.invite_with("+442079460000", &headers, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+    hang_up(&call, &leg);
+    check(&bed.finish(1)[0], 200, "caller", 1);
+}
+
+/// The other flows allow a refused INVITE's transaction its 32 s; here they are waited for, and nothing at all is left.
+fn nothing_stays_after_refusals(binary: &Path) {
+    let bed = bed(binary, |setup| setup);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+    let offer = sdp::offer(bed.places.rtp_a);
+    // Both carriers fail.
+    let call = alice.invite("+442079460000", Some(&offer));
+    let first = bob.incoming();
+    first.reply(503);
+    let second = carol.incoming();
+    second.reply(500);
+    call.expect(500);
+    call.ack_failure();
+    // The called party is busy.
+    let call = alice.invite("+442079460000", Some(&offer));
+    let busy = bob.incoming();
+    busy.reply(486);
+    call.expect(486);
+    call.ack_failure();
+    // The caller gives up.
+    let call = alice.invite("+442079460000", Some(&offer));
+    let rung = bob.incoming();
+    rung.reply(180);
+    call.expect(180);
+    call.cancel();
+    call.expect(200);
+    call.expect(487);
+    call.ack_failure();
+    rung.ok("CANCEL");
+    let invite = rung.last_request("INVITE");
+    rung.reply_to(&invite, 487, &[], None);
+    rung.expect_request("ACK");
+    bed.assert_empty(3);
+    bed.finish(3);
+}
+
 /// The caller gives up just after the first carrier refused: the second attempt is cancelled and nobody is left ringing.
 fn hang_up_in_the_middle_of_failover(binary: &Path) {
     let bed = bed(binary, |setup| setup);
@@ -228,5 +284,5 @@ fn hang_up_in_the_middle_of_failover(binary: &Path) {
     let invite = second.last_request("INVITE");
     second.reply_to(&invite, 487, &[], None);
     second.expect_request("ACK");
-    check(&bed.finish(1)[0], 487, "caller", 2);
+    check(&bed.finish_lingering(1, 2)[0], 487, "caller", 2);
 }

@@ -203,14 +203,16 @@ impl<'p> Call<'p> {
 
     /// Acknowledges a final answer of 300 to 699 (RFC 3261 §17.1.1.3: the INVITE's branch and Request-URI).
     pub fn ack_failure(&self) {
-        if let Some((uri, branch, cseq)) = self.state.borrow().invite.clone() {
+        let invite = self.state.borrow().invite.clone();
+        if let Some((uri, branch, cseq)) = invite {
             self.write_request("ACK", &uri, &branch, cseq, &[], None);
         }
     }
 
     /// Cancels the last INVITE.
     pub fn cancel(&self) {
-        if let Some((uri, branch, cseq)) = self.state.borrow().invite.clone() {
+        let invite = self.state.borrow().invite.clone();
+        if let Some((uri, branch, cseq)) = invite {
             self.write_request("CANCEL", &uri, &branch, cseq, &[], None);
         }
     }
