@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Reload,
     /// Make the running switch take no new calls.
     Drain,
+    /// Show the switch at work between a simulated PBX and two simulated carriers, until Ctrl-C.
+    Demo(DemoArgs),
     /// Print the embedded default configuration.
     Defaults,
     /// Print a completion script for a shell.
@@ -76,7 +78,21 @@ pub(crate) struct RecordsArgs {
     /// One call by its id.
     #[arg(long)]
     pub(crate) id: Option<String>,
-    /// At most so many, the latest first.
-    #[arg(long, default_value_t = 100)]
-    pub(crate) limit: usize,
+    /// At most so many, the latest first; without it 100 in a table and all of them with --json.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+}
+
+/// How the demo is run.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End after so many calls; the exit code tells whether all were good.
+    #[arg(long, value_name = "N")]
+    pub(crate) calls: Option<u32>,
+    /// Seconds that each call talks, instead of five to eight.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) talk: Option<u32>,
+    /// The loopback address that everybody is on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) loopback: std::net::Ipv4Addr,
 }

@@ -13,11 +13,14 @@ use clap::CommandFactory;
 use records::{Filter, Reader};
 
 use crate::cli::{Cli, Command, RecordsArgs};
-use crate::{daemon, logging, snapshot};
+use crate::{daemon, demo, logging, snapshot};
 use client::Client;
 
 /// Exit code for a configuration that was refused.
 const REFUSED: u8 = 2;
+
+/// More records than any store holds.
+const ALL: usize = u32::MAX as usize;
 
 /// Carries out a command; errors go to standard error.
 pub(crate) fn run(cli: Cli) -> ExitCode {
@@ -57,6 +60,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Records(args) => records(config, args, json)?,
         Command::Reload => show::reload(&Client::new(config)?.post("/v1/reload")?, json)?,
         Command::Drain => drop(Client::new(config)?.post("/v1/drain")?),
+        Command::Demo(args) => return demo::run(&args),
         Command::Defaults => show::text(config::defaults())?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut std::io::stdout());
@@ -128,7 +132,7 @@ fn records(config: Option<&Path>, args: RecordsArgs, json: bool) -> Result<()> {
         trunk: args.trunk,
         cause: args.cause,
         id: args.id,
-        limit: args.limit,
+        limit: args.limit.unwrap_or(if json { ALL } else { Filter::DEFAULT_LIMIT }),
         ..Filter::default()
     };
     let reader = Reader::open(&path).with_context(|| format!("the records in {}", path.display()))?;

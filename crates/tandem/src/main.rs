@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod daemon;
+mod demo;
 mod files;
 mod logging;
 mod snapshot;

@@ -3,7 +3,6 @@
 use std::f64::consts::TAU;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rtp_rs::RtpReader;
@@ -39,16 +38,27 @@ pub(super) struct Tune {
 impl Tune {
     /// What the PBX plays.
     pub(super) fn of_the_caller() -> Self {
-        Self { samples: play(JOY), ssrc: 0x5042_5821 }
+        Self {
+            samples: play(JOY),
+            ssrc: 0x5042_5821,
+        }
     }
 
     /// What the carriers play.
     pub(super) fn of_the_called() -> Self {
-        Self { samples: play(BELLS), ssrc: 0x4341_5252 }
+        Self {
+            samples: play(BELLS),
+            ssrc: 0x4341_5252,
+        }
     }
 
     fn payload(&self, n: u32) -> impl Iterator<Item = u8> + '_ {
-        self.samples.iter().copied().cycle().skip(n as usize * FRAME % self.samples.len()).take(FRAME)
+        self.samples
+            .iter()
+            .copied()
+            .cycle()
+            .skip(n as usize * FRAME % self.samples.len())
+            .take(FRAME)
     }
 
     /// Packet `n` of the stream, RFC 3550 §5.1, payload type 0.
@@ -115,15 +125,19 @@ pub(super) fn converse(
     to: SocketAddr,
     tunes: (&Tune, &Tune),
     packets: u32,
-    stop: &AtomicBool,
+    stop: impl Fn() -> bool,
 ) -> std::io::Result<Heard> {
     let (mine, theirs) = tunes;
     let (start, mut heard, mut next) = (Instant::now(), Heard::default(), 0);
     let end = INTERVAL * packets + PATIENCE;
     let mut buffer = [0; 2048];
-    while !stop.load(Ordering::Relaxed) && (heard.sent < packets || heard.received < packets) {
+    while !stop() && (heard.sent < packets || heard.received < packets) {
         let elapsed = start.elapsed();
-        let due = if heard.sent < packets { INTERVAL * heard.sent } else { end };
+        let due = if heard.sent < packets {
+            INTERVAL * heard.sent
+        } else {
+            end
+        };
         if elapsed >= end {
             break;
         }
@@ -154,7 +168,14 @@ mod tests {
 
     #[test]
     fn ulaw_gives_the_points_of_the_standard() {
-        let points = [(0, 0xff), (-1, 0x7f), (32_767, 0x80), (-32_768, 0x00), (8, 0xfe), (1000, 0xce)];
+        let points = [
+            (0, 0xff),
+            (-1, 0x7f),
+            (32_767, 0x80),
+            (-32_768, 0x00),
+            (8, 0xfe),
+            (1000, 0xce),
+        ];
         for (sample, code) in points {
             assert_eq!(ulaw(sample), code, "{sample}");
         }

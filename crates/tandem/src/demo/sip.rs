@@ -1,7 +1,6 @@
 //! As much of a SIP user agent as the demo needs: one socket, calls told apart by Call-ID, requests repeated until answered.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,7 +42,14 @@ impl Agent {
         socket.set_read_timeout(Some(TICK))?;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let tokens = AtomicU64::new(since_1970.as_micros() as u64);
-        Ok(Self { name, local, switch, socket, legs: Mutex::default(), tokens })
+        Ok(Self {
+            name,
+            local,
+            switch,
+            socket,
+            legs: Mutex::default(),
+            tokens,
+        })
     }
 
     /// Takes messages until `over`; a call that comes in goes to `answer`.
@@ -52,10 +58,8 @@ impl Agent {
         while !over.load(Ordering::Relaxed) {
             let datagram = match self.socket.recv_from(&mut buffer) {
                 Ok((length, from)) if from == self.switch => buffer.get(..length).unwrap_or_default(),
-                Ok(_) => continue,
-                // What an earlier datagram met, such as a switch that has ended, is seen by whoever waits for an answer.
-                Err(error) if error.kind() != ErrorKind::WouldBlock => continue,
-                Err(_) => continue,
+                // A stranger's, or nothing within the tick.
+                Ok(_) | Err(_) => continue,
             };
             if let Ok(message) = sip_msg::parse(Bytes::copy_from_slice(datagram), &Limits::default()) {
                 self.take(message, &answer);
@@ -64,7 +68,11 @@ impl Agent {
     }
 
     fn take<'a>(&'a self, message: Message, answer: &impl Fn(Message, Leg<'a>)) {
-        let inbox = self.legs.lock().ok().and_then(|legs| legs.get(message.call_id()).cloned());
+        let inbox = self
+            .legs
+            .lock()
+            .ok()
+            .and_then(|legs| legs.get(message.call_id()).cloned());
         if let Some(inbox) = inbox {
             // A full inbox is a lost datagram: whoever sent it repeats it.
             let _ = inbox.try_send(message);
@@ -87,7 +95,11 @@ impl Agent {
         if let Ok(mut legs) = self.legs.lock() {
             legs.insert(call_id.clone(), inbox);
         }
-        Leg { agent: self, call_id, messages }
+        Leg {
+            agent: self,
+            call_id,
+            messages,
+        }
     }
 
     /// Sends to the switch. What the network says against it shows when no answer comes.
@@ -97,10 +109,20 @@ impl Agent {
 
     /// The start of an answer.
     pub(super) fn reply(&self, request: &Message, status: u16, tag: &str) -> Writer {
-        let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), remote: self.switch, conn: None };
+        let flow = Flow {
+            transport: Transport::Udp,
+            listener: ListenerId(0),
+            remote: self.switch,
+            conn: None,
+        };
         let mut writer = sip_proto::reply(request, &flow, status, None, Some(tag.as_bytes()));
         writer.header_fmt(HeaderId::Contact, format_args!("{}", self.contact()));
         writer
+    }
+
+    /// Where the switch is.
+    pub(super) fn switch(&self) -> SocketAddr {
+        self.switch
     }
 
     /// Our Contact value.
@@ -137,6 +159,10 @@ pub(super) enum Answered {
 }
 
 impl Leg<'_> {
+    pub(super) fn call_id(&self) -> &[u8] {
+        &self.call_id
+    }
+
     /// The next message, should one come in this time.
     pub(super) fn next(&self, patience: Duration) -> Option<Message> {
         self.messages.recv_timeout(patience).ok()
@@ -183,10 +209,21 @@ impl Drop for Leg<'_> {
 
 /// An SDP body that takes G.711 µ-law at this address.
 pub(super) fn describe(rtp: SocketAddr) -> Result<Vec<u8>> {
-    let origin = NewOrigin { username: "-", id: u64::from(rtp.port()), version: 1, address: rtp.ip() };
+    let origin = NewOrigin {
+        username: "-",
+        id: u64::from(rtp.port()),
+        version: 1,
+        address: rtp.ip(),
+    };
     let codecs = ["PCMU".to_owned()];
     let codecs = CodecFilter::Only(&codecs);
-    Ok(sdp::basic_offer(origin, rtp.ip(), rtp.port(), RtcpPlan::Pair, codecs)?)
+    Ok(sdp::basic_offer(
+        origin,
+        rtp.ip(),
+        rtp.port(),
+        RtcpPlan::Pair,
+        codecs,
+    )?)
 }
 
 /// Where a body wants its audio.
