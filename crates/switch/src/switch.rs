@@ -98,8 +98,9 @@ impl Switch {
     fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
         self.settle(now);
         let core = &mut self.core;
-        commands.extend(core.outbox.sends.drain(..).map(Command::Send));
+        // Media first: whoever reads our message and speaks at once, or is put on hold by it, finds the relay ready for that.
         commands.append(&mut core.commands);
+        commands.extend(core.outbox.sends.drain(..).map(Command::Send));
     }
 
     /// When [`Input::Timer`] is wanted.

@@ -257,7 +257,8 @@ pub(crate) fn media_leg(
         mux: leg.mux,
         remote,
         may_send: direction.receives(),
-        expects: answered && direction.sends() && other_receives,
+        // While one side holds, neither has to send: the held one may be silent, and many a telephone that holds is.
+        expects: answered && direction == Direction::SendRecv && other_receives,
         latch: latch(trunk, leg),
         map,
         dscp: snapshot.config.media.dscp,
