@@ -176,8 +176,11 @@ fn close_on_signal(stage: &Stage) -> Result<()> {
 fn introduce(ground: &Ground, [pbx, carrier_a, carrier_b]: [&Agent; 3]) {
     let (program, option, api) = (program(), ground.option(), ground.config.api.bind);
     tell(&format!(
-        "Tandem is up at {}. A PBX ({}) calls out through it: by {} ({}), which is slow and refuses
-every other call, and where that refuses by {} ({}). Both ends play a tune and check every packet they hear.
+        "Tandem is up at {}, between
+  {} ({}), which calls out,
+  {} ({}), which gets every call first, is slow and refuses every other one, and
+  {} ({}), which gets what the first refuses.
+Both ends of a call play a tune and check every packet they hear.
 
 From another terminal in this directory:
   {program} calls --watch{option}
@@ -188,6 +191,7 @@ From another terminal in this directory:
 Ctrl-C ends it all.
 ",
         pbx.switch(),
+        pbx.name,
         pbx.local,
         carrier_a.name,
         carrier_a.local,

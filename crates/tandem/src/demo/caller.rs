@@ -11,7 +11,7 @@ use bytes::Bytes;
 use records::{Filter, Reader};
 use sip_msg::{HeaderId, Message, Method, Writer};
 use sip_proto::Dialog;
-use switch::record::{CallRecord, RecordState};
+use switch::record::{AttemptRecord, CallRecord, HungUpBy, RecordState};
 
 use super::audio::{Heard, converse};
 use super::sip::{Agent, Answered, Leg, audio_address, describe};
@@ -98,6 +98,9 @@ impl Outgoing<'_> {
             Some(487) if self.stage.is_closing() => self.refused(&invite, &answer, 487, Outcome::CutShort),
             // Tandem, told to end, takes no new calls.
             Some(503) if self.stage.is_closing() => Ok(Outcome::CutShort),
+            Some(other) if self.record()?.hung_up_by == HungUpBy::Operator => {
+                self.refused(&invite, &answer, other, Outcome::CutShort)
+            }
             Some(other) => bail!("the answer is {other}"),
             None => bail!("the answer is none"),
         }
@@ -162,7 +165,7 @@ impl Outgoing<'_> {
             record.id,
             record.cause.sip
         );
-        self.say(&format!("record {}: {}", record.id, describe_attempts(&record)));
+        self.tell_record(&record, "");
         Ok(outcome)
     }
 
@@ -257,6 +260,10 @@ impl Outgoing<'_> {
     /// Whether the call was good, by what both ends heard and by its record.
     fn judge(&self, heard: Heard, theirs: Heard) -> Result<Outcome> {
         let record = self.record()?;
+        if record.hung_up_by == HungUpBy::Operator {
+            self.say(&format!("record {}: ended by the operator", record.id));
+            return Ok(Outcome::CutShort);
+        }
         let carrier = record.to_trunk.as_deref().unwrap_or("nobody");
         for (way, sent, got) in [
             (format!("pbx → {carrier}"), heard.sent, theirs),
@@ -275,11 +282,7 @@ impl Outgoing<'_> {
             );
         }
         let talk = Duration::from_millis(record.talk_ms).as_secs_f64();
-        self.say(&format!(
-            "record {}: {}; {talk:.1} s of talk",
-            record.id,
-            describe_attempts(&record)
-        ));
+        self.tell_record(&record, &format!("; {talk:.1} s of talk"));
         ensure!(
             record.cause.kind == "normal" && record.cause.sip == 200,
             "the record says {:?}",
@@ -292,6 +295,17 @@ impl Outgoing<'_> {
             "the record counts {counted:?} packets, sent were {sent:?}"
         );
         Ok(Outcome::Answered)
+    }
+
+    fn tell_record(&self, record: &CallRecord, more: &str) {
+        if record.attempts.len() > 1 {
+            count(&self.stage.tally.failovers);
+        }
+        self.say(&format!(
+            "record {}: {}{more}",
+            record.id,
+            describe_attempts(record)
+        ));
     }
 
     /// This call's record. It is stored before the answer to the BYE leaves; the last answer of a refused call may overtake it.
@@ -308,9 +322,6 @@ impl Outgoing<'_> {
                 record.state == RecordState::Final && record.call_id.as_bytes() == self.leg.call_id()
             });
             if let Some(record) = ours {
-                if record.attempts.len() > 1 {
-                    count(&self.stage.tally.failovers);
-                }
                 return Ok(record);
             }
             ensure!(Instant::now() < until, "there is no record of the call");
@@ -321,7 +332,7 @@ impl Outgoing<'_> {
 
 /// `carrier-a 503, carrier-b answered`.
 fn describe_attempts(record: &CallRecord) -> String {
-    let attempt = |attempt: &switch::record::AttemptRecord| match attempt.outcome.as_str() {
+    let attempt = |attempt: &AttemptRecord| match attempt.outcome.as_str() {
         "answered" => format!("{} answered", attempt.trunk),
         _ => format!("{} {}", attempt.trunk, attempt.sip),
     };
