@@ -164,7 +164,11 @@ impl Call {
         match timer {
             Timer::Stage(_) => {
                 self.stage_timer = None;
-                self.on_stage_timeout(core, now);
+                if self.phase == Phase::Dialing {
+                    self.on_stage_timeout(core, now);
+                } else {
+                    self.on_exchange_timeout(core, now);
+                }
             }
             Timer::MaxDuration(_) => {
                 self.max_timer = None;

@@ -133,6 +133,11 @@ impl Core {
         }
     }
 
+    /// Entries of the maps by which answers find whoever waits for them.
+    pub(crate) fn waiting(&self) -> usize {
+        self.servers.len() + self.clients.len() + self.media.len() + self.tickets.len() + self.queries.len()
+    }
+
     /// A number that was not given before: call keys, media ids, tickets, queries.
     pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;

@@ -23,6 +23,8 @@ pub struct Gauges {
     pub permits: usize,
     /// Dialog tags that name a call.
     pub tags: usize,
+    /// Entries of the maps by which answers find whoever waits for them: transactions, streams, tickets, lookups.
+    pub waiting: usize,
     /// Timers armed by calls (pings not counted).
     pub call_timers: usize,
     /// Counters since the start.

@@ -84,6 +84,8 @@ impl Pingers {
         match &target.host {
             Host::Ip(ip) => self.ping(core, now, number, SocketAddr::new(*ip, port)),
             Host::Name(name) => {
+                // A lookup that was never answered is forgotten with the next.
+                core.queries.retain(|_, waiter| *waiter != Waiter::Ping(number));
                 let query = core.next_id();
                 core.queries.insert(query, Waiter::Ping(number));
                 core.commands.push(Command::Resolve {

@@ -202,6 +202,7 @@ impl Switch {
             ports: self.core.ports.in_use(),
             permits: usize::try_from(self.core.live.permits()).unwrap_or(usize::MAX),
             tags: self.core.tags.len(),
+            waiting: self.core.waiting(),
             call_timers: self.core.timers.len() - self.pingers.len(),
             counters: self.core.counters,
         }

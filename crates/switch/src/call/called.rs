@@ -245,6 +245,7 @@ impl Call {
         if let Some(leg) = self.b.as_mut() {
             leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
             leg.uac = None;
+            core.clients.remove(&id);
             let mut gone = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
             gone.dialog = leg.dialog.take();
             orphan::goodbye(core, now, &self.snapshot, gone);
@@ -346,6 +347,9 @@ impl Call {
     /// Ends what the called side was told about: a pending INVITE is given up, ports and permit go back.
     pub(crate) fn drop_b(&mut self, core: &mut Core, now: Now) {
         let Some(mut leg) = self.b.take() else { return };
+        if let Some(Stage::Resolving(query)) = self.hunt.as_ref().map(|hunt| hunt.stage) {
+            core.queries.remove(&query);
+        }
         core.tags.remove(&leg.tag);
         if let Some(ports) = leg.ports.take() {
             core.ports.release(now.at, ports);

@@ -145,24 +145,16 @@ impl Call {
                 let leg = self.b.as_mut().ok_or(500_u16)?;
                 negotiate::answer(&self.snapshot, leg, &mut self.a, sdp)
             });
-        let body = match &answered {
-            Ok((body, _)) => Some(body.clone()),
-            Err(_) => None,
-        };
-        if let Some(leg) = self.b.as_ref()
-            && let Some(uac) = leg.uac.as_ref()
-        {
-            leg.send_ack(
-                core,
-                now,
-                &self.snapshot,
-                uac.client,
-                uac.invite.cseq().0,
-                body.as_deref(),
-            );
-        }
         match answered {
-            Ok((_, mapping)) => self.update_media(core, Side::B, &mapping),
+            Ok((body, mapping)) => {
+                if let Some(leg) = self.b.as_ref()
+                    && let Some(uac) = leg.uac.as_ref()
+                {
+                    let cseq = uac.invite.cseq().0;
+                    leg.send_ack(core, now, &self.snapshot, uac.client, cseq, Some(&body));
+                }
+                self.update_media(core, Side::B, &mapping);
+            }
             Err(_) => self.end(core, now, Ending::by_switch("no-answer-sdp", 200, 47)),
         }
     }

@@ -107,7 +107,10 @@ impl Call {
         }
         match self.media {
             Some(id) => core.media(MediaCommand::Close { id }),
-            None => self.write_record(core, now, None),
+            None => {
+                self.release_ports(core, now);
+                self.write_record(core, now, None);
+            }
         }
         tracing::debug!(call = %self.id, kind = ending.kind, status = ending.status, by = ?ending.by, "ended");
     }
@@ -269,15 +272,19 @@ impl Call {
         if let Some(id) = self.media.take() {
             core.media.remove(&id);
         }
-        for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
-            if let Some(ports) = leg.ports.take() {
-                core.ports.release(now.at, ports);
-            }
-        }
+        self.release_ports(core, now);
         if self.phase == Phase::Ending {
             self.write_record(core, now, stats);
         } else {
             self.end(core, now, Ending::by_switch("media-failed", 503, 47));
+        }
+    }
+
+    fn release_ports(&mut self, core: &mut Core, now: Now) {
+        for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
+            if let Some(ports) = leg.ports.take() {
+                core.ports.release(now.at, ports);
+            }
         }
     }
 
@@ -329,6 +336,7 @@ impl Call {
         let told = |leg: &Leg| leg.bye == Bye::Done && leg.unacked.is_none();
         self.phase == Phase::Ending
             && self.media.is_none()
+            && self.exchange.is_none()
             && self
                 .ended
                 .as_ref()

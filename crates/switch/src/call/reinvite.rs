@@ -10,9 +10,9 @@ use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, ServerId, digest, reply};
 
 use super::end::Ending;
-use super::leg::{self, Leg, Outgoing, Session, Uac, Unacked, finish};
+use super::leg::{self, Leg, Outgoing, Session, Unacked, finish};
 use super::{Call, Phase, negotiate, sdp_of};
-use crate::core::{Asked, ClientOwner, Core};
+use crate::core::{Asked, ClientOwner, Core, Timer};
 use crate::io::Now;
 
 /// One offer on its way from one side to the other and back.
@@ -22,11 +22,14 @@ pub(crate) struct Exchange {
     pub(crate) asked: Asked,
     /// Our re-INVITE to the other side.
     pub(crate) client: ClientId,
-    pub(crate) cseq: u32,
+    /// It, as it was sent.
+    invite: Message,
     /// The re-INVITE came without an offer: the other side makes it, and the ACK brings the answer.
     pub(crate) delayed: bool,
     /// The final answer has gone to `from`; what is missing is its ACK.
     pub(crate) answered: bool,
+    /// It took too long and has been cancelled.
+    overdue: bool,
     auth: digest::Attempt,
     /// Both sessions as they were, to go back to.
     before: Option<Box<(Session, Session)>>,
@@ -65,15 +68,16 @@ impl Call {
                 .ok_or(500)
         });
         match begun {
-            Ok((client, cseq)) => {
+            Ok((client, invite)) => {
                 core.servers.insert(asked.id, (self.key, side));
                 self.exchange = Some(Box::new(Exchange {
                     from: side,
                     asked,
                     client,
-                    cseq,
+                    invite,
                     delayed,
                     answered: false,
+                    overdue: false,
                     auth: digest::Attempt::default(),
                     before,
                 }));
@@ -135,7 +139,7 @@ impl Call {
         to: Side,
         body: Option<&[u8]>,
         credentials: Option<(HeaderId, Vec<u8>)>,
-    ) -> Option<(ClientId, u32)> {
+    ) -> Option<(ClientId, Message)> {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let leg = self.leg_mut(to)?;
@@ -144,14 +148,12 @@ impl Call {
             writer.header(id, &value);
         }
         let bytes = finish(writer, body);
-        let (client, invite) = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
-        let cseq = invite.cseq().0;
-        leg.uac = Some(Box::new(Uac {
-            client,
-            invite,
-            auth: digest::Attempt::default(),
-        }));
-        Some((client, cseq))
+        let sent = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
+        // As long as any other transaction may take (RFC 3261 §17.1.1.2); one that only ever hears 100 has no end itself.
+        core.disarm(&mut self.stage_timer);
+        let limit = snapshot.config.sip.t1 * 64;
+        self.stage_timer = Some(core.arm(now, limit, Timer::Stage(key)));
+        Some(sent)
     }
 
     fn accept_reinvite(&mut self, core: &mut Core, now: Now, side: Side, asked: &Asked, body: &[u8]) {
@@ -189,7 +191,8 @@ impl Call {
         let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else {
             return;
         };
-        let (from, cseq, delayed) = (exchange.from, exchange.cseq, exchange.delayed);
+        let (from, cseq, delayed) = (exchange.from, exchange.invite.cseq().0, exchange.delayed);
+        let overdue = exchange.overdue;
         match status {
             200..=299 => {
                 if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
@@ -204,6 +207,8 @@ impl Call {
             }
             401 | 407 if self.retry_reinvite(core, now, side, message) => {}
             408 | 481 => self.on_reinvite_dead(core, now, id),
+            // Nobody but us has cancelled it.
+            487 if overdue => self.refuse_exchange(core, now, 504),
             _ => self.refuse_exchange(core, now, status),
         }
     }
@@ -310,7 +315,7 @@ impl Call {
             now,
             side.other(),
             exchange.client,
-            exchange.cseq,
+            exchange.invite.cseq().0,
             body.as_deref(),
         );
         match answered {
@@ -352,21 +357,20 @@ impl Call {
     }
 
     fn retry_reinvite(&mut self, core: &mut Core, now: Now, side: Side, challenge: &Message) -> bool {
-        let Some(uac) = self.leg(side).and_then(|leg| leg.uac.as_ref()) else {
+        let Some(exchange) = self.exchange.as_ref().filter(|_| self.phase == Phase::Answered) else {
             return false;
         };
-        let (uri, body) = (uac.invite.uri().to_vec(), uac.invite.body());
-        let Some(mut auth) = self.exchange.as_ref().map(|exchange| exchange.auth) else {
-            return false;
-        };
+        let (uri, body) = (exchange.invite.uri().to_vec(), exchange.invite.body());
+        let mut auth = exchange.auth;
         let header = self.credentials(core, side, &mut auth, challenge, &Method::Invite, &uri, &body);
         let Some(header) = header else { return false };
         let body = (!body.is_empty()).then_some(body);
-        let Some((client, cseq)) = self.send_reinvite(core, now, side, body.as_deref(), Some(header)) else {
+        let Some((client, invite)) = self.send_reinvite(core, now, side, body.as_deref(), Some(header))
+        else {
             return false;
         };
         if let Some(exchange) = &mut self.exchange {
-            (exchange.client, exchange.cseq, exchange.auth) = (client, cseq, auth);
+            (exchange.client, exchange.invite, exchange.auth) = (client, invite, auth);
         }
         true
     }
@@ -377,9 +381,21 @@ impl Call {
             .exchange
             .as_ref()
             .is_some_and(|exchange| exchange.client == id);
-        if current && self.phase == Phase::Answered {
-            self.refuse_exchange(core, now, 408);
+        if !current {
+            return;
+        }
+        self.refuse_exchange(core, now, 408);
+        if self.phase == Phase::Answered {
             self.end(core, now, Ending::by_switch("dialog-lost", 200, 102));
+        }
+    }
+
+    /// The other side takes too long over an offer: it is asked to drop it (RFC 3261 §14.1).
+    pub(crate) fn on_exchange_timeout(&mut self, core: &mut Core, now: Now) {
+        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.answered) {
+            exchange.overdue = true;
+            core.endpoint
+                .cancel(now.at, exchange.client, None, &mut core.outbox);
         }
     }
 
@@ -404,9 +420,11 @@ impl Call {
                 .unwrap_or_default();
             core.answer(now, &exchange.asked, 487, Some(&tag));
             exchange.answered = true;
+            core.endpoint
+                .cancel(now.at, exchange.client, None, &mut core.outbox);
         } else if exchange.delayed {
             // The other side's offer gets no answer any more, but its 2xx an ACK.
-            let (side, client, cseq) = (exchange.from.other(), exchange.client, exchange.cseq);
+            let (side, client, cseq) = (exchange.from.other(), exchange.client, exchange.invite.cseq().0);
             return self.ack_reinvite(core, now, side, client, cseq, None);
         }
         // It stays, because a 2xx to our own re-INVITE will still want its ACK.
