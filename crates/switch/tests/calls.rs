@@ -8,5 +8,15 @@
 )]
 
 mod calls {
+    mod acks;
+    mod cancel;
+    mod challenge;
+    mod early_media;
+    mod endings;
+    mod failover;
     mod flow;
+    mod hold;
+    mod offers;
+    mod routes;
+    mod transactions;
 }

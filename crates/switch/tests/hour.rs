@@ -5,7 +5,8 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking, too"
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, too, and a run says what it saw"
 )]
 
 mod hour {

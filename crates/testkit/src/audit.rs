@@ -160,12 +160,13 @@ impl Audit {
     }
 
     fn new_request(&mut self, at: Duration, to: SocketAddr, sip: &Sip, key: String) {
-        let dialog = (
-            sip.call_id().to_owned(),
-            sip.from_tag().unwrap_or_default().to_owned(),
-        );
-        let last = self.cseq.insert(dialog, sip.cseq().0);
-        if last.is_some_and(|last| last >= sip.cseq().0) && sip.method() != "OPTIONS" {
+        let dialog = |tag: &str| (sip.call_id().to_owned(), tag.to_owned());
+        let before = self.cseq.get(&dialog("")).copied();
+        let last = self
+            .cseq
+            .insert(dialog(sip.to_tag().unwrap_or_default()), sip.cseq().0);
+        let last = last.max(before);
+        if last.is_some_and(|last| last >= sip.cseq().0) {
             self.fault(at, to, sip, &format!("CSeq after {last:?}"));
         }
         let dialog = (

@@ -203,18 +203,40 @@ impl Bed {
         ))
     }
 
-    /// A call from A to B1, answered and ACKed on both legs.
-    pub fn connect(&mut self) -> (Party, Party) {
+    /// A's INVITE, and as it reaches B1.
+    pub fn dial(&mut self) -> (Party, Party, Sip) {
         let mut a = self.caller("+442071838750");
         let invite = a.invite(Some(&Self::caller_end().offer("sendrecv")));
         self.send(A, &invite);
         let at_b = self.expect(B1, "INVITE");
-        let mut b = self.callee(B1, &at_b);
-        b.refresh(&at_b);
+        let b = self.callee(B1, &at_b);
+        (a, b, at_b)
+    }
+
+    /// The called side's answer to an INVITE: 200 with SDP.
+    #[must_use]
+    pub fn answer_of(at: &str, party: &Party, invite: &Sip) -> Sip {
+        let end = Self::carrier_end(at);
+        let body = match invite.sdp() {
+            Some(offer) => end.answer(offer, sdp::complement(sdp::live(offer).direction())),
+            None => end.offer("sendrecv"),
+        };
+        party.reply(invite, 200, Some(&body))
+    }
+
+    /// The next message at a peer has to be this request; it is answered with this status.
+    pub fn serve(&mut self, at: &str, party: &Party, title: &str, status: u16) -> Sip {
+        let request = self.expect(at, title);
+        self.send(at, &party.reply(&request, status, None));
+        request
+    }
+
+    /// A call from A to B1, answered and ACKed on both legs.
+    pub fn connect(&mut self) -> (Party, Party) {
+        let (mut a, b, at_b) = self.dial();
         self.send(B1, &b.reply(&at_b, 180, None));
         self.expect(A, "180 INVITE");
-        let answer = Self::carrier_end(B1).answer(at_b.sdp().unwrap_or_default(), "sendrecv");
-        self.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        self.send(B1, &Self::answer_of(B1, &b, &at_b));
         self.expect(B1, "ACK");
         let ok = self.expect(A, "200 INVITE");
         let ack = a.ack(&ok);
@@ -227,8 +249,7 @@ impl Bed {
     pub fn hang_up(&mut self, a: &mut Party, b: &Party) {
         let bye = a.request("BYE");
         self.send(A, &bye);
-        let at_b = self.expect(B1, "BYE");
-        self.send(B1, &b.reply(&at_b, 200, None));
+        self.serve(B1, b, "BYE", 200);
         self.expect(A, "200 BYE");
     }
 

@@ -63,6 +63,15 @@ impl Party {
         }
     }
 
+    /// Another that knows the same and goes its own way: its branches are its own.
+    #[must_use]
+    pub fn twin(&mut self) -> Self {
+        Self {
+            rng: self.rng.fork(),
+            ..self.clone()
+        }
+    }
+
     /// Its own tag.
     #[must_use]
     pub fn tag(&self) -> &str {

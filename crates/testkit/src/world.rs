@@ -463,6 +463,7 @@ impl World {
             ("permits", gauges.permits),
             ("tags", gauges.tags),
             ("call timers", gauges.call_timers),
+            ("waiting entries", gauges.waiting),
             ("media streams", self.media.open()),
             ("journal entries", self.store.journal.len()),
         ] {

@@ -1,0 +1,144 @@
+//! Carriers that want credentials (RFC 3261 §22).
+
+use testkit::bed::{A, B1, Bed};
+use testkit::{Party, Sip, is_answered};
+
+const AUTH: (&str, &str) = (
+    "name = \"b1\"",
+    "auth = { username = \"tandem\", password = \"secret\" }",
+);
+
+fn challenge(party: &Party, request: &Sip, nonce: u32) -> Sip {
+    let value = format!("Digest realm=\"carrier\", nonce=\"n{nonce}\", qop=\"auth\", algorithm=MD5");
+    party.reply(request, 407, None).with("Proxy-Authenticate", value)
+}
+
+fn check(request: &Sip) {
+    let value = request.need("Proxy-Authorization");
+    assert!(
+        is_answered(value, request.method(), "tandem", "secret"),
+        "{value}"
+    );
+}
+
+/// RG-06.
+#[test]
+fn invite_reinvite_and_bye_are_challenged_and_the_caller_never_knows() {
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, first_b, at_b) = bed.dial();
+    assert_eq!(at_b.cseq().0, 1);
+    bed.send(B1, &challenge(&first_b, &at_b, 1));
+    assert_eq!(bed.expect(B1, "ACK").cseq().0, 1);
+    let at_b = bed.expect(B1, "INVITE");
+    check(&at_b);
+    assert_eq!((at_b.cseq().0, at_b.to_tag()), (2, None));
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    assert_eq!(bed.expect(B1, "ACK").cseq().0, 2);
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+
+    let mut end = Bed::caller_end();
+    end.version += 1;
+    let hold = a.invite(Some(&end.offer("sendonly")));
+    bed.send(A, &hold);
+    let reinvite = bed.expect(B1, "INVITE");
+    assert_eq!(reinvite.cseq().0, 3);
+    bed.send(B1, &challenge(&b, &reinvite, 2));
+    assert_eq!(bed.expect(B1, "ACK").cseq().0, 3);
+    let reinvite = bed.expect(B1, "INVITE");
+    assert_eq!(reinvite.cseq().0, 4);
+    check(&reinvite);
+    bed.send(B1, &Bed::answer_of(B1, &b, &reinvite));
+    assert_eq!(bed.expect(B1, "ACK").cseq().0, 4);
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+
+    bed.wait(10);
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    let at_b = bed.expect(B1, "BYE");
+    assert_eq!(at_b.cseq().0, 5);
+    bed.send(B1, &challenge(&b, &at_b, 3));
+    bed.expect_within(A, "200 BYE", 1000);
+    let at_b = bed.serve(B1, &b, "BYE", 200);
+    assert_eq!(at_b.cseq().0, 6);
+    check(&at_b);
+    assert_eq!(bed.settle_one().cause.kind, "normal");
+}
+
+#[test]
+fn wrong_credentials_are_not_tried_for_ever() {
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, b, mut at_b) = bed.dial();
+    for nonce in 1..=2 {
+        bed.send(B1, &challenge(&b, &at_b, nonce));
+        bed.expect(B1, "ACK");
+        if nonce == 1 {
+            at_b = bed.expect(B1, "INVITE");
+        }
+    }
+    bed.quiet(B1, 100);
+    let at_b2 = bed.expect(testkit::bed::B2, "INVITE");
+    let b2 = bed.callee(testkit::bed::B2, &at_b2);
+    bed.send(testkit::bed::B2, &b2.reply(&at_b2, 486, None));
+    let refusal = bed.expect(A, "486 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    let record = bed.settle_one();
+    assert_eq!(record.attempts[0].sip, 407);
+}
+
+#[test]
+fn a_challenge_without_credentials_is_the_next_carriers_chance() {
+    let mut bed = Bed::new();
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &challenge(&b, &at_b, 1));
+    bed.expect(B1, "ACK");
+    let at_b2 = bed.expect(testkit::bed::B2, "INVITE");
+    let b2 = bed.callee(testkit::bed::B2, &at_b2);
+    bed.send(testkit::bed::B2, &b2.reply(&at_b2, 503, None));
+    let refusal = bed.expect(A, "503 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.settle_one();
+}
+
+#[test]
+fn caller_gives_up_between_challenge_and_answer() {
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, first, at_b) = bed.dial();
+    bed.send(B1, &challenge(&first, &at_b, 1));
+    bed.expect(B1, "ACK");
+    let at_b = bed.expect(B1, "INVITE");
+    bed.send(A, &a.cancel());
+    bed.expect(A, "200 CANCEL");
+    let refusal = bed.expect(A, "487 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 100);
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    let cancel = bed.serve(B1, &b, "CANCEL", 200);
+    assert_eq!((cancel.branch(), cancel.cseq().0), (at_b.branch(), 2));
+    bed.send(B1, &b.reply(&at_b, 487, None));
+    bed.expect(B1, "ACK");
+    bed.settle_one();
+}
+
+#[test]
+fn the_caller_hears_200_to_its_bye_even_if_the_carrier_never_believes_us() {
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, b) = bed.connect();
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    for nonce in 1..=2 {
+        let at_b = bed.expect(B1, "BYE");
+        bed.send(B1, &challenge(&b, &at_b, nonce));
+    }
+    bed.expect_within(A, "200 BYE", 1000);
+    bed.quiet(B1, 1000);
+    bed.settle_one();
+}
