@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use route::{Attempt, AttemptOutcome, TrunkIx};
+use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
 use sdp::Sdp;
 use sip_msg::Message;
@@ -100,6 +101,8 @@ pub(crate) struct Call {
     pub(crate) invite: Option<Box<Invite>>,
     pub(crate) hunt: Option<Box<Hunt>>,
     pub(crate) media: Option<MediaId>,
+    /// Ports of attempts that failed, until the media plane has closed the stream.
+    pub(crate) parked: SmallVec<[PortPair; 2]>,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) relayed: Vec<Relayed>,
     pub(crate) stage_timer: Option<TimerKey>,
@@ -135,6 +138,7 @@ impl Call {
             invite: Some(Box::new(new.invite)),
             hunt: None,
             media: None,
+            parked: SmallVec::new(),
             exchange: None,
             relayed: Vec::new(),
             stage_timer: None,

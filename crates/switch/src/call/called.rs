@@ -352,7 +352,11 @@ impl Call {
         }
         core.tags.remove(&leg.tag);
         if let Some(ports) = leg.ports.take() {
-            core.ports.release(now.at, ports);
+            // The media plane has them bound until it says otherwise.
+            match self.media {
+                Some(_) => self.parked.push(ports),
+                None => core.ports.release(now.at, ports),
+            }
         }
         let permit = leg.permit.take();
         match leg.uac.take() {

@@ -281,6 +281,9 @@ impl Call {
     }
 
     fn release_ports(&mut self, core: &mut Core, now: Now) {
+        for ports in self.parked.drain(..) {
+            core.ports.release(now.at, ports);
+        }
         for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
             if let Some(ports) = leg.ports.take() {
                 core.ports.release(now.at, ports);
