@@ -13,4 +13,5 @@ mod hour {
     mod behaviour;
     mod run;
     mod verdict;
+    mod weather;
 }

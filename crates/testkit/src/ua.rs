@@ -49,6 +49,8 @@ pub enum Due {
     Patience,
     /// Something in mid-call.
     Mid(Mid),
+    /// A re-INVITE is answered at last.
+    Answer,
     /// It hangs up.
     HangUp,
     /// It is gone.
@@ -125,6 +127,8 @@ pub struct Leg {
     offered: Option<String>,
     /// Key of the transaction of the caller's INVITE at the called side.
     invite: Option<Sip>,
+    /// A re-INVITE of the switch's that waits for its answer.
+    asked: Option<Sip>,
     /// A re-INVITE of this side is under way.
     pending: bool,
     cancelled: bool,
@@ -224,6 +228,7 @@ impl Ua {
             direction: "sendrecv",
             offered: None,
             invite: None,
+            asked: None,
             pending: false,
             cancelled: false,
             wants_cancel: false,
@@ -231,6 +236,16 @@ impl Ua {
             copies: 0,
             remote_cseq: 0,
             said: 0,
+        }
+    }
+
+    /// Its process is gone, and the next one knows of no call.
+    pub fn restart(&mut self, cx: &mut Cx<'_>) {
+        self.clients.clear();
+        self.servers.clear();
+        for leg in self.legs.values_mut().filter(|leg| leg.stage != Stage::Over) {
+            leg.dead = true;
+            cx.media.goes_quiet(cx.now, leg.end.rtp, cx.agenda);
         }
     }
 

@@ -35,6 +35,7 @@ fn manners(rng: &mut Rng, hangs_up: f64) -> Manners {
         1 => Reinvites::Refuses(481),
         2 => Reinvites::Ignores,
         3 => Reinvites::Refuses(491),
+        4 => Reinvites::Slowly(s(rng, 0, 50)),
         _ => Reinvites::Accepts,
     };
     let byes = match rng.below(30) {

@@ -7,6 +7,7 @@ use testkit::{Quality, World, bed, seed, snapshot};
 
 use super::behaviour;
 use super::verdict;
+use super::weather;
 
 /// 5 s without media ends a call; nobody talks longer than 5 minutes.
 const CONFIG: &str = r#"
@@ -53,13 +54,16 @@ auth = { username = "tandem", password = "secret" }
 failover = { progress = "8s", answer = "20s" }
 "#;
 
+/// Who signals from where; the first one calls.
+const PEERS: [&str; 5] = [bed::A, "127.0.0.20:5080", "127.0.0.21:5081", "127.0.0.22:5080", "127.0.0.23:5082"];
+
 /// The peers of the hour: who calls, and who is called.
-fn peopled(seed: u64) -> World {
-    let mut world = World::new(seed, snapshot(CONFIG));
+fn peopled(seed: u64, config: &str) -> World {
+    let mut world = World::new(seed, snapshot(config));
     // Hundreds of megabytes, but a fault comes with every message of its call.
     world.keeps_log = std::env::var_os("TANDEM_TRACE").is_some();
     world.media.logs = false;
-    for address in [bed::A, "127.0.0.20:5080", "127.0.0.21:5081", "127.0.0.22:5080"] {
+    for address in PEERS {
         let rng = world.rng.fork();
         world
             .uas
@@ -93,11 +97,26 @@ fn bad(loss: f64) -> Quality {
 fn an_hour_of_calls_over_a_bad_network_leaves_nothing_over() {
     let seed = seed(20_260_101);
     println!("seed {seed} (TANDEM_SEED)");
-    let mut world = peopled(seed);
+    let mut world = peopled(seed, CONFIG);
     world.net.quality = bad(0.02);
     world.net.by_peer.insert(bed::addr("127.0.0.22:5080"), bad(0.05));
     let hour = Duration::from_secs(3600);
     call(&mut world, 4000, hour);
     world.run(hour + Duration::from_secs(420));
-    verdict::check(&world);
+    verdict::check(&world, 12_000);
+    verdict::saw(&world, &["normal", "cancelled", "busy", "refused", "no-answer", "ack-timeout", "rtp-timeout", "no-carrier", "max-duration", "dialog-lost", "redirected"]);
+}
+
+#[test]
+fn an_hour_in_which_everything_fails_now_and_then_leaves_nothing_over() {
+    let seed = seed(20_260_102);
+    println!("seed {seed} (TANDEM_SEED)");
+    let config = weather::config(CONFIG);
+    let mut world = peopled(seed, &config);
+    world.net.quality = bad(0.01);
+    weather::plan(&mut world, &config, 60);
+    call(&mut world, 3000, Duration::from_secs(3600));
+    world.run(Duration::from_secs(3600 + 420));
+    verdict::check(&world, 35_000);
+    verdict::saw(&world, &["normal", "cancelled", "media-failed", "max-calls", "operator", "no-carrier"]);
 }

@@ -7,7 +7,7 @@ use testkit::World;
 use testkit::ua::{Acks, Ender, Leg, Script, Stage};
 
 /// Everything that may not be left over or go wrong.
-pub(super) fn check(world: &World) {
+pub(super) fn check(world: &World, slack_ms: u64) {
     let mut faults = world.faults();
     // Pings go on for ever; one may be under way.
     let ping = |fault: &String| {
@@ -48,7 +48,7 @@ pub(super) fn check(world: &World) {
     for (call_id, leg) in &world.uas[0].legs {
         match records.get(call_id.as_str()) {
             Some(record) => faults.extend(
-                compare(leg, record, &callees)
+                compare(leg, record, &callees, slack_ms)
                     .map(|wrong| format!("{wrong}\n{record:?}\n{:?}\n{}", leg.script, story(world, record))),
             ),
             None if leg.status == 0 => {}
@@ -80,7 +80,6 @@ pub(super) fn check(world: &World) {
         faults.len(),
         shown.join("\n")
     );
-    summary(world);
 }
 
 /// All messages of a call, if the log was kept.
@@ -95,7 +94,7 @@ fn story(world: &World, record: &CallRecord) -> String {
     world.transcript(|logged| legs().any(|id| String::from_utf8_lossy(&logged.bytes).contains(id.as_str())))
 }
 
-fn compare(leg: &Leg, record: &CallRecord, callees: &BTreeMap<&str, &Leg>) -> Option<String> {
+fn compare(leg: &Leg, record: &CallRecord, callees: &BTreeMap<&str, &Leg>, slack_ms: u64) -> Option<String> {
     if record.attempts.iter().any(|attempt| attempt.outcome.is_empty()) {
         return Some("an attempt without an outcome".into());
     }
@@ -132,7 +131,7 @@ fn compare(leg: &Leg, record: &CallRecord, callees: &BTreeMap<&str, &Leg>) -> Op
     if let (Some(talked), true) = (talked, record.answered_ms.is_some() && acks) {
         // What is lost is sent again within some seconds; an answer that is never ACKed takes 32.
         let slack = if record.cause.kind == "normal" {
-            12_000
+            slack_ms
         } else {
             45_000
         };
@@ -144,29 +143,15 @@ fn compare(leg: &Leg, record: &CallRecord, callees: &BTreeMap<&str, &Leg>) -> Op
 }
 
 /// So that a run which tests nothing is seen.
-fn summary(world: &World) {
+pub(super) fn saw(world: &World, wanted: &[&str]) {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for record in &world.store.finals {
         *kinds.entry(record.cause.kind.as_str()).or_default() += 1;
     }
     let counters = world.switch().gauges().counters;
-    println!(
-        "{} records: {kinds:?}; {} datagrams, {} lost; {counters:?}",
-        world.store.finals.len(),
-        world.net.sent,
-        world.net.lost
-    );
-    for kind in [
-        "normal",
-        "cancelled",
-        "busy",
-        "refused",
-        "no-answer",
-        "ack-timeout",
-        "rtp-timeout",
-        "no-carrier",
-        "max-duration",
-    ] {
+    let (sent, lost) = (world.net.sent, world.net.lost);
+    println!("{} records: {kinds:?}; {sent} datagrams, {lost} lost; {counters:?}", world.store.finals.len());
+    for kind in wanted {
         assert!(kinds.contains_key(kind), "no call ended as {kind}: {kinds:?}");
     }
 }

@@ -266,12 +266,39 @@ impl Ua {
             (Stage::Up, _) if leg.pending => 491,
             (Stage::Up, Reinvites::Accepts) => 200,
             (Stage::Up, Reinvites::Refuses(status)) => status,
+            (Stage::Up, Reinvites::Slowly(after)) => {
+                let trying = leg.party.reply(invite, 100, None);
+                leg.asked = Some(invite.clone());
+                self.answer(cx, invite, &trying);
+                return cx.wake(after, UaTimer::Call(invite.call_id().to_owned(), Due::Answer));
+            }
             (Stage::Up, Reinvites::Ignores) => return,
         };
         if status != 200 {
             let answer = leg.party.reply(invite, status, None);
             return self.answer(cx, invite, &answer);
         }
+        self.accept_reinvite(cx, invite);
+    }
+
+    /// The answer to a re-INVITE that was to wait; 487 if the call is over by now.
+    fn answer_slowly(&mut self, cx: &mut Cx<'_>, call_id: &str) {
+        let Some(leg) = self.legs.get_mut(call_id) else { return };
+        let Some(invite) = leg.asked.take() else { return };
+        let refusal = leg.party.reply(&invite, 487, None);
+        let up = leg.stage == Stage::Up;
+        if self.servers.get(&invite.key()).is_none_or(|server| server.status >= 200) {
+            return;
+        }
+        if up {
+            self.accept_reinvite(cx, &invite);
+        } else {
+            self.answer(cx, &invite, &refusal);
+        }
+    }
+
+    fn accept_reinvite(&mut self, cx: &mut Cx<'_>, invite: &Sip) {
+        let Some(leg) = self.legs.get_mut(invite.call_id()) else { return };
         leg.party.refresh(invite);
         leg.end.version += 1;
         let body = match invite.sdp() {
@@ -369,6 +396,7 @@ impl Ua {
             Due::GiveUp => self.give_up(cx, call_id),
             Due::Patience => self.lose_patience(cx, call_id),
             Due::Mid(mid) => self.mid(cx, call_id, mid),
+            Due::Answer => self.answer_slowly(cx, call_id),
             Due::HangUp => self.hang_up_when_acked(cx, call_id),
             Due::Die => {
                 if let Some(leg) = self.legs.get_mut(call_id) {

@@ -48,6 +48,8 @@ pub enum Reinvites {
     Accepts,
     /// With this status.
     Refuses(u16),
+    /// With 100 at once, and with an answer after this time.
+    Slowly(Duration),
     /// Not at all.
     Ignores,
 }
