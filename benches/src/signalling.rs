@@ -1,4 +1,5 @@
-//! Cost per call: SIPp on both sides, INVITE 100 180 200 ACK, held, BYE 200.
+//! Cost per call: SIPp on both sides, INVITE 100 180 200 ACK, held, BYE 200. It rings for 100 ms, lest a proxy with several
+//! workers sends the 180 behind the 200.
 
 use anyhow::Result;
 use std::path::Path;
@@ -18,7 +19,7 @@ pub struct Load {
 }
 
 /// One round's figures.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Round {
     /// Processor time per call, µs.
     pub cpu_us: f64,
@@ -28,6 +29,8 @@ pub struct Round {
     pub retransmissions: u64,
     /// Datagrams lost to full socket buffers on this machine.
     pub rcvbuf_errors: u64,
+    /// What SIPp complained of.
+    pub errors: String,
 }
 
 impl Round {
@@ -53,9 +56,9 @@ pub fn round(load: Load, places: &Places, pids: &[u32], dir: &Path) -> Round {
             .audio_port(port)
             .calls(load.calls, load.rate)
             .hold(load.hold)
-            .limit(100_000)
+            .limit(9_000)
     };
-    let uas = side("uas_basic", places.b1, 30_000)
+    let uas = side("uas_ring", places.b1, 30_000)
         .deadline(deadline)
         .quiet()
         .start(dir);
@@ -76,6 +79,7 @@ pub fn round(load: Load, places: &Places, pids: &[u32], dir: &Path) -> Round {
         failed: (calls - uac.successful.min(calls)).max(calls - uas.successful.min(calls)),
         retransmissions: uac.retransmissions + uas.retransmissions,
         rcvbuf_errors: proc::udp_rcvbuf_errors() - errors,
+        errors: format!("{}{}", uac.errors, uas.errors),
     }
 }
 

@@ -79,7 +79,7 @@ fn calls(daemon: &Path, divide: u32) {
         scenario
             .calls(plain, RATE)
             .hold(hold)
-            .limit(100_000)
+            .limit(9_000)
             .deadline(deadline)
             .quiet()
     };
@@ -204,7 +204,7 @@ fn reload(daemon: &Path, divide: u32) {
         scenario
             .calls(calls, RATE)
             .hold(Duration::from_secs(1))
-            .limit(100_000)
+            .limit(9_000)
             .deadline(deadline)
             .quiet()
     };

@@ -81,7 +81,7 @@ macro_rules! for_each_flow {
             rings_without_answer every_carrier_fails early_media early_media_then_busy offer_in_the_answer
             caller_holds_and_resumes called_party_holds_and_resumes caller_moves_its_media
             called_party_moves_its_media late_ack missing_ack_ends_the_call challenge_is_answered
-            compact_headers long_headers options_are_answered ipv6_call many_calls
+            compact_headers long_headers options_are_answered ipv6_call rings_then_answers many_calls
             repeated_invite_is_one_call every_repeated_answer_is_acknowledged
             neither_side_sees_the_other late_answer_after_cancel_is_hung_up carrier_deaf_to_bye
             strangers_get_no_call carriers_are_probed call_ends_after_its_longest_duration

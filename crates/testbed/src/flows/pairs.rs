@@ -146,7 +146,7 @@ pub(super) const PAIRS: &[(&str, Pair)] = &[
         "every_carrier_fails",
         Pair {
             b2: Some("uas_refuse_503"),
-            record: Some((500, "called", 2)),
+            record: Some((500, "switch", 2)),
             refused: 2,
             ..pair("uac_refused_500", "uas_refuse_500", 500, "called")
         },
@@ -216,6 +216,7 @@ pub(super) const PAIRS: &[(&str, Pair)] = &[
         "ipv6_call",
         with(pair("uac_basic", "uas_basic", 200, "caller"), Setup::ipv6),
     ),
+    ("rings_then_answers", pair("uac_basic", "uas_ring", 200, "caller")),
     (
         "many_calls",
         Pair {
