@@ -274,7 +274,7 @@ impl Call {
         if let Some(every) = self.snapshot.config.records.interim_interval {
             self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
         }
-        self.journal(core);
+        self.journal(core, now);
         tracing::debug!(call = %self.id, "answered");
     }
 

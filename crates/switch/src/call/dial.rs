@@ -114,10 +114,12 @@ impl Call {
             .find(|address| self.snapshot.flow_to(**address).is_some());
         let outcome = match usable {
             Some(address) => self.send_invite(core, now, &attempt, *address),
-            None => Err(AttemptOutcome::Unreachable),
+            None => {
+                core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
+                Err(AttemptOutcome::Unreachable)
+            }
         };
         if let Err(outcome) = outcome {
-            core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
             self.attempt_over(core, now, outcome, None);
         }
     }

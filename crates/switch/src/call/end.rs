@@ -387,10 +387,12 @@ impl Call {
     }
 
     /// Writes down how to end both legs should this process die.
-    pub(crate) fn journal(&mut self, core: &mut Core) {
+    pub(crate) fn journal(&mut self, core: &mut Core, now: Now) {
         let Some(b) = self.b.as_ref() else { return };
         let dialogs = crate::resume::pack(&self.a, b);
-        let record = self.story.record.clone();
+        let record = self
+            .story
+            .interim(now, &SessionStats::default(), [Some(&self.a), Some(b)]);
         core.store(self.key, record, StoreKind::Journal(dialogs));
     }
 }
