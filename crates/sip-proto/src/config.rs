@@ -66,7 +66,8 @@ pub struct EndpointConfig {
     pub extensions: Vec<String>,
     /// Most server transactions at a time; over it new requests get 503 with Retry-After.
     pub max_server: usize,
-    /// Most client transactions at a time; over it [`Endpoint::request`](crate::Endpoint::request) refuses.
+    /// Most client transactions at a time; over it [`Endpoint::request`](crate::Endpoint::request) refuses, except within a
+    /// dialog: there the number of dialogs is the limit.
     pub max_client: usize,
     /// Server header of the answers that the endpoint gives by itself.
     pub product: Option<String>,

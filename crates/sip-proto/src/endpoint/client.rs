@@ -117,9 +117,6 @@ impl Endpoint {
         bytes: Bytes,
         out: &mut Outbox,
     ) -> Result<ClientId, RequestError> {
-        if self.clients.len() >= self.config.max_client {
-            return Err(RequestError::Full);
-        }
         let request = sip_msg::parse(bytes, &Limits::default()).map_err(|_| RequestError::Invalid)?;
         self.request_message(now, flow, &request, out)
     }
@@ -132,7 +129,8 @@ impl Endpoint {
         request: &Message,
         out: &mut Outbox,
     ) -> Result<ClientId, RequestError> {
-        if self.clients.len() >= self.config.max_client {
+        // A BYE that can't be sent leaves a call up for nobody. Dialogs bound the requests within them.
+        if request.to_tag().is_none() && self.clients.len() >= self.config.max_client {
             return Err(RequestError::Full);
         }
         match request.method() {
