@@ -248,6 +248,11 @@ impl Audit {
         }
     }
 
+    /// The process that got them is gone: whoever sends them again is answered by another.
+    pub(crate) fn crash(&mut self) {
+        self.received.clear();
+    }
+
     /// Requests that the switch got and never gave a final answer to, by source, branch and method.
     #[must_use]
     pub fn unanswered(&self) -> Vec<&str> {

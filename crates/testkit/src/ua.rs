@@ -249,6 +249,13 @@ impl Ua {
         }
     }
 
+    /// The switch has crashed: what was not answered is nobody's call any more.
+    pub fn loses_setups(&mut self) {
+        for leg in self.legs.values_mut().filter(|leg| leg.stage == Stage::Setup) {
+            leg.dead = true;
+        }
+    }
+
     /// Makes a call. Gives its Call-ID.
     pub fn call(&mut self, cx: &mut Cx<'_>, script: Calling) -> String {
         let rng = self.rng.fork();

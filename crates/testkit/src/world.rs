@@ -160,6 +160,7 @@ impl World {
     /// The process dies, without a word to anybody.
     pub fn crash(&mut self) {
         self.switch = None;
+        self.audit.crash();
         self.agenda.forget_switch();
         self.media.forget();
         self.store.unanswered.clear();

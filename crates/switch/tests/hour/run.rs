@@ -55,7 +55,13 @@ failover = { progress = "8s", answer = "20s" }
 "#;
 
 /// Who signals from where; the first one calls.
-const PEERS: [&str; 5] = [bed::A, "127.0.0.20:5080", "127.0.0.21:5081", "127.0.0.22:5080", "127.0.0.23:5082"];
+const PEERS: [&str; 5] = [
+    bed::A,
+    "127.0.0.20:5080",
+    "127.0.0.21:5081",
+    "127.0.0.22:5080",
+    "127.0.0.23:5082",
+];
 
 /// The peers of the hour: who calls, and who is called.
 fn peopled(seed: u64, config: &str) -> World {
@@ -104,7 +110,22 @@ fn an_hour_of_calls_over_a_bad_network_leaves_nothing_over() {
     call(&mut world, 4000, hour);
     world.run(hour + Duration::from_secs(420));
     verdict::check(&world, 12_000);
-    verdict::saw(&world, &["normal", "cancelled", "busy", "refused", "no-answer", "ack-timeout", "rtp-timeout", "no-carrier", "max-duration", "dialog-lost", "redirected"]);
+    verdict::saw(
+        &world,
+        &[
+            "normal",
+            "cancelled",
+            "busy",
+            "refused",
+            "no-answer",
+            "ack-timeout",
+            "rtp-timeout",
+            "no-carrier",
+            "max-duration",
+            "dialog-lost",
+            "redirected",
+        ],
+    );
 }
 
 #[test]
@@ -117,6 +138,62 @@ fn an_hour_in_which_everything_fails_now_and_then_leaves_nothing_over() {
     weather::plan(&mut world, &config, 60);
     call(&mut world, 3000, Duration::from_secs(3600));
     world.run(Duration::from_secs(3600 + 420));
-    verdict::check(&world, 35_000);
-    verdict::saw(&world, &["normal", "cancelled", "media-failed", "max-calls", "operator", "no-carrier"]);
+    verdict::check(&world, 60_000);
+    verdict::saw(
+        &world,
+        &[
+            "normal",
+            "cancelled",
+            "media-failed",
+            "max-calls",
+            "operator",
+            "no-carrier",
+        ],
+    );
+}
+
+/// RFC 3261 §21.5.4: what is too much is refused, and what was taken is brought to its end.
+#[test]
+fn a_switch_with_too_few_transactions_refuses_and_leaves_nothing_over() {
+    let seed = seed(20_260_103);
+    println!("seed {seed} (TANDEM_SEED)");
+    let config = CONFIG
+        .replace("[sip]", "[sip]\nmax_transactions = 150")
+        .replace("max_calls = 300", "max_calls = 1000");
+    let mut world = peopled(seed, &config);
+    world.net.quality = bad(0.01);
+    call(&mut world, 1500, Duration::from_secs(120));
+    world.run(Duration::from_secs(120 + 420));
+    verdict::check(&world, 12_000);
+    verdict::saw(&world, &["normal", "cancelled"]);
+    let overloads = world
+        .switch()
+        .drops()
+        .find(|(name, _)| *name == "overload")
+        .map(|(_, count)| count);
+    assert!(overloads.is_some_and(|count| count > 100), "{overloads:?}");
+}
+
+#[test]
+fn crashes_end_every_call_that_was_up_on_both_legs_with_one_record() {
+    let seed = seed(20_260_104);
+    println!("seed {seed} (TANDEM_SEED)");
+    let mut world = peopled(seed, CONFIG);
+    world.net.quality = bad(0.02);
+    let half = Duration::from_secs(1800);
+    call(&mut world, 2000, half);
+    for crash in 1..10 {
+        let down = world.rng.ms(0, 8000);
+        let at = Duration::from_secs(180 * crash);
+        world.plan(at, move |world| {
+            world.crash();
+            for ua in &mut world.uas {
+                ua.loses_setups();
+            }
+        });
+        world.plan(at + down, World::restart);
+    }
+    world.run(half + Duration::from_secs(420));
+    verdict::check(&world, 60_000);
+    verdict::saw(&world, &["normal", "cancelled", "restart"]);
 }

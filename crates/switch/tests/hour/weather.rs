@@ -22,7 +22,9 @@ max_cps = 5
 "#;
 
 pub(super) fn config(base: &str) -> String {
-    let scarce = base.replace("10000-13999", "10000-10199").replace("max_calls = 300", "max_calls = 60");
+    let scarce = base
+        .replace("10000-13999", "10000-10199")
+        .replace("max_calls = 300", "max_calls = 60");
     format!("{scarce}{SCARCE}")
 }
 
@@ -99,7 +101,12 @@ fn change(world: &mut World, rng: &mut Rng, snapshots: &[std::sync::Arc<switch::
         world.net.unreachable.clear();
         world.net.closed.clear();
     });
-    let ids: Vec<String> = world.switch().calls(world.moment()).into_iter().map(|call| call.id).collect();
+    let ids: Vec<String> = world
+        .switch()
+        .calls(world.moment())
+        .into_iter()
+        .map(|call| call.id)
+        .collect();
     if !ids.is_empty() && rng.chance(0.3) {
         let id = rng.pick(&ids).clone();
         world.hangup(&id);
@@ -107,9 +114,18 @@ fn change(world: &mut World, rng: &mut Rng, snapshots: &[std::sync::Arc<switch::
     // Something from the past, or from nowhere.
     for ticket in [0, rng.below(1000)] {
         world.tell(Input::Stored { ticket });
-        world.tell(Input::StoreFailed { ticket: ticket + 1_000_000 });
-        world.tell(Input::Resolved { query: ticket + 1_000_000, addresses: Vec::new() });
+        world.tell(Input::StoreFailed {
+            ticket: ticket + 1_000_000,
+        });
+        world.tell(Input::Resolved {
+            query: ticket + 1_000_000,
+            addresses: Vec::new(),
+        });
     }
     let id = rtp_proto::control::MediaId(u64::MAX);
-    world.tell(Input::Media(rtp_proto::control::Event::Silent { id, side: Side::A, quiet: MINUTE }));
+    world.tell(Input::Media(rtp_proto::control::Event::Silent {
+        id,
+        side: Side::A,
+        quiet: MINUTE,
+    }));
 }

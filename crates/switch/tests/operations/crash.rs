@@ -15,8 +15,14 @@ fn restart(bed: &mut Bed, after_ms: u64) {
 }
 
 fn check(record: &CallRecord) {
-    assert_eq!((record.cause.kind.as_str(), record.cause.q850), ("restart", Some(41)));
-    assert_eq!((record.state, record.hung_up_by), (RecordState::Final, HungUpBy::Switch));
+    assert_eq!(
+        (record.cause.kind.as_str(), record.cause.q850),
+        ("restart", Some(41))
+    );
+    assert_eq!(
+        (record.state, record.hung_up_by),
+        (RecordState::Final, HungUpBy::Switch)
+    );
 }
 
 #[test]
@@ -35,6 +41,7 @@ fn a_call_that_was_up_is_hung_up_on_both_legs_and_recorded_once() {
     let record = bed.settle_one();
     check(&record);
     assert_eq!(record.id, id);
+    assert_eq!(record.caller_media.codec.as_deref(), Some("PCMU/8000"));
     assert!(record.ended_ms.unwrap() >= record.answered_ms.unwrap());
 }
 
@@ -72,7 +79,10 @@ fn a_long_call_is_accounted_up_to_its_last_interim_record() {
     let record = bed.settle_one();
     check(&record);
     assert_eq!(record.talk_ms / 1000, 120);
-    assert_eq!(record.ended_ms.unwrap() - record.answered_ms.unwrap(), record.talk_ms);
+    assert_eq!(
+        record.ended_ms.unwrap() - record.answered_ms.unwrap(),
+        record.talk_ms
+    );
 }
 
 #[test]
@@ -128,9 +138,17 @@ fn a_challenged_bye_is_answered_after_a_crash_too() {
     bed.serve(A, &a, "BYE", 200);
     let bye = bed.expect(B1, "BYE");
     let challenge = "Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\", algorithm=MD5";
-    bed.send(B1, &b.reply(&bye, 407, None).with("Proxy-Authenticate", challenge));
+    bed.send(
+        B1,
+        &b.reply(&bye, 407, None).with("Proxy-Authenticate", challenge),
+    );
     let bye = bed.serve(B1, &b, "BYE", 200);
-    assert!(testkit::is_answered(bye.need("Proxy-Authorization"), "BYE", "tandem", "secret"));
+    assert!(testkit::is_answered(
+        bye.need("Proxy-Authorization"),
+        "BYE",
+        "tandem",
+        "secret"
+    ));
     check(&bed.settle_one());
 }
 
@@ -156,10 +174,17 @@ fn the_same_seed_is_the_same_world() {
         let mut world = World::new(seed, Arc::clone(&testkit::snapshot(bed::CONFIG)));
         let rng = world.rng.fork();
         let ring = |_: &mut _, _: &_| {
-            testkit::ua::Called::new(vec![(std::time::Duration::from_millis(50), testkit::ua::Say::Status(200))])
+            testkit::ua::Called::new(vec![(
+                std::time::Duration::from_millis(50),
+                testkit::ua::Say::Status(200),
+            )])
         };
-        world.uas.push(testkit::ua::Ua::new(bed::addr(A), rng.clone(), ring));
-        world.uas.push(testkit::ua::Ua::new(bed::addr(B1), rng.clone(), ring));
+        world
+            .uas
+            .push(testkit::ua::Ua::new(bed::addr(A), rng.clone(), ring));
+        world
+            .uas
+            .push(testkit::ua::Ua::new(bed::addr(B1), rng.clone(), ring));
         world.uas.push(testkit::ua::Ua::new(bed::addr(B2), rng, ring));
         world.net.quality.loss = 0.1;
         for _ in 0..20 {

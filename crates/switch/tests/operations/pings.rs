@@ -88,13 +88,23 @@ fn any_answer_is_alive_and_three_misses_are_not() {
 fn with_every_target_down_a_call_is_tried_all_the_same() {
     let mut bed = Bed::changed(&[PINGS, ("name = \"b2\"", "options_interval = \"10s\"")]);
     bed.wait(100_000);
-    assert_eq!((bed.world.switch().targets_up("b1"), bed.world.switch().targets_up("b2")), (vec![false], vec![false]));
+    assert_eq!(
+        (
+            bed.world.switch().targets_up("b1"),
+            bed.world.switch().targets_up("b2")
+        ),
+        (vec![false], vec![false])
+    );
     bed.drain(B1);
     bed.drain(B2);
     let mut a = bed.caller("+4420");
     let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
     bed.send(A, &invite);
-    let invited = |bed: &mut Bed| bed.drain(B1).into_iter().find(|(_, sip)| sip.method() == "INVITE");
+    let invited = |bed: &mut Bed| {
+        bed.drain(B1)
+            .into_iter()
+            .find(|(_, sip)| sip.method() == "INVITE")
+    };
     bed.wait(100);
     let (_, at_b) = invited(&mut bed).expect("an INVITE");
     let b = bed.callee(B1, &at_b);
@@ -103,7 +113,11 @@ fn with_every_target_down_a_call_is_tried_all_the_same() {
     let refusal = bed.expect(A, "486 INVITE");
     let ack = a.ack(&refusal);
     bed.send(A, &ack);
-    assert_eq!(bed.world.switch().targets_up("b1"), [true], "an answer to a call counts");
+    assert_eq!(
+        bed.world.switch().targets_up("b1"),
+        [true],
+        "an answer to a call counts"
+    );
 }
 
 #[test]

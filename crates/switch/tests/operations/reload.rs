@@ -19,7 +19,9 @@ fn a_call_keeps_what_it_began_with() {
     let mut bed = Bed::new();
     let (mut a, b) = bed.connect();
     // The carrier is gone, the ports are others, the caller's trunk has another name.
-    let other = bed::CONFIG.replace("10000-11999", "20000-20999").replace("name = \"pbx\"", "name = \"office\"");
+    let other = bed::CONFIG
+        .replace("10000-11999", "20000-20999")
+        .replace("name = \"pbx\"", "name = \"office\"");
     let other = other.replace("name = \"b1\"\n", "name = \"b1\"\nenabled = false\n");
     bed.reload(&other);
     let mut end = Bed::caller_end();
@@ -133,10 +135,17 @@ fn the_end_of_a_drain_ends_every_call_in_its_own_way() {
     let at_a = bed.drain(A);
     let at_b1 = bed.drain(B1);
     let mut parties = [(A, a), (B1, b), (B1, b_unacked)];
-    for (at, sip) in at_a.iter().map(|(_, sip)| (A, sip)).chain(at_b1.iter().map(|(_, sip)| (B1, sip))) {
+    for (at, sip) in at_a
+        .iter()
+        .map(|(_, sip)| (A, sip))
+        .chain(at_b1.iter().map(|(_, sip)| (B1, sip)))
+    {
         match sip.title().as_str() {
             "BYE" => {
-                let party = parties.iter_mut().find(|(_, party)| party.call_id == sip.call_id()).unwrap();
+                let party = parties
+                    .iter_mut()
+                    .find(|(_, party)| party.call_id == sip.call_id())
+                    .unwrap();
                 bed.send(at, &party.1.reply(sip, 200, None));
             }
             "503 INVITE" => {

@@ -283,11 +283,17 @@ impl Ua {
 
     /// The answer to a re-INVITE that was to wait; 487 if the call is over by now.
     fn answer_slowly(&mut self, cx: &mut Cx<'_>, call_id: &str) {
-        let Some(leg) = self.legs.get_mut(call_id) else { return };
+        let Some(leg) = self.legs.get_mut(call_id) else {
+            return;
+        };
         let Some(invite) = leg.asked.take() else { return };
         let refusal = leg.party.reply(&invite, 487, None);
         let up = leg.stage == Stage::Up;
-        if self.servers.get(&invite.key()).is_none_or(|server| server.status >= 200) {
+        if self
+            .servers
+            .get(&invite.key())
+            .is_none_or(|server| server.status >= 200)
+        {
             return;
         }
         if up {
@@ -298,7 +304,9 @@ impl Ua {
     }
 
     fn accept_reinvite(&mut self, cx: &mut Cx<'_>, invite: &Sip) {
-        let Some(leg) = self.legs.get_mut(invite.call_id()) else { return };
+        let Some(leg) = self.legs.get_mut(invite.call_id()) else {
+            return;
+        };
         leg.party.refresh(invite);
         leg.end.version += 1;
         let body = match invite.sdp() {
