@@ -29,6 +29,11 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
             return None;
         }
     };
+    if asked.message.contact().is_none() {
+        // RFC 3261 §8.1.1.8: there would be nobody to hang up.
+        core.answer(now, &asked, 400, None);
+        return None;
+    }
     let invite = Invite { asked, offer: None };
     let mut call = begin(core, now, trunk, invite, called);
     if core.draining {

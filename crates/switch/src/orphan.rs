@@ -3,10 +3,12 @@
 //! A cancelled INVITE may still be answered (RFC 3261 §9.1, §15): then it is ACKed and hung up at once. Its place on the
 //! trunk stays taken until the far side has let go.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use route::Permit;
-use sip_msg::{HeaderId, Message, Method};
+use route::{Permit, TrunkIx};
+use rtp_proto::control::Side;
+use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, digest};
 
 use crate::call::{Leg, Uac};
@@ -99,6 +101,45 @@ pub(crate) fn answered_late(
     late.dialog = Some(dialog);
     late.send_ack(core, now, snapshot, client, invite.cseq().0, None);
     goodbye(core, now, snapshot, late);
+}
+
+/// A 2xx to an INVITE that nobody remembers: one more branch of a fork, after the others were hung up. What ACK and BYE
+/// need stands in the 2xx.
+pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, response: &Message) {
+    let (cseq, method) = response.cseq();
+    let success = response
+        .status()
+        .is_some_and(|status| (200..300).contains(&status));
+    let target = response.contact().map(|contact| contact.uri);
+    let (Some(target), true) = (target.filter(|_| *method == Method::Invite), success) else {
+        return;
+    };
+    let snapshot = core.snapshot.clone();
+    let Some(flow) = address_of(target).and_then(|remote| snapshot.flow_to(remote)) else {
+        return;
+    };
+    let mut writer = Writer::request(method, target);
+    writer.header(HeaderId::Via, &core.via(&snapshot, &flow));
+    writer.copy(response, HeaderId::From).copy(response, HeaderId::To);
+    writer
+        .copy(response, HeaderId::CallId)
+        .copy(response, HeaderId::CSeq);
+    let invite = sip_msg::parse(writer.finish(), &sip_msg::Limits::default());
+    let Some(dialog) = invite.ok().and_then(|invite| Dialog::uac(&invite, response).ok()) else {
+        return;
+    };
+    let mut late = Leg::new(Side::B, TrunkIx(0), Box::default(), flow, 0);
+    late.dialog = Some(dialog);
+    late.send_ack(core, now, &snapshot, client, cseq, None);
+    goodbye_with(core, now, &snapshot, late, None, None);
+}
+
+/// Where a URI with an IP address in it leads.
+fn address_of(uri: &[u8]) -> Option<SocketAddr> {
+    match Uri::parse(uri).ok()? {
+        Uri::Sip(uri) => Some(SocketAddr::new(uri.ip()?, uri.port.unwrap_or(5060))),
+        Uri::Tel(_) | Uri::Other { .. } => None,
+    }
 }
 
 /// A BYE that only has to be delivered: nobody waits for its answer.

@@ -345,7 +345,7 @@ impl Switch {
     fn on_response(&mut self, now: Now, id: ClientId, message: &Message) {
         let status = message.status().unwrap_or(500);
         let Some(owner) = self.core.clients.get(&id).copied() else {
-            return;
+            return orphan::answered_unasked(&mut self.core, now, id, message);
         };
         let keeps = matches!(owner, ClientOwner::Attempt(_)) && status < 300;
         if status >= 200 && !keeps {

@@ -167,11 +167,14 @@ impl Call {
                 (from_a, from_b)
             }
         };
-        let update =
-            |side: Side, leg, other, map: PtMap| {
-                negotiate::media_leg(&self.snapshot, leg, other, map, answered)
-                    .map(|leg| MediaCommand::Update { id, side, leg })
-            };
+        let update = |side: Side, leg, other, map: PtMap| {
+            negotiate::media_leg(&self.snapshot, leg, other, map, answered).map(|leg| MediaCommand::Update {
+                id,
+                side,
+                rebind: leg.mux,
+                leg,
+            })
+        };
         let updates = [
             update(Side::B, b, &self.a, map_b),
             update(Side::A, &self.a, b, map_a),

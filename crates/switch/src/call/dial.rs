@@ -204,6 +204,7 @@ impl Call {
                         id,
                         side: Side::B,
                         leg,
+                        rebind: true,
                     });
                 }
             }
