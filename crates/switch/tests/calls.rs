@@ -14,8 +14,10 @@ mod calls {
     mod early_media;
     mod endings;
     mod failover;
+    mod fax;
     mod flow;
     mod hold;
+    mod odd;
     mod offers;
     mod routes;
     mod transactions;

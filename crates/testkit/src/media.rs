@@ -103,7 +103,12 @@ impl Media {
                 silence,
                 hold_silence,
             } => self.open_stream(now, id, legs, silence, hold_silence, agenda),
-            Command::Update { id, side, leg } => self.update(now, id, side, leg, agenda),
+            Command::Update {
+                id,
+                side,
+                leg,
+                rebind: _,
+            } => self.update(now, id, side, leg, agenda),
             Command::Close { id } => {
                 match self.streams.get_mut(&id) {
                     Some(stream) if stream.closing => self.faults.push(format!("{id} closed twice")),

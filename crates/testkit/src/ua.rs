@@ -51,6 +51,8 @@ pub enum Due {
     Mid(Mid),
     /// A re-INVITE is answered at last.
     Answer,
+    /// Another branch answers.
+    Fork,
     /// It hangs up.
     HangUp,
     /// It is gone.
@@ -127,6 +129,7 @@ pub struct Leg {
     offered: Option<String>,
     /// Key of the transaction of the caller's INVITE at the called side.
     invite: Option<Sip>,
+    branch: Option<Branch>,
     /// A re-INVITE of the switch's that waits for its answer.
     asked: Option<Sip>,
     /// A re-INVITE of this side is under way.
@@ -137,6 +140,14 @@ pub struct Leg {
     copies: u32,
     remote_cseq: u32,
     said: usize,
+}
+
+/// Another branch of a fork that has answered.
+#[derive(Debug)]
+struct Branch {
+    party: Party,
+    acked: bool,
+    over: bool,
 }
 
 /// What a leg goes by.
@@ -153,6 +164,13 @@ impl Leg {
     fn is_mute(&self) -> bool {
         let says_nothing = matches!(&self.script, Script::Called(script) if script.says.is_empty());
         self.stage == Stage::Setup && (says_nothing || self.challenged)
+    }
+
+    /// A branch that was taken up and never hung up.
+    fn has_ghost_branch(&self) -> bool {
+        self.branch
+            .as_ref()
+            .is_some_and(|branch| branch.acked && !branch.over)
     }
 
     fn manners(&self) -> &Manners {
@@ -228,6 +246,7 @@ impl Ua {
             direction: "sendrecv",
             offered: None,
             invite: None,
+            branch: None,
             asked: None,
             pending: false,
             cancelled: false,
@@ -291,8 +310,10 @@ impl Ua {
             return self.on_client_response(cx, &sip);
         }
         match sip.method() {
+            "ACK" if self.on_branch(cx, &sip) => {}
             "ACK" => self.on_ack(cx, &sip),
             _ if self.absorb(cx, &sip) => {}
+            _ if self.on_branch(cx, &sip) => {}
             "CANCEL" => self.on_cancel(cx, &sip),
             "INVITE" => self.on_invite(cx, sip),
             "BYE" => self.on_bye(cx, &sip),
@@ -324,7 +345,8 @@ impl Ua {
     pub fn ghosts(&self) -> Vec<(String, String)> {
         self.legs
             .values()
-            .filter(|leg| leg.stage != Stage::Over && !leg.dead && !leg.is_mute())
+            .filter(|leg| !leg.dead)
+            .filter(|leg| (leg.stage != Stage::Over && !leg.is_mute()) || leg.has_ghost_branch())
             .map(|leg| {
                 let stage = format!("still {:?} with {}", leg.stage, leg.status);
                 let call_id = leg.party.call_id.clone();

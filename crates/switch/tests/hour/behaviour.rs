@@ -89,6 +89,7 @@ pub(super) fn called(rng: &mut Rng) -> Called {
         _ => Cancels::Accepts,
     };
     called.challenges = rng.chance(0.1);
+    called.forks = rng.chance(0.05).then(|| rng.ms(0, 10_000));
     called.deaf_to_acks = if rng.chance(0.05) { 2 } else { 0 };
     called.manners = manners(rng, 0.6);
     called

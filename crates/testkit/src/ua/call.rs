@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::script::{Acks, Byes, Cancels, Mid, Offering, Reinvites, Say};
-use super::{Cx, Due, Ender, Leg, PATIENCE, Script, Stage, Ua, UaTimer};
+use super::{Branch, Cx, Due, Ender, Leg, PATIENCE, Script, Stage, Ua, UaTimer};
 use crate::{Party, Sip, sdp};
 
 /// Credentials that the switch is expected to have for peers that challenge.
@@ -405,6 +407,7 @@ impl Ua {
             Due::Patience => self.lose_patience(cx, call_id),
             Due::Mid(mid) => self.mid(cx, call_id, mid),
             Due::Answer => self.answer_slowly(cx, call_id),
+            Due::Fork => self.fork(cx, call_id),
             Due::HangUp => self.hang_up_when_acked(cx, call_id),
             Due::Die => {
                 if let Some(leg) = self.legs.get_mut(call_id) {
@@ -476,9 +479,65 @@ impl Ua {
         self.answer(cx, invite, &answer);
         match status {
             ..200 => {}
-            200..300 => self.live(cx, &call_id),
+            200..300 => {
+                let forks = self.legs.get(&call_id).and_then(|leg| match &leg.script {
+                    Script::Called(script) => script.forks,
+                    Script::Calling(_) => None,
+                });
+                if let Some(after) = forks {
+                    cx.wake(after, UaTimer::Call(call_id.clone(), Due::Fork));
+                }
+                self.live(cx, &call_id);
+            }
             300.. => self.over(cx, &call_id, Ender::Us),
         }
+    }
+
+    /// Another branch answers the INVITE, once: whether it is heard is left to chance.
+    fn fork(&mut self, cx: &mut Cx<'_>, call_id: &str) {
+        let party_rng = self.rng.fork();
+        let Some(leg) = self.legs.get_mut(call_id) else {
+            return;
+        };
+        let Some(invite) = leg.invite.as_ref() else { return };
+        let party = Party::callee(self.addr, invite, party_rng);
+        let body = match invite.sdp() {
+            Some(offer) => leg
+                .end
+                .answer(offer, sdp::complement(sdp::live(offer).direction())),
+            None => leg.end.offer("sendrecv"),
+        };
+        cx.send(&Bytes::from(party.reply(invite, 200, Some(&body)).write()));
+        leg.branch = Some(Branch {
+            party,
+            acked: false,
+            over: false,
+        });
+    }
+
+    /// What is about the other branch. Says whether it was.
+    pub(super) fn on_branch(&mut self, cx: &mut Cx<'_>, request: &Sip) -> bool {
+        let Some(branch) = self
+            .legs
+            .get_mut(request.call_id())
+            .and_then(|leg| leg.branch.as_mut())
+        else {
+            return false;
+        };
+        if request.to_tag() != Some(branch.party.tag()) {
+            return false;
+        }
+        match request.method() {
+            "ACK" => branch.acked = true,
+            "BYE" => {
+                branch.over = true;
+                let answer = branch.party.reply(request, 200, None);
+                self.open_server(cx, request);
+                self.answer(cx, request, &answer);
+            }
+            _ => self.fault(cx, "a request in a dialog that was to be hung up", Some(request)),
+        }
+        true
     }
 
     fn give_up(&mut self, cx: &mut Cx<'_>, call_id: &str) {

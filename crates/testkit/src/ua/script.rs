@@ -167,6 +167,8 @@ pub struct Called {
     pub cancels: Cancels,
     /// It wants credentials for INVITEs.
     pub challenges: bool,
+    /// Something behind it forks: another branch answers as well, a moment later.
+    pub forks: Option<Duration>,
     /// ACKs that it does not hear, so that it sends its 200 again.
     pub deaf_to_acks: u32,
     /// The rest.
@@ -181,6 +183,7 @@ impl Called {
             says,
             cancels: Cancels::Accepts,
             challenges: false,
+            forks: None,
             deaf_to_acks: 0,
             manners: Manners::default(),
         }
