@@ -105,5 +105,4 @@ pub(crate) fn publish(figures: &Figures) {
             gauge!("tandem_target_up", &labels).set(f64::from(u8::from(*up)));
         }
     }
-    gauge!("tandem_records_spool").set(figures.records.spooled as f64);
 }

@@ -68,7 +68,6 @@ pub(crate) struct Figures {
     pub(crate) drops: Vec<(&'static str, u64)>,
     pub(crate) trunks: Vec<TrunkState>,
     pub(crate) sockets: sip_net::UdpCounters,
-    pub(crate) records: records::Health,
 }
 
 /// The way to the shard.
@@ -344,7 +343,6 @@ impl Shard {
             drops: self.switch.drops().collect(),
             trunks: self.trunks(),
             sockets,
-            records: self.store.health(),
         }
     }
 
