@@ -60,12 +60,16 @@ pub(crate) fn mailbox(capacity: usize) -> io::Result<(Letterbox, Mailbox)> {
 }
 
 impl Letterbox {
-    /// Leaves a command, or gives it back when there is no room or nobody to read it.
+    /// Leaves a command, or gives it back when there is no room or nobody to read it. An update that keeps its sockets
+    /// wakes nobody: the worker reads its mail before it looks at a packet.
     pub(crate) fn post(&self, command: Command) -> Result<(), Box<Command>> {
+        let can_wait = matches!(command, Command::Update { rebind: false, .. });
         self.sender
             .try_send(command)
             .map_err(|refused| Box::new(refused.into_inner()))?;
-        self.bell.ring();
+        if !can_wait {
+            self.bell.ring();
+        }
         Ok(())
     }
 

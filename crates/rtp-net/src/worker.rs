@@ -160,7 +160,12 @@ impl Worker {
                 } => {
                     self.open(now, id, &legs, silence, hold_silence);
                 }
-                Command::Update { id, side, leg } => self.update(now, id, side, &leg),
+                Command::Update {
+                    id,
+                    side,
+                    leg,
+                    rebind: _,
+                } => self.update(now, id, side, &leg),
                 Command::Close { id } => self.close(now, id),
                 Command::Report { id } => {
                     if let Some(Some(stream)) = self.slots.get(&id).and_then(|slot| self.streams.get(*slot)) {

@@ -133,6 +133,9 @@ pub enum Command {
         side: Side,
         /// The whole new leg.
         leg: Leg,
+        /// Sockets change (other ports, RTCP on its own or no longer): to be done at once. Otherwise it is soon enough
+        /// before the next packet.
+        rebind: bool,
     },
     /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
     Close {

@@ -54,6 +54,7 @@ fn a_packet_sent_right_behind_an_update_or_right_before_the_close_is_relayed() {
         plane.open([leg_a, unknown], None);
         // The callee's answer, and at once the caller's first packet.
         plane.command(Command::Update {
+            rebind: true,
             id: ID,
             side: Side::B,
             leg: leg_b,
@@ -212,6 +213,7 @@ fn sm_09_an_update_moves_a_connected_leg_to_its_new_address() {
     a.talk(plane.rtp(Side::A), 0, 50, &b, plane.rtp(Side::B));
     b.talk(plane.rtp(Side::B), 0, 50, &a, plane.rtp(Side::A));
     plane.command(Command::Update {
+        rebind: true,
         id: ID,
         side: Side::B,
         leg: plane.leg(Side::B, &moved),
@@ -236,6 +238,7 @@ fn an_update_can_rebind_and_a_rebind_that_fails_leaves_the_stream_as_it_was() {
     plane.open([leg(PORTS[0]), plane.leg(Side::B, &b)], None);
     let taken = UdpSocket::bind((plane.ip, 21_001)).unwrap();
     plane.command(Command::Update {
+        rebind: true,
         id: ID,
         side: Side::A,
         leg: leg(PortPair(21_000)),
@@ -252,6 +255,7 @@ fn an_update_can_rebind_and_a_rebind_that_fails_leaves_the_stream_as_it_was() {
     a.talk(plane.rtp(Side::A), 0, 30, &b, plane.rtp(Side::B));
     drop(taken);
     plane.command(Command::Update {
+        rebind: true,
         id: ID,
         side: Side::A,
         leg: leg(PortPair(21_000)),
