@@ -25,5 +25,7 @@ pub async fn serve(
     backend: Arc<dyn Backend>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(backend)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(backend))
+        .with_graceful_shutdown(stop)
+        .await
 }

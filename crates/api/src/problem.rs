@@ -23,7 +23,12 @@ impl Problem {
     /// A problem without single errors.
     #[must_use]
     pub fn new(status: u16, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, title, detail: detail.into(), errors: Vec::new() }
+        Self {
+            status,
+            title,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
     }
 
     /// Nothing has this id.
