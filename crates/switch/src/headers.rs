@@ -30,7 +30,11 @@ pub(crate) fn user_of(uri: &[u8]) -> String {
             let digits = user.split(|b| *b == b';').next().unwrap_or_default();
             String::from_utf8_lossy(digits).into_owned()
         }
-        Ok(Uri::Tel(tel)) => String::from_utf8_lossy(tel.number).into_owned(),
+        // RFC 3966 §5.1.1: visual separators are no part of the number.
+        Ok(Uri::Tel(tel)) => {
+            let digits = tel.number.iter().filter(|c| !b"-.()".contains(c));
+            digits.map(|c| char::from(*c)).collect()
+        }
         Ok(Uri::Other { .. }) | Err(_) => String::new(),
     }
 }
@@ -174,7 +178,7 @@ mod tests {
                 "sip:+442071838750;npdi;rn=1@example.com:5070;user=phone",
                 "+442071838750",
             ),
-            ("tel:+1-201-555-0123;phone-context=x", "+1-201-555-0123"),
+            ("tel:+1-201-555-0123;phone-context=x", "+12015550123"),
             ("sip:example.com", ""),
             ("sip:a%20b@h", "a b"),
             ("urn:service:sos", ""),

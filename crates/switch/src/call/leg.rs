@@ -209,8 +209,9 @@ pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) ->
     };
     let Some(ip) = uri.ip() else { return fallback };
     let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-    if remote == fallback.remote {
-        return fallback;
+    if remote.is_ipv4() == fallback.remote.is_ipv4() {
+        // The same listener: the peer knows us by its address.
+        return Flow { remote, ..fallback };
     }
     snapshot.flow_to(remote).unwrap_or(fallback)
 }
