@@ -5,7 +5,7 @@ mod call;
 mod script;
 mod transactions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -268,10 +268,13 @@ impl Ua {
         }
     }
 
-    /// The switch has crashed: what was not answered is nobody's call any more.
-    pub fn loses_setups(&mut self) {
-        for leg in self.legs.values_mut().filter(|leg| leg.stage == Stage::Setup) {
-            leg.dead = true;
+    /// The switch has crashed. What was not answered is nobody's call any more, and neither is what has its final record,
+    /// though its BYE may not have arrived.
+    pub fn loses(&mut self, finished: &BTreeSet<String>) {
+        for (call_id, leg) in &mut self.legs {
+            if leg.stage == Stage::Setup || (leg.stage == Stage::Up && finished.contains(call_id)) {
+                leg.dead = true;
+            }
         }
     }
 

@@ -100,6 +100,7 @@ pub struct World {
     pub keeps_log: bool,
     /// By how much the wall clock is off: a stepped clock.
     pub wall_step_ms: i64,
+    dialled: SocketAddr,
     switch: Option<Switch>,
     snapshot: Arc<Snapshot>,
     start: Instant,
@@ -129,6 +130,7 @@ impl World {
             log: Vec::new(),
             keeps_log: true,
             wall_step_ms: 0,
+            dialled: snapshot.listeners[0].bind,
             switch: None,
             snapshot,
             start,
@@ -197,10 +199,15 @@ impl World {
         }
     }
 
-    /// The address that the switch listens on first.
+    /// The address that peers send to: the switch's first, unless they dial another.
     #[must_use]
     pub fn switch_addr(&self) -> SocketAddr {
-        self.snapshot.listeners[0].bind
+        self.dialled
+    }
+
+    /// From now on peers send to this address of the switch's.
+    pub fn dial_at(&mut self, listener: SocketAddr) {
+        self.dialled = listener;
     }
 
     /// The snapshot in force.
@@ -430,7 +437,7 @@ impl World {
             now: self.now,
             at: self.now - self.start,
             index,
-            switch: self.snapshot.listeners[0].bind,
+            switch: self.dialled,
             sent: Vec::new(),
             agenda: &mut self.agenda,
             media: &mut self.media,

@@ -226,3 +226,106 @@ fn hops_are_counted_down_and_run_out() {
     bed.quiet(B1, 100);
     bed.settle_one();
 }
+
+/// Requests within a dialog leave where the dialog came in, though the peer's Contact is not its source.
+#[test]
+fn a_dialog_stays_on_its_listener() {
+    let second = "127.0.0.2:5070";
+    let toml = bed::CONFIG.replace(
+        "[media]",
+        "[[listen]]\ntransport = \"udp\"\nbind = \"127.0.0.2:5070\"\n\n[media]",
+    );
+    let mut bed = Bed::with(&toml);
+    bed.world.dial_at(bed::addr(second));
+    let mut a = bed.caller("+4420");
+    let invite = a
+        .invite(Some(&Bed::caller_end().offer("sendrecv")))
+        .set("Contact", "<sip:127.0.0.10:5999>");
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    assert!(at_b.need("Via").contains("127.0.0.1:5060"));
+    let mut b = bed.callee(B1, &at_b);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    assert_eq!(ok.contact(), Some("sip:127.0.0.2:5070"));
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.world.dial_at(bed::addr(bed::SWITCH));
+    let bye = b.request("BYE");
+    bed.send(B1, &bye);
+    bed.expect(B1, "200 BYE");
+    let elsewhere = "127.0.0.10:5999";
+    let at_a = bed.expect(elsewhere, "BYE");
+    assert!(at_a.need("Via").contains(second), "{}", at_a.write());
+    bed.world.dial_at(bed::addr(second));
+    bed.send(elsewhere, &a.reply(&at_a, 200, None));
+    bed.settle_one();
+}
+
+/// TX-08, policy: two branches of a fork for two numbers are two calls.
+#[test]
+fn one_call_id_for_two_numbers_is_two_calls() {
+    let mut bed = Bed::new();
+    let (mut a, b, at_b) = bed.dial();
+    let first = a.invite.clone().unwrap();
+    let via = a.via();
+    let mut second = first.clone().set("Via", via);
+    second.start = second.start.replace("+442071838750", "+442071838751");
+    bed.send(A, &second);
+    let at_b2 = bed.expect(B1, "INVITE");
+    assert_ne!(at_b.call_id(), at_b2.call_id());
+    let b2 = bed.callee(B1, &at_b2);
+    for (party, invite) in [(&b, &at_b), (&b2, &at_b2)] {
+        bed.send(B1, &party.reply(invite, 180, None));
+        bed.expect(A, "180 INVITE");
+    }
+    a.invite = Some(second);
+    bed.send(A, &a.cancel());
+    bed.expect(A, "200 CANCEL");
+    let refusal = bed.expect(A, "487 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    let cancel = bed.serve(B1, &b2, "CANCEL", 200);
+    assert_eq!(cancel.call_id(), at_b2.call_id());
+    bed.send(B1, &b2.reply(&at_b2, 487, None));
+    bed.expect(B1, "ACK");
+    a.invite = Some(first);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.hang_up(&mut a, &b);
+    assert_eq!(bed.settle().len(), 2);
+}
+
+#[test]
+fn numbers_are_read_from_every_form_of_uri() {
+    for (uri, number) in [
+        ("tel:+44-20-7183-8750", "+442071838750"),
+        ("sip:%2B442071838750@127.0.0.1:5060", "+442071838750"),
+        (
+            "sip:+442071838750;npdi;rn=+4499@127.0.0.1;user=phone",
+            "+442071838750",
+        ),
+        ("sip:+442071838750:secret@127.0.0.1", "+442071838750"),
+    ] {
+        let mut bed = Bed::new();
+        let mut a = bed.caller("+442071838750");
+        a.target = uri.into();
+        let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        assert_eq!(at_b.uri(), format!("sip:{number}@127.0.0.20:5080"), "{uri}");
+        let b = bed.callee(B1, &at_b);
+        bed.send(B1, &b.reply(&at_b, 486, None));
+        bed.expect(B1, "ACK");
+        let refusal = bed.expect(A, "486 INVITE");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        assert_eq!(bed.settle_one().called, number);
+    }
+}

@@ -1,7 +1,9 @@
 //! The hour itself.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use switch::record::CallRecord;
 use testkit::ua::Ua;
 use testkit::{Quality, World, bed, seed, snapshot};
 
@@ -187,8 +189,13 @@ fn crashes_end_every_call_that_was_up_on_both_legs_with_one_record() {
         let at = Duration::from_secs(180 * crash);
         world.plan(at, move |world| {
             world.crash();
+            let legs = |record: &CallRecord| {
+                let attempts = record.attempts.iter().map(|attempt| attempt.call_id.clone());
+                attempts.chain([record.call_id.clone()]).collect::<Vec<_>>()
+            };
+            let finished: BTreeSet<String> = world.store.finals.iter().flat_map(legs).collect();
             for ua in &mut world.uas {
-                ua.loses_setups();
+                ua.loses(&finished);
             }
         });
         world.plan(at + down, World::restart);

@@ -192,6 +192,13 @@ impl Ua {
         let Some(leg) = self.legs.get_mut(ack.call_id()) else {
             return;
         };
+        let fork = match &leg.script {
+            Script::Called(script) if leg.branch.is_none() => script.forks,
+            Script::Called(_) | Script::Calling(_) => None,
+        };
+        if let Some(after) = fork {
+            cx.wake(after, UaTimer::Call(ack.call_id().to_owned(), Due::Fork));
+        }
         let offer = leg
             .offered
             .take()
@@ -479,21 +486,12 @@ impl Ua {
         self.answer(cx, invite, &answer);
         match status {
             ..200 => {}
-            200..300 => {
-                let forks = self.legs.get(&call_id).and_then(|leg| match &leg.script {
-                    Script::Called(script) => script.forks,
-                    Script::Calling(_) => None,
-                });
-                if let Some(after) = forks {
-                    cx.wake(after, UaTimer::Call(call_id.clone(), Due::Fork));
-                }
-                self.live(cx, &call_id);
-            }
+            200..300 => self.live(cx, &call_id),
             300.. => self.over(cx, &call_id, Ender::Us),
         }
     }
 
-    /// Another branch answers the INVITE, once: whether it is heard is left to chance.
+    /// Another branch answers the INVITE, once: whether it is heard is left to chance. The first has been ACKed: it stays.
     fn fork(&mut self, cx: &mut Cx<'_>, call_id: &str) {
         let party_rng = self.rng.fork();
         let Some(leg) = self.legs.get_mut(call_id) else {
