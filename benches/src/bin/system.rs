@@ -7,7 +7,7 @@
 )]
 
 use anyhow::{Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 use tandem_benches::report::{median, table};
@@ -34,9 +34,21 @@ struct Options {
     /// Seconds of talk in a media round.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Only this half.
+    #[arg(long)]
+    only: Option<Half>,
     /// One short round of each, nothing dropped: whether it runs, not what it measures.
     #[arg(long)]
     quick: bool,
+}
+
+/// The two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    /// Cost per call, beside Kamailio.
+    Signalling,
+    /// Cost per packet, latency and memory, beside rtpengine.
+    Media,
 }
 
 fn main() -> Result<()> {
@@ -55,10 +67,14 @@ fn main() -> Result<()> {
         "there is no daemon at {}",
         options.daemon.display()
     );
-    let signalling_void = signalling_table(&options)?;
-    println!();
-    let media_void = media_table(&options)?;
-    let void = signalling_void + media_void;
+    let mut void = 0;
+    if options.only != Some(Half::Media) {
+        void += signalling_table(&options)?;
+        println!();
+    }
+    if options.only != Some(Half::Signalling) {
+        void += media_table(&options)?;
+    }
     ensure!(
         void == 0,
         "{void} rounds were void: a call failed, a message or packet was lost or repeated"
@@ -80,6 +96,14 @@ fn signalling_table(options: &Options) -> Result<usize> {
             signalling::tandem(&options.daemon, load)?,
             signalling::kamailio(load)?,
         );
+        for (name, round) in [("Tandem", &pair.0), ("Kamailio", &pair.1)] {
+            if !round.counts() {
+                eprintln!(
+                    "{name}: {} failed, {} repeated; {}",
+                    round.failed, round.retransmissions, round.errors
+                );
+            }
+        }
         if number > 0 || options.quick {
             ours.push(pair.0);
             theirs.push(pair.1);
