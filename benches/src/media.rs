@@ -2,7 +2,7 @@
 
 use crate::ng::Ng;
 use crate::peers;
-use crate::signalling::cpu_us;
+use crate::signalling::{cpu_us, drops};
 use anyhow::Result;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,15 +35,15 @@ pub struct Round {
     pub sockets: f64,
     /// What the load itself saw.
     pub report: LoadReport,
-    /// Datagrams lost to full socket buffers on this machine.
-    pub rcvbuf_errors: u64,
+    /// Datagrams that the server's sockets lost to full buffers.
+    pub drops: u64,
 }
 
 impl Round {
     /// A round counts only when every packet arrived unaltered and in order.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.report.is_clean() && self.rcvbuf_errors == 0
+        self.report.is_clean() && self.drops == 0
     }
 
     /// Process and socket memory per call, kB.
@@ -74,7 +74,7 @@ fn measure(
     rtp: &RtpLoad,
     to: &[(SocketAddr, SocketAddr)],
 ) -> Round {
-    let errors = proc::udp_rcvbuf_errors();
+    let dropped = drops(pids);
     let idle_time = Duration::from_secs(2);
     let before = cpu_us(pids);
     thread::sleep(idle_time);
@@ -88,7 +88,7 @@ fn measure(
         memory_kb: full.kb.saturating_sub(empty.kb) as f64 / load.calls as f64,
         sockets: full.sockets.saturating_sub(empty.sockets) as f64 / load.calls as f64,
         report,
-        rcvbuf_errors: proc::udp_rcvbuf_errors() - errors,
+        drops: drops(pids) - dropped,
     }
 }
 

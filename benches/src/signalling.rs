@@ -27,8 +27,8 @@ pub struct Round {
     pub failed: u64,
     /// Messages that SIPp sent again, both sides.
     pub retransmissions: u64,
-    /// Datagrams lost to full socket buffers on this machine.
-    pub rcvbuf_errors: u64,
+    /// Datagrams that the server's sockets lost to full buffers.
+    pub drops: u64,
     /// What SIPp complained of.
     pub errors: String,
 }
@@ -37,7 +37,7 @@ impl Round {
     /// A round counts only when nothing went wrong in it.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.failed + self.retransmissions + self.rcvbuf_errors == 0
+        self.failed + self.retransmissions + self.drops == 0
     }
 }
 
@@ -45,6 +45,13 @@ impl Round {
 #[must_use]
 pub fn cpu_us(pids: &[u32]) -> f64 {
     pids.iter().map(|pid| proc::cpu_ns(*pid)).sum::<u64>() as f64 / 1000.0
+}
+
+/// Datagrams lost so far by these processes' open sockets.
+#[must_use]
+pub fn drops(pids: &[u32]) -> u64 {
+    // Forked workers share their sockets.
+    pids.iter().map(|pid| proc::udp_drops(*pid)).max().unwrap_or(0)
 }
 
 /// One round of `load` through the server with these processes.
@@ -62,7 +69,7 @@ pub fn round(load: Load, places: &Places, pids: &[u32], dir: &Path) -> Round {
         .deadline(deadline)
         .quiet()
         .start(dir);
-    let errors = proc::udp_rcvbuf_errors();
+    let dropped = drops(pids);
     let before = cpu_us(pids);
     let uac = side("uac_basic", places.a, 20_000)
         .deadline(deadline)
@@ -78,7 +85,7 @@ pub fn round(load: Load, places: &Places, pids: &[u32], dir: &Path) -> Round {
         cpu_us: used / calls as f64,
         failed: (calls - uac.successful.min(calls)).max(calls - uas.successful.min(calls)),
         retransmissions: uac.retransmissions + uas.retransmissions,
-        rcvbuf_errors: proc::udp_rcvbuf_errors() - errors,
+        drops: drops(pids) - dropped,
         errors: format!("{}{}", uac.errors, uas.errors),
     }
 }

@@ -89,7 +89,7 @@ fn calls(daemon: &Path, divide: u32) {
     let (uac, uas) = (uac.wait(), uas.wait());
     let total = (plain + audio) as usize;
     verdict(&uac, &uas, plain);
-    let lost = bed.rcvbuf_errors();
+    let lost = bed.drops();
     let records = bed.finish(total);
     println!(
         "calls: {plain} by SIPp, {compared} with audio compared, {} records, {lost} datagrams lost",
@@ -178,7 +178,7 @@ fn media(daemon: &Path, divide: u32) {
     for call in &held {
         call.hang_up();
     }
-    let lost = bed.rcvbuf_errors();
+    let lost = bed.drops();
     bed.finish(count);
     println!(
         "media: {count} calls, {} packets, {} lost, {} out of order, {} altered; p50 {} µs, p99 {} µs; {lost} buffer errors",
@@ -229,7 +229,7 @@ fn reload(daemon: &Path, divide: u32) {
     }
     bed.write_config(&bed.toml(&setup));
     verdict(&uac.wait(), &uas.wait(), calls);
-    let lost = bed.rcvbuf_errors();
+    let lost = bed.drops();
     bed.finish(calls as usize);
     println!("reload: {taken} taken, {refused} refused under {calls} calls, {lost} datagrams lost");
     assert!(taken > 0 && refused > 0, "reloads were not judged");

@@ -117,7 +117,7 @@ fn signalling_table(options: &Options) -> Result<usize> {
             format!("{:.0}", median(good.clone().map(|round| round.cpu_us))),
             sum(|round| round.failed),
             sum(|round| round.retransmissions),
-            sum(|round| round.rcvbuf_errors),
+            sum(|round| round.drops),
             format!("{}/{}", good.count(), rounds.len()),
         ]
     };
@@ -130,7 +130,7 @@ fn signalling_table(options: &Options) -> Result<usize> {
         "CPU µs/call",
         "failed",
         "retransmitted",
-        "rcvbuf errors",
+        "buffer drops",
         "rounds that count",
     ];
     let head = head.map(str::to_owned).to_vec();

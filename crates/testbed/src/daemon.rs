@@ -42,7 +42,6 @@ pub struct Bed {
     binary: PathBuf,
     dir: PathBuf,
     child: Child,
-    rcvbuf_errors: u64,
 }
 
 impl Bed {
@@ -61,14 +60,12 @@ impl Bed {
             .expect("a writable folder");
         let binary = binary.as_ref().to_owned();
         let child = spawn(&binary, &dir);
-        let rcvbuf_errors = proc::udp_rcvbuf_errors();
         let mut bed = Self {
             places,
             setup,
             binary,
             dir,
             child,
-            rcvbuf_errors,
         };
         bed.wait_until_up();
         bed
@@ -360,10 +357,10 @@ impl Bed {
         left
     }
 
-    /// Datagrams that this machine lost to full socket buffers since the bed was started.
+    /// Datagrams that the daemon's sockets, those that are open now, have lost to full buffers.
     #[must_use]
-    pub fn rcvbuf_errors(&self) -> u64 {
-        proc::udp_rcvbuf_errors() - self.rcvbuf_errors
+    pub fn drops(&self) -> u64 {
+        proc::udp_drops(self.pid())
     }
 
     /// The leak check, then SIGTERM, after which the daemon has to end by itself and content. Gives the records.

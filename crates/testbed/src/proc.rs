@@ -63,6 +63,20 @@ pub fn family(pid: u32) -> Vec<u32> {
 /// Local addresses of the UDP sockets that the process has open, by the kernel's tables.
 #[must_use]
 pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
+    let mut found: Vec<SocketAddr> = sockets(pid).into_iter().map(|(at, _)| at).collect();
+    found.sort();
+    found
+}
+
+/// Datagrams that the process' UDP sockets, those that are open now, have lost because their buffers were full.
+#[must_use]
+pub fn udp_drops(pid: u32) -> u64 {
+    sockets(pid).into_iter().map(|(_, drops)| drops).sum()
+}
+
+/// Local address and drops of each UDP socket of the process (columns `local_address`, `inode` and `drops` of
+/// `/proc/net/udp`).
+fn sockets(pid: u32) -> Vec<(SocketAddr, u64)> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
         .flatten()
@@ -83,15 +97,15 @@ pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(local), Some(inode)) = (fields.get(1), fields.get(9)) else {
+            let (Some(local), Some(inode), Some(drops)) = (fields.get(1), fields.get(9), fields.get(12))
+            else {
                 continue;
             };
-            if inodes.contains(*inode) {
-                found.extend(kernel_address(local));
+            if let (true, Some(local)) = (inodes.contains(*inode), kernel_address(local)) {
+                found.push((local, drops.parse().unwrap_or(0)));
             }
         }
     }
-    found.sort();
     found
 }
 
@@ -114,24 +128,6 @@ fn kernel_address(text: &str) -> Option<SocketAddr> {
         Ipv6Addr::from(bytes).into()
     };
     Some(SocketAddr::new(ip, port))
-}
-
-/// `UdpRcvbufErrors` of this machine so far, IPv4 and IPv6: datagrams lost because a socket's buffer was full.
-#[must_use]
-pub fn udp_rcvbuf_errors() -> u64 {
-    let snmp = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
-    let mut udp = snmp.lines().filter_map(|line| line.strip_prefix("Udp: "));
-    let (names, values) = (udp.next().unwrap_or_default(), udp.next().unwrap_or_default());
-    let v4 = names
-        .split(' ')
-        .zip(values.split(' '))
-        .find(|(name, _)| *name == "RcvbufErrors");
-    let v4: u64 = v4.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
-    let snmp6 = fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
-    let v6 = snmp6
-        .lines()
-        .find_map(|line| line.strip_prefix("Udp6RcvbufErrors"));
-    v4 + v6.and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0)
 }
 
 /// Sends SIGTERM to a process that this test started.
@@ -162,6 +158,20 @@ mod tests {
         let found = udp_sockets(std::process::id());
         for socket in &sockets {
             assert!(found.contains(&socket.local_addr().unwrap()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_socket_buffer_is_counted_for_its_process() {
+        let (full, sender) = (
+            UdpSocket::bind("127.0.0.1:0").unwrap(),
+            UdpSocket::bind("127.0.0.1:0").unwrap(),
+        );
+        let before = udp_drops(std::process::id());
+        while udp_drops(std::process::id()) == before {
+            for _ in 0..1000 {
+                sender.send_to(&[0; 1000], full.local_addr().unwrap()).unwrap();
+            }
         }
     }
 
