@@ -33,6 +33,7 @@ pub mod sdp;
 mod sip;
 mod store;
 pub mod ua;
+mod verdict;
 mod world;
 
 pub use audit::Audit;

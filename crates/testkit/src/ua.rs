@@ -2,6 +2,7 @@
 //! transactions and dialogs of its own, and notes what the switch does against them.
 
 mod call;
+mod mid;
 mod script;
 mod transactions;
 
