@@ -11,7 +11,9 @@
 //! buffers are limits, not allocations: they cost something only while packets wait in them.
 
 mod mailbox;
+mod order;
 mod plane;
+mod sockets;
 mod worker;
 
 pub use plane::{EventSink, MediaPlane, PlaneConfig, Refused};

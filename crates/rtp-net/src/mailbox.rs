@@ -1,5 +1,6 @@
 //! How commands reach a worker: a bounded queue, and an eventfd that is written only while the worker sleeps.
 
+use crate::order::Order;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rtp_proto::control::Command;
 use rustix::event::{EventfdFlags, eventfd};
@@ -30,14 +31,14 @@ impl Bell {
 /// The end of whoever commands.
 #[derive(Debug)]
 pub(crate) struct Letterbox {
-    sender: Sender<Command>,
+    sender: Sender<Order>,
     bell: Arc<Bell>,
 }
 
 /// The worker's end.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    receiver: Receiver<Command>,
+    receiver: Receiver<Order>,
     bell: Arc<Bell>,
 }
 
@@ -62,11 +63,11 @@ pub(crate) fn mailbox(capacity: usize) -> io::Result<(Letterbox, Mailbox)> {
 impl Letterbox {
     /// Leaves a command, or gives it back when there is no room or nobody to read it. An update that keeps its sockets
     /// wakes nobody: the worker reads its mail before it looks at a packet.
-    pub(crate) fn post(&self, command: Command) -> Result<(), Box<Command>> {
-        let can_wait = matches!(command, Command::Update { rebind: false, .. });
+    pub(crate) fn post(&self, order: Order) -> Result<(), Box<Command>> {
+        let can_wait = matches!(order.command, Command::Update { rebind: false, .. });
         self.sender
-            .try_send(command)
-            .map_err(|refused| Box::new(refused.into_inner()))?;
+            .try_send(order)
+            .map_err(|refused| Box::new(refused.into_inner().command))?;
         if !can_wait {
             self.bell.ring();
         }
@@ -104,7 +105,7 @@ impl Mailbox {
     }
 
     /// The next command.
-    pub(crate) fn take(&self) -> Option<Command> {
+    pub(crate) fn take(&self) -> Option<Order> {
         self.receiver.try_recv().ok()
     }
 

@@ -1,6 +1,7 @@
 //! The workers as their owner sees them.
 
 use crate::mailbox::{Letterbox, mailbox};
+use crate::order::Order;
 use crate::worker::Worker;
 use rtp_proto::control::{Command, Event};
 use std::io;
@@ -56,13 +57,17 @@ pub struct Refused(pub Box<Command>);
 /// The running workers. Dropping it stops them as [`shutdown`](Self::shutdown) does.
 #[derive(Debug)]
 pub struct MediaPlane {
+    receive_buffer: usize,
     workers: Vec<(Letterbox, Option<JoinHandle<()>>)>,
 }
 
 impl MediaPlane {
     /// Starts the worker threads. Errors: no thread, epoll instance or eventfd to be had.
     pub fn start(config: PlaneConfig, sink: Arc<dyn EventSink>) -> io::Result<Self> {
-        let mut plane = Self { workers: Vec::new() };
+        let mut plane = Self {
+            receive_buffer: config.receive_buffer,
+            workers: Vec::new(),
+        };
         for index in 0..config.workers.max(1) {
             let (letterbox, mailbox) = mailbox(config.mailbox)?;
             let worker = Worker::new(index, &config, mailbox, Arc::clone(&sink))?;
@@ -74,14 +79,17 @@ impl MediaPlane {
         Ok(plane)
     }
 
-    /// Hands a command to the worker that owns its stream. Never blocks. Errors: that worker's mailbox is full.
+    /// Hands a command to the worker that owns its stream. Never blocks. Ports that it names are bound when this returns: what is
+    /// sent there from now on is heard. Errors: that worker's mailbox is full.
     pub fn command(&self, command: Command) -> Result<(), Refused> {
         let shard = command.id().0 % self.workers.len().max(1) as u64;
         let worker = usize::try_from(shard)
             .ok()
             .and_then(|shard| self.workers.get(shard));
         match worker {
-            Some((letterbox, _)) => letterbox.post(command).map_err(Refused),
+            Some((letterbox, _)) => letterbox
+                .post(Order::new(command, self.receive_buffer))
+                .map_err(Refused),
             None => Err(Refused(Box::new(command))),
         }
     }

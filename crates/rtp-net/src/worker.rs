@@ -1,11 +1,12 @@
 //! One worker: its streams, its epoll instance, its turn.
 
-mod sockets;
 mod stream;
 mod tally;
 
 use crate::mailbox::Mailbox;
+use crate::order::{Fresh, Order};
 use crate::plane::{EventSink, PlaneConfig};
+use crate::sockets::{Failure, Sockets};
 use rtp_proto::Session;
 use rtp_proto::control::{Command, Event, Leg, MediaId, SessionStats, Side};
 use rustix::event::epoll;
@@ -15,7 +16,8 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use stream::{Place, Stream, Token};
+use stream::Stream;
+pub(crate) use stream::{Place, Token};
 use tally::Tally;
 
 /// Sockets reported per turn.
@@ -148,31 +150,35 @@ impl Worker {
             if !self.refused.is_empty() {
                 return;
             }
-            let Some(command) = self.mailbox.take() else {
+            let Some(Order { command, fresh }) = self.mailbox.take() else {
                 return;
             };
-            match command {
-                Command::Open {
-                    id,
-                    legs,
-                    silence,
-                    hold_silence,
-                } => {
-                    self.open(now, id, &legs, silence, hold_silence);
+            match (command, fresh) {
+                (
+                    Command::Open {
+                        id,
+                        legs,
+                        silence,
+                        hold_silence,
+                    },
+                    Fresh::Both(sockets),
+                ) => {
+                    let session = Session::new(now, &legs, silence, hold_silence);
+                    self.open(now, id, session, sockets);
                 }
-                Command::Update {
-                    id,
-                    side,
-                    leg,
-                    rebind: _,
-                } => self.update(now, id, side, &leg),
-                Command::Close { id } => self.close(now, id),
-                Command::Report { id } => {
+                (Command::Update { id, side, leg, .. }, Fresh::One(fresh)) => {
+                    self.update(now, id, side, &leg, Some(*fresh));
+                }
+                (Command::Update { id, side, leg, .. }, _) => self.update(now, id, side, &leg, None),
+                (Command::Close { id }, _) => self.close(now, id),
+                (Command::Report { id }, _) => {
                     if let Some(Some(stream)) = self.slots.get(&id).and_then(|slot| self.streams.get(*slot)) {
                         let stats = Box::new(stream.stats());
                         self.tell(Event::Report { id, stats });
                     }
                 }
+                // An order is made with the sockets that its command needs.
+                (Command::Open { .. }, Fresh::None | Fresh::One(_)) => {}
             }
         }
     }
@@ -181,9 +187,8 @@ impl Worker {
         &mut self,
         now: Instant,
         id: MediaId,
-        legs: &[Leg; 2],
-        silence: Option<Duration>,
-        hold_silence: Option<Duration>,
+        session: Session,
+        sockets: Result<Box<[Sockets; 2]>, Failure>,
     ) {
         let refusal = if self.slots.contains_key(&id) {
             Some("the stream's id is in use")
@@ -201,13 +206,12 @@ impl Worker {
             });
         }
         let slot = self.free.pop().unwrap_or(self.streams.len());
-        let session = Session::new(now, legs, silence, hold_silence);
         let place = Place {
             epoll: &self.epoll,
             slot,
             config: &self.config,
         };
-        match Stream::open(id, session, place, legs) {
+        match sockets.and_then(|sockets| Stream::open(id, session, place, *sockets)) {
             Ok(stream) => {
                 if slot == self.streams.len() {
                     self.streams.push(None);
@@ -234,7 +238,7 @@ impl Worker {
         }
     }
 
-    fn update(&mut self, now: Instant, id: MediaId, side: Side, leg: &Leg) {
+    fn update(&mut self, now: Instant, id: MediaId, side: Side, leg: &Leg, fresh: Option<Sockets>) {
         let Some(slot) = self.slots.get(&id).copied() else {
             return;
         };
@@ -246,7 +250,7 @@ impl Worker {
             slot,
             config: &self.config,
         };
-        let result = stream.update(now, place, side, leg, &mut self.tally);
+        let result = stream.update(now, place, side, (leg, fresh), &mut self.tally);
         if let Some(deadline) = self.deadlines.get_mut(slot) {
             *deadline = stream.deadline(now);
         }

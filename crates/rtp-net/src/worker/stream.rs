@@ -1,8 +1,8 @@
 //! One open stream: the pure session and its sockets.
 
-use super::sockets::{Failure, Sockets};
 use super::tally::Tally;
 use crate::plane::PlaneConfig;
+use crate::sockets::{Failure, Sockets};
 use rtp_proto::control::{DropReason, Leg, MediaId, SessionStats, Side};
 use rtp_proto::{Channel, Session, Verdict};
 use rustix::event::epoll;
@@ -80,18 +80,15 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Binds both legs' sockets.
+    /// Takes both legs' sockets into use.
     pub(crate) fn open(
         id: MediaId,
         session: Session,
         place: Place<'_>,
-        legs: &[Leg; 2],
+        [a, b]: [Sockets; 2],
     ) -> Result<Self, Failure> {
-        let [a, b] = legs;
-        let (a, b) = (
-            Sockets::bind(place, Side::A, a)?,
-            Sockets::bind(place, Side::B, b)?,
-        );
+        a.watch(place, Side::A)?;
+        b.watch(place, Side::B)?;
         Ok(Self {
             id,
             session,
@@ -170,10 +167,10 @@ impl Stream {
         now: Instant,
         place: Place<'_>,
         side: Side,
-        leg: &Leg,
+        (leg, fresh): (&Leg, Option<Sockets>),
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        if self.sockets_mut(side).follow(place, side, leg)? {
+        if self.sockets_mut(side).follow(place, side, leg, fresh)? {
             self.session.disconnected(side);
         }
         self.session.update(now, side, leg);

@@ -69,6 +69,35 @@ fn a_packet_sent_right_behind_an_update_or_right_before_the_close_is_relayed() {
     }
 }
 
+/// Whoever commands tells the peer of the ports next, and the peer may speak before the worker has even woken up.
+#[test]
+fn a_packet_sent_right_behind_an_open_or_a_move_is_relayed() {
+    for round in 0..100 {
+        let (plane, a, b) = (Plane::start(), Peer::new(), Peer::new());
+        let legs = [plane.leg(Side::A, &a), plane.leg(Side::B, &b)];
+        plane.command(Command::Open {
+            id: ID,
+            legs,
+            silence: None,
+            hold_silence: None,
+        });
+        a.send(plane.rtp(Side::A), &packet(7, 1));
+        assert_eq!(plane.event(), Event::Opened { id: ID }, "round {round}");
+        assert_eq!(b.receive().0, packet(7, 1), "round {round}");
+        let mut moved = plane.leg(Side::A, &a);
+        moved.ports = PortPair(PORTS[0].rtp() + 2);
+        let there = SocketAddr::new(plane.ip, moved.ports.rtp());
+        plane.command(Command::Update {
+            id: ID,
+            side: Side::A,
+            leg: moved,
+            rebind: true,
+        });
+        a.send(there, &packet(7, 2));
+        assert_eq!(b.receive().0, packet(7, 2), "round {round}");
+    }
+}
+
 #[test]
 fn rtcp_mux_has_one_socket_and_meets_a_leg_with_two() {
     let (plane, a, b) = (Plane::start(), Peer::new(), Peer::new());

@@ -1,6 +1,6 @@
 //! The sockets of one leg.
 
-use super::stream::{Place, Token};
+use crate::worker::{Place, Token};
 use rtp_proto::Channel;
 use rtp_proto::control::{Event, Leg, MediaId, PortPair, Side, StreamKind};
 use rustix::event::epoll;
@@ -42,11 +42,11 @@ impl Failure {
 }
 
 impl Sockets {
-    /// Binds what the leg needs and has it watched.
-    pub(crate) fn bind(place: Place<'_>, side: Side, leg: &Leg) -> Result<Self, Failure> {
-        let rtp = bind(place, side, Channel::Rtp, leg)?;
+    /// Binds what the leg needs, on any thread; from now on what arrives there waits to be read.
+    pub(crate) fn bind(receive_buffer: usize, side: Side, leg: &Leg) -> Result<Self, Failure> {
+        let rtp = bind(receive_buffer, side, Channel::Rtp, leg)?;
         let rtcp = if wants_rtcp(leg) {
-            Some(bind(place, side, Channel::Rtcp, leg)?)
+            Some(bind(receive_buffer, side, Channel::Rtcp, leg)?)
         } else {
             None
         };
@@ -60,16 +60,39 @@ impl Sockets {
         })
     }
 
-    /// Follows a changed leg; whether the RTP socket is a new one. On failure everything is as it was.
-    pub(crate) fn follow(&mut self, place: Place<'_>, side: Side, leg: &Leg) -> Result<bool, Failure> {
+    /// Has the sockets watched by the worker whose they are to be.
+    pub(crate) fn watch(&self, place: Place<'_>, side: Side) -> Result<(), Failure> {
+        watch(place, side, Channel::Rtp, &self.rtp, self.ports)?;
+        match &self.rtcp {
+            Some(rtcp) => watch(place, side, Channel::Rtcp, rtcp, self.ports),
+            None => Ok(()),
+        }
+    }
+
+    /// Follows a changed leg; whether the RTP socket is a new one: one of `fresh`, where the ports have changed. On failure
+    /// everything is as it was.
+    pub(crate) fn follow(
+        &mut self,
+        place: Place<'_>,
+        side: Side,
+        leg: &Leg,
+        fresh: Option<Self>,
+    ) -> Result<bool, Failure> {
         if (self.bind, self.ports) != (leg.bind, leg.ports) {
-            *self = Self::bind(place, side, leg)?;
+            let fresh = match fresh {
+                Some(fresh) => fresh,
+                None => Self::bind(place.config.receive_buffer, side, leg)?,
+            };
+            fresh.watch(place, side)?;
+            *self = fresh;
             return Ok(true);
         }
         if !wants_rtcp(leg) {
             self.rtcp = None;
         } else if self.rtcp.is_none() {
-            self.rtcp = Some(bind(place, side, Channel::Rtcp, leg)?);
+            let rtcp = bind(place.config.receive_buffer, side, Channel::Rtcp, leg)?;
+            watch(place, side, Channel::Rtcp, &rtcp, leg.ports)?;
+            self.rtcp = Some(rtcp);
         }
         if self.dscp != leg.dscp {
             self.dscp = leg.dscp;
@@ -150,19 +173,34 @@ fn wants_rtcp(leg: &Leg) -> bool {
     leg.kind == StreamKind::Rtp && !leg.mux
 }
 
-fn bind(place: Place<'_>, side: Side, channel: Channel, leg: &Leg) -> Result<Socket, Failure> {
-    let port = match channel {
-        Channel::Rtp => leg.ports.rtp(),
-        Channel::Rtcp => leg.ports.rtcp(),
-    };
-    let bound =
-        bound_socket(SocketAddr::new(leg.bind, port), place.config.receive_buffer).and_then(|socket| {
-            mark(&socket, leg);
-            let data = Token::new(place.slot, side, channel).data();
-            epoll::add(place.epoll, &socket, data, epoll::EventFlags::IN)?;
-            Ok(socket)
-        });
-    bound.map_err(|error| Failure { side, port, error })
+fn bind(receive_buffer: usize, side: Side, channel: Channel, leg: &Leg) -> Result<Socket, Failure> {
+    let port = port_of(leg.ports, channel);
+    let bound = bound_socket(SocketAddr::new(leg.bind, port), receive_buffer);
+    let socket = bound.map_err(|error| Failure { side, port, error })?;
+    mark(&socket, leg);
+    Ok(socket)
+}
+
+fn watch(
+    place: Place<'_>,
+    side: Side,
+    channel: Channel,
+    socket: &Socket,
+    ports: PortPair,
+) -> Result<(), Failure> {
+    let data = Token::new(place.slot, side, channel).data();
+    epoll::add(place.epoll, socket, data, epoll::EventFlags::IN).map_err(|error| Failure {
+        side,
+        port: port_of(ports, channel),
+        error: error.into(),
+    })
+}
+
+fn port_of(ports: PortPair, channel: Channel) -> u16 {
+    match channel {
+        Channel::Rtp => ports.rtp(),
+        Channel::Rtcp => ports.rtcp(),
+    }
 }
 
 fn bound_socket(address: SocketAddr, receive_buffer: usize) -> io::Result<Socket> {

@@ -1,0 +1,49 @@
+//! A command on its way to a worker, with the sockets that it needs.
+//!
+//! They are bound by the thread that gives the command: when it goes on to tell the peer of the ports, they are open, and what the
+//! peer sends there at once waits for the worker instead of meeting a closed port.
+
+use crate::sockets::{Failure, Sockets};
+use rtp_proto::control::{Command, Leg, Side};
+
+/// The command and its sockets.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) command: Command,
+    pub(crate) fresh: Fresh,
+}
+
+/// Sockets that were bound for a command.
+#[derive(Debug)]
+pub(crate) enum Fresh {
+    /// It needs none.
+    None,
+    /// For a stream that is to be opened.
+    Both(Result<Box<[Sockets; 2]>, Failure>),
+    /// For a leg that moves to other ports.
+    One(Box<Sockets>),
+}
+
+impl Order {
+    /// Binds what `command` needs, with receive buffers of this many bytes.
+    pub(crate) fn new(command: Command, receive_buffer: usize) -> Self {
+        let bind = |side, leg: &Leg| Sockets::bind(receive_buffer, side, leg);
+        let fresh = match &command {
+            Command::Open { legs: [a, b], .. } => {
+                Fresh::Both(bind(Side::A, a).and_then(|a| Ok(Box::new([a, bind(Side::B, b)?]))))
+            }
+            // Ports that are this leg's already can't be had again; a real failure shows when the worker tries.
+            Command::Update {
+                side,
+                leg,
+                rebind: true,
+                ..
+            } => match bind(*side, leg) {
+                Ok(sockets) => Fresh::One(Box::new(sockets)),
+                Err(_) => Fresh::None,
+            },
+            Command::Update { .. } | Command::Close { .. } | Command::Report { .. } => Fresh::None,
+        };
+        Self { command, fresh }
+    }
+}
