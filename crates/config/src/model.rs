@@ -91,6 +91,8 @@ section! {
         restart t4: Duration = Time<10, 60_000>, default("'5s'");
         /// A call that lasts this long is ended.
         live max_call_duration: Duration = Time<1_000, 604_800_000>, default("'4h'");
+        /// After SIGTERM calls may go on for this long; what is left then is hung up.
+        live drain: Duration = Time<0, 86_400_000>, default("'20s'");
         /// Calls at once; above it new ones get 503.
         live max_calls: u32 = Whole<u32, 1, 1_000_000>, default("5000");
         /// Transactions at once; above it new requests get 503.

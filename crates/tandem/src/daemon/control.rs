@@ -15,8 +15,6 @@ use super::backend::Daemon;
 use super::shard::{Ask, Queue, ShardInput};
 use super::watch::Watcher;
 
-/// How long calls may go on after the first SIGTERM or SIGINT.
-const DRAIN: Duration = Duration::from_secs(20);
 /// How often what metrics gather is tidied, whether or not anybody reads it.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -108,8 +106,9 @@ async fn signals(daemon: Arc<Daemon>, queue: Queue) -> Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    let drain = daemon.running.lock().await.config.sip.drain;
     tracing::info!(
-        seconds = DRAIN.as_secs(),
+        seconds = drain.as_secs(),
         "draining: no new calls, those that are up may go on"
     );
     daemon.ready.store(false, Ordering::Relaxed);
@@ -118,7 +117,7 @@ async fn signals(daemon: Arc<Daemon>, queue: Queue) -> Result<()> {
         _ = terminate.recv() => tracing::info!("second signal"),
         _ = interrupt.recv() => tracing::info!("second signal"),
         () = daemon.no_calls() => tracing::info!("the last call has ended"),
-        () = tokio::time::sleep(DRAIN) => tracing::info!("the drain's time is up"),
+        () = tokio::time::sleep(drain) => tracing::info!("the drain's time is up"),
     }
     let _ = queue.send(ShardInput::Ask(Ask::Shutdown)).await;
     Ok(())
