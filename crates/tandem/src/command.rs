@@ -132,7 +132,9 @@ fn records(config: Option<&Path>, args: RecordsArgs, json: bool) -> Result<()> {
         trunk: args.trunk,
         cause: args.cause,
         id: args.id,
-        limit: args.limit.unwrap_or(if json { ALL } else { Filter::DEFAULT_LIMIT }),
+        limit: args
+            .limit
+            .unwrap_or(if json { ALL } else { Filter::DEFAULT_LIMIT }),
         ..Filter::default()
     };
     let reader = Reader::open(&path).with_context(|| format!("the records in {}", path.display()))?;
