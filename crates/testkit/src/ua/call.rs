@@ -343,7 +343,9 @@ impl Ua {
         let Some(leg) = self.legs.get_mut(call_id) else {
             return;
         };
-        let Some(invite) = leg.invite.as_ref() else { return };
+        let Some(invite) = leg.invite.as_ref().filter(|_| leg.branch.is_none()) else {
+            return;
+        };
         let party = Party::callee(self.addr, invite, party_rng);
         let body = match invite.sdp() {
             Some(offer) => leg
