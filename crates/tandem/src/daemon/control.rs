@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use metrics_exporter_prometheus::PrometheusHandle;
 use switch::Snapshot;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot, watch};
 
 use super::backend::Daemon;
@@ -60,6 +60,13 @@ async fn serve(control: Control) -> Result<()> {
         metrics: control.metrics.clone(),
         ready: AtomicBool::new(true),
     });
+    // Before anybody can be told that the switch is up: a signal would end the process, a change of a file be missed.
+    let reloads = reloads(
+        daemon.clone(),
+        signal(SignalKind::hangup())?,
+        Watcher::start(&daemon.watched()),
+    );
+    let stops = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let (ended, mut end) = watch::channel(false);
     let api = tokio::spawn(api::serve(listener, daemon.clone(), async move {
         // An error says that the sender is gone: the end as well.
@@ -72,8 +79,8 @@ async fn serve(control: Control) -> Result<()> {
             metrics.run_upkeep();
         }
     });
-    let reloads = tokio::spawn(reloads(daemon.clone()));
-    let signals = tokio::spawn(signals(daemon, control.queue));
+    let reloads = tokio::spawn(reloads);
+    let signals = tokio::spawn(signals(daemon, control.queue, stops));
     let _ = control.stopped.await;
     reloads.abort();
     signals.abort();
@@ -84,24 +91,26 @@ async fn serve(control: Control) -> Result<()> {
 }
 
 /// SIGHUP, and changes of the files that the configuration was read from.
-async fn reloads(daemon: Arc<Daemon>) -> Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut watcher = Watcher::start(&daemon.watched());
+async fn reloads(daemon: Arc<Daemon>, mut hangup: Signal, mut watcher: Watcher) {
     loop {
         tokio::select! {
             _ = hangup.recv() => tracing::info!("SIGHUP: the configuration is read again"),
             () = watcher.changed() => tracing::info!("a configuration file has changed"),
         }
-        // The outcome is in the log; there is nobody else to tell.
-        let _ = daemon.reload_now().await;
-        watcher = Watcher::start(&daemon.watched());
+        loop {
+            // The outcome is in the log; there is nobody else to tell.
+            let _ = daemon.reload_now().await;
+            let before = std::mem::replace(&mut watcher, Watcher::start(&daemon.watched()));
+            // A file that changed while it was being read may have been read too early.
+            if !before.noticed() {
+                break;
+            }
+        }
     }
 }
 
 /// SIGTERM and SIGINT: no new calls; the end when the last call has ended, at the deadline, or at the second signal.
-async fn signals(daemon: Arc<Daemon>, queue: Queue) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn signals(daemon: Arc<Daemon>, queue: Queue, [mut terminate, mut interrupt]: [Signal; 2]) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -120,5 +129,4 @@ async fn signals(daemon: Arc<Daemon>, queue: Queue) -> Result<()> {
         () = tokio::time::sleep(drain) => tracing::info!("the drain's time is up"),
     }
     let _ = queue.send(ShardInput::Ask(Ask::Shutdown)).await;
-    Ok(())
 }

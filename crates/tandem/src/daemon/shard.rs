@@ -3,7 +3,7 @@
 //! One thread owns the SIP sockets and the [`Switch`]. It waits for a datagram, an input from the other threads or the next
 //! timer; then it handles all that there is and carries out what came of it, without waiting for anything.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -166,6 +166,8 @@ struct Shard {
     feedback: VecDeque<Input>,
     clock: Clock,
     stopping: bool,
+    /// Names of trunks that earlier configurations had.
+    retired: BTreeSet<String>,
 }
 
 /// Both clocks at once; the wall clock follows the monotonic one within a call, and the system's between calls.
@@ -222,6 +224,7 @@ impl Shard {
             feedback: VecDeque::new(),
             clock,
             stopping: false,
+            retired: BTreeSet::new(),
         })
     }
 
@@ -306,6 +309,7 @@ impl Shard {
             }
             Ask::Figures(reply) => drop(reply.send(Box::new(self.figures()))),
             Ask::Reload(snapshot, reply) => {
+                self.retire(&snapshot);
                 self.switch
                     .handle(now, Input::Reload(snapshot), &mut self.commands);
                 let _ = reply.send(());
@@ -341,9 +345,31 @@ impl Shard {
         Figures {
             gauges: self.switch.gauges(),
             drops: self.switch.drops().collect(),
-            trunks: self.trunks(),
+            trunks: self.trunks().into_iter().chain(self.retired_trunks()).collect(),
             sockets,
         }
+    }
+
+    /// Remembers the trunks that `next` no longer has: they may have calls still, and their metrics have to come down to zero.
+    fn retire(&mut self, next: &Snapshot) {
+        let present = self
+            .switch
+            .snapshot()
+            .config
+            .trunks
+            .iter()
+            .map(|trunk| &trunk.name);
+        let gone = present.filter(|name| next.config.trunk(name).is_none());
+        self.retired.extend(gone.cloned());
+        self.retired.retain(|name| next.config.trunk(name).is_none());
+    }
+
+    fn retired_trunks(&self) -> impl Iterator<Item = TrunkState> {
+        self.retired.iter().map(|name| TrunkState {
+            name: name.clone(),
+            calls: self.switch.trunk_calls(name),
+            up: Vec::new(),
+        })
     }
 
     /// Whether no call and no record is left.

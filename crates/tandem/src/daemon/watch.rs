@@ -66,6 +66,11 @@ impl Watcher {
         }
     }
 
+    /// Whether a file has changed since [`changed`](Self::changed) resolved, or since the start.
+    pub(crate) fn noticed(mut self) -> bool {
+        self.changes.try_recv().is_ok()
+    }
+
     /// Resolves once a file has changed and been left alone for a moment.
     pub(crate) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {

@@ -1,0 +1,293 @@
+//! Another configuration under calls: put in force whole or not at all, and no call notices.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod storm;
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{NUMBER, check, ms, quick, text};
+use testbed::bulk::{self, Held};
+use testbed::rtp::{Heard, RtpPeer, Stream};
+use testbed::{Bed, Setup, SipPeer, proc, sdp};
+
+/// Writes `toml` and has it put in force; the answer's status and body.
+fn reload(bed: &Bed, toml: &str) -> (u16, String) {
+    bed.write_config(toml);
+    let answer = bed.ask("POST", "/v1/reload");
+    (answer.status, answer.body)
+}
+
+/// A call from A that the carrier at `to` takes, answers and ends.
+fn call_reaches(bed: &Bed, alice: &SipPeer, to: &SipPeer) {
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = to.incoming();
+    leg.answer(&sdp::offer(bed.places.rtp_b2));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+    leg.bye();
+    call.ok("BYE");
+    leg.expect(200);
+}
+
+fn longest_gap(heard: &[Heard]) -> Duration {
+    heard
+        .windows(2)
+        .map(|pair| pair[1].at - pair[0].at)
+        .max()
+        .unwrap_or_default()
+}
+
+/// OP-01. Ten calls through B1 talk while B1 is taken out of the configuration and the way goes to B2: their media has no gap,
+/// nobody is hung up; re-INVITE and BYE of old calls work from both sides, and every new call goes to B2.
+#[test]
+fn op_01_calls_keep_what_they_began_with() {
+    const CALLS: usize = 10;
+    let bed = quick(|setup| setup);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+    let ends = bulk::ends(&bed, CALLS);
+    let calls: Vec<Held<'_>> = ends.iter().map(|ends| bulk::call(&alice, &bob, *ends)).collect();
+    let peers: Vec<[RtpPeer; 2]> = ends.iter().map(|(a, b)| [*a, *b].map(RtpPeer::bind)).collect();
+    let toml = bed.toml(&Setup::default().t1_ms(25).without("b1"));
+    thread::scope(|scope| {
+        let mut ears = Vec::new();
+        for (held, [at_a, at_b]) in calls.iter().zip(&peers) {
+            let (a_to, b_to) = (held.a_to, held.b_to);
+            let (words_a, words_b) = (Stream::mark(0xa1), Stream::mark(0xb2));
+            scope.spawn(move || at_a.stream(a_to, &words_a, 75, ms(20)));
+            scope.spawn(move || at_b.stream(b_to, &words_b, 75, ms(20)));
+            ears.extend([at_a, at_b].map(|peer| scope.spawn(|| peer.collect(75, ms(500)))));
+        }
+        thread::sleep(ms(400));
+        let (status, body) = reload(&bed, &toml);
+        assert_eq!(status, 200, "{body}");
+        for _ in 0..3 {
+            call_reaches(&bed, &alice, &carol);
+        }
+        for ear in ears {
+            let heard = ear.join().unwrap();
+            assert_eq!(heard.len(), 75);
+            // 60 ms, and what the scheduler of a busy machine may add.
+            assert!(longest_gap(&heard) < ms(120), "{:?}", longest_gap(&heard));
+        }
+    });
+    alice.expect_silence(ms(1));
+    bob.expect_silence(ms(1));
+    for (n, (held, ends)) in calls.iter().zip(&ends).enumerate() {
+        let (by, with, from, to) = if n % 2 == 0 {
+            (&held.call, &held.leg, ends.0, ends.1)
+        } else {
+            (&held.leg, &held.call, ends.1, ends.0)
+        };
+        by.reinvite(Some(&sdp::session(from, 1, "sendonly")));
+        with.expect_request("INVITE");
+        with.answer(&sdp::session(to, 1, "recvonly"));
+        by.expect(200);
+        by.ack();
+        with.expect_request("ACK");
+        by.bye();
+        with.ok("BYE");
+        by.expect(200);
+    }
+    let records = bed.finish(CALLS + 3);
+    assert_eq!(
+        records
+            .iter()
+            .filter(|record| record.text("to_trunk") == "b1")
+            .count(),
+        CALLS
+    );
+    assert_eq!(
+        records
+            .iter()
+            .filter(|record| record.text("to_trunk") == "b2")
+            .count(),
+        3
+    );
+}
+
+/// A file that is wrong, and what has to stand in the message about it.
+fn wrong_files(good: &str) -> Vec<(&'static str, String, &'static str)> {
+    let with = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from} is not in\n{good}");
+        good.replacen(from, to, 1)
+    };
+    let plus = |text: &str| format!("{good}\n{text}\n");
+    vec![
+        ("syntax", with("[sip]", "[sip"), "tandem.toml:"),
+        ("duplicate key", with("[sip]\n", "[sip]\nt1 = \"1s\"\n"), "t1"),
+        (
+            "unknown key",
+            with("[sip]\n", "[sip]\nmax_cals = 7\n"),
+            "max_calls",
+        ),
+        (
+            "wrong type",
+            with("[sip]\n", "[sip]\nmax_calls = \"many\"\n"),
+            "sip.max_calls",
+        ),
+        ("port 70000", with(":5060\"", ":70000\""), "70000"),
+        (
+            "inverted range",
+            with("10000-11999", "11999-10000"),
+            "media.ports",
+        ),
+        (
+            "bad CIDR",
+            with("sources = [\"", "sources = [\"10.0.0.0/33\", \""),
+            "trunk.pbx.sources",
+        ),
+        (
+            "missing trunk",
+            plus("[[number]]\nmatch = \"+44*\"\nto = \"nobody\""),
+            "nobody",
+        ),
+        (
+            "missing class",
+            with("role = \"customer\"", "role = \"customer\"\nclass = \"none\""),
+            "none",
+        ),
+        ("two of a name", with("name = \"b2\"", "name = \"b1\""), "b1"),
+        (
+            "bad pattern",
+            plus("[[number]]\nmatch = \"+44(\"\nto = \"pbx\""),
+            "+44(",
+        ),
+        (
+            "minimum too small",
+            with("[sip]\n", "[sip]\nmax_call_duration = \"1ms\"\n"),
+            "max_call_duration",
+        ),
+        (
+            "key of a later version",
+            with("role = \"carrier\"", "role = \"carrier\"\nsession_timer = {}"),
+            "session_timer",
+        ),
+        ("empty", String::new(), "listen"),
+        ("torn", good[..good.len() / 2].to_owned(), "tandem.toml"),
+        ("not text", format!("{good}\n# \u{0}"), "tandem.toml:"),
+    ]
+}
+
+fn refused(bed: &Bed, what: &str, names: &str) {
+    let before = bed
+        .metrics()
+        .sum("tandem_config_reload_failed_total")
+        .unwrap_or_default();
+    let trunks = bed.get("/v1/trunks").body;
+    let answer = bed.ask("POST", "/v1/reload");
+    assert_eq!(answer.status, 422, "{what}: {}", answer.body);
+    assert!(
+        answer.body.contains(names),
+        "{what}: {names:?} is not in {}",
+        answer.body
+    );
+    assert_eq!(
+        bed.metrics().sum("tandem_config_reload_failed_total"),
+        Some(before + 1.0),
+        "{what}"
+    );
+    assert!(bed.log().contains("configuration refused"), "{what}");
+    assert_eq!(bed.get("/v1/trunks").body, trunks, "{what}");
+    for command in ["check", "run"] {
+        let mut tandem = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        let output = tandem
+            .arg(command)
+            .arg("--config")
+            .arg(bed.config())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{what}: tandem {command}");
+        assert!(
+            text(&output.stderr).contains(names),
+            "{what}: tandem {command}: {}",
+            text(&output.stderr)
+        );
+    }
+}
+
+/// OP-02. Every kind of wrong file is refused as a whole, with the place, by reload, check and start alike; what is in force stays
+/// in force; a good file is taken afterwards.
+#[test]
+fn op_02_wrong_files_change_nothing() {
+    let bed = quick(|setup| setup);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+    let held = bulk::call(&alice, &bob, bulk::ends(&bed, 1)[0]);
+    let setup = Setup::default().t1_ms(25);
+    let good = bed.toml(&setup);
+    let wrong = wrong_files(&good);
+    for (what, toml, names) in &wrong {
+        bed.write_config(toml);
+        refused(&bed, what, names);
+    }
+    // The file itself: gone, a directory, a link to nowhere.
+    fs::remove_file(bed.config()).unwrap();
+    refused(&bed, "deleted", "tandem.toml");
+    fs::create_dir(bed.config()).unwrap();
+    refused(&bed, "a directory", "tandem.toml");
+    fs::remove_dir(bed.config()).unwrap();
+    symlink("/nonexistent/tandem.toml", bed.config()).unwrap();
+    refused(&bed, "a link to nowhere", "tandem.toml");
+    call_reaches(&bed, &alice, &bob);
+    held.hang_up();
+    // A byte-order mark is no fault.
+    let (status, body) = reload(&bed, &format!("\u{feff}{}", bed.toml(&setup.without("b1"))));
+    assert_eq!(status, 200, "{body}");
+    call_reaches(&bed, &alice, &carol);
+    let records = bed.finish(2 + 1);
+    check(&records[0], "normal", 200, "caller", 1);
+}
+
+/// SIGHUP and a changed file do what the API does.
+#[test]
+fn op_01_signal_and_file_watch_reload_too() {
+    let bed = quick(|setup| setup);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+    let reloads = || {
+        bed.metrics()
+            .sum("tandem_config_reloads_total")
+            .unwrap_or_default()
+    };
+    let wait = |count: f64| {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while reloads() < count {
+            assert!(
+                Instant::now() < deadline,
+                "{} reloads, not {count}:\n{}",
+                reloads(),
+                bed.log()
+            );
+            thread::sleep(ms(10));
+        }
+    };
+    let setup = Setup::default().t1_ms(25);
+    bed.write_config(&bed.toml(&setup.clone().without("b1")));
+    wait(1.0);
+    call_reaches(&bed, &alice, &carol);
+    bed.write_config(&bed.toml(&setup.without("b2")));
+    proc::hang_up(bed.pid());
+    wait(2.0);
+    call_reaches(&bed, &alice, &bob);
+    bed.finish(2);
+}
+
+/// Valid and invalid files in turn, every 100 ms, under 60 calls per second. The minute under 200 is `make accept`'s.
+#[test]
+fn a_reload_every_100_ms_harms_no_call() {
+    storm::reloads(
+        env!("CARGO_BIN_EXE_tandem"),
+        Setup::default(),
+        60,
+        Duration::from_secs(5),
+    );
+}
