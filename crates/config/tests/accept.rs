@@ -41,7 +41,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(config.api.bind.to_string(), "127.0.0.1:8080");
     assert_eq!(config.records.store_deadline, Duration::from_millis(200));
     let trunk = config.trunk("carrier-a").unwrap();
-    assert!(trunk.enabled && !trunk.symmetric_rtp && !trunk.rebind_any_address);
+    assert!(trunk.enabled && trunk.symmetric_rtp.is_none() && !trunk.rebind_any_address);
     assert_eq!((trunk.priority, trunk.max_calls, trunk.max_cps), (1, None, None));
     assert_eq!(
         (trunk.options_interval, trunk.options_down.as_slice()),
@@ -213,7 +213,7 @@ attempts = 2
 "#,
     );
     assert_eq!(trunk.role, Role::Carrier);
-    assert!(!trunk.enabled && trunk.symmetric_rtp && trunk.rebind_any_address);
+    assert!(!trunk.enabled && trunk.symmetric_rtp == Some(true) && trunk.rebind_any_address);
     assert_eq!(
         (trunk.priority, trunk.max_calls, trunk.max_cps),
         (7, Some(1000), Some(2.5))
