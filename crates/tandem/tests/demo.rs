@@ -1,5 +1,11 @@
 //! `tandem demo` as a user runs it, on addresses of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests' helpers, which clippy does not take for tests"
+)]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;

@@ -1,5 +1,11 @@
 //! What the documents say about keys, metrics and dependencies is so.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests' helpers, which clippy does not take for tests"
+)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
