@@ -66,7 +66,7 @@ impl Audit {
     }
 
     /// A datagram has reached the switch.
-    pub(crate) fn received(&mut self, _at: Duration, from: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn received(&mut self, from: SocketAddr, bytes: &[u8]) {
         let Ok(sip) = Sip::read(bytes) else { return };
         if sip.is_request() {
             if sip.method() != "ACK" {

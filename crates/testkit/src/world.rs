@@ -417,7 +417,9 @@ impl World {
                 remote: from,
                 conn: None,
             };
-            self.audit.received(self.elapsed(), from, &bytes);
+            if self.switch.is_some() {
+                self.audit.received(from, &bytes);
+            }
             return self.tell(Input::Datagram { flow, bytes });
         }
         let sip = match Sip::read(&bytes) {
