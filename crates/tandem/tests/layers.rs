@@ -4,11 +4,6 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test stops at what it did not expect"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "tests' helpers, which clippy does not take for tests"
 )]
 
