@@ -1,11 +1,6 @@
 //! The direction of dependencies: nothing points up, and what is below the drivers has no clock, socket, thread or runtime.
 //! The layers are drawn in `docs/architecture.md`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests' helpers, which clippy does not take for tests"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
