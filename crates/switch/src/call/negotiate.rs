@@ -76,7 +76,7 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
 /// Makes Y's answer into ours to X, and says how payload types go from one to the other.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] when Y refused the stream or has no codec of the offer.
+/// [`NOT_ACCEPTABLE`] when Y refused the stream, has no codec of the offer, or no address that packets can be sent to.
 pub(crate) fn answer(
     snapshot: &Snapshot,
     x: &mut Leg,
@@ -92,7 +92,7 @@ pub(crate) fn answer(
     let media = answer
         .media()
         .get(index)
-        .filter(|media| media.port() != 0)
+        .filter(|media| media.port() != 0 && answer.connection(media).is_some())
         .ok_or(NOT_ACCEPTABLE)?;
     let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
     if offered.kind() != media.kind() || offered.proto() != media.proto() {
