@@ -1,6 +1,11 @@
 //! The direction of dependencies: nothing points up, and what is below the drivers has no clock, socket, thread or runtime.
 //! The layers are drawn in `docs/architecture.md`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
