@@ -244,3 +244,20 @@ pub fn check(record: &Record, kind: &str, status: u64, by: &str, attempts: usize
     );
     assert_eq!(said, (kind, status, by, attempts), "{record:#?}");
 }
+
+/// How many calls the switch says that it has had: so many records there have to be.
+pub fn calls_had(bed: &Bed) -> usize {
+    let metrics = bed.metrics();
+    let of = |outcome: &str| {
+        let label = format!("outcome=\"{outcome}\"");
+        metrics
+            .sum_where("tandem_calls_total", &label)
+            .unwrap_or_default()
+    };
+    (of("admitted") + of("refused-limit")) as usize
+}
+
+/// Whether the tests run as long as they are to run before a release.
+pub fn is_acceptance() -> bool {
+    std::env::var_os("TANDEM_ACCEPT").is_some()
+}
