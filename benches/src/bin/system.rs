@@ -170,32 +170,7 @@ fn media_table(options: &Options) -> Result<usize> {
         }
     }
     let base = |share: f64| median(direct.iter().map(|report| report.latency_us(share) as f64));
-    let row = |name: &str, rounds: &[media::Round]| {
-        let good = rounds.iter().filter(|round| round.counts());
-        let figure = |of: &dyn Fn(&media::Round) -> f64| median(good.clone().map(of));
-        let added =
-            |share: f64| figure(&|round| round.report.latency_us(share) as f64 - base(share)).max(0.0);
-        vec![
-            name.to_owned(),
-            format!("{:.2}", figure(&|round| round.cpu_us)),
-            format!("{:.0}", added(0.5)),
-            format!("{:.0}", added(0.99)),
-            format!("{:.1}", figure(&|round| round.memory_kb)),
-            format!("{:.1}", figure(&|round| round.sockets)),
-            format!("{:.1}", figure(&media::Round::total_kb)),
-            rounds
-                .iter()
-                .map(|round| round.report.lost)
-                .sum::<u64>()
-                .to_string(),
-            rounds
-                .iter()
-                .map(|round| round.report.reordered)
-                .sum::<u64>()
-                .to_string(),
-            format!("{}/{}", good.clone().count(), rounds.len()),
-        ]
-    };
+    let row = |name: &str, rounds: &[media::Round]| media_row(name, rounds, base);
     println!(
         "{} calls held, G.711 20 ms both ways for {} s",
         options.held, options.seconds
@@ -232,4 +207,31 @@ fn media_table(options: &Options) -> Result<usize> {
         cpu(&ours) / cpu(&theirs).max(0.001)
     );
     Ok(ours.iter().filter(|round| !round.counts()).count())
+}
+
+/// One line of the media table; `base` is the latency without a relay, µs, for a share of packets.
+fn media_row(name: &str, rounds: &[media::Round], base: impl Fn(f64) -> f64) -> Vec<String> {
+    let good = rounds.iter().filter(|round| round.counts());
+    let figure = |of: &dyn Fn(&media::Round) -> f64| median(good.clone().map(of));
+    let added = |share: f64| figure(&|round| round.report.latency_us(share) as f64 - base(share)).max(0.0);
+    vec![
+        name.to_owned(),
+        format!("{:.2}", figure(&|round| round.cpu_us)),
+        format!("{:.0}", added(0.5)),
+        format!("{:.0}", added(0.99)),
+        format!("{:.1}", figure(&|round| round.memory_kb)),
+        format!("{:.1}", figure(&|round| round.sockets)),
+        format!("{:.1}", figure(&media::Round::total_kb)),
+        rounds
+            .iter()
+            .map(|round| round.report.lost)
+            .sum::<u64>()
+            .to_string(),
+        rounds
+            .iter()
+            .map(|round| round.report.reordered)
+            .sum::<u64>()
+            .to_string(),
+        format!("{}/{}", good.clone().count(), rounds.len()),
+    ]
 }
