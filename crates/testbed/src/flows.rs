@@ -86,7 +86,6 @@ macro_rules! for_each_flow {
             neither_side_sees_the_other late_answer_after_cancel_is_hung_up carrier_deaf_to_bye
             strangers_get_no_call carriers_are_probed call_ends_after_its_longest_duration
             hang_up_in_the_middle_of_failover folded_headers nothing_stays_after_refusals
-            folded_headers nothing_stays_after_refusals
             audio_is_relayed_unaltered sipp_audio_arrives_unaltered
             silence_ends_the_call held_call_outlives_silence strangers_rtp_is_not_relayed
         }
