@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// Datagrams that a socket may have read in one turn when it was ready in the turn before too: a backlog is worked off without
 /// asking epoll for each, and a flood on one port still leaves the others their turn.
 const READS: usize = 8;
+/// Datagrams read from a socket before it is closed: what had come by then still counts, a flood does not.
+const LAST_READS: usize = 256;
 /// A stream's timers are looked at this often at least.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -126,7 +128,7 @@ impl Stream {
     pub(crate) fn drain(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
         for side in Side::BOTH {
             for channel in [Channel::Rtp, Channel::Rtcp] {
-                self.relay(now, Token::new(0, side, channel), READS, buffer, tally);
+                self.relay(now, Token::new(0, side, channel), LAST_READS, buffer, tally);
             }
         }
     }
