@@ -220,15 +220,16 @@ fn mr_07_ports_come_back_on_every_failure() {
     let bed = quick(|setup| {
         setup
             .media_ports(10_000, 10_199)
-            .trunk("pbx2", &["role = \"customer\"", "sources = [\"{x}\"]"])
+            .trunk("pbx2", &["role = \"customer\"", "sources = [\"{x.ip}\"]"])
     });
     let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
     for n in 0..ROUNDS * WAYS {
         fails(&bed, [&alice, &bob, &carol], n % WAYS);
     }
     let offer = sdp::offer(bed.places.rtp_a);
-    for _ in 0..LOST {
-        let (fleeting, unacked) = (bed.peer("X", bed.places.x), alice.invite(NUMBER, Some(&offer)));
+    for n in 0..LOST {
+        let at = SocketAddr::new(bed.places.x.ip(), 6000 + n as u16);
+        let (fleeting, unacked) = (bed.peer("X", at), alice.invite(NUMBER, Some(&offer)));
         let deaf = bob.incoming();
         deaf.answer(&sdp::offer(bed.places.rtp_b1));
         deaf.expect_request("ACK");

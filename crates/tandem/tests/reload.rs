@@ -76,8 +76,9 @@ fn op_01_calls_keep_what_they_began_with() {
         for ear in ears {
             let heard = ear.join().unwrap();
             assert_eq!(heard.len(), 75);
-            // 60 ms, and what the scheduler of a busy machine may add.
-            assert!(longest_gap(&heard) < ms(120), "{:?}", longest_gap(&heard));
+            // 60 ms on a machine that has nothing else to do; other tests may run beside this one.
+            let limit = ms(if support::is_acceptance() { 60 } else { 250 });
+            assert!(longest_gap(&heard) < limit, "{:?}", longest_gap(&heard));
         }
     });
     alice.expect_silence(ms(1));
