@@ -168,7 +168,6 @@ impl Call {
             }
         }
         if self.phase == Phase::Answered {
-            self.finish_delayed_ack(core, now);
             self.end(core, now, Ending::by_switch("ack-timeout", 200, 102));
         }
     }
