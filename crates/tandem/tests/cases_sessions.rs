@@ -197,6 +197,19 @@ fn sm_14_ack_without_the_answer_ends_both_legs() {
     check(&bed.finish(1)[0], "no-answer-sdp", 200, "switch", 1);
 }
 
+#[test]
+fn sm_14_no_ack_at_all_ends_both_legs() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let (held, _) = delayed(&bed, &alice, &bob);
+    // The carrier goes on saying 200 until somebody acknowledges it, which is when 64·T1 are over.
+    held.leg.expect_request("ACK");
+    held.leg.ok("BYE");
+    held.call.ok("BYE");
+    assert_eq!(bob.repeats(is("ACK")), 0);
+    check(&bed.finish(1)[0], "ack-timeout", 200, "switch", 1);
+}
+
 fn m_lines(body: &[u8]) -> Vec<String> {
     text(body)
         .lines()

@@ -145,6 +145,45 @@ fn px_04_every_torture_message_from_a_stranger() {
     torture(|bed| bed.places.x, true);
 }
 
+/// Datagrams that are no messages at all: nothing, keep-alives, other protocols, as much as fits.
+#[test]
+fn px_04_datagrams_that_are_no_messages() {
+    let bed = quick(|setup| setup);
+    let mut sources = [bed.places.a, bed.places.x].map(|at| Source::new(at, bed.places.sut));
+    let probe = probe(&bed);
+    let stun = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    let head = b"INVITE sip:1@127.0.0.1 SIP/2.0\r\n";
+    let datagrams: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        b"\r\n\r\n".to_vec(),
+        b"\0".to_vec(),
+        b"\0\0\0\0".to_vec(),
+        stun,
+        vec![b'A'; 65_507],
+        b"\r\n".repeat(30_000),
+        [&head[..], &b"Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n".repeat(1700)].concat(),
+        [&head[..], &b"X: ,\r\n ".repeat(9000)].concat(),
+        [&head[..], b"To: <sip:", &b"a".repeat(60_000), b">\r\n\r\n"].concat(),
+        [&head[..], b"v: ", &b"\"\\".repeat(30_000)].concat(),
+    ];
+    for datagram in &datagrams {
+        for source in &mut sources {
+            source.send(datagram);
+            assert_eq!(
+                options_within_50_ms(&probe),
+                200,
+                "after {} bytes",
+                datagram.len()
+            );
+            // What can't be read is answered once at most, and never with more than came.
+            source.finals(b"");
+        }
+    }
+    let answers: usize = sources.iter().map(|source| source.answers).sum();
+    assert!(answers <= 2 * datagrams.len(), "{answers} answers");
+    bed.finish(0);
+}
+
 /// A small generator (xorshift64*), so that a seed gives the same run everywhere.
 struct Random(u64);
 
