@@ -10,6 +10,7 @@
 mod backend;
 mod control;
 mod figures;
+mod pace;
 mod shard;
 mod watch;
 

@@ -20,8 +20,10 @@ use sip_proto::{Flow, ListenerId, Transport};
 use switch::{CallView, Command, EndOutcome, Gauges, Input, Now, RecordJob, Snapshot, Switch, SwitchConfig};
 use tokio::sync::{mpsc, oneshot};
 
+use super::pace::Pace;
+
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 /// The longest the shard sleeps.
 const IDLE: Duration = Duration::from_secs(3600);
 /// The longest it sleeps while a media worker's mailbox is full.
@@ -165,6 +167,7 @@ struct Shard {
     /// Inputs that follow from carrying out commands.
     feedback: VecDeque<Input>,
     clock: Clock,
+    pace: Pace,
     stopping: bool,
     /// Names of trunks that earlier configurations had.
     retired: BTreeSet<String>,
@@ -223,6 +226,7 @@ impl Shard {
             deferred: VecDeque::new(),
             feedback: VecDeque::new(),
             clock,
+            pace: Pace::default(),
             stopping: false,
             retired: BTreeSet::new(),
         })
@@ -234,19 +238,25 @@ impl Shard {
             let Some(first) = self.wait(inputs).await else {
                 return;
             };
+            let mut taken = usize::from(first.is_some());
             if let Some(input) = first {
                 self.take(input);
             }
-            for _ in 1..BATCH {
-                let Ok(input) = inputs.try_recv() else { break };
+            while taken < BATCH
+                && let Ok(input) = inputs.try_recv()
+            {
                 self.take(input);
+                taken += 1;
             }
-            self.receive();
+            let received = self.receive();
             let now = self.clock.now();
             if self.switch.poll_timeout().is_some_and(|due| due <= now.at) {
                 self.switch.handle(now, Input::Timer, &mut self.commands);
             }
             self.carry_out();
+            if let Some(rest) = self.pace.after_turn(Instant::now(), taken, received) {
+                std::thread::sleep(rest);
+            }
         }
     }
 
@@ -378,14 +388,14 @@ impl Shard {
         gauges.calls + gauges.ending + gauges.orphans == 0
     }
 
-    /// Takes what the sockets have: datagrams, and reports of ones that came back.
-    fn receive(&mut self) {
+    /// Takes what the sockets have: datagrams, of which it says how many, and reports of ones that came back.
+    fn receive(&mut self) -> usize {
         let (switch, commands, clock) = (&mut self.switch, &mut self.commands, &self.clock);
-        let mut came_back = Vec::new();
+        let (mut came_back, mut received) = (Vec::new(), 0);
         for (id, listener) in &mut self.listeners {
             listener.unreachable(BATCH, |report| came_back.push(report.remote));
             let now = clock.now();
-            listener.recv_batch(BATCH, |remote, bytes| {
+            received += listener.recv_batch(BATCH, |remote, bytes| {
                 let flow = Flow {
                     transport: Transport::Udp,
                     listener: *id,
@@ -400,6 +410,7 @@ impl Shard {
         for remote in came_back {
             switch.handle(clock.now(), Input::Unreachable { remote }, commands);
         }
+        received
     }
 
     /// Carries out what the switch wants, and what follows from that.
