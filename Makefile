@@ -54,6 +54,7 @@ docs: ## Write docs/configuration.md from the code
 accept: ## The long runs: 10,000 calls at 500 per second, 500 calls talking, reloads under load
 	cargo build --locked --release -p tandem -p tandem-benches
 	$(TARGET)/release/acceptance --daemon $(TANDEM)
+	TANDEM_ACCEPT=1 cargo test --locked --release -p tandem --test reload --test hostile
 
 bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, records
 	cargo bench --locked --workspace
