@@ -8,20 +8,31 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// The worker is awake and will look into the mailbox before it waits.
+const AWAKE: u8 = 0;
+/// It waits, or is about to, and will look by itself at the next tick.
+const DOZING: u8 = 1;
+/// It waits, or is about to, until it is woken.
+const ASLEEP: u8 = 2;
 
 /// The flags and the file descriptor that both ends see.
 #[derive(Debug)]
 struct Bell {
-    /// The worker is about to wait, or waits: whoever has something for it must ring.
-    sleeping: AtomicBool,
+    sleep: AtomicU8,
     stop: AtomicBool,
     eventfd: OwnedFd,
 }
 
 impl Bell {
-    fn ring(&self) {
-        if self.sleeping.swap(false, Ordering::SeqCst) {
+    /// Wakes a worker that sleeps; one that dozes only if `urgent`.
+    fn ring(&self, urgent: bool) {
+        let depth = self.sleep.load(Ordering::SeqCst);
+        if depth == AWAKE || (depth == DOZING && !urgent) {
+            return;
+        }
+        if self.sleep.swap(AWAKE, Ordering::SeqCst) != AWAKE {
             // The counter cannot be full: it is rung once per sleep. Nothing else can fail on an eventfd of our own.
             let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
         }
@@ -46,7 +57,7 @@ pub(crate) struct Mailbox {
 pub(crate) fn mailbox(capacity: usize) -> io::Result<(Letterbox, Mailbox)> {
     let eventfd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let bell = Arc::new(Bell {
-        sleeping: AtomicBool::new(false),
+        sleep: AtomicU8::new(AWAKE),
         stop: AtomicBool::new(false),
         eventfd,
     });
@@ -61,23 +72,21 @@ pub(crate) fn mailbox(capacity: usize) -> io::Result<(Letterbox, Mailbox)> {
 }
 
 impl Letterbox {
-    /// Leaves a command, or gives it back when there is no room or nobody to read it. An update that keeps its sockets
-    /// wakes nobody: the worker reads its mail before it looks at a packet.
+    /// Leaves a command, or gives it back when there is no room or nobody to read it. One that can wait wakes only a worker
+    /// that would not look by itself.
     pub(crate) fn post(&self, order: Order) -> Result<(), Box<Command>> {
-        let can_wait = matches!(order.command, Command::Update { rebind: false, .. });
+        let urgent = !order.can_wait();
         self.sender
             .try_send(order)
             .map_err(|refused| Box::new(refused.into_inner().command))?;
-        if !can_wait {
-            self.bell.ring();
-        }
+        self.bell.ring(urgent);
         Ok(())
     }
 
     /// Asks the worker to close its streams and end.
     pub(crate) fn stop(&self) {
         self.bell.stop.store(true, Ordering::SeqCst);
-        self.bell.ring();
+        self.bell.ring(true);
     }
 }
 
@@ -87,15 +96,16 @@ impl Mailbox {
         &self.bell.eventfd
     }
 
-    /// To be called before waiting; `false` when there is something to do instead.
-    pub(crate) fn may_sleep(&self) -> bool {
-        self.bell.sleeping.store(true, Ordering::SeqCst);
+    /// To be called before waiting, with whether the wait ends at a tick; `false` when there is something to do instead.
+    pub(crate) fn may_sleep(&self, ticks: bool) -> bool {
+        let depth = if ticks { DOZING } else { ASLEEP };
+        self.bell.sleep.store(depth, Ordering::SeqCst);
         self.receiver.is_empty() && !self.stopped()
     }
 
     /// To be called after waiting.
     pub(crate) fn awake(&self) {
-        self.bell.sleeping.store(false, Ordering::SeqCst);
+        self.bell.sleep.store(AWAKE, Ordering::SeqCst);
     }
 
     /// Empties the eventfd, after it became readable.

@@ -1,9 +1,9 @@
 //! A command on its way to a worker, with the sockets that it needs.
 //!
-//! They are bound by the thread that gives the command: when it goes on to tell the peer of the ports, they are open, and what the
-//! peer sends there at once waits for the worker instead of meeting a closed port.
+//! They are bound, and watched for the worker, by the thread that gives the command: when it goes on to tell the peer of the
+//! ports, they are open, and what the peer sends there wakes the worker, which reads its mail before it looks at a packet.
 
-use crate::sockets::{Failure, Sockets};
+use crate::sockets::{Failure, Place, Sockets};
 use rtp_proto::control::{Command, Leg, Side};
 
 /// The command and its sockets.
@@ -25,9 +25,9 @@ pub(crate) enum Fresh {
 }
 
 impl Order {
-    /// Binds what `command` needs, with receive buffers of this many bytes.
-    pub(crate) fn new(command: Command, receive_buffer: usize) -> Self {
-        let bind = |side, leg: &Leg| Sockets::bind(receive_buffer, side, leg);
+    /// Binds what `command` needs.
+    pub(crate) fn new(command: Command, place: Place<'_>) -> Self {
+        let bind = |side, leg: &Leg| Sockets::bind(place, side, leg);
         let fresh = match &command {
             Command::Open { legs: [a, b], .. } => {
                 Fresh::Both(bind(Side::A, a).and_then(|a| Ok(Box::new([a, bind(Side::B, b)?]))))
@@ -45,5 +45,13 @@ impl Order {
             Command::Update { .. } | Command::Close { .. } | Command::Report { .. } => Fresh::None,
         };
         Self { command, fresh }
+    }
+
+    /// Whether it is soon enough before the next packet or tick: the worker need not be woken for it.
+    pub(crate) fn can_wait(&self) -> bool {
+        matches!(
+            (&self.command, &self.fresh),
+            (Command::Update { rebind: false, .. }, _) | (Command::Open { .. }, Fresh::Both(Ok(_)))
+        )
     }
 }

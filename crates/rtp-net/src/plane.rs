@@ -2,8 +2,10 @@
 
 use crate::mailbox::{Letterbox, mailbox};
 use crate::order::Order;
+use crate::sockets::Place;
 use crate::worker::Worker;
 use rtp_proto::control::{Command, Event};
+use rustix::fd::OwnedFd;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -58,7 +60,15 @@ pub struct Refused(pub Box<Command>);
 #[derive(Debug)]
 pub struct MediaPlane {
     receive_buffer: usize,
-    workers: Vec<(Letterbox, Option<JoinHandle<()>>)>,
+    workers: Vec<Hand>,
+}
+
+/// A worker, as commands reach it.
+#[derive(Debug)]
+struct Hand {
+    letterbox: Letterbox,
+    epoll: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl MediaPlane {
@@ -71,10 +81,15 @@ impl MediaPlane {
         for index in 0..config.workers.max(1) {
             let (letterbox, mailbox) = mailbox(config.mailbox)?;
             let worker = Worker::new(index, &config, mailbox, Arc::clone(&sink))?;
+            let epoll = Arc::clone(worker.epoll());
             let thread = std::thread::Builder::new()
                 .name(format!("media-{index}"))
                 .spawn(move || worker.run())?;
-            plane.workers.push((letterbox, Some(thread)));
+            plane.workers.push(Hand {
+                letterbox,
+                epoll,
+                thread: Some(thread),
+            });
         }
         Ok(plane)
     }
@@ -87,9 +102,14 @@ impl MediaPlane {
             .ok()
             .and_then(|shard| self.workers.get(shard));
         match worker {
-            Some((letterbox, _)) => letterbox
-                .post(Order::new(command, self.receive_buffer))
-                .map_err(Refused),
+            Some(Hand { letterbox, epoll, .. }) => {
+                let place = Place {
+                    epoll,
+                    id: command.id(),
+                    receive_buffer: self.receive_buffer,
+                };
+                letterbox.post(Order::new(command, place)).map_err(Refused)
+            }
             None => Err(Refused(Box::new(command))),
         }
     }
@@ -103,9 +123,9 @@ impl MediaPlane {
 
 impl Drop for MediaPlane {
     fn drop(&mut self) {
-        self.workers.iter().for_each(|(letterbox, _)| letterbox.stop());
-        for (_, thread) in &mut self.workers {
-            if let Some(thread) = thread.take()
+        self.workers.iter().for_each(|worker| worker.letterbox.stop());
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take()
                 && thread.join().is_err()
             {
                 tracing::error!("a media worker panicked");

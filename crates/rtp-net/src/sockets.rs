@@ -1,14 +1,25 @@
 //! The sockets of one leg.
 
-use crate::worker::{Place, Token};
+use crate::worker::Token;
 use rtp_proto::Channel;
 use rtp_proto::control::{Event, Leg, MediaId, PortPair, Side, StreamKind};
 use rustix::event::epoll;
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+
+/// Whose sockets they are, and how they are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The worker's.
+    pub(crate) epoll: &'a OwnedFd,
+    pub(crate) id: MediaId,
+    /// `SO_RCVBUF`, bytes.
+    pub(crate) receive_buffer: usize,
+}
 
 /// A leg's RTP socket, and its RTCP socket unless the two share one.
 #[derive(Debug)]
@@ -42,11 +53,12 @@ impl Failure {
 }
 
 impl Sockets {
-    /// Binds what the leg needs, on any thread; from now on what arrives there waits to be read.
-    pub(crate) fn bind(receive_buffer: usize, side: Side, leg: &Leg) -> Result<Self, Failure> {
-        let rtp = bind(receive_buffer, side, Channel::Rtp, leg)?;
+    /// Binds what the leg needs, on any thread, and has it watched by its worker; from now on what arrives there waits to be
+    /// read.
+    pub(crate) fn bind(place: Place<'_>, side: Side, leg: &Leg) -> Result<Self, Failure> {
+        let rtp = bind(place, side, Channel::Rtp, leg)?;
         let rtcp = if wants_rtcp(leg) {
-            Some(bind(receive_buffer, side, Channel::Rtcp, leg)?)
+            Some(bind(place, side, Channel::Rtcp, leg)?)
         } else {
             None
         };
@@ -60,15 +72,6 @@ impl Sockets {
         })
     }
 
-    /// Has the sockets watched by the worker whose they are to be.
-    pub(crate) fn watch(&self, place: Place<'_>, side: Side) -> Result<(), Failure> {
-        watch(place, side, Channel::Rtp, &self.rtp, self.ports)?;
-        match &self.rtcp {
-            Some(rtcp) => watch(place, side, Channel::Rtcp, rtcp, self.ports),
-            None => Ok(()),
-        }
-    }
-
     /// Follows a changed leg; whether the RTP socket is a new one: one of `fresh`, where the ports have changed. On failure
     /// everything is as it was.
     pub(crate) fn follow(
@@ -79,20 +82,16 @@ impl Sockets {
         fresh: Option<Self>,
     ) -> Result<bool, Failure> {
         if (self.bind, self.ports) != (leg.bind, leg.ports) {
-            let fresh = match fresh {
+            *self = match fresh {
                 Some(fresh) => fresh,
-                None => Self::bind(place.config.receive_buffer, side, leg)?,
+                None => Self::bind(place, side, leg)?,
             };
-            fresh.watch(place, side)?;
-            *self = fresh;
             return Ok(true);
         }
         if !wants_rtcp(leg) {
             self.rtcp = None;
         } else if self.rtcp.is_none() {
-            let rtcp = bind(place.config.receive_buffer, side, Channel::Rtcp, leg)?;
-            watch(place, side, Channel::Rtcp, &rtcp, leg.ports)?;
-            self.rtcp = Some(rtcp);
+            self.rtcp = Some(bind(place, side, Channel::Rtcp, leg)?);
         }
         if self.dscp != leg.dscp {
             self.dscp = leg.dscp;
@@ -173,27 +172,14 @@ fn wants_rtcp(leg: &Leg) -> bool {
     leg.kind == StreamKind::Rtp && !leg.mux
 }
 
-fn bind(receive_buffer: usize, side: Side, channel: Channel, leg: &Leg) -> Result<Socket, Failure> {
+fn bind(place: Place<'_>, side: Side, channel: Channel, leg: &Leg) -> Result<Socket, Failure> {
     let port = port_of(leg.ports, channel);
-    let bound = bound_socket(SocketAddr::new(leg.bind, port), receive_buffer);
-    let socket = bound.map_err(|error| Failure { side, port, error })?;
+    let failed = |error| Failure { side, port, error };
+    let socket = bound_socket(SocketAddr::new(leg.bind, port), place.receive_buffer).map_err(failed)?;
     mark(&socket, leg);
+    let token = Token::new(place.id, side, channel).data();
+    epoll::add(place.epoll, &socket, token, epoll::EventFlags::IN).map_err(|error| failed(error.into()))?;
     Ok(socket)
-}
-
-fn watch(
-    place: Place<'_>,
-    side: Side,
-    channel: Channel,
-    socket: &Socket,
-    ports: PortPair,
-) -> Result<(), Failure> {
-    let data = Token::new(place.slot, side, channel).data();
-    epoll::add(place.epoll, socket, data, epoll::EventFlags::IN).map_err(|error| Failure {
-        side,
-        port: port_of(ports, channel),
-        error: error.into(),
-    })
 }
 
 fn port_of(ports: PortPair, channel: Channel) -> u16 {

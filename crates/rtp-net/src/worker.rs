@@ -6,18 +6,19 @@ mod tally;
 use crate::mailbox::Mailbox;
 use crate::order::{Fresh, Order};
 use crate::plane::{EventSink, PlaneConfig};
-use crate::sockets::{Failure, Sockets};
+use crate::sockets::{Failure, Place, Sockets};
 use rtp_proto::Session;
 use rtp_proto::control::{Command, Event, Leg, MediaId, SessionStats, Side};
+use rtp_proto::ids::IdMap;
 use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stream::Stream;
-pub(crate) use stream::{Place, Token};
+pub(crate) use stream::Token;
 use tally::Tally;
 
 /// Sockets reported per turn.
@@ -36,15 +37,15 @@ const DATAGRAM: usize = 65_536;
 /// One media thread's state.
 pub(crate) struct Worker {
     config: PlaneConfig,
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     mailbox: Mailbox,
     sink: Arc<dyn EventSink>,
-    /// By slot; the slot is in the epoll token.
+    /// By slot.
     streams: Vec<Option<Box<Stream>>>,
     /// When each slot's timers are due, apart from the streams so that looking at all of them touches little memory.
     deadlines: Vec<Option<Instant>>,
     free: Vec<usize>,
-    slots: HashMap<MediaId, usize>,
+    slots: IdMap<MediaId, usize>,
     /// Events that the sink had no room for. While there are any, no commands are taken, which bounds them.
     refused: VecDeque<Event>,
     tally: Tally,
@@ -59,9 +60,9 @@ impl Worker {
         mailbox: Mailbox,
         sink: Arc<dyn EventSink>,
     ) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         epoll::add(
-            &epoll,
+            &*epoll,
             mailbox.eventfd(),
             Token::BELL.data(),
             epoll::EventFlags::IN,
@@ -74,12 +75,17 @@ impl Worker {
             streams: Vec::new(),
             deadlines: Vec::new(),
             free: Vec::new(),
-            slots: HashMap::new(),
+            slots: IdMap::default(),
             refused: VecDeque::new(),
             tally: Tally::new(index),
             buffer: vec![0; DATAGRAM].into_boxed_slice(),
             next_tick: Instant::now(),
         })
+    }
+
+    /// Where sockets that are to be this worker's are watched.
+    pub(crate) fn epoll(&self) -> &Arc<OwnedFd> {
+        &self.epoll
     }
 
     /// The thread.
@@ -111,7 +117,8 @@ impl Worker {
 
     /// Waits for packets, a command or the next tick; how many events there are.
     fn wait(&self, now: Instant, events: &mut [epoll::Event]) -> usize {
-        let patience = if !self.mailbox.may_sleep() && self.refused.is_empty() {
+        let ticks = !self.slots.is_empty() || !self.refused.is_empty();
+        let patience = if !self.mailbox.may_sleep(ticks) && self.refused.is_empty() {
             Some(Duration::ZERO)
         } else if !self.refused.is_empty() {
             Some(OFFER)
@@ -121,7 +128,7 @@ impl Worker {
             Some(self.next_tick.saturating_duration_since(now))
         };
         let timeout = patience.and_then(|patience| patience.try_into().ok());
-        let ready = epoll::wait(&self.epoll, events, timeout.as_ref());
+        let ready = epoll::wait(&*self.epoll, events, timeout.as_ref());
         self.mailbox.awake();
         match ready {
             Ok(ready) => ready,
@@ -134,7 +141,10 @@ impl Worker {
     }
 
     fn readable(&mut self, now: Instant, turn: u64, token: Token) {
-        let slot = token.slot();
+        // A stream whose order is still on its way, or that was closed in this turn, has none.
+        let Some(slot) = self.slots.get(&token.id()).copied() else {
+            return;
+        };
         let Some(Some(stream)) = self.streams.get_mut(slot) else {
             return;
         };
@@ -205,36 +215,23 @@ impl Worker {
                 error: refusal.to_owned(),
             });
         }
-        let slot = self.free.pop().unwrap_or(self.streams.len());
-        let place = Place {
-            epoll: &self.epoll,
-            slot,
-            config: &self.config,
+        let sockets = match sockets {
+            Ok(sockets) => *sockets,
+            Err(failure) => return self.tell(failure.event(id)),
         };
-        match sockets.and_then(|sockets| Stream::open(id, session, place, *sockets)) {
-            Ok(stream) => {
-                if slot == self.streams.len() {
-                    self.streams.push(None);
-                    self.deadlines.push(None);
-                }
-                if let (Some(place), Some(deadline)) =
-                    (self.streams.get_mut(slot), self.deadlines.get_mut(slot))
-                {
-                    *deadline = stream.deadline(now);
-                    *place = Some(Box::new(stream));
-                }
-                self.slots.insert(id, slot);
-                if self.slots.len() == 1 {
-                    self.next_tick = now + TICK;
-                }
-                self.tell(Event::Opened { id });
-            }
-            Err(failure) => {
-                if slot < self.streams.len() {
-                    self.free.push(slot);
-                }
-                self.tell(failure.event(id));
-            }
+        let stream = Stream::new(id, session, sockets, self.config.connect);
+        let slot = self.free.pop().unwrap_or(self.streams.len());
+        if slot == self.streams.len() {
+            self.streams.push(None);
+            self.deadlines.push(None);
+        }
+        if let (Some(place), Some(deadline)) = (self.streams.get_mut(slot), self.deadlines.get_mut(slot)) {
+            *deadline = stream.deadline(now);
+            *place = Some(Box::new(stream));
+        }
+        self.slots.insert(id, slot);
+        if self.slots.len() == 1 {
+            self.next_tick = now + TICK;
         }
     }
 
@@ -247,8 +244,8 @@ impl Worker {
         };
         let place = Place {
             epoll: &self.epoll,
-            slot,
-            config: &self.config,
+            id,
+            receive_buffer: self.config.receive_buffer,
         };
         let result = stream.update(now, place, side, (leg, fresh), &mut self.tally);
         if let Some(deadline) = self.deadlines.get_mut(slot) {

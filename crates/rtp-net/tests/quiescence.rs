@@ -75,8 +75,10 @@ fn start(plane: &Plane, pool: &mut PortPool, a: &Peer, b: &Peer, id: u64) -> Sta
         silence: None,
         hold_silence: None,
     });
+    // An unknown stream has no report: of a blocked one only the failure is heard.
+    plane.command(Command::Report { id });
     match plane.event() {
-        Event::Opened { id: opened } => assert!(opened == id && !blocked),
+        Event::Report { id: open, .. } => assert!(open == id && !blocked),
         Event::Failed { id: failed, .. } => assert!(failed == id && blocked),
         other => panic!("{other:?}"),
     }

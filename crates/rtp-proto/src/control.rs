@@ -1,7 +1,7 @@
 //! What call control and the media plane say to each other.
 //!
-//! Every [`Command`] that opens something is answered by an [`Event`]; a command that fails comes back as one. Stream ids are
-//! the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
+//! A command that fails comes back as an [`Event`]; one that was carried out says nothing unless it was asked for something.
+//! Stream ids are the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -113,7 +113,7 @@ pub struct Latch {
     reason = "a command is moved twice in its life; a box would cost an allocation"
 )]
 pub enum Command {
-    /// Binds the sockets and relays. Answered by [`Event::Opened`] or [`Event::Failed`].
+    /// Binds the sockets and relays; [`Event::Failed`] when it can't be done.
     Open {
         /// Name of the new stream; must not be in use.
         id: MediaId,
@@ -162,11 +162,6 @@ impl Command {
 /// What the media plane tells call control.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The sockets are bound.
-    Opened {
-        /// The stream.
-        id: MediaId,
-    },
     /// An Open or an Update could not be done. After a failed Open nothing of the stream is left and its ports are unbound.
     Failed {
         /// The stream.
@@ -208,8 +203,7 @@ impl Event {
     #[must_use]
     pub fn id(&self) -> MediaId {
         match self {
-            Self::Opened { id }
-            | Self::Failed { id, .. }
+            Self::Failed { id, .. }
             | Self::Silent { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,

@@ -7,6 +7,7 @@
 
 mod cidr;
 pub mod control;
+pub mod ids;
 mod latch;
 mod ports;
 mod pt_map;

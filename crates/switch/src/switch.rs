@@ -390,7 +390,6 @@ impl Switch {
             return;
         };
         self.with_call(key, |call, core| match event {
-            control::Event::Opened { .. } => {}
             control::Event::Failed {
                 side, port, error, ..
             } => {

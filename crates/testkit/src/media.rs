@@ -181,7 +181,6 @@ impl Media {
         };
         self.plan_checks(now, id, &stream, agenda);
         self.streams.insert(id, stream);
-        self.say(now, Event::Opened { id }, agenda);
     }
 
     fn update(&mut self, now: Instant, id: MediaId, side: Side, leg: Leg, agenda: &mut Agenda) {

@@ -138,8 +138,11 @@ impl Plane {
             plane
                 .command(open)
                 .map_err(|error| io::Error::other(error.to_string()))?;
+            plane
+                .command(Command::Report { id })
+                .map_err(|error| io::Error::other(error.to_string()))?;
             match events.recv() {
-                Ok(Event::Opened { .. }) => {}
+                Ok(Event::Report { .. }) => {}
                 other => return Err(io::Error::other(format!("{other:?}"))),
             }
         }
@@ -151,7 +154,7 @@ impl Plane {
         self.plane.shutdown();
         let sent = self.events.iter().map(|event| match event {
             Event::Closed { stats, .. } => stats.legs.iter().map(|leg| leg.sent_packets).sum(),
-            Event::Opened { .. } | Event::Failed { .. } | Event::Silent { .. } | Event::Report { .. } => 0,
+            Event::Failed { .. } | Event::Silent { .. } | Event::Report { .. } => 0,
         });
         sent.sum()
     }

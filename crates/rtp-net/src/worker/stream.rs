@@ -1,12 +1,10 @@
 //! One open stream: the pure session and its sockets.
 
 use super::tally::Tally;
-use crate::plane::PlaneConfig;
-use crate::sockets::{Failure, Sockets};
+use crate::sockets::{Failure, Place, Sockets};
 use rtp_proto::control::{DropReason, Leg, MediaId, SessionStats, Side};
 use rtp_proto::{Channel, Session, Verdict};
 use rustix::event::epoll;
-use rustix::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// Datagrams that a socket may have read in one turn when it was ready in the turn before too: a backlog is worked off without
@@ -17,7 +15,7 @@ const LAST_READS: usize = 256;
 /// A stream's timers are looked at this often at least.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What an epoll event is about: a slot and one of its four sockets, or the mailbox.
+/// What an epoll event is about: a stream and one of its four sockets, or the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(u64);
 
@@ -25,7 +23,7 @@ impl Token {
     /// The mailbox's eventfd.
     pub(crate) const BELL: Self = Self(u64::MAX);
 
-    pub(crate) fn new(slot: usize, side: Side, channel: Channel) -> Self {
+    pub(crate) fn new(id: MediaId, side: Side, channel: Channel) -> Self {
         let side = match side {
             Side::A => 0,
             Side::B => 2,
@@ -34,7 +32,7 @@ impl Token {
             Channel::Rtp => 0,
             Channel::Rtcp => 1,
         };
-        Self((slot as u64) << 2 | side | channel)
+        Self(id.0 << 2 | side | channel)
     }
 
     pub(crate) fn data(self) -> epoll::EventData {
@@ -45,8 +43,9 @@ impl Token {
         Self(data.u64())
     }
 
-    pub(crate) fn slot(self) -> usize {
-        usize::try_from(self.0 >> 2).unwrap_or(usize::MAX)
+    /// Ids are given in order from 1 on: the two bits are never missed.
+    pub(crate) fn id(self) -> MediaId {
+        MediaId(self.0 >> 2)
     }
 
     fn side(self) -> Side {
@@ -62,14 +61,6 @@ impl Token {
     }
 }
 
-/// Where a stream's sockets are watched, and how they are made.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) epoll: &'a OwnedFd,
-    pub(crate) slot: usize,
-    pub(crate) config: &'a PlaneConfig,
-}
-
 /// A session with its sockets.
 pub(crate) struct Stream {
     id: MediaId,
@@ -83,22 +74,15 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Takes both legs' sockets into use.
-    pub(crate) fn open(
-        id: MediaId,
-        session: Session,
-        place: Place<'_>,
-        [a, b]: [Sockets; 2],
-    ) -> Result<Self, Failure> {
-        a.watch(place, Side::A)?;
-        b.watch(place, Side::B)?;
-        Ok(Self {
+    pub(crate) fn new(id: MediaId, session: Session, [a, b]: [Sockets; 2], connect: bool) -> Self {
+        Self {
             id,
             session,
             a,
             b,
-            connect: place.config.connect,
+            connect,
             busy: (0, Token::BELL),
-        })
+        }
     }
 
     pub(crate) fn id(&self) -> MediaId {
@@ -128,7 +112,7 @@ impl Stream {
     pub(crate) fn drain(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
         for side in Side::BOTH {
             for channel in [Channel::Rtp, Channel::Rtcp] {
-                self.relay(now, Token::new(0, side, channel), LAST_READS, buffer, tally);
+                self.relay(now, Token::new(self.id, side, channel), LAST_READS, buffer, tally);
             }
         }
     }

@@ -2,22 +2,26 @@
 //!
 //! To fall asleep and be woken for each message costs more than to handle it. So while messages come thick and fast, the shard
 //! looks at its sockets every [`TURN`] instead of sleeping until one has something: nobody has to wake it, and what has come
-//! meanwhile is handled together. With few messages it sleeps as ever, and answers at once.
+//! meanwhile is handled together, while its code and data are still in the caches. With few messages it sleeps as ever, and
+//! answers at once.
 
 use std::time::{Duration, Instant};
 
 use super::shard::BATCH;
 
 /// The time from one turn to the next under load: what it adds to a message's way at most.
-const TURN: Duration = Duration::from_millis(2);
-/// Turns in quick succession after which there is load.
-const STREAK: u32 = 16;
+const TURN: Duration = Duration::from_millis(4);
+/// How far back the load is looked at.
+const WINDOW: Duration = Duration::from_millis(100);
+/// Inputs within the window from which on there is load: some 40 calls per second.
+const LOAD: f32 = 50.0;
 
 /// Decides after each turn.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     last: Option<Instant>,
-    streak: u32,
+    /// Inputs of the last window, older ones weighing less.
+    load: f32,
 }
 
 impl Pace {
@@ -26,16 +30,12 @@ impl Pace {
         let since = self
             .last
             .replace(now)
-            .map_or(Duration::MAX, |last| now.saturating_duration_since(last));
-        let idle = taken + received == 0;
-        // A turn that was rested before takes a little more than a rest.
-        if idle || since > 2 * TURN {
-            self.streak = 0;
-            return None;
-        }
-        self.streak = self.streak.saturating_add(1);
+            .map_or(WINDOW, |last| now.saturating_duration_since(last));
+        let faded = since.as_secs_f32() / WINDOW.as_secs_f32();
+        let came = u16::try_from(taken + received).unwrap_or(u16::MAX);
+        self.load = self.load * (1.0 - faded.min(1.0)) + f32::from(came);
         // A full batch says that more is waiting.
-        (self.streak > STREAK && taken < BATCH && received < BATCH).then_some(TURN)
+        (self.load > LOAD && taken < BATCH && received < BATCH).then_some(TURN)
     }
 }
 
@@ -64,19 +64,20 @@ mod tests {
     }
 
     #[test]
-    fn many_messages_are_taken_together_until_there_are_none() {
+    fn many_messages_are_taken_together_until_they_are_few() {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
-        assert!(turns(&mut pace, &mut now, 100, Duration::from_micros(300)) > 80);
+        assert!(turns(&mut pace, &mut now, 200, Duration::from_micros(500)) > 100);
+        // A turn without any does not end it, a window with hardly any does.
         now += TURN;
-        assert_eq!(pace.after_turn(now, 0, 0), None);
-        now += TURN;
+        assert_eq!(pace.after_turn(now, 0, 0), Some(TURN));
+        now += WINDOW;
         assert_eq!(pace.after_turn(now, 0, 1), None);
     }
 
     #[test]
     fn a_full_batch_is_followed_at_once() {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
-        turns(&mut pace, &mut now, 100, Duration::from_micros(300));
+        turns(&mut pace, &mut now, 200, Duration::from_micros(300));
         now += Duration::from_micros(300);
         assert_eq!(pace.after_turn(now, 0, BATCH), None);
         assert_eq!(pace.after_turn(now, BATCH, 0), None);

@@ -1,0 +1,122 @@
+//! Carrying out what the switch wants: messages, media, records, names.
+
+use records::Job;
+use rtp_proto::control::{Event, SessionStats};
+use sip_net::{Lookup, SendResult};
+use switch::{Command, Input, RecordJob};
+
+use super::Shard;
+
+/// Media commands that may wait for room in a mailbox.
+const DEFERRED: usize = 65_536;
+
+impl Shard {
+    /// Carries out what the switch wants, and what follows from that.
+    pub(super) fn carry_out(&mut self) {
+        self.command_media();
+        loop {
+            for command in std::mem::take(&mut self.commands) {
+                self.apply(command);
+            }
+            let Some(input) = self.feedback.pop_front() else {
+                return;
+            };
+            let now = self.clock.now();
+            self.switch.handle(now, input, &mut self.commands);
+        }
+    }
+
+    fn apply(&mut self, command: Command) {
+        match command {
+            Command::Send(send) => self.send(send),
+            Command::Media(command) => {
+                self.deferred.push_back(command);
+                self.command_media();
+            }
+            Command::Record(job) => self.store(job),
+            Command::Resolve { query, host, port } => {
+                let addresses = match self.resolver.lookup(query, &host, port) {
+                    Lookup::Literal(address) => vec![address],
+                    Lookup::Pending => return,
+                    Lookup::Refused => Vec::new(),
+                };
+                self.feedback.push_back(Input::Resolved { query, addresses });
+            }
+        }
+    }
+
+    fn send(&mut self, send: sip_proto::Send) {
+        let Some((_, listener)) = self
+            .listeners
+            .iter_mut()
+            .find(|(id, _)| *id == send.flow.listener)
+        else {
+            return;
+        };
+        let failed = matches!(
+            listener.send(send.flow.remote, &send.bytes),
+            SendResult::Failed(_)
+        );
+        if let Some(origin) = send.origin.filter(|_| failed) {
+            self.feedback.push_back(Input::SendFailed { origin });
+        }
+    }
+
+    /// Hands media commands to their workers, in order, as far as there is room.
+    fn command_media(&mut self) {
+        while let Some(command) = self.deferred.pop_front() {
+            if let Err(refused) = self.plane.command(command) {
+                self.deferred.push_front(*refused.0);
+                break;
+            }
+        }
+        if self.deferred.len() > DEFERRED
+            && let Some(command) = self.deferred.pop_back()
+        {
+            self.media_refused(&command);
+        }
+    }
+
+    /// The media workers are overrun: a session that cannot be opened has failed, one that cannot be closed has no figures.
+    fn media_refused(&mut self, command: &rtp_proto::control::Command) {
+        use rtp_proto::control::{Command as Media, Side};
+        tracing::error!(session = %command.id(), "the media workers take no more commands");
+        let id = command.id();
+        self.feedback.push_back(Input::Media(match command {
+            Media::Open { .. } | Media::Update { .. } => Event::Failed {
+                id,
+                side: Side::A,
+                port: 0,
+                error: "the media workers are overrun".to_owned(),
+            },
+            Media::Close { .. } => Event::Closed {
+                id,
+                stats: Box::new(SessionStats::default()),
+            },
+            Media::Report { .. } => return,
+        }));
+    }
+
+    fn store(&mut self, job: RecordJob) {
+        let (ticket, job) = match job {
+            RecordJob::Journal {
+                ticket,
+                record,
+                dialogs,
+            } => (
+                ticket,
+                Job::Journal {
+                    ticket,
+                    record,
+                    dialogs,
+                },
+            ),
+            RecordJob::Interim { ticket, record } => (ticket, Job::Interim { ticket, record }),
+            RecordJob::Final { ticket, record } => (ticket, Job::Final { ticket, record }),
+        };
+        if self.store.submit(job).is_err() {
+            tracing::error!(ticket, "the record store's queue is full: a record is lost");
+            self.feedback.push_back(Input::StoreFailed { ticket });
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What an operator asks of the shard, answered between two turns.
+
+use std::sync::Arc;
+
+use switch::{Input, Now, Snapshot};
+
+use super::{Ask, Figures, Shard, TrunkState};
+
+impl Shard {
+    /// Answers an operator. One that has given up waiting is no concern of ours.
+    pub(super) fn answer(&mut self, now: Now, ask: Ask) {
+        match ask {
+            Ask::Calls(reply) => drop(reply.send(self.switch.calls(now))),
+            Ask::Trunks(reply) => drop(reply.send(self.trunks())),
+            Ask::Hangup(id, reply) => {
+                let outcome = self.switch.hangup(now, &id, &mut self.commands);
+                let _ = reply.send(outcome);
+            }
+            Ask::Figures(reply) => drop(reply.send(Box::new(self.figures()))),
+            Ask::Reload(snapshot, reply) => {
+                self.retire(&snapshot);
+                self.switch
+                    .handle(now, Input::Reload(snapshot), &mut self.commands);
+                let _ = reply.send(());
+            }
+            Ask::Drain => self.switch.handle(now, Input::Drain, &mut self.commands),
+            Ask::Shutdown => {
+                self.stopping = true;
+                self.switch.handle(now, Input::EndAll, &mut self.commands);
+            }
+        }
+    }
+
+    fn trunks(&self) -> Vec<TrunkState> {
+        let state = |trunk: &Arc<config::Trunk>| TrunkState {
+            name: trunk.name.clone(),
+            calls: self.switch.trunk_calls(&trunk.name),
+            up: self.switch.targets_up(&trunk.name),
+        };
+        self.switch.snapshot().config.trunks.iter().map(state).collect()
+    }
+
+    fn figures(&self) -> Figures {
+        let mut sockets = sip_net::UdpCounters::default();
+        for (_, listener) in &self.listeners {
+            let counters = listener.counters();
+            sockets.received += counters.received;
+            sockets.sent += counters.sent;
+            sockets.queued += counters.queued;
+            sockets.dropped += counters.dropped;
+            sockets.failed += counters.failed;
+            sockets.unreachable += counters.unreachable;
+        }
+        Figures {
+            gauges: self.switch.gauges(),
+            drops: self.switch.drops().collect(),
+            trunks: self.trunks().into_iter().chain(self.retired_trunks()).collect(),
+            sockets,
+        }
+    }
+
+    /// Remembers the trunks that `next` no longer has: they may have calls still, and their metrics have to come down to zero.
+    fn retire(&mut self, next: &Snapshot) {
+        let present = self
+            .switch
+            .snapshot()
+            .config
+            .trunks
+            .iter()
+            .map(|trunk| &trunk.name);
+        let gone = present.filter(|name| next.config.trunk(name).is_none());
+        self.retired.extend(gone.cloned());
+        self.retired.retain(|name| next.config.trunk(name).is_none());
+    }
+
+    fn retired_trunks(&self) -> impl Iterator<Item = TrunkState> {
+        self.retired.iter().map(|name| TrunkState {
+            name: name.clone(),
+            calls: self.switch.trunk_calls(name),
+            up: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! What other threads tell the shard, and how it comes to it.
+
+use std::sync::Arc;
+
+use records::{Outcome, OutcomeSink};
+use rtp_net::EventSink;
+use rtp_proto::control::Event;
+use sip_net::Resolution;
+use switch::{CallView, EndOutcome, Gauges, Snapshot};
+use tokio::sync::{mpsc, oneshot};
+
+/// What other threads tell the shard.
+pub(crate) enum ShardInput {
+    /// From the media workers.
+    Media(Event),
+    /// From the record store.
+    Record(Outcome),
+    /// From the resolver.
+    Resolved(Resolution),
+    /// From the operator.
+    Ask(Ask),
+}
+
+/// What an operator may want of the shard.
+pub(crate) enum Ask {
+    Calls(oneshot::Sender<Vec<CallView>>),
+    Trunks(oneshot::Sender<Vec<TrunkState>>),
+    Hangup(String, oneshot::Sender<EndOutcome>),
+    Figures(oneshot::Sender<Box<Figures>>),
+    Reload(Arc<Snapshot>, oneshot::Sender<()>),
+    Drain,
+    /// End every call and stop as soon as nothing is left.
+    Shutdown,
+}
+
+/// One trunk's live state.
+pub(crate) struct TrunkState {
+    pub(crate) name: String,
+    pub(crate) calls: u32,
+    pub(crate) up: Vec<bool>,
+}
+
+/// What metrics are made of.
+pub(crate) struct Figures {
+    pub(crate) gauges: Gauges,
+    pub(crate) drops: Vec<(&'static str, u64)>,
+    pub(crate) trunks: Vec<TrunkState>,
+    pub(crate) sockets: sip_net::UdpCounters,
+}
+
+/// The way to the shard.
+pub(crate) type Queue = mpsc::Sender<ShardInput>;
+
+pub(crate) fn queue(length: usize) -> (Queue, mpsc::Receiver<ShardInput>) {
+    mpsc::channel(length)
+}
+
+/// Media events go to the shard's queue; what finds it full stays with the worker.
+pub(crate) struct MediaSink(pub(crate) Queue);
+
+impl EventSink for MediaSink {
+    fn deliver(&self, event: Event) -> Result<(), Event> {
+        match self.0.try_reserve() {
+            Ok(place) => {
+                place.send(ShardInput::Media(event));
+                Ok(())
+            }
+            Err(_) => Err(event),
+        }
+    }
+}
+
+/// So do the store's outcomes.
+pub(crate) struct StoreSink(pub(crate) Queue);
+
+impl OutcomeSink for StoreSink {
+    fn deliver(&self, outcomes: &mut Vec<Outcome>) {
+        while !outcomes.is_empty() {
+            let Ok(place) = self.0.try_reserve() else { return };
+            place.send(ShardInput::Record(outcomes.remove(0)));
+        }
+    }
+}
