@@ -162,10 +162,28 @@ impl Writer<'_> {
         self.out.extend_from_slice(b"\r\n");
     }
 
-    fn fmt(&mut self, line: std::fmt::Arguments<'_>) {
-        // A Vec takes every write.
-        let _ = self.out.write_fmt(line);
-        self.out.extend_from_slice(b"\r\n");
+    fn text(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.out.extend_from_slice(text.as_ref());
+        self
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.text(itoa::Buffer::new().format(number))
+    }
+
+    /// `IN IP4 192.0.2.1`, and the line's end.
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(ip) => {
+                self.text("IN IP4 ");
+                for (i, octet) in ip.octets().into_iter().enumerate() {
+                    self.text(if i > 0 { "." } else { "" }).number(octet.into());
+                }
+            }
+            // A Vec takes every write.
+            IpAddr::V6(ip) => drop(write!(self.out, "IN IP6 {ip}")),
+        }
+        self.line(b"");
     }
 
     /// A line of the source, unless it gives something away.
@@ -180,13 +198,10 @@ impl Writer<'_> {
         let token = !o.username.is_empty() && o.username.bytes().all(|b| b.is_ascii_graphic());
         let username = if token { o.username } else { "-" };
         self.line(b"v=0");
-        let (family, address) = (family(o.address), o.address);
-        self.fmt(format_args!(
-            "o={username} {} {} IN {family} {address}",
-            o.id, o.version
-        ));
+        self.text("o=").text(username).text(" ").number(o.id);
+        self.text(" ").number(o.version).text(" ").address(o.address);
         self.line(b"s=-");
-        self.fmt(format_args!("c=IN {} {}", self::family(c.address), c.address));
+        self.text("c=").address(c.address);
         for line in c.source.lines().filter(|l| rules::valid_bandwidth(l)) {
             self.foreign(line);
         }
@@ -235,8 +250,7 @@ impl Writer<'_> {
         }
         self.out.extend_from_slice(b"m=");
         self.out.extend_from_slice(m.kind);
-        let _ = write!(self.out, " {port} ");
-        self.out.extend_from_slice(m.proto);
+        self.text(" ").number(port.into()).text(" ").text(m.proto);
         Ok(())
     }
 
@@ -256,7 +270,7 @@ impl Writer<'_> {
             let left = Formats::select(s.media, s.codecs, &self.hidden);
             formats = left.ok_or(ComposeError::NoCodec(index))?;
             for pt in formats.numbers() {
-                let _ = write!(self.out, " {pt}");
+                self.text(" ").number(pt.into());
             }
         } else {
             let before = self.out.len();
@@ -291,7 +305,7 @@ impl Writer<'_> {
                 rules::Fate::Keep => self.foreign(line),
                 rules::Fate::Ours if Direction::from_name(attribute.name).is_some() => {
                     if let Some(direction) = direction.take() {
-                        self.fmt(format_args!("a={}", direction.as_str()));
+                        self.text("a=").line(direction.as_str().as_bytes());
                     }
                 }
                 rules::Fate::Ours => {}
@@ -302,11 +316,11 @@ impl Writer<'_> {
             }
         }
         for (_, pt) in formats.annex_b_answers() {
-            self.fmt(format_args!("a=fmtp:{pt} annexb=no"));
+            self.text("a=fmtp:").number(pt.into()).line(b" annexb=no");
         }
         // sendrecv is what its absence means.
         if let Some(direction) = direction.filter(|d| *d != Direction::SendRecv) {
-            self.fmt(format_args!("a={}", direction.as_str()));
+            self.text("a=").line(direction.as_str().as_bytes());
         }
     }
 
@@ -344,10 +358,8 @@ impl Writer<'_> {
         }
         let value = renumbered.as_ref().map_or(rest, |v| v.as_bytes());
         if !self.hidden.is_in(value) {
-            self.out.extend_from_slice(b"a=");
-            self.out.extend_from_slice(attribute.name);
-            let _ = write!(self.out, ":{to} ");
-            self.line(value);
+            self.text("a=").text(attribute.name).text(":");
+            self.number(to.into()).text(" ").line(value);
         }
     }
 
@@ -356,17 +368,10 @@ impl Writer<'_> {
             (RtcpPlan::Pair, _) => {}
             (RtcpPlan::Mux, _) | (RtcpPlan::MuxOffer, None) => self.line(b"a=rtcp-mux"),
             (RtcpPlan::MuxOffer, Some(next)) => {
-                self.fmt(format_args!("a=rtcp:{next}"));
+                self.text("a=rtcp:").number(next.into()).line(b"");
                 self.line(b"a=rtcp-mux");
             }
         }
-    }
-}
-
-fn family(address: IpAddr) -> &'static str {
-    match address {
-        IpAddr::V4(_) => "IP4",
-        IpAddr::V6(_) => "IP6",
     }
 }
 

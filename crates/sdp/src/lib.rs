@@ -5,7 +5,7 @@
 //!
 //! - [`parse`] → [`Sdp`] with its [`Media`] (RFC 8866, tolerant where the world is)
 //! - [`compose()`] the far leg's body: our origin, addresses and ports, filtered codecs, the m-lines that the slots ask for
-//! - [`common`], [`pt_map`], [`acceptable`], [`is_hold`], [`Direction::answer_to`]: RFC 3264 and RFC 6337
+//! - [`pt_map`], [`acceptable`], [`is_hold`], [`Direction::answer_to`]: RFC 3264 and RFC 6337
 
 mod codec;
 mod compose;
@@ -21,8 +21,6 @@ pub use compose::{
     CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, basic_offer, compose, rules,
 };
 pub use media::{Attribute, Direction, Kind, Media, Proto};
-pub use offer::{
-    Refusal, acceptable, common, complement, first_acceptable, hold_direction, is_hold, unchanged,
-};
+pub use offer::{Refusal, acceptable, complement, first_acceptable, hold_direction, is_hold, unchanged};
 pub use parse::{Endpoints, Limits, Origin, Sdp, SdpError, parse, parse_bytes};
 pub use ptmap::{PtMapping, PtPair, pt_map};

@@ -384,6 +384,11 @@ impl Media {
         self.entries.iter().filter_map(|e| self.codec(e))
     }
 
+    /// The codec with this payload type, if it is listed and known.
+    pub fn codec_of(&self, pt: u8) -> Option<Codec<'_>> {
+        self.codec(self.entries.iter().find(|e| e.pt == pt)?)
+    }
+
     /// Attributes of this section in order.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> + '_ {
         self.lines().filter_map(Attribute::from_line)

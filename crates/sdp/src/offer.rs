@@ -78,21 +78,6 @@ pub fn is_hold(sdp: &Sdp, m: &Media) -> bool {
     m.port() != 0 && !hold_direction(sdp, m).receives()
 }
 
-/// Codecs of the answer that the offer has too, in the answer's order: (offer's, answer's). A payload type that the
-/// answer leaves without rtpmap is what the offer says it is.
-pub fn common<'a>(offer: &'a Media, answer: &'a Media) -> Vec<(Codec<'a>, Codec<'a>)> {
-    let pairs = matches(offer, answer);
-    let described = pairs
-        .iter()
-        .filter_map(|(o, a)| match (offer.codec(o), answer.codec(a)) {
-            (Some(o), Some(a)) => Some((o, a)),
-            (Some(o), None) => Some((o, Codec { pt: a.pt, ..o })),
-            (None, Some(a)) => Some((Codec { pt: o.pt, ..a }, a)),
-            (None, None) => None,
-        });
-    described.collect()
-}
-
 /// Whether two bodies differ in nothing but the o= line, so that the version need not grow (RFC 3264 §8).
 pub fn unchanged(previous: &[u8], next: &[u8]) -> bool {
     let but_origin = |body| lines_of(body).filter(|l| !l.starts_with(b"o="));
@@ -104,30 +89,31 @@ pub(crate) type Matches<'a> = SmallVec<[(&'a Entry, &'a Entry); 8]>;
 /// Pairs (offer's, answer's) in the answer's order, each side's format at most once. The same number wins over the same
 /// codec under another number, so that a peer that keeps the offer's numbers is never crossed.
 pub(crate) fn matches<'a>(offer: &'a Media, answer: &'a Media) -> Matches<'a> {
-    let same = |o: &Entry, a: &Entry| match (offer.codec(o), answer.codec(a)) {
-        (Some(x), Some(y)) => same_codec(&x, &y),
+    // What each format is, looked up once.
+    type Described<'a> = SmallVec<[(&'a Entry, Option<Codec<'a>>); 8]>;
+    let described = |m: &'a Media| -> Described<'a> { m.entries().iter().map(|e| (e, m.codec(e))).collect() };
+    let (offered, answered) = (described(offer), described(answer));
+    let same = |(o, x): &(&Entry, Option<Codec<'_>>), (a, y): &(&Entry, Option<Codec<'_>>)| match (x, y) {
+        (Some(x), Some(y)) => same_codec(x, y),
         (Some(_), None) | (None, Some(_)) | (None, None) => o.pt == a.pt,
     };
-    let by_number = |a: &Entry| offer.entries().iter().find(|o| o.pt == a.pt && same(o, a));
+    let by_number = |a: &(&Entry, Option<Codec<'_>>)| offered.iter().find(|o| o.0.pt == a.0.pt && same(o, a));
     let mut taken = 0u128;
-    for o in answer.entries().iter().filter_map(by_number) {
+    for (o, _) in answered.iter().filter_map(by_number) {
         taken |= 1 << o.pt;
     }
     let mut pairs = Matches::new();
-    for a in answer.entries() {
+    for a in &answered {
         let found = by_number(a).or_else(|| {
             // A retransmission format is only as good as the number it refers to.
-            let movable = answer
-                .codec(a)
-                .is_some_and(|c| !c.name.eq_ignore_ascii_case("rtx"));
-            offer
-                .entries()
+            let movable = a.1.is_some_and(|c| !c.name.eq_ignore_ascii_case("rtx"));
+            offered
                 .iter()
-                .find(|o| movable && taken & (1 << o.pt) == 0 && same(o, a))
+                .find(|o| movable && taken & (1 << o.0.pt) == 0 && same(o, a))
         });
-        if let Some(o) = found {
+        if let Some((o, _)) = found {
             taken |= 1 << o.pt;
-            pairs.push((o, a));
+            pairs.push((*o, a.0));
         }
     }
     drop_orphan_events(offer, &mut pairs);

@@ -59,11 +59,19 @@ pub(crate) fn first_word(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Plain digits only: no sign, no spaces, and it fits.
-pub(crate) fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
-    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
+pub(crate) fn number<T: TryFrom<u64>>(bytes: &[u8]) -> Option<T> {
+    if bytes.is_empty() {
         return None;
     }
-    std::str::from_utf8(bytes).ok()?.parse().ok()
+    let mut number = 0u64;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    T::try_from(number).ok()
 }
 
 /// An RTP payload type: 0 to 127.

@@ -32,4 +32,4 @@ pub use method::Method;
 pub use parse::{Limits, parse};
 pub use reason::status_reason;
 pub use view::{NameAddr, Params, ParamsIter, SipUri, TelUri, Uri, Values, Via, ViewError, unquote};
-pub use write::Writer;
+pub use write::{Value, Writer};

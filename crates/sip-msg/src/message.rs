@@ -226,6 +226,16 @@ impl Message {
         }
     }
 
+    /// The value of each line of `id`, trimmed; folds and commas are still inside.
+    pub fn lines(&self, id: HeaderId) -> impl Iterator<Item = &[u8]> {
+        let entries = self.entries.iter();
+        Lined {
+            raw: &self.raw,
+            entries,
+            id,
+        }
+    }
+
     /// The comma-separated values over all lines of `id`, quotes and angle brackets respected; empty ones are skipped. For a header
     /// that is no list: one value per line.
     pub fn values(&self, id: HeaderId) -> Values<'_> {

@@ -1,6 +1,7 @@
 //! Building messages.
 
 use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -37,11 +38,18 @@ impl Writer {
 
     /// A header line.
     pub fn header(&mut self, id: HeaderId, value: &[u8]) -> &mut Self {
-        self.named(id.name().as_bytes(), value)
+        if id == HeaderId::ContentLength {
+            return self;
+        }
+        // Our own names are tokens; `Other` has none.
+        if id == HeaderId::Other || !value_line(&mut self.buffer, id.name().as_bytes(), value) {
+            self.refused += 1;
+        }
+        self
     }
 
-    /// A header line from format arguments, without a copy between.
-    pub fn header_fmt(&mut self, id: HeaderId, value: std::fmt::Arguments<'_>) -> &mut Self {
+    /// A header line whose value is put together in place.
+    pub fn parts(&mut self, id: HeaderId, write: impl FnOnce(&mut Value<'_>)) -> &mut Self {
         if id == HeaderId::ContentLength {
             return self;
         }
@@ -49,15 +57,20 @@ impl Writer {
         self.buffer.extend_from_slice(id.name().as_bytes());
         self.buffer.extend_from_slice(b": ");
         let from = self.buffer.len();
-        let written = self.buffer.write_fmt(value).is_ok();
+        write(&mut Value(&mut self.buffer));
         let plain = memchr::memchr2(b'\r', b'\n', self.buffer.get(from..).unwrap_or_default()).is_none();
-        if written && plain && id != HeaderId::Other {
+        if plain && id != HeaderId::Other {
             self.buffer.extend_from_slice(b"\r\n");
         } else {
             self.buffer.truncate(start);
             self.refused += 1;
         }
         self
+    }
+
+    /// A header line from format arguments, without a copy between.
+    pub fn header_fmt(&mut self, id: HeaderId, value: std::fmt::Arguments<'_>) -> &mut Self {
+        self.parts(id, |line| line.format(value))
     }
 
     /// A header line by name; a name that is no token is refused.
@@ -89,7 +102,7 @@ impl Writer {
     /// The message without a body.
     pub fn finish(mut self) -> Bytes {
         self.buffer.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-        Bytes::from(self.buffer)
+        self.exact()
     }
 
     /// The message with a body; no Content-Type line when `content_type` is empty.
@@ -98,41 +111,114 @@ impl Writer {
         if !content_type.is_empty() {
             self.header(HeaderId::ContentType, content_type);
         }
-        // Writing into a Vec can't fail.
-        let _ = write!(self.buffer, "Content-Length: {}\r\n\r\n", body.len());
+        self.buffer.extend_from_slice(b"Content-Length: ");
+        Value(&mut self.buffer).number(body.len() as u64);
+        self.buffer.extend_from_slice(b"\r\n\r\n");
         self.buffer.extend_from_slice(body);
-        Bytes::from(self.buffer)
+        self.exact()
+    }
+
+    /// In a buffer of just its size: many a message is kept for 32 s, while the roomy one is the next writer's, still warm.
+    fn exact(self) -> Bytes {
+        Bytes::copy_from_slice(&self.buffer)
+    }
+}
+
+/// The value of a header line that is being written.
+#[derive(Debug)]
+pub struct Value<'a>(&'a mut Vec<u8>);
+
+impl<'a> From<&'a mut Vec<u8>> for Value<'a> {
+    fn from(end: &'a mut Vec<u8>) -> Self {
+        Self(end)
+    }
+}
+
+impl Value<'_> {
+    /// These octets.
+    pub fn text(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.0.extend_from_slice(text.as_ref());
+        self
+    }
+
+    /// A decimal number.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.text(itoa::Buffer::new().format(number))
+    }
+
+    /// An address without a port; an IPv6 one without brackets.
+    pub fn ip(&mut self, ip: IpAddr) -> &mut Self {
+        let IpAddr::V4(ip) = ip else {
+            self.format(format_args!("{ip}"));
+            return self;
+        };
+        for (i, octet) in ip.octets().into_iter().enumerate() {
+            if i > 0 {
+                self.0.push(b'.');
+            }
+            self.number(octet.into());
+        }
+        self
+    }
+
+    /// Address and port; an IPv6 address in brackets.
+    pub fn address(&mut self, address: SocketAddr) -> &mut Self {
+        match address {
+            SocketAddr::V4(v4) => self.ip((*v4.ip()).into()),
+            SocketAddr::V6(v6) => self.text("[").ip((*v6.ip()).into()).text("]"),
+        };
+        self.text(":").number(address.port().into())
+    }
+
+    /// Whatever else there is to write.
+    pub fn format(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing into a Vec can't fail.
+        let _ = self.0.write_fmt(text);
     }
 }
 
 pub(crate) fn request_line(out: &mut Vec<u8>, method: &Method, uri: &[u8]) {
     out.extend(method.as_bytes().iter().copied().filter(|&b| is_token_char(b)));
     out.push(b' ');
-    for &b in uri {
-        if b <= b' ' || b == 0x7f {
-            let _ = write!(out, "%{b:02X}");
-        } else {
-            out.push(b);
-        }
+    let plain = |b: &u8| *b > b' ' && *b != 0x7f;
+    let mut rest = uri;
+    while let Some(at) = rest.iter().position(|b| !plain(b)) {
+        let (before, behind) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        out.extend_from_slice(before);
+        let Some((odd, more)) = behind.split_first() else {
+            break;
+        };
+        let _ = write!(out, "%{odd:02X}");
+        rest = more;
     }
+    out.extend_from_slice(rest);
     out.extend_from_slice(b" SIP/2.0\r\n");
 }
 
 pub(crate) fn status_line(out: &mut Vec<u8>, status: u16, reason: &str) {
-    let _ = write!(out, "SIP/2.0 {status:03} ");
-    out.extend(
-        reason
-            .bytes()
-            .map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }),
-    );
+    out.extend_from_slice(b"SIP/2.0 ");
+    if status < 100 {
+        out.extend_from_slice(if status < 10 { b"00" } else { b"0" });
+    }
+    Value(out).number(status.into());
+    out.push(b' ');
+    let from = out.len();
+    out.extend_from_slice(reason.as_bytes());
+    for byte in out.iter_mut().skip(from) {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
     out.extend_from_slice(b"\r\n");
 }
 
 /// `Name: value` CRLF; nothing and `false` if the name is no token or the value has CR or LF outside of folds.
 pub(crate) fn header_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> bool {
-    if !is_token(name) {
-        return false;
-    }
+    is_token(name) && value_line(out, name, value)
+}
+
+/// The same with a name that is a token for sure.
+fn value_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> bool {
     let start = out.len();
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");

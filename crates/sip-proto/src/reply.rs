@@ -1,10 +1,9 @@
 //! Answers to requests (RFC 3261 §8.2.6) and where they go (§18.2.2, RFC 3581).
 
 use std::borrow::Cow;
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use sip_msg::{HeaderId, Message, Method, Via, Writer, status_reason};
+use sip_msg::{HeaderId, Message, Method, Value, Via, Writer, status_reason};
 
 use crate::Flow;
 
@@ -21,14 +20,14 @@ pub fn reply(
 ) -> Writer {
     let mut writer = Writer::response(status, reason.unwrap_or_else(|| status_reason(status)));
     let mut first = true;
-    for line in request.headers().filter(|header| header.id == HeaderId::Via) {
+    for line in request.lines(HeaderId::Via) {
         if std::mem::take(&mut first) {
-            writer.header(
-                HeaderId::Via,
-                &stamp(&unfold(line.value), &request.top_via(), flow.remote),
-            );
+            let value = unfold(line);
+            writer.parts(HeaderId::Via, |via| {
+                stamp(via, &value, &request.top_via(), flow.remote);
+            });
         } else {
-            writer.header(HeaderId::Via, &unfold(line.value));
+            writer.header(HeaderId::Via, &unfold(line));
         }
     }
     if makes_dialog(request, status) {
@@ -39,7 +38,9 @@ pub fn reply(
         .filter(|_| request.to_tag().is_none())
         .zip(request.header(HeaderId::To))
     {
-        Some((tag, to)) => writer.header(HeaderId::To, &[&unfold(to), b";tag=".as_slice(), tag].concat()),
+        Some((tag, to)) => writer.parts(HeaderId::To, |value| {
+            value.text(unfold(to)).text(";tag=").text(tag);
+        }),
         None => writer.copy(request, HeaderId::To),
     };
     writer
@@ -95,10 +96,9 @@ pub(crate) fn target(via: &Via<'_>, flow: &Flow) -> SocketAddr {
 
 /// The first Via line with what we know about the sender put into its first value: `received` when sent-by isn't the source
 /// address or `rport` is asked for, `rport` with the source port. A `received` that came along is not kept.
-fn stamp(line: &[u8], via: &Via<'_>, source: SocketAddr) -> Vec<u8> {
+fn stamp(out: &mut Value<'_>, line: &[u8], via: &Via<'_>, source: SocketAddr) {
     let ip = source.ip().to_canonical();
     let wants_rport = via.rport().is_some();
-    let mut stamped = Vec::with_capacity(line.len() + 48);
     let end = value_end(line);
     let (value, rest) = line.split_at_checked(end).unwrap_or((line, &[]));
     for (i, part) in Parts(Some(value)).enumerate() {
@@ -107,23 +107,17 @@ fn stamp(line: &[u8], via: &Via<'_>, source: SocketAddr) -> Vec<u8> {
             continue;
         }
         if i > 0 {
-            stamped.push(b';');
+            out.text(";");
         }
-        stamped.extend_from_slice(part.trim_ascii());
+        out.text(part.trim_ascii());
     }
     if wants_rport || address(via.host) != Some(ip) {
-        append(&mut stamped, format_args!(";received={ip}"));
+        out.text(";received=").ip(ip);
     }
     if wants_rport {
-        append(&mut stamped, format_args!(";rport={}", source.port()));
+        out.text(";rport=").number(source.port().into());
     }
-    stamped.extend_from_slice(rest);
-    stamped
-}
-
-fn append(buffer: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing into a Vec can't fail.
-    let _ = buffer.write_fmt(text);
+    out.text(rest);
 }
 
 /// An IP address, with or without brackets; a name is none.
@@ -161,7 +155,7 @@ fn value_end(line: &[u8]) -> usize {
 
 /// Where `wanted` first stands outside of a quoted string.
 fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
-    let first = text.iter().position(|&c| c == wanted || c == b'"')?;
+    let first = memchr::memchr2(wanted, b'"', text)?;
     if text.get(first) == Some(&wanted) {
         return Some(first);
     }
@@ -181,7 +175,7 @@ fn unquoted(text: &[u8], wanted: u8) -> Option<usize> {
 
 /// A header value on one line: folds (RFC 3261 §7.3.1) become blanks.
 pub(crate) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.iter().any(|&c| c == b'\r' || c == b'\n') {
+    if memchr::memchr2(b'\r', b'\n', value).is_none() {
         return Cow::Borrowed(value);
     }
     let words = value.split(|&c| c == b'\r' || c == b'\n').map(<[u8]>::trim_ascii);

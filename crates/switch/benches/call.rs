@@ -6,6 +6,7 @@
     reason = "a bench fails by panicking"
 )]
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,13 @@ use rtp_proto::control::{self, SessionStats};
 use sip_msg::{HeaderId, Limits, Message};
 use sip_proto::{Flow, ListenerId, Transport, reply};
 use switch::{Command, Input, Now, RecordJob, Switch, SwitchConfig};
+
+/// As in the daemon.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Calls that are up at once: what a call has in memory is cold by the time it is wanted again.
+const HELD: usize = 500;
 
 /// Calls begin this far apart: ended ones linger for 32 s, so some thousand transactions are in the tables as under load.
 const APART: Duration = Duration::from_millis(2);
@@ -28,6 +36,8 @@ struct Rig {
     now: Now,
     commands: Vec<Command>,
     calls: u64,
+    /// Calls that are up: number and our tag.
+    held: VecDeque<(u64, String)>,
     caller: SocketAddr,
     carrier: SocketAddr,
 }
@@ -47,6 +57,7 @@ impl Rig {
             now,
             commands: Vec::new(),
             calls: 0,
+            held: VecDeque::new(),
             caller: testkit::bed::addr(testkit::bed::A),
             carrier: testkit::bed::addr(testkit::bed::B1),
         }
@@ -121,7 +132,7 @@ impl Rig {
         }
     }
 
-    /// INVITE, 100, 180, 200, ACK on both sides, BYE by the caller.
+    /// A call begins: INVITE, 100, 180, 200, ACK on both sides. The one that has been up for longest ends.
     fn call(&mut self) {
         self.calls += 1;
         self.now.at += APART;
@@ -135,7 +146,19 @@ impl Rig {
         let tag = String::from_utf8_lossy(ok.to_tag().expect("our tag"));
         let to_tag = format!(";tag={tag}");
         self.datagram(self.caller, self.request("ACK", 1, &to_tag, ""));
-        self.datagram(self.caller, self.request("BYE", 2, &to_tag, ""));
+        let newest = self.calls;
+        self.held.push_back((newest, to_tag));
+        if self.held.len() == HELD {
+            let (oldest, to_tag) = self.held.pop_front().expect("a call");
+            self.calls = oldest;
+            self.hang_up(&to_tag);
+            self.calls = newest;
+        }
+    }
+
+    /// BYE by the caller, and the record.
+    fn hang_up(&mut self, to_tag: &str) {
+        self.datagram(self.caller, self.request("BYE", 2, to_tag, ""));
         let bye = parse(self.sent_to(self.carrier).pop().expect("a BYE"));
         self.datagram(self.carrier, self.answer(&bye, 200, None));
         let _ = self.sent_to(self.caller);
@@ -155,7 +178,6 @@ fn call(c: &mut Criterion) {
     c.bench_function("call: INVITE, 180, 200, ACK, BYE, record", |b| {
         b.iter(|| rig.call())
     });
-    assert_eq!(rig.switch.gauges().calls, 0, "every call has ended");
 }
 
 criterion_group!(benches, call);

@@ -302,13 +302,7 @@ impl Core {
         let credentials = credentials_of(trunk)?;
         let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
         let client = self.digests.get_mut(&trunk.name)?;
-        client.preemptive(
-            &credentials,
-            &Method::Invite,
-            uri.as_bytes(),
-            body,
-            self.endpoint.mint(),
-        )
+        client.preemptive(&credentials, &Method::Invite, &uri, body, self.endpoint.mint())
     }
 
     pub(crate) fn methods() -> Vec<Method> {

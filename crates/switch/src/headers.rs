@@ -3,22 +3,26 @@
 //! Nothing crosses by default (RFC 7092 §3.1.2: a signalling back-to-back user agent owns all of its headers). What
 //! does: the display name of the caller, Reason reduced to its codes, and the headers that a trunk names in `pass_headers`.
 
-use std::io::Write as _;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use config::{Host, Target};
 use route::Attempt;
-use sip_msg::{HeaderId, Message, NameAddr, Uri, Writer};
+use sip_msg::{HeaderId, Message, NameAddr, Uri, Value, Writer};
 use sip_proto::Flow;
 
 /// `SIP/2.0/UDP host:port;branch=…;rport`.
 pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(96);
     let host = advertised.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)));
-    // Writing into a Vec cannot fail.
-    let _ = write!(value, "SIP/2.0/{} {host};branch=", flow.transport.via_name());
-    value.extend_from_slice(branch);
-    value.extend_from_slice(b";rport");
+    Value::from(&mut value)
+        .text("SIP/2.0/")
+        .text(flow.transport.via_name())
+        .text(" ")
+        .address(host)
+        .text(";branch=")
+        .text(branch)
+        .text(";rport");
     value
 }
 
@@ -40,47 +44,50 @@ pub(crate) fn user_of(uri: &[u8]) -> String {
 }
 
 /// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
-pub(crate) fn request_uri(attempt: &Attempt, target: &Target) -> String {
-    format!(
-        "sip:{}@{}",
-        escape_user(&attempt.called),
-        target_host(&target.host, target.port)
-    )
-}
-
-fn target_host(host: &Host, port: Option<u16>) -> String {
-    let host = match host {
-        Host::Ip(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
-        Host::Ip(ip) => ip.to_string(),
-        Host::Name(name) => name.clone(),
+pub(crate) fn request_uri(attempt: &Attempt, target: &Target) -> Vec<u8> {
+    let mut uri = Vec::with_capacity(64);
+    let mut value = Value::from(&mut uri);
+    value
+        .text("sip:")
+        .text(escape_user(&attempt.called).as_bytes())
+        .text("@");
+    match &target.host {
+        Host::Ip(std::net::IpAddr::V6(ip)) => value.text("[").ip((*ip).into()).text("]"),
+        Host::Ip(ip) => value.ip(*ip),
+        Host::Name(name) => value.text(name),
     };
-    match port {
-        Some(port) => format!("{host}:{port}"),
-        None => host,
+    if let Some(port) = target.port {
+        value.text(":").number(port.into());
     }
+    uri
 }
 
 /// The user part escaped for a SIP URI (RFC 3261 §25.1 `user`).
-pub(crate) fn escape_user(user: &str) -> String {
-    let mut out = String::with_capacity(user.len());
-    for byte in user.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => out.push(char::from(byte)),
-            b'&' | b'=' | b'+' | b'$' | b',' | b'?' | b'/' => out.push(char::from(byte)),
-            other => {
-                let hex = |n: u8| {
-                    char::from_digit(u32::from(n), 16)
-                        .unwrap_or('0')
-                        .to_ascii_uppercase()
-                };
-                out.push('%');
-                out.push(hex(other >> 4));
-                out.push(hex(other & 15));
-            }
-        }
+pub(crate) fn escape_user(user: &str) -> Cow<'_, str> {
+    if user.bytes().all(is_plain) {
+        return Cow::Borrowed(user);
     }
-    out
+    let mut out = String::with_capacity(user.len() + 8);
+    for byte in user.bytes() {
+        if is_plain(byte) {
+            out.push(char::from(byte));
+            continue;
+        }
+        let hex = |n: u8| {
+            char::from_digit(u32::from(n), 16)
+                .unwrap_or('0')
+                .to_ascii_uppercase()
+        };
+        out.push('%');
+        out.push(hex(byte >> 4));
+        out.push(hex(byte & 15));
+    }
+    Cow::Owned(out)
+}
+
+/// What needs no escape in a user part.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,?/".contains(&byte)
 }
 
 /// The caller's display name, ready to stand in front of `<`, if it is harmless text.

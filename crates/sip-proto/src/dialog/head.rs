@@ -49,13 +49,20 @@ impl Head {
             .header(HeaderId::Via, via)
             .header(HeaderId::MaxForwards, b"70");
         for route in self.routes.iter().chain(&self.last) {
-            writer.header(HeaderId::Route, &[b"<", &**route, b">"].concat());
+            writer.parts(HeaderId::Route, |value| {
+                value.text("<").text(&**route).text(">");
+            });
         }
         writer
             .header(HeaderId::From, &self.from)
             .header(HeaderId::To, &self.to);
         writer.header(HeaderId::CallId, &self.call_id);
-        writer.header_fmt(HeaderId::CSeq, format_args!("{} {}", self.cseq, self.method));
+        writer.parts(HeaderId::CSeq, |value| {
+            value
+                .number(self.cseq.into())
+                .text(" ")
+                .text(self.method.as_bytes());
+        });
         writer
     }
 

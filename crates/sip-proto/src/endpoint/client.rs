@@ -459,6 +459,9 @@ fn about(invite: &Message, method: &Method) -> Writer {
         .header(HeaderId::MaxForwards, b"70")
         .copy(invite, HeaderId::Route);
     writer.copy(invite, HeaderId::From).copy(invite, HeaderId::CallId);
-    writer.header_fmt(HeaderId::CSeq, format_args!("{} {method}", invite.cseq().0));
+    writer.parts(HeaderId::CSeq, |value| {
+        let number = invite.cseq().0;
+        value.number(number.into()).text(" ").text(method.as_bytes());
+    });
     writer
 }

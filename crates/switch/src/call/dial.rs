@@ -247,34 +247,39 @@ impl Call {
             .map(|t| headers::request_uri(attempt, t))
             .unwrap_or_default();
         let via = core.via(&snapshot, &flow);
-        let mut writer = Writer::request(&Method::Invite, uri.as_bytes());
+        let mut writer = Writer::request(&Method::Invite, &uri);
         writer.header(HeaderId::Via, &via);
         let invite = self.invite.as_ref().map(|invite| &invite.asked.message);
         let hops = invite
             .and_then(max_forwards)
             .unwrap_or(MAX_FORWARDS + 1)
             .saturating_sub(1);
-        writer.header_fmt(HeaderId::MaxForwards, format_args!("{}", hops.min(MAX_FORWARDS)));
-        let display = invite
-            .and_then(|m| headers::display_of(&m.from()))
-            .unwrap_or_default();
-        let ours = snapshot
-            .advertised(&flow)
-            .map(|a| a.to_string())
-            .unwrap_or_default();
-        let domain = trunk.from_domain.as_deref().unwrap_or(&ours);
-        let caller = headers::escape_user(&attempt.caller);
-        let at = if caller.is_empty() { "" } else { "@" };
+        writer.parts(HeaderId::MaxForwards, |value| {
+            value.number(hops.min(MAX_FORWARDS).into());
+        });
         if let Some(leg) = &self.b {
-            let tag = String::from_utf8_lossy(&leg.tag);
-            writer.header_fmt(
-                HeaderId::From,
-                format_args!("{display}<sip:{caller}{at}{domain}>;tag={tag}"),
-            );
-            writer.header_fmt(HeaderId::To, format_args!("<{uri}>"));
+            writer.parts(HeaderId::From, |value| {
+                let display = invite.and_then(|m| headers::display_of(&m.from()));
+                value.text(display.unwrap_or_default()).text("<sip:");
+                let caller = headers::escape_user(&attempt.caller);
+                if !caller.is_empty() {
+                    value.text(caller.as_bytes()).text("@");
+                }
+                match (&trunk.from_domain, snapshot.advertised(&flow)) {
+                    (Some(domain), _) => value.text(domain),
+                    (None, Some(ours)) => value.address(ours),
+                    (None, None) => value,
+                };
+                value.text(">;tag=").text(&leg.tag);
+            });
+            writer.parts(HeaderId::To, |value| {
+                value.text("<").text(&uri).text(">");
+            });
             writer.header(HeaderId::CallId, &leg.call_id);
         }
-        writer.header_fmt(HeaderId::CSeq, format_args!("{cseq} INVITE"));
+        writer.parts(HeaderId::CSeq, |value| {
+            value.number(cseq.into()).text(" INVITE");
+        });
         leg::contact(&mut writer, &snapshot, &flow);
         leg::capabilities(&mut writer);
         if let Some(agent) = &snapshot.config.sip.user_agent {

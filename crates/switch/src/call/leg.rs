@@ -189,7 +189,9 @@ pub(crate) fn finish(writer: Writer, body: Option<&[u8]>) -> Bytes {
 /// Our Contact on this flow.
 pub(crate) fn contact(writer: &mut Writer, snapshot: &Snapshot, flow: &Flow) {
     if let Some(address) = snapshot.advertised(flow) {
-        writer.header_fmt(HeaderId::Contact, format_args!("<sip:{address}>"));
+        writer.parts(HeaderId::Contact, |value| {
+            value.text("<sip:").address(address).text(">");
+        });
     }
 }
 

@@ -139,16 +139,16 @@ pub(crate) fn answer(
 /// The payload types of both sides, and the name of the codec that will be heard.
 fn codecs_in_common(offered: &Media, answered: &Media) -> Result<(PtMapping, Option<Box<str>>), u16> {
     let mapping = sdp::pt_map(offered, answered);
-    let spoken = sdp::common(offered, answered)
-        .into_iter()
-        .find(|(codec, _)| !codec.is_event());
-    let (codec, _) = spoken.ok_or(NOT_ACCEPTABLE)?;
+    // A payload type that the answer leaves without rtpmap is what the offer says it is.
+    let described = |pair: &sdp::PtPair| answered.codec_of(pair.b).or_else(|| offered.codec_of(pair.a));
+    let spoken = mapping
+        .pairs()
+        .iter()
+        .filter_map(described)
+        .find(|codec| !codec.is_event());
+    let codec = spoken.ok_or(NOT_ACCEPTABLE)?;
     let name = format!("{}/{}", codec.name, codec.clock).into_boxed_str();
-    if mapping.is_empty() {
-        Err(NOT_ACCEPTABLE)
-    } else {
-        Ok((mapping, Some(name)))
-    }
+    Ok((mapping, Some(name)))
 }
 
 /// How the relayed m-line is written.
@@ -291,7 +291,7 @@ pub(crate) fn pt_maps(x: &Session, y: &Session, mapping: &PtMapping) -> (PtMap, 
     }
     let clock = |session: &Session, pt: u8| {
         live_media(session)
-            .and_then(|(_, media)| media.codecs().find(|c| c.pt == pt).map(|c| c.clock))
+            .and_then(|(_, media)| media.codec_of(pt).map(|c| c.clock))
             .unwrap_or(0)
     };
     let mut from_x = PtMap::only();
