@@ -281,6 +281,26 @@ fn op_01_signal_and_file_watch_reload_too() {
     bed.finish(2);
 }
 
+/// A file that something rewrites again and again, faster than it could come to rest, is read within a second or two.
+#[test]
+fn op_01_a_file_that_never_rests_is_read_all_the_same() {
+    let bed = quick(|setup| setup);
+    let setup = Setup::default().t1_ms(25);
+    let files = [7, 8].map(|limit| bed.toml(&setup.clone().key("b2", &format!("max_calls = {limit}"))));
+    let start = Instant::now();
+    for toml in files.iter().cycle() {
+        bed.write_config(toml);
+        thread::sleep(ms(50));
+        let metrics = bed.metrics();
+        if metrics.sum("tandem_config_reloads_total") > Some(0.0) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", bed.log());
+    }
+    bed.write_config(&bed.toml(&setup));
+    bed.finish(0);
+}
+
 /// Calls from A to B1 at `rate` per second, each held 500 ms, for `time`; every 100 ms a reload: a file that changes what does not
 /// matter to them, one that is wrong, one that is as it was. No call fails, nothing is sent twice, each call has its record.
 fn storm(setup: Setup, rate: u32, time: Duration) {

@@ -105,11 +105,13 @@ async fn reloads(daemon: Arc<Daemon>, mut hangup: Signal, mut watcher: Watcher) 
             if !before.noticed() {
                 break;
             }
+            watcher.settled().await;
         }
     }
 }
 
-/// SIGTERM and SIGINT: no new calls; the end when the last call has ended, at the deadline, or at the second signal.
+/// SIGTERM and SIGINT: no new calls; the end when the last call has ended, at the deadline, or at the second
+/// signal. Who does not answer a BYE then keeps the process up for a moment only.
 async fn signals(daemon: Arc<Daemon>, queue: Queue, [mut terminate, mut interrupt]: [Signal; 2]) {
     tokio::select! {
         _ = terminate.recv() => {}

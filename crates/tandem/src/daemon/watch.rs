@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Editors write a file in several steps; changes within this time are one.
 const SETTLE: Duration = Duration::from_millis(200);
+/// A file that never comes to rest is read all the same.
+const RESTLESS: Duration = Duration::from_secs(1);
 
 /// Watches directories, because editors replace files rather than write into them.
 pub(crate) struct Watcher {
@@ -71,13 +74,22 @@ impl Watcher {
         self.changes.try_recv().is_ok()
     }
 
-    /// Resolves once a file has changed and been left alone for a moment.
+    /// Resolves once a file has changed and been left alone for a moment; a second after the change at the latest.
     pub(crate) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
             // Not watching: never.
             std::future::pending::<()>().await;
         }
-        while let Ok(Some(())) = tokio::time::timeout(SETTLE, self.changes.recv()).await {}
+        self.settled().await;
+    }
+
+    /// Resolves once no file has changed for a moment; after a second in any case.
+    pub(crate) async fn settled(&mut self) {
+        let latest = Instant::now() + RESTLESS;
+        let mut quiet = Instant::now() + SETTLE;
+        while let Ok(Some(())) = tokio::time::timeout_at(quiet.min(latest), self.changes.recv()).await {
+            quiet = Instant::now() + SETTLE;
+        }
     }
 }
 
