@@ -55,6 +55,8 @@ pub(crate) enum Ask {
     Drain,
     /// End every call and stop as soon as nothing is left.
     Shutdown,
+    /// Wait for nobody's answer any more: stop as soon as every record is written.
+    Leave,
 }
 
 /// One trunk's live state.
@@ -169,6 +171,7 @@ struct Shard {
     clock: Clock,
     pace: Pace,
     stopping: bool,
+    leaving: bool,
     /// Names of trunks that earlier configurations had.
     retired: BTreeSet<String>,
 }
@@ -228,6 +231,7 @@ impl Shard {
             clock,
             pace: Pace::default(),
             stopping: false,
+            leaving: false,
             retired: BTreeSet::new(),
         })
     }
@@ -329,6 +333,7 @@ impl Shard {
                 self.stopping = true;
                 self.switch.handle(now, Input::EndAll, &mut self.commands);
             }
+            Ask::Leave => self.leaving = true,
         }
     }
 
@@ -382,10 +387,11 @@ impl Shard {
         })
     }
 
-    /// Whether no call and no record is left.
+    /// Whether nothing is left to wait for: no call, or, when nobody's answer is waited for any more, no call's record.
     fn is_empty(&self) -> bool {
         let gauges = self.switch.gauges();
-        gauges.calls + gauges.ending + gauges.orphans == 0
+        let left = gauges.calls + gauges.ending + gauges.orphans;
+        left == 0 || (self.leaving && gauges.unrecorded == 0)
     }
 
     /// Takes what the sockets have: datagrams, of which it says how many, and reports of ones that came back.
