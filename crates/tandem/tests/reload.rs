@@ -281,6 +281,28 @@ fn op_01_signal_and_file_watch_reload_too() {
     bed.finish(2);
 }
 
+/// A trunk that is gone is neither up nor down; its last call is counted until it is over.
+#[test]
+fn op_01_a_trunk_that_is_gone_is_in_no_alarm() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let held = bulk::call(&alice, &bob, bulk::ends(&bed, 1)[0]);
+    let of_b1 = |name: &str| bed.metrics().sum_where(name, "trunk=\"b1\"");
+    assert_eq!(of_b1("tandem_target_up"), Some(1.0));
+    assert_eq!(of_b1("tandem_trunk_calls"), Some(1.0));
+    let toml = bed.toml(&Setup::default().t1_ms(25).without("b1"));
+    let (status, body) = reload(&bed, &toml);
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(of_b1("tandem_target_up"), None);
+    assert_eq!(of_b1("tandem_trunk_calls"), Some(1.0));
+    let targets = bed
+        .metrics()
+        .sum_where("tandem_target_up", "trunk=\"b2\",target=\"0\"");
+    assert_eq!(targets, Some(1.0));
+    held.hang_up();
+    bed.finish(1);
+}
+
 /// A file that something rewrites again and again, faster than it could come to rest, is read within a second or two.
 #[test]
 fn op_01_a_file_that_never_rests_is_read_all_the_same() {
