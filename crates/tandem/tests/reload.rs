@@ -248,37 +248,68 @@ fn op_02_wrong_files_change_nothing() {
     check(&records[0], "normal", 200, "caller", 1);
 }
 
-/// SIGHUP and a changed file do what the API does.
-#[test]
-fn op_01_signal_and_file_watch_reload_too() {
-    let bed = quick(|setup| setup);
-    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+/// Waits until so many reloads have been made by themselves.
+fn wait_reloads(bed: &Bed, count: f64) {
     let reloads = || {
         bed.metrics()
             .sum("tandem_config_reloads_total")
             .unwrap_or_default()
     };
-    let wait = |count: f64| {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while reloads() < count {
-            assert!(
-                Instant::now() < deadline,
-                "{} reloads, not {count}:\n{}",
-                reloads(),
-                bed.log()
-            );
-            thread::sleep(ms(10));
-        }
-    };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while reloads() < count {
+        assert!(
+            Instant::now() < deadline,
+            "{} reloads, not {count}:\n{}",
+            reloads(),
+            bed.log()
+        );
+        thread::sleep(ms(10));
+    }
+}
+
+/// SIGHUP and a changed file do what the API does.
+#[test]
+fn op_01_signal_and_file_watch_reload_too() {
+    let bed = quick(|setup| setup);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
     let setup = Setup::default().t1_ms(25);
     bed.write_config(&bed.toml(&setup.clone().without("b1")));
-    wait(1.0);
+    wait_reloads(&bed, 1.0);
     call_reaches(&bed, &alice, &carol);
     bed.write_config(&bed.toml(&setup.without("b2")));
     proc::hang_up(bed.pid());
-    wait(2.0);
+    wait_reloads(&bed, 2.0);
     call_reaches(&bed, &alice, &bob);
     bed.finish(2);
+}
+
+/// The first file that fits the pattern of an include is noticed, and so is a change behind a link.
+#[test]
+fn op_01_new_includes_and_files_behind_links_are_noticed() {
+    let bed = quick(|setup| setup);
+    let (more, aside) = (bed.dir().join("more"), bed.dir().join("aside"));
+    for folder in [&more, &aside] {
+        fs::create_dir(folder).unwrap();
+    }
+    let toml = bed.toml(&Setup::default().t1_ms(25).without("b2"));
+    bed.write_config(&format!("include = [\"more/*.part\"]\n{toml}"));
+    wait_reloads(&bed, 1.0);
+    let b2 = |limit: u32| {
+        let lines = "role = \"carrier\"\ntargets = [{ uri = \"sip:127.0.0.1:9\" }]";
+        format!("[[trunk]]\nname = \"b2\"\n{lines}\nmax_calls = {limit}\n")
+    };
+    let limit = |limit: u32| {
+        let trunks = bed.get("/v1/trunks").body;
+        assert!(trunks.contains(&format!("\"max_calls\":{limit}")), "{trunks}");
+    };
+    fs::write(aside.join("b2"), b2(7)).unwrap();
+    symlink(aside.join("b2"), more.join("b2.part")).unwrap();
+    wait_reloads(&bed, 2.0);
+    limit(7);
+    fs::write(aside.join("b2"), b2(8)).unwrap();
+    wait_reloads(&bed, 3.0);
+    limit(8);
+    bed.finish(0);
 }
 
 /// A trunk that is gone is neither up nor down; its last call is counted until it is over.

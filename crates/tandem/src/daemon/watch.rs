@@ -1,7 +1,6 @@
 //! Watches the files that the configuration was read from.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,18 +20,17 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches these files. Where that is not possible, SIGHUP and the API remain.
+    /// Watches these files, in whose names `*` and the like may stand. Where that is not possible, SIGHUP and the API remain.
     pub(crate) fn start(files: &[PathBuf]) -> Self {
         let (sender, changes) = mpsc::channel(1);
-        let names: HashSet<OsString> = files
-            .iter()
-            .filter_map(|file| file.file_name())
-            .map(OsString::from)
-            .collect();
+        // A link and what it leads to: either may be changed.
+        let real = files.iter().filter_map(|file| std::fs::canonicalize(file).ok());
+        let files: HashSet<PathBuf> = files.iter().cloned().chain(real).collect();
+        let names: HashSet<String> = files.iter().filter_map(|file| name_of(file)).collect();
         let relevant = move |event: &notify::Event| {
             let ours = |path: &PathBuf| {
-                path.file_name()
-                    .is_some_and(|name| names.contains(name) || is_toml(path))
+                let fits = |name: String| names.iter().any(|pattern| config::wildcard(pattern, &name));
+                is_toml(path) || name_of(path).is_some_and(fits)
             };
             !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(ours)
         };
@@ -42,30 +40,12 @@ impl Watcher {
                 let _ = sender.try_send(());
             }
         };
-        let watcher = notify::recommended_watcher(handler).and_then(|mut watcher| {
-            let directories: HashSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
-            for directory in directories {
-                let directory = if directory.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    directory
-                };
-                watcher.watch(directory, RecursiveMode::NonRecursive)?;
-            }
-            Ok(watcher)
+        let watcher = notify::recommended_watcher(handler).inspect_err(|error| {
+            tracing::warn!(%error, "configuration files are not watched; reload by SIGHUP or `tandem reload`");
         });
-        match watcher {
-            Ok(watcher) => Self {
-                changes,
-                _watcher: Some(watcher),
-            },
-            Err(error) => {
-                tracing::warn!(%error, "configuration files are not watched; reload by SIGHUP or `tandem reload`");
-                Self {
-                    changes,
-                    _watcher: None,
-                }
-            }
+        Self {
+            changes,
+            _watcher: watcher.ok().map(|watcher| watching(watcher, &files)),
         }
     }
 
@@ -91,6 +71,33 @@ impl Watcher {
             quiet = Instant::now() + SETTLE;
         }
     }
+}
+
+/// Has the directories of these files watched, those that there are.
+fn watching(mut watcher: RecommendedWatcher, files: &HashSet<PathBuf>) -> RecommendedWatcher {
+    let parents = files.iter().filter_map(|file| file.parent());
+    let here = |parent| {
+        if parent == Path::new("") {
+            Path::new(".")
+        } else {
+            parent
+        }
+    };
+    let directories: HashSet<&Path> = parents.map(here).filter(|parent| parent.is_dir()).collect();
+    for directory in directories {
+        if let Err(error) = watcher.watch(directory, RecursiveMode::NonRecursive) {
+            tracing::warn!(
+                %error,
+                directory = %directory.display(),
+                "configuration files there are not watched; reload by SIGHUP or `tandem reload`"
+            );
+        }
+    }
+    watcher
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    path.file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 fn is_toml(path: &Path) -> bool {
