@@ -1,4 +1,4 @@
-//! The command line while the configuration file is half edited: the switch runs, and can be looked at and acted upon.
+//! The command line while the configuration file is half edited: the switch runs, and can be looked at and acted upon. Errors of its API.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -113,5 +113,30 @@ fn op_02_the_api_can_be_named_when_the_file_is_of_no_help() {
     }
     bed.write_config(&good);
     assert_eq!(bed.get("/readyz").status, 503);
+    bed.finish(0);
+}
+
+/// Every error of the API is a problem document (RFC 9457), also those that no command ever meets.
+#[test]
+fn errors_of_the_api_are_problem_documents() {
+    let bed = quick(|setup| setup);
+    for (method, path, status) in [
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/calls/nobody", 404),
+        ("DELETE", "/v1/calls/nobody", 404),
+        ("PUT", "/v1/drain", 405),
+        ("GET", "/v1/reload", 405),
+        ("GET", "/v1/records?limit=many", 400),
+    ] {
+        let answer = bed.ask(method, path);
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        assert_eq!(answer.status, status, "{method} {path}");
+        assert_eq!(body["status"], status, "{method} {path}: {}", answer.body);
+        assert!(
+            body["title"].is_string() && body["detail"].is_string(),
+            "{}",
+            answer.body
+        );
+    }
     bed.finish(0);
 }
