@@ -33,6 +33,13 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
         .fallback(|| async { Problem::new(404, "not found", "there is nothing at this path") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                405,
+                "method not allowed",
+                "this path is asked in another way; see Allow",
+            )
+        })
         .with_state(backend)
 }
 

@@ -139,6 +139,11 @@ impl<'c> Cx<'c> {
             .any(|bad| inside(&bad))
     }
 
+    /// Whether the key itself was refused, or a key in it that is not known.
+    pub(crate) fn refused(&self, path: &str) -> bool {
+        self.bad.contains(path)
+    }
+
     /// Remembers the path of an entry of a list of tables that was taken.
     pub(crate) fn took(&mut self, list: &str, entry: String) {
         if !self.in_default {

@@ -5,12 +5,15 @@
 //! field, the reader, [`schema_json`], [`reference_markdown`], [`Config::diff`] and the masked output. Only keys that
 //! this version honours are taken: one that a later version will have is refused and said to be so.
 //!
+//! [`glance`](fn@glance) gives the little that a client of the switch needs of a file that may be refused.
+//!
 //! The crate is pure: files and environment are read through [`Files`], which the caller implements.
 
 mod check;
 mod diff;
 mod document;
 mod form;
+mod glance;
 mod load;
 mod model;
 mod reference;
@@ -20,6 +23,7 @@ mod values;
 
 pub use diff::Change;
 pub use document::Files;
+pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Api, Auth, Class, Config, Engine, Failover, Listen, Media, Node, NumberFormat, NumberRule,

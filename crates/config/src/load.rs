@@ -31,15 +31,7 @@ pub fn load(path: &Path, files: &mut dyn Files) -> Result<Config, Report> {
 
 /// As [`load`], and gives the warnings also when the file is accepted.
 pub fn check(path: &Path, files: &mut dyn Files) -> (Option<Config>, Report) {
-    let (main, fault) = Document::read(path, files);
-    let mut sources = Sources {
-        docs: vec![main],
-        faults: Vec::new(),
-    };
-    sources
-        .faults
-        .extend(fault.map(|(offset, fault)| (Place { doc: 0, offset }, fault)));
-    sources.include(path, files);
+    let sources = Sources::read(path, files);
     build(sources, files)
 }
 
@@ -127,12 +119,24 @@ fn text_of(bytes: Vec<u8>) -> (String, Option<(usize, Fault)>) {
 }
 
 /// The documents of one load, the main one first, and what is wrong with the files themselves.
-struct Sources {
-    docs: Vec<Document>,
-    faults: Vec<(Place, Fault)>,
+pub(crate) struct Sources {
+    pub(crate) docs: Vec<Document>,
+    pub(crate) faults: Vec<(Place, Fault)>,
 }
 
 impl Sources {
+    /// Reads the file at `path` and those that it includes.
+    pub(crate) fn read(path: &Path, files: &mut dyn Files) -> Self {
+        let (main, fault) = Document::read(path, files);
+        let fault = fault.map(|(offset, fault)| (Place { doc: 0, offset }, fault));
+        let mut sources = Self {
+            docs: vec![main],
+            faults: fault.into_iter().collect(),
+        };
+        sources.include(path, files);
+        sources
+    }
+
     /// Reads the files that the main document includes.
     fn include(&mut self, main: &Path, files: &mut dyn Files) {
         for (offset, pattern) in self.docs.first().map(included).unwrap_or_default() {

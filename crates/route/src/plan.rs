@@ -38,9 +38,8 @@ pub struct Plan {
     /// In the order in which they are made; never empty. Some more than `limit`, for those that a trunk's
     /// limits refuse at their moment.
     pub attempts: SmallVec<[Attempt; 4]>,
-    /// How many INVITEs may be sent at most: the fewest that the calling trunk's `failover.attempts` and
-    /// those of the trunks tried allow,
-    /// where 3, the default, says nothing; 3 where nobody says anything else.
+    /// How many INVITEs may be sent at most: the fewest that `failover.attempts` of the calling trunk and of
+    /// those tried allow; 3 where none of them has written it.
     pub limit: usize,
     /// Why the attempts stand in this order, and who was left out.
     pub trace: Trace,
@@ -151,14 +150,13 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
     })
 }
 
-/// `failover.attempts` where nobody has written it: such a trunk leaves the number to others.
+/// What holds where no trunk has written `failover.attempts`.
 const USUAL_ATTEMPTS: usize = 3;
 
 /// How many of `attempts` may be made: the fewest that the calling trunk, and before each further attempt a
 /// trunk that has failed, wants.
 fn limit(tables: &Tables, from: &Trunk, attempts: &[Attempt]) -> usize {
-    let wanted =
-        |trunk: &Trunk| Some(usize::from(trunk.failover.attempts)).filter(|&most| most != USUAL_ATTEMPTS);
+    let wanted = |trunk: &Trunk| trunk.failover.attempts.map(usize::from);
     let mut fewest = wanted(from);
     let mut made = 0;
     for attempt in attempts {
@@ -175,8 +173,8 @@ fn limit(tables: &Tables, from: &Trunk, attempts: &[Attempt]) -> usize {
 /// How many attempts are worth keeping.
 fn kept(tables: &Tables, from: &Trunk, standings: &[Standing]) -> usize {
     let its = |standing: &Standing| tables.trunk(standing.candidate.trunk).failover.attempts;
-    let most = standings.iter().map(its).fold(from.failover.attempts, u16::max);
-    usize::from(most) + SPARE
+    let written = standings.iter().filter_map(its).chain(from.failover.attempts);
+    written.map(usize::from).fold(USUAL_ATTEMPTS, usize::max) + SPARE
 }
 
 /// What all steps of one decision look at.

@@ -422,6 +422,12 @@ fn the_limit_on_attempts_is_the_lowest_that_anybody_wrote() {
         (5, 4, 2, 2),
         (5, 9, 9, 5),
         (4, 9, 1, 2),
+        // The number that holds for all who write none, written: it counts like any other.
+        (3, 0, 0, 3),
+        (3, 5, 5, 3),
+        (5, 3, 0, 3),
+        (9, 9, 3, 3),
+        (0, 3, 9, 3),
     ];
     for (calling, first, others, expected) in table {
         let one = |i: u16| {

@@ -234,6 +234,13 @@ impl Call {
         }
     }
 
+    /// Whether the attempt that is being made rings, or plays something, at the called side.
+    fn rings(&self) -> bool {
+        self.hunt
+            .as_ref()
+            .is_some_and(|hunt| hunt.stage == Stage::Ringing)
+    }
+
     /// A call as an operator sees it.
     pub(crate) fn view(&self, now: Now) -> CallView {
         let leg_view = |leg: &Leg| LegView {
@@ -246,6 +253,7 @@ impl Call {
         CallView {
             id: self.id.to_string(),
             state: match self.phase {
+                Phase::Dialing if self.rings() => "ringing",
                 Phase::Dialing => "dialing",
                 Phase::Answered => "answered",
                 Phase::Ending => "ending",

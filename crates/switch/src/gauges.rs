@@ -11,6 +11,8 @@ pub struct Gauges {
     pub answered: usize,
     /// Calls that have ended but still wait for a record, a BYE's answer or media figures.
     pub ending: usize,
+    /// Calls whose record is not written yet, neither by the store nor to its spool.
+    pub unrecorded: usize,
     /// Given-up INVITEs that may still be answered, and BYEs of no call's that have not been.
     pub orphans: usize,
     /// Server transactions.

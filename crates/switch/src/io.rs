@@ -135,7 +135,7 @@ pub enum EndOutcome {
 pub struct CallView {
     /// The call's id.
     pub id: String,
-    /// `dialing`, `answered` or `ending`.
+    /// `dialing`, `ringing`, `answered` or `ending`.
     pub state: &'static str,
     /// Calling user.
     pub caller: String,

@@ -196,6 +196,7 @@ impl Switch {
             calls: self.calls.len() - ending,
             answered: in_phase(crate::call::Phase::Answered),
             ending,
+            unrecorded: self.calls.values().filter(|call| !call.is_recorded()).count(),
             orphans: self.core.orphans.len() + self.core.goodbyes.len(),
             server_transactions: counts.server,
             client_transactions: counts.client,

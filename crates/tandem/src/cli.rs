@@ -1,5 +1,6 @@
 //! The command line's words.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +12,9 @@ pub(crate) struct Cli {
     /// Configuration file; without it the embedded defaults hold (loopback only).
     #[arg(long, short, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Where the API of the running switch is; by default at api.bind of the configuration file.
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    pub(crate) api: Option<SocketAddr>,
     /// Print JSON: one object per line for lists.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod client;
+mod place;
 mod show;
 
 use std::io::Write;
@@ -15,6 +16,7 @@ use records::{Filter, Reader};
 use crate::cli::{Cli, Command, RecordsArgs};
 use crate::{daemon, demo, logging, snapshot};
 use client::Client;
+use place::Stake;
 
 /// Exit code for a configuration that was refused.
 const REFUSED: u8 = 2;
@@ -50,16 +52,21 @@ fn complain(text: &str) {
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let config = cli.config.as_deref();
     let json = cli.json;
+    let client = |stake| -> Result<Client> {
+        let api = cli.api.map_or_else(|| place::api(config, stake), Ok)?;
+        Ok(Client::new(api))
+    };
+    let ask = || client(Stake::Little);
     match cli.command {
         Command::Run => return start(config),
         Command::Check { file } => return check(file.as_deref().or(config), json),
-        Command::Calls { watch } => calls(config, json, watch)?,
-        Command::Call { id } => show::value(&Client::new(config)?.get(&format!("/v1/calls/{id}"))?)?,
-        Command::Hangup { id } => Client::new(config)?.delete(&format!("/v1/calls/{id}"))?,
-        Command::Trunks => show::trunks(&Client::new(config)?.get("/v1/trunks")?, json)?,
+        Command::Calls { watch } => calls(&ask()?, json, watch)?,
+        Command::Call { id } => show::value(&ask()?.get(&format!("/v1/calls/{id}"))?)?,
+        Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{id}"))?,
+        Command::Trunks => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
         Command::Records(args) => records(config, args, json)?,
-        Command::Reload => show::reload(&Client::new(config)?.post("/v1/reload")?, json)?,
-        Command::Drain => drop(Client::new(config)?.post("/v1/drain")?),
+        Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
+        Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),
         Command::Demo(args) => return demo::run(&args),
         Command::Defaults => show::text(config::defaults())?,
         Command::Completions { shell } => {
@@ -107,8 +114,7 @@ fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
     })
 }
 
-fn calls(config: Option<&Path>, json: bool, watch: bool) -> Result<()> {
-    let client = Client::new(config)?;
+fn calls(client: &Client, json: bool, watch: bool) -> Result<()> {
     loop {
         let calls = client.get("/v1/calls")?;
         if watch && !json {
@@ -125,8 +131,7 @@ fn calls(config: Option<&Path>, json: bool, watch: bool) -> Result<()> {
 
 /// Reads the store itself, so that it works while the switch is down.
 fn records(config: Option<&Path>, args: RecordsArgs, json: bool) -> Result<()> {
-    let loaded = snapshot::load(config).map_err(|errors| anyhow::anyhow!(errors.join("\n")))?;
-    let path = daemon::records_path(&loaded.snapshot.config);
+    let path = place::records(config)?;
     let filter = Filter {
         number: args.number,
         trunk: args.trunk,

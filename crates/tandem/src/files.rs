@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use config::Files;
 
-/// The real ones. Remembers which files were read, so that they can be watched.
+/// The real ones. Remembers which files were read or looked for, so that they can be watched.
 #[derive(Debug, Default)]
 pub(crate) struct SystemFiles {
-    /// Files read so far.
+    /// Files read so far, and patterns that more of them may come to fit.
     pub(crate) seen: Vec<PathBuf>,
 }
 
@@ -26,6 +26,7 @@ impl Files for SystemFiles {
         if !name.contains(['*', '?', '[']) {
             return Ok(if full.exists() { vec![full] } else { Vec::new() });
         }
+        self.seen.push(full.clone());
         let entries = match std::fs::read_dir(parent) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

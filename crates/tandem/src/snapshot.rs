@@ -13,7 +13,7 @@ use crate::files::SystemFiles;
 pub(crate) struct Loaded {
     pub(crate) snapshot: Snapshot,
     pub(crate) warnings: Vec<String>,
-    /// Files that it was read from, decks included.
+    /// Files that it was read from, decks included, and the patterns of its includes.
     pub(crate) files: Vec<PathBuf>,
 }
 

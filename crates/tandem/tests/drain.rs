@@ -12,7 +12,7 @@ mod support;
 use sip_msg::HeaderId;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{NUMBER, check, header, is_answer, ms, options_within_50_ms, quick, text};
+use support::{NUMBER, bed, check, header, is, is_answer, ms, options_within_50_ms, quick, text};
 use testbed::bulk::{self, Held};
 use testbed::{Bed, Call, SipPeer, proc, sdp};
 
@@ -108,6 +108,37 @@ fn op_06_drain_ends_what_is_left_at_its_deadline() {
             .count()
     };
     assert_eq!((ended("normal"), ended("shutdown"), ended("draining")), (2, 4, 1));
+}
+
+/// Peers that answer no BYE keep the process up for two seconds after the deadline and no longer; every record is there.
+#[test]
+fn op_06_peers_that_are_deaf_to_bye_do_not_hold_the_end_up() {
+    let bed = bed(|setup| setup.t1_ms(500).sip("drain = \"1s\""));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let ends = bulk::ends(&bed, 3);
+    let calls: Vec<Held<'_>> = ends.iter().map(|ends| bulk::call(&alice, &bob, *ends)).collect();
+    let given_up = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.reply(180);
+    given_up.expect(180);
+    proc::terminate(bed.pid());
+    let start = Instant::now();
+    // The one call that hears is asked in good time; the others are asked three times.
+    ok_bye(&calls[0].call);
+    ok_bye(&calls[0].leg);
+    given_up.expect(503);
+    given_up.ack_failure();
+    let took = wait_end(&bed, Duration::from_secs(8)) - start;
+    assert!(took > ms(2900) && took < ms(5000), "{took:?}");
+    bob.listen(ms(1));
+    assert_eq!(bob.repeats(is("BYE")), 2 * 2);
+    let records = bed.wait_records(4);
+    assert!(
+        records
+            .iter()
+            .all(|record| record.text("cause.kind") == "shutdown"),
+        "{records:#?}"
+    );
 }
 
 /// The drain is over as soon as the last call is.

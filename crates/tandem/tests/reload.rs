@@ -248,37 +248,110 @@ fn op_02_wrong_files_change_nothing() {
     check(&records[0], "normal", 200, "caller", 1);
 }
 
-/// SIGHUP and a changed file do what the API does.
-#[test]
-fn op_01_signal_and_file_watch_reload_too() {
-    let bed = quick(|setup| setup);
-    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+/// Waits until so many reloads have been made by themselves.
+fn wait_reloads(bed: &Bed, count: f64) {
     let reloads = || {
         bed.metrics()
             .sum("tandem_config_reloads_total")
             .unwrap_or_default()
     };
-    let wait = |count: f64| {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while reloads() < count {
-            assert!(
-                Instant::now() < deadline,
-                "{} reloads, not {count}:\n{}",
-                reloads(),
-                bed.log()
-            );
-            thread::sleep(ms(10));
-        }
-    };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while reloads() < count {
+        assert!(
+            Instant::now() < deadline,
+            "{} reloads, not {count}:\n{}",
+            reloads(),
+            bed.log()
+        );
+        thread::sleep(ms(10));
+    }
+}
+
+/// SIGHUP and a changed file do what the API does.
+#[test]
+fn op_01_signal_and_file_watch_reload_too() {
+    let bed = quick(|setup| setup);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
     let setup = Setup::default().t1_ms(25);
     bed.write_config(&bed.toml(&setup.clone().without("b1")));
-    wait(1.0);
+    wait_reloads(&bed, 1.0);
     call_reaches(&bed, &alice, &carol);
     bed.write_config(&bed.toml(&setup.without("b2")));
     proc::hang_up(bed.pid());
-    wait(2.0);
+    wait_reloads(&bed, 2.0);
     call_reaches(&bed, &alice, &bob);
     bed.finish(2);
+}
+
+/// The first file that fits the pattern of an include is noticed, and so is a change behind a link.
+#[test]
+fn op_01_new_includes_and_files_behind_links_are_noticed() {
+    let bed = quick(|setup| setup);
+    let (more, aside) = (bed.dir().join("more"), bed.dir().join("aside"));
+    for folder in [&more, &aside] {
+        fs::create_dir(folder).unwrap();
+    }
+    let toml = bed.toml(&Setup::default().t1_ms(25).without("b2"));
+    bed.write_config(&format!("include = [\"more/*.part\"]\n{toml}"));
+    wait_reloads(&bed, 1.0);
+    let b2 = |limit: u32| {
+        let lines = "role = \"carrier\"\ntargets = [{ uri = \"sip:127.0.0.1:9\" }]";
+        format!("[[trunk]]\nname = \"b2\"\n{lines}\nmax_calls = {limit}\n")
+    };
+    let limit = |limit: u32| {
+        let trunks = bed.get("/v1/trunks").body;
+        assert!(trunks.contains(&format!("\"max_calls\":{limit}")), "{trunks}");
+    };
+    fs::write(aside.join("b2"), b2(7)).unwrap();
+    symlink(aside.join("b2"), more.join("b2.part")).unwrap();
+    wait_reloads(&bed, 2.0);
+    limit(7);
+    fs::write(aside.join("b2"), b2(8)).unwrap();
+    wait_reloads(&bed, 3.0);
+    limit(8);
+    bed.finish(0);
+}
+
+/// A trunk that is gone is neither up nor down; its last call is counted until it is over.
+#[test]
+fn op_01_a_trunk_that_is_gone_is_in_no_alarm() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let held = bulk::call(&alice, &bob, bulk::ends(&bed, 1)[0]);
+    let of_b1 = |name: &str| bed.metrics().sum_where(name, "trunk=\"b1\"");
+    assert_eq!(of_b1("tandem_target_up"), Some(1.0));
+    assert_eq!(of_b1("tandem_trunk_calls"), Some(1.0));
+    let toml = bed.toml(&Setup::default().t1_ms(25).without("b1"));
+    let (status, body) = reload(&bed, &toml);
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(of_b1("tandem_target_up"), None);
+    assert_eq!(of_b1("tandem_trunk_calls"), Some(1.0));
+    let targets = bed
+        .metrics()
+        .sum_where("tandem_target_up", "trunk=\"b2\",target=\"0\"");
+    assert_eq!(targets, Some(1.0));
+    held.hang_up();
+    bed.finish(1);
+}
+
+/// A file that something rewrites again and again, faster than it could come to rest, is read within a second or two.
+#[test]
+fn op_01_a_file_that_never_rests_is_read_all_the_same() {
+    let bed = quick(|setup| setup);
+    let setup = Setup::default().t1_ms(25);
+    let files = [7, 8].map(|limit| bed.toml(&setup.clone().key("b2", &format!("max_calls = {limit}"))));
+    let start = Instant::now();
+    for toml in files.iter().cycle() {
+        bed.write_config(toml);
+        thread::sleep(ms(50));
+        let metrics = bed.metrics();
+        if metrics.sum("tandem_config_reloads_total") > Some(0.0) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", bed.log());
+    }
+    bed.write_config(&bed.toml(&setup));
+    bed.finish(0);
 }
 
 /// Calls from A to B1 at `rate` per second, each held 500 ms, for `time`; every 100 ms a reload: a file that changes what does not

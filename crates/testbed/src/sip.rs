@@ -13,6 +13,7 @@ use sip_msg::{Limits, Message};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long an expectation waits unless told otherwise.
@@ -56,7 +57,6 @@ pub struct SipPeer {
     repeats: RefCell<Vec<Incoming>>,
     transcript: RefCell<Vec<String>>,
     born: Instant,
-    minted: Cell<u64>,
 }
 
 impl SipPeer {
@@ -79,7 +79,6 @@ impl SipPeer {
             repeats: RefCell::default(),
             transcript: RefCell::default(),
             born: Instant::now(),
-            minted: Cell::new(0),
         }
     }
 
@@ -192,22 +191,10 @@ impl SipPeer {
     /// A token that no other message of this process has.
     #[must_use]
     pub fn mint(&self, prefix: &str) -> String {
-        self.minted.set(self.minted.get() + 1);
-        format!(
-            "{prefix}{:x}{:x}{:x}",
-            std::process::id(),
-            self.local.port(),
-            self.minted.get() ^ self.salt()
-        )
-    }
-
-    fn salt(&self) -> u64 {
-        u64::from(self.local.is_ipv4()) << 40 | (self.socket_id() << 16)
-    }
-
-    fn socket_id(&self) -> u64 {
-        use std::os::fd::AsRawFd as _;
-        u64::from(self.socket.as_raw_fd().unsigned_abs())
+        // Of the process, not of the peer: another one may be bound where this one was.
+        static MINTED: AtomicU64 = AtomicU64::new(0);
+        let number = MINTED.fetch_add(1, Ordering::Relaxed);
+        format!("{prefix}{:x}-{number:x}", std::process::id())
     }
 
     /// Stops the test with `why` and what this peer sent and got.
@@ -277,4 +264,21 @@ fn first_line(bytes: &[u8]) -> String {
         .next()
         .unwrap_or_default()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_bound_where_another_was_mints_no_token_again() {
+        let sut = SocketAddr::from(([127, 0, 0, 1], 9));
+        let mut local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut minted = HashSet::new();
+        for _ in 0..3 {
+            let peer = SipPeer::bind("A", local, sut);
+            local = peer.local();
+            assert!((0..100).all(|_| minted.insert(peer.mint("z9hG4bK"))));
+        }
+    }
 }

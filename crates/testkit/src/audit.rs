@@ -1,12 +1,15 @@
 //! What has to hold of every message that a switch sends, whatever the call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::{Sip, sdp};
+
+/// After which nobody waits for an answer to an INVITE any more (RFC 3261 §17.1.1.2).
+const TIMER_B: Duration = Duration::from_secs(32);
 
 /// Faults that are kept of each kind.
 const MOST_OF_A_KIND: u32 = 3;
@@ -15,6 +18,12 @@ const MOST_OF_A_KIND: u32 = 3;
 #[derive(Debug)]
 struct Sent {
     bytes: Bytes,
+    /// When it was sent first.
+    first: Duration,
+    /// Something came back before its transaction had given up, and before the process had died.
+    heard: bool,
+    /// The process that sent it died before it had its final answer.
+    forgotten: bool,
     provisional: bool,
     last_status: u16,
 }
@@ -45,6 +54,10 @@ pub struct Audit {
     kinds: HashMap<String, u32>,
     sent: HashMap<String, Sent>,
     received: HashMap<String, Received>,
+    /// Requests that processes had got which are dead.
+    gone: HashSet<String>,
+    /// Call-IDs of INVITEs that came to one process and, delayed or sent again, to the next one.
+    twice: HashSet<String>,
     cseq: HashMap<(String, String), u32>,
     bodies: HashMap<String, Body>,
     /// BYEs of the switch's by Call-ID and To-tag, with their keys.
@@ -66,11 +79,14 @@ impl Audit {
     }
 
     /// A datagram has reached the switch.
-    pub(crate) fn received(&mut self, from: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn received(&mut self, at: Duration, from: SocketAddr, bytes: &[u8]) {
         let Ok(sip) = Sip::read(bytes) else { return };
         if sip.is_request() {
             if sip.method() != "ACK" {
                 let key = format!("{from} {}", sip.key());
+                if self.gone.contains(&key) && sip.method() == "INVITE" {
+                    self.twice.insert(sip.call_id().to_owned());
+                }
                 self.received.entry(key).or_insert(Received {
                     status: 0,
                     to_tag: None,
@@ -80,6 +96,7 @@ impl Audit {
         }
         if let Some(sent) = self.sent.get_mut(&sip.key()) {
             sent.provisional = true;
+            sent.heard |= at < sent.first + TIMER_B && !sent.forgotten;
             sent.last_status = sent.last_status.max(sip.status());
         }
     }
@@ -133,6 +150,9 @@ impl Audit {
             key.clone(),
             Sent {
                 bytes: bytes.clone(),
+                first: at,
+                heard: false,
+                forgotten: false,
                 provisional: false,
                 last_status: 0,
             },
@@ -248,9 +268,30 @@ impl Audit {
         }
     }
 
+    /// Whether the last INVITE of the switch's with this Call-ID was never answered within its transaction, or while its process
+    /// lived: nobody could know that it had arrived, nor cancel it (RFC 3261 §9.1).
+    #[must_use]
+    pub fn is_unheard(&self, call_id: &str) -> bool {
+        let invites = self.sent.values().filter_map(|sent| {
+            let sip = Sip::read(&sent.bytes).ok()?;
+            let wanted = sip.method() == "INVITE" && sip.call_id() == call_id;
+            wanted.then_some((sent.first, sent.heard && !sent.forgotten))
+        });
+        invites.max().is_some_and(|(_, heard)| !heard)
+    }
+
+    /// Whether two processes had the INVITE of this call: each has made a call of it.
+    #[must_use]
+    pub fn came_twice(&self, call_id: &str) -> bool {
+        self.twice.contains(call_id)
+    }
+
     /// The process that got them is gone: whoever sends them again is answered by another.
     pub(crate) fn crash(&mut self) {
-        self.received.clear();
+        self.gone.extend(self.received.drain().map(|(key, _)| key));
+        for sent in self.sent.values_mut() {
+            sent.forgotten |= sent.last_status < 200;
+        }
     }
 
     /// Requests that the switch got and never gave a final answer to, by source, branch and method.

@@ -263,7 +263,8 @@ impl Ua {
     pub fn restart(&mut self, cx: &mut Cx<'_>) {
         self.clients.clear();
         self.servers.clear();
-        for leg in self.legs.values_mut().filter(|leg| leg.stage != Stage::Over) {
+        for leg in self.legs.values_mut() {
+            // Of those that are over, too: what is still on its way about them finds nobody who knows.
             leg.dead = true;
             cx.media.goes_quiet(cx.now, leg.end.rtp, cx.agenda);
         }

@@ -418,9 +418,13 @@ impl World {
                 conn: None,
             };
             if self.switch.is_some() {
-                self.audit.received(from, &bytes);
+                self.audit.received(self.elapsed(), from, &bytes);
             }
             return self.tell(Input::Datagram { flow, bytes });
+        }
+        if self.net.closed.contains(&to) {
+            // It was on its way when the port was closed.
+            return;
         }
         let sip = match Sip::read(&bytes) {
             Ok(sip) => sip,

@@ -127,8 +127,8 @@ section! {
         live progress: Duration = Time<100, 300_000>, default("'15s'");
         /// Time, from the start of the attempt, for the final answer; then the call ends with 480.
         live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");
-        /// Attempts per call at most.
-        live attempts: u16 = Whole<u16, 1, 32>, default("3");
+        /// Attempts per call at most: the fewest that the calling trunk, or a carrier that has been tried, has written.
+        live attempts: Option<u16> = Opt<Whole<u16, 1, 32>>, derived(None, "3, where no trunk of the call has written it");
     }
 }
 

@@ -8,7 +8,7 @@ fn keys(advance: &[Advance], stop: &[u16]) -> Failover {
         trying: Duration::from_secs(4),
         progress: Duration::from_secs(15),
         answer: Duration::from_secs(180),
-        attempts: 3,
+        attempts: None,
     }
 }
 

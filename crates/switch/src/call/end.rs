@@ -348,6 +348,11 @@ impl Call {
             && self.b.as_ref().is_none_or(told)
     }
 
+    /// Whether the store has answered for its final record.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.stored)
+    }
+
     /// Takes out of the shared maps what still names this call.
     pub(crate) fn forget(&mut self, core: &mut Core) {
         if let Some(ended) = self.ended.as_mut() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switch::record::HungUpBy;
-use testkit::bed::{self, A, B1, Bed};
+use testkit::bed::{self, A, B1, B2, Bed};
 use testkit::{Media, MediaMode};
 
 #[test]
@@ -99,6 +99,39 @@ fn a_held_call_may_be_silent() {
     bed.quiet(A, 15_000);
     bed.hang_up(&mut a, &b);
     assert_eq!(bed.settle_one().cause.kind, "normal");
+}
+
+#[test]
+fn an_operator_sees_how_far_a_call_has_come() {
+    let mut bed = Bed::new();
+    let state = |bed: &Bed| bed.world.switch().calls(bed.world.moment())[0].state;
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 100, None));
+    bed.wait(100);
+    assert_eq!(state(&bed), "dialing");
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    bed.expect(A, "180 INVITE");
+    assert_eq!(state(&bed), "ringing");
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    assert_eq!(state(&bed), "answered");
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+#[test]
+fn an_operator_sees_that_the_second_carrier_does_not_ring_yet() {
+    let mut bed = Bed::new();
+    let (_, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    bed.expect(A, "180 INVITE");
+    bed.send(B1, &b.reply(&at_b, 503, None));
+    bed.expect(B1, "ACK");
+    bed.expect(B2, "INVITE");
+    assert_eq!(bed.world.switch().calls(bed.world.moment())[0].state, "dialing");
 }
 
 #[test]

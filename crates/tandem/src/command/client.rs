@@ -1,36 +1,33 @@
 //! Talks to a running switch over its API.
 
-use std::path::Path;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use ureq::Agent;
-
-use crate::snapshot;
 
 /// Longer than the switch's own patience with itself.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client of the switch that a configuration describes.
+/// A client of a switch.
 pub(crate) struct Client {
     agent: Agent,
     base: String,
 }
 
 impl Client {
-    /// The configuration tells where the API is.
-    pub(crate) fn new(config: Option<&Path>) -> Result<Self> {
-        let loaded = snapshot::load(config).map_err(|errors| anyhow!(errors.join("\n")))?;
+    /// Of the switch whose API is at this address.
+    pub(crate) fn new(api: SocketAddr) -> Self {
         let settings = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .proxy(None)
             .build();
-        Ok(Self {
+        Self {
             agent: settings.into(),
-            base: format!("http://{}", loaded.snapshot.config.api.bind),
-        })
+            base: format!("http://{api}"),
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
@@ -53,8 +50,12 @@ impl Client {
     }
 
     fn read(&self, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
-        let mut response = response
-            .with_context(|| format!("no switch answers at {} (api.bind); is it running?", self.base))?;
+        let mut response = response.with_context(|| {
+            format!(
+                "no switch answers at {} (api.bind, or --api); is it running?",
+                self.base
+            )
+        })?;
         let status = response.status();
         let text = response.body_mut().read_to_string()?;
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);

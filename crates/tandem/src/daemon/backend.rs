@@ -166,7 +166,7 @@ impl Backend for Daemon {
         Box::pin(async {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
-            Ok(self.metrics.render())
+            Ok(self.metrics.render() + &figures::of_trunks(&figures.trunks))
         })
     }
 }

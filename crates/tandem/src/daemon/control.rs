@@ -18,6 +18,9 @@ use super::watch::Watcher;
 /// How often what metrics gather is tidied, whether or not anybody reads it.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How long the last calls' BYEs may wait for an answer. Three are sent in that time (RFC 3261 §17.1.2.2, T1 = 500 ms).
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// What control is made of.
 pub(crate) struct Control {
     pub(crate) config: Option<PathBuf>,
@@ -105,11 +108,13 @@ async fn reloads(daemon: Arc<Daemon>, mut hangup: Signal, mut watcher: Watcher) 
             if !before.noticed() {
                 break;
             }
+            watcher.settled().await;
         }
     }
 }
 
-/// SIGTERM and SIGINT: no new calls; the end when the last call has ended, at the deadline, or at the second signal.
+/// SIGTERM and SIGINT: no new calls; the end when the last call has ended, at the deadline, or at the second
+/// signal. Who does not answer a BYE then keeps the process up for a moment only.
 async fn signals(daemon: Arc<Daemon>, queue: Queue, [mut terminate, mut interrupt]: [Signal; 2]) {
     tokio::select! {
         _ = terminate.recv() => {}
@@ -129,4 +134,7 @@ async fn signals(daemon: Arc<Daemon>, queue: Queue, [mut terminate, mut interrup
         () = tokio::time::sleep(drain) => tracing::info!("the drain's time is up"),
     }
     let _ = queue.send(ShardInput::Ask(Ask::Shutdown)).await;
+    tokio::time::sleep(GOODBYE).await;
+    tracing::warn!("not every BYE was answered; the process ends once every record is written");
+    let _ = queue.send(ShardInput::Ask(Ask::Leave)).await;
 }

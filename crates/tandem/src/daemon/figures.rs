@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_line, write_type_line};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::shard::Figures;
+use super::shard::{Figures, TrunkState};
 
 /// Makes the recorder that all crates' metrics go to.
 pub(crate) fn install() -> Result<PrometheusHandle> {
@@ -23,11 +24,6 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     describe_gauge!("tandem_permits", "Places taken on trunks");
     describe_gauge!("tandem_dialog_tags", "Dialog tags that name a call");
     describe_gauge!("tandem_call_timers", "Timers armed by calls");
-    describe_gauge!("tandem_trunk_calls", "Calls in progress, by trunk");
-    describe_gauge!(
-        "tandem_target_up",
-        "Whether a trunk's target is held to be alive, by trunk and target"
-    );
     describe_counter!("tandem_calls_total", "INVITEs, by what became of them");
     describe_counter!("tandem_attempts_total", "Attempts dialled");
     describe_counter!(
@@ -55,7 +51,7 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     Ok(handle)
 }
 
-/// Sets all metrics that come from the shard.
+/// Sets all metrics that come from the shard, but for those of trunks.
 #[allow(clippy::cast_precision_loss, reason = "gauges are floating point by nature")]
 pub(crate) fn publish(figures: &Figures) {
     let gauges = &figures.gauges;
@@ -98,11 +94,40 @@ pub(crate) fn publish(figures: &Figures) {
     ] {
         counter!("tandem_sip_datagrams_total", "fate" => fate).absolute(value);
     }
-    for trunk in &figures.trunks {
-        gauge!("tandem_trunk_calls", "trunk" => trunk.name.clone()).set(f64::from(trunk.calls));
-        for (index, up) in trunk.up.iter().enumerate() {
-            let labels = [("trunk", trunk.name.clone()), ("target", index.to_string())];
-            gauge!("tandem_target_up", &labels).set(f64::from(u8::from(*up)));
+}
+
+/// The series of trunks as Prometheus text. A recorder keeps every series that it was ever told of; these are there for as
+/// long as the trunk or target is, so that one taken out of the configuration is neither up nor down for ever.
+pub(crate) fn of_trunks(trunks: &[TrunkState]) -> String {
+    let mut text = String::new();
+    heading(&mut text, "tandem_trunk_calls", "Calls in progress, by trunk");
+    for trunk in trunks {
+        let name = sanitize_label_value(&trunk.name);
+        text.push_str(&format!(
+            "tandem_trunk_calls{{trunk=\"{name}\"}} {}\n",
+            trunk.calls
+        ));
+    }
+    text.push('\n');
+    heading(
+        &mut text,
+        "tandem_target_up",
+        "Whether a trunk's target is held to be alive, by trunk and target",
+    );
+    for trunk in trunks {
+        let name = sanitize_label_value(&trunk.name);
+        for (target, up) in trunk.up.iter().enumerate() {
+            let up = u8::from(*up);
+            text.push_str(&format!(
+                "tandem_target_up{{trunk=\"{name}\",target=\"{target}\"}} {up}\n"
+            ));
         }
     }
+    text.push('\n');
+    text
+}
+
+fn heading(text: &mut String, name: &str, what: &str) {
+    write_help_line(text, name, None, None, what);
+    write_type_line(text, name, None, None, "gauge");
 }

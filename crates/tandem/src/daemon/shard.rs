@@ -104,6 +104,7 @@ struct Shard {
     clock: Clock,
     pace: Pace,
     stopping: bool,
+    leaving: bool,
     /// Names of trunks that earlier configurations had.
     retired: BTreeSet<String>,
 }
@@ -163,6 +164,7 @@ impl Shard {
             clock,
             pace: Pace::default(),
             stopping: false,
+            leaving: false,
             retired: BTreeSet::new(),
         })
     }
@@ -258,10 +260,11 @@ impl Shard {
         self.switch.handle(now, input, &mut self.commands);
     }
 
-    /// Whether no call and no record is left.
+    /// Whether nothing is left to wait for: no call, or, when nobody's answer is waited for any more, no call's record.
     fn is_empty(&self) -> bool {
         let gauges = self.switch.gauges();
-        gauges.calls + gauges.ending + gauges.orphans == 0
+        let left = gauges.calls + gauges.ending + gauges.orphans;
+        left == 0 || (self.leaving && gauges.unrecorded == 0)
     }
 
     /// Takes what the sockets have: datagrams, of which it says how many, and reports of ones that came back.

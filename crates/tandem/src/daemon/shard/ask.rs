@@ -28,6 +28,7 @@ impl Shard {
                 self.stopping = true;
                 self.switch.handle(now, Input::EndAll, &mut self.commands);
             }
+            Ask::Leave => self.leaving = true,
         }
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Ask {
     Drain,
     /// End every call and stop as soon as nothing is left.
     Shutdown,
+    /// Wait for nobody's answer any more: stop as soon as every record is written.
+    Leave,
 }
 
 /// One trunk's live state.
