@@ -211,7 +211,7 @@ impl Call {
         match body {
             Ok(body) => {
                 if !delayed && let Some(leg) = &self.b {
-                    leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
+                    leg.send_ack(core, now, &self.snapshot, id, &invite, None);
                 }
                 self.connected(core, now, &body);
             }
@@ -246,7 +246,7 @@ impl Call {
     fn unusable_answer(&mut self, core: &mut Core, now: Now, id: ClientId, invite: &Message, status: u16) {
         let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
         if let Some(leg) = self.b.as_mut() {
-            leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
+            leg.send_ack(core, now, &self.snapshot, id, invite, None);
             leg.uac = None;
             core.clients.remove(&id);
             let mut gone = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);

@@ -150,8 +150,7 @@ impl Call {
                 if let Some(leg) = self.b.as_ref()
                     && let Some(uac) = leg.uac.as_ref()
                 {
-                    let cseq = uac.invite.cseq().0;
-                    leg.send_ack(core, now, &self.snapshot, uac.client, cseq, Some(&body));
+                    leg.send_ack(core, now, &self.snapshot, uac.client, &uac.invite, Some(&body));
                 }
                 self.update_media(core, Side::B, &mapping);
             }
@@ -180,7 +179,7 @@ impl Call {
         if let Some(leg) = self.b.as_ref()
             && let Some(uac) = leg.uac.as_ref()
         {
-            leg.send_ack(core, now, &self.snapshot, uac.client, uac.invite.cseq().0, None);
+            leg.send_ack(core, now, &self.snapshot, uac.client, &uac.invite, None);
         }
     }
 }

@@ -128,10 +128,14 @@ impl Leg {
         Some(self.outgoing(core, snapshot, &head, method))
     }
 
-    /// Begins the ACK for the 2xx to our INVITE with this CSeq number (RFC 3261 §13.2.2.4).
-    pub(crate) fn ack(&self, core: &mut Core, snapshot: &Snapshot, cseq: u32) -> Option<Outgoing> {
-        let head = self.dialog.as_ref()?.ack(cseq);
-        Some(self.outgoing(core, snapshot, &head, &Method::Ack))
+    /// Begins the ACK for the 2xx to this INVITE of ours: its CSeq number, its credentials (RFC 3261 §13.2.2.4).
+    fn ack(&self, core: &mut Core, snapshot: &Snapshot, invite: &Message) -> Option<Outgoing> {
+        let head = self.dialog.as_ref()?.ack(invite.cseq().0);
+        let mut outgoing = self.outgoing(core, snapshot, &head, &Method::Ack);
+        for id in [HeaderId::Authorization, HeaderId::ProxyAuthorization] {
+            outgoing.writer.copy(invite, id);
+        }
+        Some(outgoing)
     }
 
     fn outgoing(&self, core: &mut Core, snapshot: &Snapshot, head: &Head, method: &Method) -> Outgoing {
@@ -155,10 +159,10 @@ impl Leg {
         now: Now,
         snapshot: &Snapshot,
         client: ClientId,
-        cseq: u32,
+        invite: &Message,
         body: Option<&[u8]>,
     ) {
-        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, cseq) else {
+        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, invite) else {
             return;
         };
         let bytes = finish(writer, body);

@@ -191,7 +191,7 @@ impl Call {
         let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else {
             return;
         };
-        let (from, cseq, delayed) = (exchange.from, exchange.invite.cseq().0, exchange.delayed);
+        let (from, invite, delayed) = (exchange.from, exchange.invite.clone(), exchange.delayed);
         let overdue = exchange.overdue;
         match status {
             200..=299 => {
@@ -199,9 +199,9 @@ impl Call {
                     dialog.refresh_target(message);
                 }
                 if delayed && self.phase == Phase::Answered {
-                    self.on_reinvite_offer(core, now, from, id, cseq, message);
+                    self.on_reinvite_offer(core, now, from, id, &invite, message);
                 } else {
-                    self.ack_reinvite(core, now, side, id, cseq, None);
+                    self.ack_reinvite(core, now, side, id, &invite, None);
                     self.on_reinvite_answer(core, now, from, message);
                 }
             }
@@ -219,11 +219,11 @@ impl Call {
         now: Now,
         side: Side,
         id: ClientId,
-        cseq: u32,
+        invite: &Message,
         body: Option<&[u8]>,
     ) {
         if let Some(leg) = self.leg(side) {
-            leg.send_ack(core, now, &self.snapshot, id, cseq, body);
+            leg.send_ack(core, now, &self.snapshot, id, invite, body);
         }
     }
 
@@ -261,7 +261,7 @@ impl Call {
         now: Now,
         from: Side,
         id: ClientId,
-        cseq: u32,
+        invite: &Message,
         message: &Message,
     ) {
         let snapshot = self.snapshot.clone();
@@ -281,7 +281,7 @@ impl Call {
                 self.exchange = Some(exchange);
             }
             Err(status) => {
-                self.ack_reinvite(core, now, from.other(), id, cseq, None);
+                self.ack_reinvite(core, now, from.other(), id, invite, None);
                 self.refuse_exchange(core, now, status);
             }
         }
@@ -315,7 +315,7 @@ impl Call {
             now,
             side.other(),
             exchange.client,
-            exchange.invite.cseq().0,
+            &exchange.invite,
             body.as_deref(),
         );
         match answered {
@@ -424,8 +424,8 @@ impl Call {
                 .cancel(now.at, exchange.client, None, &mut core.outbox);
         } else if exchange.delayed {
             // The other side's offer gets no answer any more, but its 2xx an ACK.
-            let (side, client, cseq) = (exchange.from.other(), exchange.client, exchange.invite.cseq().0);
-            return self.ack_reinvite(core, now, side, client, cseq, None);
+            let (side, client) = (exchange.from.other(), exchange.client);
+            return self.ack_reinvite(core, now, side, client, &exchange.invite, None);
         }
         // It stays, because a 2xx to our own re-INVITE will still want its ACK.
         self.exchange = Some(exchange);

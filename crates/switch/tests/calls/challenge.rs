@@ -142,3 +142,45 @@ fn the_caller_hears_200_to_its_bye_even_if_the_carrier_never_believes_us() {
     bed.quiet(B1, 1000);
     bed.settle_one();
 }
+
+/// RFC 3261 §13.2.2.4, §22.1: nobody can challenge an ACK.
+#[test]
+fn an_ack_carries_the_credentials_of_its_invite() {
+    const HEADER: &str = "Proxy-Authorization";
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, first, at_b) = bed.dial();
+    bed.send(B1, &challenge(&first, &at_b, 1));
+    assert_eq!(bed.expect(B1, "ACK").get(HEADER), None);
+    let at_b = bed.expect(B1, "INVITE");
+    check(&at_b);
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    assert_eq!(bed.expect(B1, "ACK").get(HEADER), at_b.get(HEADER));
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    let mut end = Bed::caller_end();
+    for status in [200, 488] {
+        end.version += 1;
+        let hold = a.invite(Some(&end.offer("sendonly")));
+        bed.send(A, &hold);
+        let plain = bed.expect(B1, "INVITE");
+        bed.send(B1, &challenge(&b, &plain, 2));
+        assert_eq!(bed.expect(B1, "ACK").get(HEADER), None);
+        let again = bed.expect(B1, "INVITE");
+        check(&again);
+        let answer = match status {
+            200 => Bed::answer_of(B1, &b, &again),
+            _ => b.reply(&again, status, None),
+        };
+        bed.send(B1, &answer);
+        assert_eq!(bed.expect(B1, "ACK").get(HEADER), again.get(HEADER), "{status}");
+        let (_, heard) = bed.next(A);
+        assert_eq!(heard.status(), status);
+        let ack = a.ack(&heard);
+        bed.send(A, &ack);
+        bed.wait(10);
+    }
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
