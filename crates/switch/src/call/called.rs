@@ -136,7 +136,7 @@ impl Call {
         }
         self.story.progress(now);
         let body = match sdp_of(message) {
-            Ok(Some(sdp)) => self.early_media(core, sdp),
+            Ok(Some(sdp)) => self.early_media(core, message, sdp),
             Ok(None) | Err(_) => None,
         };
         // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
@@ -146,10 +146,13 @@ impl Call {
     }
 
     /// SDP in a provisional response. `None` when it cannot be used: the response goes on without.
-    fn early_media(&mut self, core: &mut Core, sdp: sdp::Sdp) -> Option<Bytes> {
+    fn early_media(&mut self, core: &mut Core, message: &Message, sdp: sdp::Sdp) -> Option<Bytes> {
         self.invite.as_ref()?.offer.as_ref()?;
         let leg = self.b.as_mut()?;
-        let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp).ok()?;
+        let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp.clone()).ok()?;
+        if let Some(hunt) = &mut self.hunt {
+            hunt.remember_early(message.to_tag().unwrap_or_default(), sdp);
+        }
         self.update_media(core, Side::A, &mapping);
         Some(body)
     }
@@ -219,14 +222,17 @@ impl Call {
         }
     }
 
-    /// The SDP of the answer; a 2xx without any stands by that of the last provisional response.
+    /// The SDP of the answer. A 2xx without any, or with a body that is something else, stands by what its branch of the
+    /// called side has said before; by what any has, if that one was silent.
     fn final_answer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
-        let Some(sdp) = sdp_of(message)? else {
-            let early = self.b.as_ref().is_some_and(|leg| leg.session.remote.is_some());
-            return early
-                .then(|| self.a.session.sent.clone())
-                .flatten()
-                .ok_or(negotiate::NOT_ACCEPTABLE);
+        let sdp = match sdp_of(message) {
+            Ok(Some(sdp)) => sdp,
+            Ok(None) | Err(415) => {
+                let tag = message.to_tag().unwrap_or_default();
+                let early = self.hunt.as_ref().and_then(|hunt| hunt.early_answer(tag));
+                early.ok_or(negotiate::NOT_ACCEPTABLE)?
+            }
+            Err(status) => return Err(status),
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;

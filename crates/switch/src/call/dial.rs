@@ -9,6 +9,7 @@ use rtp_proto::PtMap;
 use rtp_proto::control::{Command as MediaCommand, Side};
 use sip_msg::{HeaderId, Message, Method, Writer};
 use sip_proto::{Flow, digest};
+use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
 use super::{Call, Hunt, Stage, negotiate};
@@ -31,6 +32,7 @@ impl Call {
             rang: false,
             made: 0,
             outcomes: Vec::new(),
+            early: SmallVec::new(),
         }));
         self.dial_next(core, now);
     }
@@ -59,6 +61,7 @@ impl Call {
         let attempt = hunt.attempts.get(hunt.next)?.clone();
         hunt.next += 1;
         hunt.rang = false;
+        hunt.early.clear();
         Some(attempt)
     }
 
