@@ -165,7 +165,8 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
 /// Answers a request that no dialog or call wants.
 pub(crate) fn stray(core: &mut Core, now: Now, asked: &Asked) {
     core.counters.unknown_dialog += 1;
-    let mut writer = reply(&asked.message, &asked.flow, 481, None, None);
+    let tag = core.tag();
+    let mut writer = reply(&asked.message, &asked.flow, 481, None, Some(&tag));
     if let Some(agent) = &core.snapshot.config.sip.user_agent {
         writer.header(HeaderId::Server, agent.as_bytes());
     }

@@ -150,8 +150,11 @@ impl Core {
         MediaId(self.last_media)
     }
 
-    /// Answers a request with nothing but a status; with our tag where there is a dialog.
+    /// Answers a request with nothing but a status; with our tag where there is a dialog, else with one of its own
+    /// (RFC 3261 §8.2.6.2).
     pub(crate) fn answer(&mut self, now: Now, asked: &Asked, status: u16, tag: Option<&[u8]>) {
+        let own = tag.is_none().then(|| self.tag());
+        let tag = tag.or(own.as_deref());
         let bytes = reply(&asked.message, &asked.flow, status, None, tag).finish();
         self.respond(now, asked.id, bytes);
     }

@@ -320,7 +320,7 @@ impl Switch {
         self.with_call(key, |call, core| match asked.message.method() {
             Some(Method::Invite) => call.on_reinvite(core, now, side, asked),
             Some(Method::Bye) => call.on_bye(core, now, side, asked),
-            Some(Method::Options) => health::answer_options(core, now, &asked, asked.message.to_tag()),
+            Some(Method::Options) => health::answer_options(core, now, &asked),
             Some(Method::Info) => call.on_relayed(core, now, side, asked),
             Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
@@ -329,7 +329,7 @@ impl Switch {
     /// A request outside of any dialog that is no INVITE.
     fn on_outside_request(&mut self, now: Now, asked: &Asked) {
         match asked.message.method() {
-            Some(Method::Options) => health::answer_options(&mut self.core, now, asked, None),
+            Some(Method::Options) => health::answer_options(&mut self.core, now, asked),
             Some(_) | None => admit::stray(&mut self.core, now, asked),
         }
     }
