@@ -219,9 +219,7 @@ impl Call {
             ClientOwner::Attempt(_) => self.on_attempt_response(core, now, id, message),
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
-            ClientOwner::Relayed(_, _) => {
-                self.on_relayed_response(core, now, id, message.status().unwrap_or(500))
-            }
+            ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message),
             ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }
     }
@@ -247,7 +245,7 @@ impl Call {
             ClientOwner::Reinvite(_, _) => self.on_reinvite_dead(core, now, id),
             ClientOwner::Bye(_, side) => self.bye_done(core, now, side),
             ClientOwner::Relayed(_, _) => {
-                self.on_relayed_response(core, now, id, if unreachable { 503 } else { 408 });
+                self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
             }
             ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }

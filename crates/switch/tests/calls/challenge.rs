@@ -184,3 +184,28 @@ fn an_ack_carries_the_credentials_of_its_invite() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+#[test]
+fn a_challenged_info_is_sent_again_and_its_sender_never_knows() {
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, b) = bed.connect();
+    let mut info = a.request("INFO").with("Content-Type", "application/dtmf-relay");
+    info.body = "Signal=5\r\nDuration=160\r\n".into();
+    bed.send(A, &info);
+    let plain = bed.expect(B1, "INFO");
+    bed.send(B1, &challenge(&b, &plain, 1));
+    let again = bed.serve(B1, &b, "INFO", 200);
+    check(&again);
+    assert_eq!((&again.body, again.cseq().0), (&info.body, plain.cseq().0 + 1));
+    bed.expect(A, "200 INFO");
+    // Credentials that are wrong are not tried for ever.
+    let info = a.request("INFO");
+    bed.send(A, &info);
+    for nonce in 2..=3 {
+        let asked = bed.expect(B1, "INFO");
+        bed.send(B1, &challenge(&b, &asked, nonce));
+    }
+    bed.expect(A, "503 INFO");
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}

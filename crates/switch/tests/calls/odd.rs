@@ -298,3 +298,30 @@ fn a_redirection_shows_the_number_and_nothing_of_the_carrier() {
     bed.quiet(B2, 100);
     bed.settle_one();
 }
+
+/// RFC 5057 §5.1: a 481 would end the dialog, and with it the call that rings.
+#[test]
+fn requests_within_an_early_dialog_do_not_end_it() {
+    let mut bed = Bed::new();
+    let (mut a, mut b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    let ringing = bed.expect(A, "180 INVITE");
+    let first = a.invite.clone();
+    a.learn(&ringing);
+    for (method, status) in [("OPTIONS", 200), ("INFO", 500), ("UPDATE", 405), ("PRACK", 405)] {
+        for (from, party) in [(A, &mut a), (B1, &mut b)] {
+            let request = party.request(method);
+            bed.send(from, &request);
+            bed.expect(from, &format!("{status} {method}"));
+        }
+    }
+    a.invite = first;
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
