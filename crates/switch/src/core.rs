@@ -12,6 +12,7 @@ use rtp_proto::control::{MediaId, Side};
 use sip_msg::{HeaderId, Limits, Message, Method};
 use sip_proto::timers::{TimerKey, TimerQueue};
 use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
+use smallvec::SmallVec;
 
 use crate::gauges::Counters;
 use crate::ident::{CallKey, IdMap};
@@ -73,6 +74,9 @@ pub(crate) enum Timer {
     /// Time to ping a target; the number is the pinger's.
     Ping(u32),
 }
+
+/// Authorization and Proxy-Authorization headers of one request.
+pub(crate) type Credentials = SmallVec<[(HeaderId, Vec<u8>); 1]>;
 
 /// The parts of a switch that calls share.
 pub(crate) struct Core {
@@ -271,7 +275,8 @@ impl Core {
         }
     }
 
-    /// The header that answers a trunk's challenge. `None`: we have no credentials for it.
+    /// The headers that answer a trunk's challenge: its own, and the one for its other challenge where a server and a proxy of
+    /// that trunk both ask (RFC 3261 §22.3). `None`: we have no credentials for it.
     pub(crate) fn authorize(
         &mut self,
         trunk: &Trunk,
@@ -280,38 +285,32 @@ impl Core {
         method: &Method,
         uri: &[u8],
         body: &[u8],
-    ) -> Option<Result<(HeaderId, Vec<u8>), digest::DigestError>> {
+    ) -> Option<Result<Credentials, digest::DigestError>> {
         let credentials = credentials_of(trunk).filter(|_| is_for_us(trunk, challenge))?;
         let client = self.digests.entry(trunk.name.clone()).or_default();
-        Some(client.answer(
-            attempt,
-            challenge,
-            &credentials,
-            method,
-            uri,
-            body,
-            self.endpoint.mint(),
-        ))
+        let mint = self.endpoint.mint();
+        let answer = client.answer(attempt, challenge, &credentials, method, uri, body, mint);
+        Some(answer.map(|answer| {
+            let beside = client.beside(answer.0, &credentials, method, uri, body, mint);
+            [Some(answer), beside].into_iter().flatten().collect()
+        }))
     }
 
-    /// The header that spares a trunk its challenge, once it has challenged before.
+    /// The headers that spare a trunk its challenges, once it has challenged before.
     pub(crate) fn preemptive(
         &mut self,
         snapshot: &Snapshot,
         attempt: &Attempt,
         body: &[u8],
-    ) -> Option<(HeaderId, Vec<u8>)> {
+    ) -> Option<Credentials> {
         let trunk = snapshot.trunk(attempt.trunk);
         let credentials = credentials_of(trunk)?;
         let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
-        let client = self.digests.get_mut(&trunk.name)?;
-        client.preemptive(
-            &credentials,
-            &Method::Invite,
-            uri.as_bytes(),
-            body,
-            self.endpoint.mint(),
-        )
+        let (client, mint) = (self.digests.get_mut(&trunk.name)?, self.endpoint.mint());
+        let (method, uri) = (&Method::Invite, uri.as_bytes());
+        let first = client.preemptive(&credentials, method, uri, body, mint)?;
+        let beside = client.beside(first.0, &credentials, method, uri, body, mint);
+        Some([Some(first), beside].into_iter().flatten().collect())
     }
 
     pub(crate) fn methods() -> Vec<Method> {

@@ -12,7 +12,7 @@ use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, digest};
 
 use crate::call::{Leg, Uac};
-use crate::core::{ClientOwner, Core};
+use crate::core::{ClientOwner, Core, Credentials};
 use crate::io::Now;
 use crate::snapshot::Snapshot;
 
@@ -176,12 +176,7 @@ pub(crate) fn goodbye_with(
     send_goodbye(core, now, Box::new(goodbye), None);
 }
 
-fn send_goodbye(
-    core: &mut Core,
-    now: Now,
-    mut goodbye: Box<Goodbye>,
-    credentials: Option<(HeaderId, Vec<u8>)>,
-) {
+fn send_goodbye(core: &mut Core, now: Now, mut goodbye: Box<Goodbye>, credentials: Option<Credentials>) {
     let snapshot = goodbye.snapshot.clone();
     let Some(mut outgoing) = goodbye.leg.request(core, &snapshot, &Method::Bye) else {
         return;
@@ -189,7 +184,7 @@ fn send_goodbye(
     if let Some(reason) = goodbye.reason {
         outgoing.writer.header(HeaderId::Reason, reason.as_bytes());
     }
-    if let Some((id, value)) = credentials {
+    for (id, value) in credentials.into_iter().flatten() {
         outgoing.writer.header(id, &value);
     }
     let bytes = outgoing.writer.finish();

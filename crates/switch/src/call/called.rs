@@ -10,7 +10,7 @@ use sip_proto::{ClientId, Dialog, digest};
 use super::end::Ending;
 use super::leg::Leg;
 use super::{Call, Phase, Stage, negotiate, sdp_of};
-use crate::core::{Core, Timer};
+use crate::core::{Core, Credentials, Timer};
 use crate::headers;
 use crate::io::Now;
 use crate::orphan;
@@ -316,7 +316,7 @@ impl Call {
         self.launch(core, now, flow, bytes, auth).is_some()
     }
 
-    /// The Authorization header for a challenge on one leg, if its trunk has credentials for it.
+    /// The Authorization headers for a challenge on one leg, if its trunk has credentials for it.
     #[allow(
         clippy::too_many_arguments,
         reason = "a digest is computed over all of these (RFC 7616 §3.4)"
@@ -330,7 +330,7 @@ impl Call {
         method: &Method,
         uri: &[u8],
         body: &[u8],
-    ) -> Option<(HeaderId, Vec<u8>)> {
+    ) -> Option<Credentials> {
         let trunk = self.snapshot.trunk(self.leg(side)?.trunk);
         match core.authorize(trunk, attempt, challenge, method, uri, body)? {
             Ok(header) => Some(header),

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
 use super::{Call, Hunt, Stage, negotiate};
-use crate::core::{ClientOwner, Core, Timer, Waiter};
+use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::io::{Command, Now};
 
@@ -240,7 +240,7 @@ impl Call {
         flow: Flow,
         body: Option<&[u8]>,
         cseq: u32,
-        credentials: Option<(HeaderId, Vec<u8>)>,
+        credentials: Option<Credentials>,
     ) -> Bytes {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
@@ -283,7 +283,7 @@ impl Call {
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());
         }
-        if let Some((id, value)) = credentials {
+        for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
         if let Some(message) = invite {

@@ -12,7 +12,7 @@ use sip_proto::{ClientId, ServerId, digest, reply};
 use super::end::Ending;
 use super::leg::{self, Leg, Outgoing, Session, Unacked, finish};
 use super::{Call, Phase, negotiate, sdp_of};
-use crate::core::{Asked, ClientOwner, Core, Timer};
+use crate::core::{Asked, ClientOwner, Core, Credentials, Timer};
 use crate::io::Now;
 
 /// One offer on its way from one side to the other and back.
@@ -138,13 +138,13 @@ impl Call {
         now: Now,
         to: Side,
         body: Option<&[u8]>,
-        credentials: Option<(HeaderId, Vec<u8>)>,
+        credentials: Option<Credentials>,
     ) -> Option<(ClientId, Message)> {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let leg = self.leg_mut(to)?;
         let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &Method::Invite)?;
-        if let Some((id, value)) = credentials {
+        for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
         let bytes = finish(writer, body);

@@ -1,12 +1,12 @@
 //! Requests within the dialog that cross as they are: INFO (RFC 6086).
 
 use rtp_proto::control::Side;
-use sip_msg::{HeaderId, Message, Method};
+use sip_msg::{Message, Method};
 use sip_proto::{ClientId, digest};
 
 use super::leg::Outgoing;
 use super::{Call, Phase};
-use crate::core::{Asked, ClientOwner, Core};
+use crate::core::{Asked, ClientOwner, Core, Credentials};
 use crate::io::Now;
 
 /// How many may be under way in one call.
@@ -49,13 +49,13 @@ impl Call {
         now: Now,
         to: Side,
         asked: &Message,
-        credentials: Option<(HeaderId, Vec<u8>)>,
+        credentials: Option<Credentials>,
     ) -> Option<(ClientId, Message)> {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let method = asked.method().cloned().unwrap_or(Method::Info);
         let Outgoing { flow, mut writer } = self.leg_mut(to)?.request(core, &snapshot, &method)?;
-        if let Some((id, value)) = credentials {
+        for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
         let bytes = match asked.content_type() {

@@ -209,3 +209,46 @@ fn a_challenged_info_is_sent_again_and_its_sender_never_knows() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// RFC 3261 §22.3: whoever is asked by a proxy and by the server behind it answers both at once.
+#[test]
+fn a_proxy_and_the_server_behind_it_are_both_answered() {
+    let both = |request: &Sip| {
+        let method = request.method();
+        [request.get("Proxy-Authorization"), request.get("Authorization")]
+            .map(|value| value.is_some_and(|value| is_answered(value, method, "tandem", "secret")))
+    };
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, asked, mut at_b) = bed.dial();
+    for status in [407, 401] {
+        let refusal = match status {
+            407 => challenge(&asked, &at_b, 1),
+            _ => asked.reply(&at_b, status, None).with(
+                "WWW-Authenticate",
+                "Digest realm=\"server\", nonce=\"s1\", qop=\"auth\", algorithm=MD5",
+            ),
+        };
+        bed.send(B1, &refusal);
+        bed.expect(B1, "ACK");
+        at_b = bed.expect(B1, "INVITE");
+    }
+    assert_eq!(both(&at_b), [true, true], "{}", at_b.write());
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.hang_up(&mut a, &b);
+    bed.wait(1000);
+    // The next call's INVITE spares both of them their question.
+    let (mut a, b, at_b) = bed.dial();
+    assert_eq!(both(&at_b), [true, true], "{}", at_b.write());
+    bed.send(B1, &b.reply(&at_b, 486, None));
+    bed.expect(B1, "ACK");
+    let refusal = bed.expect(A, "486 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    assert_eq!(bed.settle().len(), 2);
+}
