@@ -101,7 +101,7 @@ pub(crate) struct Core {
     digests: HashMap<String, digest::Client>,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
-    /// Calls there are, those that are ending included.
+    /// Calls there are, without those that are over but not yet done with.
     pub(crate) calls: usize,
     last_id: u64,
     last_media: u64,

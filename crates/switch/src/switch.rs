@@ -10,7 +10,7 @@ use sip_msg::{Limits, Message, Method};
 use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
 
 use crate::admit;
-use crate::call::{Call, Ending};
+use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
 use crate::gauges::Gauges;
 use crate::health::{self, Pingers};
@@ -190,12 +190,11 @@ impl Switch {
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         let counts = self.core.endpoint.counts();
-        let in_phase = |phase| self.calls.values().filter(|call| call.phase == phase).count();
-        let ending = in_phase(crate::call::Phase::Ending);
+        let answered = self.calls.values().filter(|call| call.phase == Phase::Answered);
         Gauges {
-            calls: self.calls.len() - ending,
-            answered: in_phase(crate::call::Phase::Answered),
-            ending,
+            calls: self.core.calls,
+            answered: answered.count(),
+            ending: self.calls.len() - self.core.calls,
             orphans: self.core.orphans.len() + self.core.goodbyes.len(),
             server_transactions: counts.server,
             client_transactions: counts.client,
@@ -268,9 +267,9 @@ impl Switch {
         if call.is_finished() {
             call.forget(&mut self.core);
         } else {
+            self.core.calls += usize::from(call.phase != Phase::Ending);
             self.calls.insert(call.key, Box::new(call));
         }
-        self.core.calls = self.calls.len();
     }
 
     /// Lets a call act, and forgets it when it has nothing left to do.
@@ -278,12 +277,15 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
+        let was_up = call.phase != Phase::Ending;
         act(call, &mut self.core);
+        if was_up && call.phase == Phase::Ending {
+            self.core.calls -= 1;
+        }
         if call.is_finished() {
             call.forget(&mut self.core);
             self.calls.remove(&key);
         }
-        self.core.calls = self.calls.len();
     }
 
     fn on_request(&mut self, now: Now, asked: Asked) {

@@ -307,3 +307,29 @@ fn limits_of_a_trunk_hold() {
     let kinds: Vec<String> = bed.settle().into_iter().map(|record| record.cause.kind).collect();
     assert_eq!(kinds, ["max-calls", "busy", "normal"]);
 }
+
+/// A carrier that does not answer our BYE keeps nobody from calling.
+#[test]
+fn a_call_that_is_over_takes_no_place_of_the_switch() {
+    let mut bed = Bed::changed(&[("bind = \"127.0.0.1:5060\"", "[sip]\nmax_calls = 1")]);
+    let (mut a, b) = bed.connect();
+    let mut refused = bed.caller("+4420");
+    let invite = refused.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    bed.send(A, &invite);
+    let refusal = bed.expect(A, "503 INVITE");
+    let ack = refused.ack(&refusal);
+    bed.send(A, &ack);
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    bed.expect(A, "200 BYE");
+    let unanswered = bed.expect(B1, "BYE");
+    let (mut second, second_b, at_b) = bed.dial();
+    bed.send(B1, &second_b.reply(&at_b, 486, None));
+    bed.expect(B1, "ACK");
+    let refusal = bed.expect(A, "486 INVITE");
+    let ack = second.ack(&refusal);
+    bed.send(A, &ack);
+    bed.send(B1, &b.reply(&unanswered, 200, None));
+    let kinds: Vec<String> = bed.settle().into_iter().map(|record| record.cause.kind).collect();
+    assert_eq!(kinds, ["switch-full", "normal", "busy"]);
+}
