@@ -312,6 +312,7 @@ fn numbers_are_read_from_every_form_of_uri() {
             "+442071838750",
         ),
         ("sip:+442071838750:secret@127.0.0.1", "+442071838750"),
+        ("sip:+44-20.7183(8750)@127.0.0.1;user=phone", "+442071838750"),
     ] {
         let mut bed = Bed::new();
         let mut a = bed.caller("+442071838750");
