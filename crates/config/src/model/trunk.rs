@@ -125,7 +125,7 @@ section! {
         live trying: Duration = Time<100, 60_000>, default("'4s'");
         /// Time, from the start of the attempt, for progress (101 to 199) or a final answer.
         live progress: Duration = Time<100, 300_000>, default("'15s'");
-        /// Time, from the start of the attempt, for the final answer; then the call ends with 480.
+        /// Time, from the first progress on, for the final answer; then the call ends with 480.
         live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");
         /// Attempts per call at most.
         live attempts: u16 = Whole<u16, 1, 32>, default("3");
