@@ -159,8 +159,9 @@ impl Core {
     pub(crate) fn answer(&mut self, now: Now, asked: &Asked, status: u16, tag: Option<&[u8]>) {
         let own = tag.is_none().then(|| self.tag());
         let tag = tag.or(own.as_deref());
-        let bytes = reply(&asked.message, &asked.flow, status, None, tag).finish();
-        self.respond(now, asked.id, bytes);
+        let mut writer = reply(&asked.message, &asked.flow, status, None, tag);
+        crate::headers::explain(&mut writer, status);
+        self.respond(now, asked.id, writer.finish());
     }
 
     pub(crate) fn respond(&mut self, now: Now, id: ServerId, bytes: Bytes) {

@@ -135,6 +135,15 @@ pub(crate) fn reason_q850(cause: u8) -> String {
     format!("Q.850;cause={cause}")
 }
 
+/// What a refusal has to say about what would have been right (RFC 3261 §21.4.6, §21.4.13).
+pub(crate) fn explain(writer: &mut Writer, status: u16) {
+    match status {
+        405 => writer.header(HeaderId::Allow, crate::call::ALLOW.as_bytes()),
+        415 => writer.header(HeaderId::Accept, b"application/sdp"),
+        _ => return,
+    };
+}
+
 /// Copies the headers that a trunk lets through, byte for byte. Names that the switch writes itself never cross.
 pub(crate) fn pass(writer: &mut Writer, from: &Message, names: &[String]) {
     for header in from.headers() {

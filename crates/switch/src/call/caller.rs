@@ -87,9 +87,7 @@ impl Call {
             let user = headers::escape_user(user);
             writer.header_fmt(HeaderId::Contact, format_args!("<sip:{user}@{host}>"));
         }
-        if ending.status == 415 {
-            writer.header(HeaderId::Accept, b"application/sdp");
-        }
+        headers::explain(&mut writer, ending.status);
         core.respond(now, invite.asked.id, writer.finish());
     }
 

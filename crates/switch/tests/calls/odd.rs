@@ -325,3 +325,38 @@ fn requests_within_an_early_dialog_do_not_end_it() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// RFC 3261 §21.4: a status that names what would be right does so; one about our own request is none of the caller's.
+#[test]
+fn a_refusal_says_all_that_its_status_promises() {
+    for (status, heard, header) in [
+        (405, 405, Some("Allow")),
+        (415, 415, Some("Accept")),
+        (420, 503, None),
+        (421, 503, None),
+        (422, 503, None),
+        (423, 503, None),
+    ] {
+        let mut bed = Bed::new();
+        let (mut a, b, at_b) = bed.dial();
+        bed.send(B1, &b.reply(&at_b, status, None));
+        bed.expect(B1, "ACK");
+        let refusal = bed.expect(A, &format!("{heard} INVITE"));
+        assert!(header.is_none_or(|name| refusal.get(name).is_some()), "{status}");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        assert_eq!(bed.settle_one().attempts[0].sip, status);
+    }
+    let mut bed = Bed::new();
+    let (mut a, b) = bed.connect();
+    let mut odd = a.invite(None).with("Content-Type", "text/plain");
+    odd.body = "hello".into();
+    bed.send(A, &odd);
+    let refusal = bed.expect(A, "415 INVITE");
+    assert_eq!(refusal.need("Accept"), "application/sdp");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 100);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
