@@ -205,13 +205,17 @@ pub(crate) fn capabilities(writer: &mut Writer) {
 /// The methods that we take, in the words of an Allow header.
 pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
 
-/// Where a request goes whose next hop is this URI. An address is taken as it is; a name falls back to where the
-/// peer's last message came from, since a dialog must not wait for a resolver.
+/// Where a request goes whose next hop is this URI. An address is taken as it is, unless it is a private one and the
+/// peer's messages come from elsewhere: then it stands behind a NAT that lets in only what goes where they came from.
+/// So goes what is for a name, since a dialog must not wait for a resolver.
 pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) -> Flow {
     let Ok(Uri::Sip(uri)) = Uri::parse(next_hop) else {
         return fallback;
     };
     let Some(ip) = uri.ip() else { return fallback };
+    if rtp_proto::is_unroutable(ip) && !rtp_proto::is_unroutable(fallback.remote.ip()) {
+        return fallback;
+    }
     let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
     if remote.is_ipv4() == fallback.remote.is_ipv4() {
         // The same listener: the peer knows us by its address.
