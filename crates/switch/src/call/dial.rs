@@ -189,7 +189,9 @@ impl Call {
             return Err(500);
         };
         leg.flow = flow;
-        leg.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
+        // Where there is no other, the pair of the attempt before serves once more.
+        let ports = core.ports.reserve(now.at).or_else(|| self.parked.pop());
+        leg.ports = Some(ports.ok_or(503_u16)?);
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
             return Ok(None);
         };

@@ -333,3 +333,39 @@ fn a_call_that_is_over_takes_no_place_of_the_switch() {
     let kinds: Vec<String> = bed.settle().into_iter().map(|record| record.cause.kind).collect();
     assert_eq!(kinds, ["switch-full", "normal", "busy"]);
 }
+
+/// MR-07: a call takes two pairs of ports, however many carriers it asks; without them none is asked.
+#[test]
+fn a_call_without_ports_is_refused_and_one_that_hunts_needs_no_more_than_two_pairs() {
+    let mut bed = Bed::with(&testkit::bed::CONFIG.replace("10000-11999", "10000-10003"));
+    let (mut a, b1, at_b1) = bed.dial();
+    bed.send(B1, &b1.reply(&at_b1, 503, None));
+    bed.expect(B1, "ACK");
+    let at_b2 = bed.expect(B2, "INVITE");
+    let b2 = bed.callee(B2, &at_b2);
+    bed.send(B2, &Bed::answer_of(B2, &b2, &at_b2));
+    bed.expect(B2, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    let mut second = bed.caller("+4420");
+    let invite = second.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    bed.send(A, &invite);
+    let refusal = bed.expect(A, "503 INVITE");
+    assert!(refusal.get("Retry-After").is_some());
+    let ack = second.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 100);
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    bed.serve(B2, &b2, "BYE", 200);
+    bed.expect(A, "200 BYE");
+    bed.wait(10);
+    let (mut a, b) = bed.connect();
+    bed.hang_up(&mut a, &b);
+    let records = bed.settle();
+    let kinds: Vec<&str> = records.iter().map(|record| record.cause.kind.as_str()).collect();
+    assert_eq!(kinds, ["no-ports", "normal", "normal"]);
+    assert!(records[0].attempts.is_empty());
+}
