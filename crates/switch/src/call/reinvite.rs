@@ -28,8 +28,10 @@ pub(crate) struct Exchange {
     pub(crate) delayed: bool,
     /// The final answer has gone to `from`; what is missing is its ACK.
     pub(crate) answered: bool,
-    /// It took too long and has been cancelled.
-    overdue: bool,
+    /// Something has come back for our re-INVITE.
+    heard: bool,
+    /// It has been cancelled; what `from` then hears: 487 if the CANCEL was its own, 504 if the other side took too long.
+    given_up: Option<u16>,
     auth: digest::Attempt,
     /// Both sessions as they were, to go back to.
     before: Option<Box<(Session, Session)>>,
@@ -77,7 +79,8 @@ impl Call {
                     invite,
                     delayed,
                     answered: false,
-                    overdue: false,
+                    heard: false,
+                    given_up: None,
                     auth: digest::Attempt::default(),
                     before,
                 }));
@@ -185,14 +188,15 @@ impl Call {
         message: &Message,
     ) {
         let status = message.status().unwrap_or(500);
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.client == id) else {
+            return;
+        };
+        exchange.heard = true;
         if status < 200 {
             return;
         }
-        let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else {
-            return;
-        };
         let (from, invite, delayed) = (exchange.from, exchange.invite.clone(), exchange.delayed);
-        let overdue = exchange.overdue;
+        let given_up = exchange.given_up;
         match status {
             200..=299 => {
                 if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
@@ -207,8 +211,7 @@ impl Call {
             }
             401 | 407 if self.retry_reinvite(core, now, side, message) => {}
             408 | 481 => self.on_reinvite_dead(core, now, id),
-            // Nobody but us has cancelled it.
-            487 if overdue => self.refuse_exchange(core, now, 504),
+            487 => self.refuse_exchange(core, now, given_up.unwrap_or(status)),
             _ => self.refuse_exchange(core, now, status),
         }
     }
@@ -375,6 +378,19 @@ impl Call {
         true
     }
 
+    /// Our re-INVITE has no final answer and never will. That of one which was given up is none (RFC 3261 §9.1).
+    pub(crate) fn on_reinvite_unanswered(&mut self, core: &mut Core, now: Now, id: ClientId) {
+        let given_up = self
+            .exchange
+            .as_ref()
+            .filter(|exchange| exchange.client == id && exchange.heard)
+            .and_then(|exchange| exchange.given_up);
+        match given_up {
+            Some(status) => self.refuse_exchange(core, now, status),
+            None => self.on_reinvite_dead(core, now, id),
+        }
+    }
+
     /// The other side is gone: no answer at all, or one that denies the dialog (RFC 3261 §12.2.1.2).
     pub(crate) fn on_reinvite_dead(&mut self, core: &mut Core, now: Now, id: ClientId) {
         let current = self
@@ -393,7 +409,7 @@ impl Call {
     /// The other side takes too long over an offer: it is asked to drop it (RFC 3261 §14.1).
     pub(crate) fn on_exchange_timeout(&mut self, core: &mut Core, now: Now) {
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.answered) {
-            exchange.overdue = true;
+            exchange.given_up.get_or_insert(504);
             core.endpoint
                 .cancel(now.at, exchange.client, None, &mut core.outbox);
         }
@@ -401,7 +417,8 @@ impl Call {
 
     /// CANCEL for a re-INVITE: the other side is asked to drop it; both then hear the same (RFC 3261 §9.2).
     pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId, _cancel: &Message) {
-        if let Some(exchange) = self.exchange.as_ref().filter(|e| e.asked.id == id && !e.answered) {
+        if let Some(exchange) = self.exchange.as_mut().filter(|e| e.asked.id == id && !e.answered) {
+            exchange.given_up.get_or_insert(487);
             core.endpoint
                 .cancel(now.at, exchange.client, None, &mut core.outbox);
         }

@@ -189,6 +189,29 @@ fn a_reinvite_can_be_cancelled() {
     assert_eq!(bed.settle_one().cause.kind, "normal");
 }
 
+/// RFC 3261 §9.1: an INVITE that was cancelled and gets no final answer is cancelled all the same.
+#[test]
+fn a_cancelled_reinvite_that_is_never_answered_leaves_the_call() {
+    let mut bed = Bed::new();
+    let (mut a, b) = bed.connect();
+    let mut end = Bed::caller_end();
+    end.version += 1;
+    let hold = a.invite(Some(&end.offer("sendonly")));
+    bed.send(A, &hold);
+    let got = bed.expect(B1, "INVITE");
+    bed.send(B1, &b.reply(&got, 100, None));
+    bed.wait(1000);
+    bed.send(A, &a.cancel());
+    bed.expect(A, "200 CANCEL");
+    bed.serve(B1, &b, "CANCEL", 200);
+    let refusal = bed.expect_within(A, "487 INVITE", 33_000);
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 1000);
+    bed.hang_up(&mut a, &b);
+    assert_eq!(bed.settle_one().cause.kind, "normal");
+}
+
 #[test]
 fn an_invite_within_the_early_dialog_waits() {
     let mut bed = Bed::new();
