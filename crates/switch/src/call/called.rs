@@ -368,8 +368,9 @@ impl Call {
             }
         }
         let permit = leg.permit.take();
+        let reason = self.ended.as_ref().and_then(|ended| ended.reason());
         match leg.uac.take() {
-            Some(uac) => orphan::abandon(core, now, &self.snapshot, leg, *uac, permit, None),
+            Some(uac) => orphan::abandon(core, now, &self.snapshot, leg, *uac, permit, reason),
             None => {
                 if let Some(permit) = permit {
                     core.live.release(permit);

@@ -67,6 +67,12 @@ pub(crate) struct Ended {
     auth: [digest::Attempt; 2],
 }
 
+impl Ended {
+    pub(crate) fn reason(&self) -> Option<&[u8]> {
+        self.reason.as_deref().map(str::as_bytes)
+    }
+}
+
 impl Call {
     /// Ends the call, once.
     pub(crate) fn end(&mut self, core: &mut Core, now: Now, ending: Ending) {
