@@ -268,6 +268,15 @@ impl Core {
         }
     }
 
+    /// Notes that an attempt is made, if the tables are still those that it was planned with.
+    pub(crate) fn note_tried(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            let tables = &self.snapshot.tables;
+            self.live
+                .note_tried(now.at, tables, attempt.trunk, attempt.target);
+        }
+    }
+
     /// Leaves a target alone for as long as it asked.
     pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
         if Arc::ptr_eq(planned, &self.snapshot) {

@@ -40,7 +40,7 @@ section! {
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
         /// Codecs that may be offered to it, in this order; none written: what the other side offers.
         live codecs: Vec<String> = List<Codec>, default("[]");
-        /// How often its targets are asked with OPTIONS whether they live; any answer means yes.
+        /// How often its targets are asked with OPTIONS whether they live; any answer means yes. Off: a target that calls have found dead gets one of them every 30 s.
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
         live options_down: Vec<u16> = List<FailureStatus>, default("[408, 503]");

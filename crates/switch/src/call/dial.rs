@@ -77,6 +77,7 @@ impl Call {
         let permit = core
             .admit_attempt(now, trunk)
             .ok_or(AttemptOutcome::Unreachable)?;
+        core.note_tried(now, &self.snapshot, attempt);
         if let Some(hunt) = &mut self.hunt {
             hunt.made += 1;
         }

@@ -369,3 +369,35 @@ fn a_call_without_ports_is_refused_and_one_that_hunts_needs_no_more_than_two_pai
     assert_eq!(kinds, ["no-ports", "normal", "normal"]);
     assert!(records[0].attempts.is_empty());
 }
+
+/// LC-04, without OPTIONS: a carrier that was dead for a while is found again by calls alone.
+#[test]
+fn a_carrier_that_comes_back_is_called_again() {
+    let mut bed = Bed::new();
+    // One call, answered with 486 by whoever answers; `dead`: B1 says nothing.
+    let call = |bed: &mut Bed, at: &str, dead: bool| {
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
+        bed.send(A, &invite);
+        let asked = bed.expect(at, "INVITE");
+        let b = bed.callee(at, &asked);
+        bed.send(at, &b.reply(&asked, 486, None));
+        bed.expect(at, "ACK");
+        let refusal = bed.expect(A, "486 INVITE");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        assert_eq!(bed.drain(B1).is_empty(), !dead, "{}", bed.story());
+    };
+    for _ in 0..3 {
+        call(&mut bed, B2, true);
+    }
+    bed.wait(29_000);
+    bed.drain(B1);
+    call(&mut bed, B2, false);
+    bed.wait(2000);
+    bed.drain(B1);
+    for _ in 0..2 {
+        call(&mut bed, B1, false);
+    }
+    assert_eq!(bed.settle().len(), 6);
+}
