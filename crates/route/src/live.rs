@@ -41,6 +41,8 @@ struct Slot {
     listed: bool,
     max_calls: u32,
     pace: Pace,
+    /// Its targets are asked with OPTIONS whether they live.
+    pinged: bool,
     targets: Vec<Health>,
 }
 
@@ -112,6 +114,7 @@ impl Live {
             slot.listed = true;
             slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
             slot.pace.set(trunk.max_cps);
+            slot.pinged = trunk.options_interval.is_some();
             let mut before = std::mem::take(&mut slot.targets);
             slot.targets = trunk
                 .targets
@@ -193,6 +196,13 @@ impl Live {
         self.health_mut(tables, trunk, target)?.note(now, outcome)
     }
 
+    /// A call is about to be made to a target. Of one that is down and not pinged the next call keeps away again for a while.
+    pub fn note_tried(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx, target: usize) {
+        if let Some(health) = self.health_mut(tables, trunk, target) {
+            health.tried(now);
+        }
+    }
+
     /// Leaves a target alone for as long as its Retry-After asked (RFC 3261 §20.33), an hour at most: until
     /// then it is tried after all others.
     pub fn back_off(
@@ -214,10 +224,11 @@ impl Live {
         self.health(tables, trunk, target).is_none_or(Health::is_up)
     }
 
-    /// Whether a target is better left for last now: down, or backing off.
+    /// Whether a target is better left for last now: down and not due for another try, or backing off.
     pub(crate) fn is_shunned(&self, now: Instant, tables: &Tables, trunk: TrunkIx, target: usize) -> bool {
+        let pinged = self.slot(tables, trunk).is_some_and(|slot| slot.pinged);
         self.health(tables, trunk, target)
-            .is_some_and(|health| health.is_shunned(now))
+            .is_some_and(|health| health.is_shunned(now, pinged))
     }
 
     /// Index of a trunk's slot: by place for the tables in force, by name for older ones.

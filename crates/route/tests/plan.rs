@@ -325,6 +325,33 @@ fn what_is_down_comes_last_and_is_tried_all_the_same() {
     assert_eq!(bed.order(CALLED), ["a/1", "a/0", "b/0", "b/1"]);
 }
 
+/// LC-04: nothing stays down for want of somebody who looks.
+#[test]
+fn a_target_that_is_down_gets_a_call_now_and_then_unless_options_will_tell() {
+    let mut bed = Bed::new(tables(
+        &(carrier("a", "priority = 1")
+            + &carrier("pinged", "priority = 2\noptions_interval = \"10s\"")
+            + &carrier("c", "priority = 3")
+            + &pbx("")),
+    ));
+    let (a, shunned) = (ix(&bed.tables, "a"), ["c/0", "a/0", "pinged/0"]);
+    bed.down("a", 0);
+    bed.down("pinged", 0);
+    assert_eq!(bed.order(CALLED), shunned);
+    bed.now += Duration::from_millis(29_999);
+    assert_eq!(bed.order(CALLED), shunned);
+    bed.now += Duration::from_millis(1);
+    assert_eq!(bed.order(CALLED), ["a/0", "c/0", "pinged/0"]);
+    // One call tries it; the others wait for what becomes of that.
+    bed.live.note_tried(bed.now, &bed.tables, a, 0);
+    assert_eq!(bed.order(CALLED), shunned);
+    bed.live.note_target(bed.now, &bed.tables, a, 0, Outcome::Miss);
+    bed.now += Duration::from_secs(29);
+    assert_eq!(bed.order(CALLED), shunned);
+    bed.live.note_target(bed.now, &bed.tables, a, 0, Outcome::Alive);
+    assert_eq!(bed.order(CALLED), ["a/0", "c/0", "pinged/0"]);
+}
+
 #[test]
 fn a_target_that_asked_to_be_left_alone_comes_last_until_its_time_is_over() {
     let mut bed = Bed::new(tables(

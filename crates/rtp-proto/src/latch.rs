@@ -351,7 +351,7 @@ impl Address {
 }
 
 /// Addresses that mean nothing outside their own network: private (RFC 1918, RFC 4193), shared (RFC 6598), link-local.
-fn is_unroutable(ip: IpAddr) -> bool {
+pub fn is_unroutable(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let [first, second, ..] = v4.octets();

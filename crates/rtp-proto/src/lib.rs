@@ -19,6 +19,7 @@ mod silence;
 mod stats;
 
 pub use cidr::{Cidr, CidrError};
+pub use latch::is_unroutable;
 pub use ports::{PortPair, PortPool};
 pub use pt_map::{PtEntry, PtMap};
 pub use session::{Channel, Notices, Session, Verdict};

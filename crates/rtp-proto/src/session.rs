@@ -293,6 +293,8 @@ impl Half {
     fn udptl(&mut self, now: Instant, from: SocketAddr, packet: &[u8], there: &mut Self) -> Forward {
         let accepted = self.address.accept(now, from, None)?;
         self.arrived(now, accepted, packet.len());
+        // One facsimile machine sends for minutes, and the other says nothing until the page is over.
+        there.silence.life(now);
         Ok((Channel::Rtp, there.take(packet.len())?))
     }
 

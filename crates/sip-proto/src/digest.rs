@@ -193,6 +193,27 @@ impl Client {
         Some((HeaderId::ProxyAuthorization, header))
     }
 
+    /// What goes along with a header that [`Client::answer`] or [`Client::preemptive`] gave: the answer to the last challenge of the
+    /// other kind, where a server and a proxy both ask (RFC 3261 §22.3).
+    pub fn beside(
+        &mut self,
+        given: HeaderId,
+        credentials: &Credentials,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+        cnonce: &mut Mint,
+    ) -> Option<(HeaderId, Vec<u8>)> {
+        let (other, id) = match given {
+            HeaderId::Authorization => (&mut self.proxy, HeaderId::ProxyAuthorization),
+            _ => (&mut self.server, HeaderId::Authorization),
+        };
+        let header = other
+            .as_mut()?
+            .header(credentials, &Request { method, uri, body }, cnonce);
+        Some((id, header))
+    }
+
     /// Forgets every challenge: the next request goes without credentials.
     pub fn forget(&mut self) {
         *self = Self::new();

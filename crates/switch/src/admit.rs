@@ -17,6 +17,9 @@ use crate::record::{CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, Re
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
 
+/// Pairs of media ports that a call takes.
+const PAIRS: usize = 2;
+
 /// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
 pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     let called = headers::user_of(asked.message.uri());
@@ -51,6 +54,8 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
     let permit = if core.calls >= limit {
         Err("switch-full")
+    } else if core.ports.available() < PAIRS {
+        Err("no-ports")
     } else {
         let snapshot = Arc::clone(&core.snapshot);
         core.live
@@ -165,7 +170,8 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
 /// Answers a request that no dialog or call wants.
 pub(crate) fn stray(core: &mut Core, now: Now, asked: &Asked) {
     core.counters.unknown_dialog += 1;
-    let mut writer = reply(&asked.message, &asked.flow, 481, None, None);
+    let tag = core.tag();
+    let mut writer = reply(&asked.message, &asked.flow, 481, None, Some(&tag));
     if let Some(agent) = &core.snapshot.config.sip.user_agent {
         writer.header(HeaderId::Server, agent.as_bytes());
     }

@@ -81,12 +81,31 @@ pub(crate) struct Hunt {
     pub(crate) made: usize,
     /// How the failed ones failed.
     pub(crate) outcomes: Vec<AttemptOutcome>,
+    /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
+    early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
 }
+
+/// Most branches of a fork whose early answers are kept.
+const MAX_EARLY: usize = 16;
 
 impl Hunt {
     /// The attempt that is being made.
     pub(crate) fn current(&self) -> Option<&Attempt> {
         self.attempts.get(self.next.checked_sub(1)?)
+    }
+
+    /// Keeps a branch's early answer in case that its 2xx has none.
+    pub(crate) fn remember_early(&mut self, tag: &[u8], answer: Sdp) {
+        self.early.retain(|(known, _)| **known != *tag);
+        if self.early.len() < MAX_EARLY {
+            self.early.push((Box::from(tag), answer));
+        }
+    }
+
+    /// The early answer of the branch with this tag; else the last of any.
+    pub(crate) fn early_answer(&self, tag: &[u8]) -> Option<Sdp> {
+        let own = self.early.iter().find(|(known, _)| **known == *tag);
+        own.or(self.early.last()).map(|(_, answer)| answer.clone())
     }
 }
 
@@ -200,9 +219,7 @@ impl Call {
             ClientOwner::Attempt(_) => self.on_attempt_response(core, now, id, message),
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
-            ClientOwner::Relayed(_, _) => {
-                self.on_relayed_response(core, now, id, message.status().unwrap_or(500))
-            }
+            ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message),
             ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }
     }
@@ -225,10 +242,10 @@ impl Call {
                 };
                 self.on_attempt_dead(core, now, id, outcome);
             }
-            ClientOwner::Reinvite(_, _) => self.on_reinvite_dead(core, now, id),
+            ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id),
             ClientOwner::Bye(_, side) => self.bye_done(core, now, side),
             ClientOwner::Relayed(_, _) => {
-                self.on_relayed_response(core, now, id, if unreachable { 503 } else { 408 });
+                self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
             }
             ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
         }

@@ -12,6 +12,7 @@ use rtp_proto::control::{MediaId, Side};
 use sip_msg::{HeaderId, Limits, Message, Method};
 use sip_proto::timers::{TimerKey, TimerQueue};
 use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
+use smallvec::SmallVec;
 
 use crate::gauges::Counters;
 use crate::ident::{CallKey, IdMap};
@@ -74,6 +75,9 @@ pub(crate) enum Timer {
     Ping(u32),
 }
 
+/// Authorization and Proxy-Authorization headers of one request.
+pub(crate) type Credentials = SmallVec<[(HeaderId, Vec<u8>); 1]>;
+
 /// The parts of a switch that calls share.
 pub(crate) struct Core {
     pub(crate) endpoint: Endpoint,
@@ -97,7 +101,7 @@ pub(crate) struct Core {
     digests: HashMap<String, digest::Client>,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
-    /// Calls there are, those that are ending included.
+    /// Calls there are, without those that are over but not yet done with.
     pub(crate) calls: usize,
     last_id: u64,
     last_media: u64,
@@ -150,10 +154,14 @@ impl Core {
         MediaId(self.last_media)
     }
 
-    /// Answers a request with nothing but a status; with our tag where there is a dialog.
+    /// Answers a request with nothing but a status; with our tag where there is a dialog, else with one of its own
+    /// (RFC 3261 §8.2.6.2).
     pub(crate) fn answer(&mut self, now: Now, asked: &Asked, status: u16, tag: Option<&[u8]>) {
-        let bytes = reply(&asked.message, &asked.flow, status, None, tag).finish();
-        self.respond(now, asked.id, bytes);
+        let own = tag.is_none().then(|| self.tag());
+        let tag = tag.or(own.as_deref());
+        let mut writer = reply(&asked.message, &asked.flow, status, None, tag);
+        crate::headers::explain(&mut writer, status);
+        self.respond(now, asked.id, writer.finish());
     }
 
     pub(crate) fn respond(&mut self, now: Now, id: ServerId, bytes: Bytes) {
@@ -260,6 +268,15 @@ impl Core {
         }
     }
 
+    /// Notes that an attempt is made, if the tables are still those that it was planned with.
+    pub(crate) fn note_tried(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            let tables = &self.snapshot.tables;
+            self.live
+                .note_tried(now.at, tables, attempt.trunk, attempt.target);
+        }
+    }
+
     /// Leaves a target alone for as long as it asked.
     pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
         if Arc::ptr_eq(planned, &self.snapshot) {
@@ -268,7 +285,8 @@ impl Core {
         }
     }
 
-    /// The header that answers a trunk's challenge. `None`: we have no credentials for it.
+    /// The headers that answer a trunk's challenge: its own, and the one for its other challenge where a server and a proxy of
+    /// that trunk both ask (RFC 3261 §22.3). `None`: we have no credentials for it.
     pub(crate) fn authorize(
         &mut self,
         trunk: &Trunk,
@@ -277,32 +295,32 @@ impl Core {
         method: &Method,
         uri: &[u8],
         body: &[u8],
-    ) -> Option<Result<(HeaderId, Vec<u8>), digest::DigestError>> {
+    ) -> Option<Result<Credentials, digest::DigestError>> {
         let credentials = credentials_of(trunk).filter(|_| is_for_us(trunk, challenge))?;
         let client = self.digests.entry(trunk.name.clone()).or_default();
-        Some(client.answer(
-            attempt,
-            challenge,
-            &credentials,
-            method,
-            uri,
-            body,
-            self.endpoint.mint(),
-        ))
+        let mint = self.endpoint.mint();
+        let answer = client.answer(attempt, challenge, &credentials, method, uri, body, mint);
+        Some(answer.map(|answer| {
+            let beside = client.beside(answer.0, &credentials, method, uri, body, mint);
+            [Some(answer), beside].into_iter().flatten().collect()
+        }))
     }
 
-    /// The header that spares a trunk its challenge, once it has challenged before.
+    /// The headers that spare a trunk its challenges, once it has challenged before.
     pub(crate) fn preemptive(
         &mut self,
         snapshot: &Snapshot,
         attempt: &Attempt,
         body: &[u8],
-    ) -> Option<(HeaderId, Vec<u8>)> {
+    ) -> Option<Credentials> {
         let trunk = snapshot.trunk(attempt.trunk);
         let credentials = credentials_of(trunk)?;
         let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
-        let client = self.digests.get_mut(&trunk.name)?;
-        client.preemptive(&credentials, &Method::Invite, &uri, body, self.endpoint.mint())
+        let (client, mint) = (self.digests.get_mut(&trunk.name)?, self.endpoint.mint());
+        let (method, uri) = (&Method::Invite, uri.as_slice());
+        let first = client.preemptive(&credentials, method, uri, body, mint)?;
+        let beside = client.beside(first.0, &credentials, method, uri, body, mint);
+        Some([Some(first), beside].into_iter().flatten().collect())
     }
 
     pub(crate) fn methods() -> Vec<Method> {

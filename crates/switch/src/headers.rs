@@ -31,16 +31,34 @@ pub(crate) fn user_of(uri: &[u8]) -> String {
     match Uri::parse(uri) {
         Ok(Uri::Sip(sip)) => {
             let user = sip.user_unescaped();
-            let digits = user.split(|b| *b == b';').next().unwrap_or_default();
-            String::from_utf8_lossy(digits).into_owned()
+            let name = user.split(|b| *b == b';').next().unwrap_or_default();
+            let phone = sip.params.get("user").flatten();
+            let phone = phone.is_some_and(|user| user.eq_ignore_ascii_case(b"phone"));
+            if (phone || name.starts_with(b"+")) && is_number(name) {
+                without_separators(name)
+            } else {
+                String::from_utf8_lossy(name).into_owned()
+            }
         }
-        // RFC 3966 §5.1.1: visual separators are no part of the number.
-        Ok(Uri::Tel(tel)) => {
-            let digits = tel.number.iter().filter(|c| !b"-.()".contains(c));
-            digits.map(|c| char::from(*c)).collect()
-        }
+        Ok(Uri::Tel(tel)) => without_separators(tel.number),
         Ok(Uri::Other { .. }) | Err(_) => String::new(),
     }
+}
+
+/// What stands between the digits of a number for the eye (RFC 3966 §5.1.1): no part of it, in a SIP URI neither (RFC 3261 §19.1.6).
+const SEPARATORS: &[u8] = b"-.()";
+
+fn is_number(user: &[u8]) -> bool {
+    let digits = user.strip_prefix(b"+").unwrap_or(user);
+    digits.iter().any(u8::is_ascii_digit)
+        && digits
+            .iter()
+            .all(|c| c.is_ascii_digit() || SEPARATORS.contains(c))
+}
+
+fn without_separators(number: &[u8]) -> String {
+    let digits = number.iter().filter(|c| !SEPARATORS.contains(c));
+    digits.map(|c| char::from(*c)).collect()
 }
 
 /// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
@@ -124,6 +142,15 @@ pub(crate) fn reason_q850(cause: u8) -> String {
     format!("Q.850;cause={cause}")
 }
 
+/// What a refusal has to say about what would have been right (RFC 3261 §21.4.6, §21.4.13).
+pub(crate) fn explain(writer: &mut Writer, status: u16) {
+    match status {
+        405 => writer.header(HeaderId::Allow, crate::call::ALLOW.as_bytes()),
+        415 => writer.header(HeaderId::Accept, b"application/sdp"),
+        _ => return,
+    };
+}
+
 /// Copies the headers that a trunk lets through, byte for byte. Names that the switch writes itself never cross.
 pub(crate) fn pass(writer: &mut Writer, from: &Message, names: &[String]) {
     for header in from.headers() {
@@ -186,6 +213,11 @@ mod tests {
                 "+442071838750",
             ),
             ("tel:+1-201-555-0123;phone-context=x", "+12015550123"),
+            ("sip:+1-201-555-0123@h;user=phone", "+12015550123"),
+            ("sip:(0201).555-0123@h;User=Phone", "02015550123"),
+            ("sip:+44-20-7183@h", "+44207183"),
+            ("sip:12-34@h", "12-34"),
+            ("sip:dr.no-1@h;user=phone", "dr.no-1"),
             ("sip:example.com", ""),
             ("sip:a%20b@h", "a b"),
             ("urn:service:sos", ""),

@@ -187,10 +187,13 @@ fn note(core: &mut Core, now: Now, pinger: &Pinger, outcome: Outcome) {
     }
 }
 
-/// Our answer to OPTIONS (RFC 3261 §11.2): what we take, or 503 once no new calls are wanted.
-pub(crate) fn answer_options(core: &mut Core, now: Now, asked: &Asked, tag: Option<&[u8]>) {
-    let status = if core.draining { 503 } else { 200 };
-    let mut writer = reply(&asked.message, &asked.flow, status, None, tag);
+/// Our answer to OPTIONS (RFC 3261 §11.2): what we take, or 503 once no new calls are wanted. Within a dialog it asks
+/// after the call, which goes on.
+pub(crate) fn answer_options(core: &mut Core, now: Now, asked: &Asked) {
+    let in_dialog = asked.message.to_tag().is_some();
+    let status = if core.draining && !in_dialog { 503 } else { 200 };
+    let tag = core.tag();
+    let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
     writer.header(HeaderId::Allow, crate::call::ALLOW.as_bytes());
     writer.header(HeaderId::Accept, b"application/sdp");
     if let Some(agent) = &core.snapshot.config.sip.user_agent {

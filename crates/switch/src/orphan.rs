@@ -12,7 +12,7 @@ use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, digest};
 
 use crate::call::{Leg, Uac};
-use crate::core::{ClientOwner, Core};
+use crate::core::{ClientOwner, Core, Credentials};
 use crate::io::Now;
 use crate::snapshot::Snapshot;
 
@@ -99,14 +99,14 @@ pub(crate) fn answered_late(
     };
     let mut late = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
     late.dialog = Some(dialog);
-    late.send_ack(core, now, snapshot, client, invite.cseq().0, None);
+    late.send_ack(core, now, snapshot, client, invite, None);
     goodbye(core, now, snapshot, late);
 }
 
 /// A 2xx to an INVITE that nobody remembers: one more branch of a fork, after the others were hung up. What ACK and BYE
 /// need stands in the 2xx.
 pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, response: &Message) {
-    let (cseq, method) = response.cseq();
+    let (_, method) = response.cseq();
     let success = response
         .status()
         .is_some_and(|status| (200..300).contains(&status));
@@ -124,13 +124,15 @@ pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, resp
     writer
         .copy(response, HeaderId::CallId)
         .copy(response, HeaderId::CSeq);
-    let invite = sip_msg::parse(writer.finish(), &sip_msg::Limits::default());
-    let Some(dialog) = invite.ok().and_then(|invite| Dialog::uac(&invite, response).ok()) else {
+    let Ok(invite) = sip_msg::parse(writer.finish(), &sip_msg::Limits::default()) else {
+        return;
+    };
+    let Ok(dialog) = Dialog::uac(&invite, response) else {
         return;
     };
     let mut late = Leg::new(Side::B, TrunkIx(0), Box::default(), flow, 0);
     late.dialog = Some(dialog);
-    late.send_ack(core, now, &snapshot, client, cseq, None);
+    late.send_ack(core, now, &snapshot, client, &invite, None);
     goodbye_with(core, now, &snapshot, late, None, None);
 }
 
@@ -174,12 +176,7 @@ pub(crate) fn goodbye_with(
     send_goodbye(core, now, Box::new(goodbye), None);
 }
 
-fn send_goodbye(
-    core: &mut Core,
-    now: Now,
-    mut goodbye: Box<Goodbye>,
-    credentials: Option<(HeaderId, Vec<u8>)>,
-) {
+fn send_goodbye(core: &mut Core, now: Now, mut goodbye: Box<Goodbye>, credentials: Option<Credentials>) {
     let snapshot = goodbye.snapshot.clone();
     let Some(mut outgoing) = goodbye.leg.request(core, &snapshot, &Method::Bye) else {
         return;
@@ -187,7 +184,7 @@ fn send_goodbye(
     if let Some(reason) = goodbye.reason {
         outgoing.writer.header(HeaderId::Reason, reason.as_bytes());
     }
-    if let Some((id, value)) = credentials {
+    for (id, value) in credentials.into_iter().flatten() {
         outgoing.writer.header(id, &value);
     }
     let bytes = outgoing.writer.finish();

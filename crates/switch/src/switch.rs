@@ -10,7 +10,7 @@ use sip_msg::{Limits, Message, Method};
 use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
 
 use crate::admit;
-use crate::call::{Call, Ending};
+use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
 use crate::gauges::Gauges;
 use crate::health::{self, Pingers};
@@ -190,12 +190,11 @@ impl Switch {
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         let counts = self.core.endpoint.counts();
-        let in_phase = |phase| self.calls.values().filter(|call| call.phase == phase).count();
-        let ending = in_phase(crate::call::Phase::Ending);
+        let answered = self.calls.values().filter(|call| call.phase == Phase::Answered);
         Gauges {
-            calls: self.calls.len() - ending,
-            answered: in_phase(crate::call::Phase::Answered),
-            ending,
+            calls: self.core.calls,
+            answered: answered.count(),
+            ending: self.calls.len() - self.core.calls,
             unrecorded: self.calls.values().filter(|call| !call.is_recorded()).count(),
             orphans: self.core.orphans.len() + self.core.goodbyes.len(),
             server_transactions: counts.server,
@@ -269,9 +268,9 @@ impl Switch {
         if call.is_finished() {
             call.forget(&mut self.core);
         } else {
+            self.core.calls += usize::from(call.phase != Phase::Ending);
             self.calls.insert(call.key, Box::new(call));
         }
-        self.core.calls = self.calls.len();
     }
 
     /// Lets a call act, and forgets it when it has nothing left to do.
@@ -279,12 +278,15 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
+        let was_up = call.phase != Phase::Ending;
         act(call, &mut self.core);
+        if was_up && call.phase == Phase::Ending {
+            self.core.calls -= 1;
+        }
         if call.is_finished() {
             call.forget(&mut self.core);
             self.calls.remove(&key);
         }
-        self.core.calls = self.calls.len();
     }
 
     fn on_request(&mut self, now: Now, asked: Asked) {
@@ -321,7 +323,7 @@ impl Switch {
         self.with_call(key, |call, core| match asked.message.method() {
             Some(Method::Invite) => call.on_reinvite(core, now, side, asked),
             Some(Method::Bye) => call.on_bye(core, now, side, asked),
-            Some(Method::Options) => health::answer_options(core, now, &asked, asked.message.to_tag()),
+            Some(Method::Options) => health::answer_options(core, now, &asked),
             Some(Method::Info) => call.on_relayed(core, now, side, asked),
             Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
@@ -330,7 +332,7 @@ impl Switch {
     /// A request outside of any dialog that is no INVITE.
     fn on_outside_request(&mut self, now: Now, asked: &Asked) {
         match asked.message.method() {
-            Some(Method::Options) => health::answer_options(&mut self.core, now, asked, None),
+            Some(Method::Options) => health::answer_options(&mut self.core, now, asked),
             Some(_) | None => admit::stray(&mut self.core, now, asked),
         }
     }

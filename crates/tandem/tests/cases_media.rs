@@ -250,6 +250,41 @@ fn mr_07_ports_come_back_on_every_failure() {
     bed.finish_lingering(ROUNDS * WAYS + 2 * LOST, 6 * ROUNDS);
 }
 
+/// Two pairs of ports in all: the next carrier is heard on the pair of the one that failed, who is not heard any more.
+#[test]
+fn mr_07_a_hunt_needs_no_more_than_the_ports_of_one_call() {
+    let bed = quick(|setup| setup.media_ports(10_000, 10_003));
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+    let [at_a, at_b1, at_b2] = [bed.places.rtp_a, bed.places.rtp_b1, bed.places.rtp_b2].map(RtpPeer::bind);
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let first = bob.incoming();
+    let b_to = sdp::audio(&invite_of(&first).body());
+    first.reply_sdp(183, &sdp::offer(bed.places.rtp_b1));
+    call.expect(183);
+    at_b1.send(b_to, &Stream::mark(0xb1).packet(0));
+    assert_eq!(at_a.collect(1, ms(1000)).len(), 1);
+    first.reply(503);
+    let leg = carol.incoming();
+    assert_eq!(sdp::audio(&invite_of(&leg).body()), b_to);
+    leg.answer(&sdp::offer(bed.places.rtp_b2));
+    let a_to = sdp::audio(&call.expect(200).body());
+    call.ack();
+    leg.expect_request("ACK");
+    at_b1.send(b_to, &Stream::mark(0xb1).packet(1));
+    let ends = [(&at_a, a_to, 0xa1), (&at_b2, b_to, 0xb2)].map(|(peer, to, mark)| End {
+        peer,
+        to,
+        stream: Stream::mark(mark),
+    });
+    for heard in converse(&ends[0], &ends[1], 25) {
+        heard.assert_clean();
+    }
+    call.bye();
+    leg.ok("BYE");
+    call.expect(200);
+    check(&bed.finish_lingering(1, 1)[0], "normal", 200, "caller", 2);
+}
+
 fn digit(payload_type: u8, event: u8, ssrc: u32, n: u16) -> Vec<u8> {
     let header = Header {
         marker: n == 0,

@@ -351,3 +351,28 @@ fn sm_17_refused_t38_leaves_the_audio() {
     hang_up(&talk);
     check(&bed.finish_lingering(1, 1)[0], "normal", 200, "caller", 1);
 }
+
+/// `media.rtp_timeout` of one second: for 2.5 s A receives a page and says nothing, and the call lives; with both silent it ends.
+#[test]
+fn sm_17_the_side_that_receives_a_page_may_be_silent() {
+    let bed = quick(|setup| setup.media("rtp_timeout = \"1s\""));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let talk = talk(&bed, &alice, &bob);
+    let (fax_a, fax_b) = (bed.places.rtp_a, bed.places.rtp_b1);
+    talk.leg.reinvite(Some(&fax(fax_b, 2)));
+    talk.call.expect_request("INVITE");
+    talk.call.answer(&fax(fax_a, 2));
+    talk.leg.expect(200);
+    talk.leg.ack();
+    talk.call.expect_request("ACK");
+    let (at_a, at_b) = (RtpPeer::bind(fax_a), RtpPeer::bind(fax_b));
+    for n in 0..50 {
+        at_b.send(talk.b_to, &[0, n, 1, 2]);
+        assert_eq!(at_a.collect(1, ms(1000)).len(), 1, "datagram {n}");
+        alice.listen(ms(50));
+    }
+    assert_eq!(alice.repeats(is("BYE")), 0);
+    talk.call.ok("BYE");
+    talk.leg.ok("BYE");
+    check(&bed.finish(1)[0], "rtp-timeout", 200, "switch", 1);
+}

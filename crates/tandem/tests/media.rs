@@ -101,6 +101,20 @@ fn mr_01_media_goes_where_it_comes_from_when_sdp_is_private() {
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
+/// The other side hangs up: the BYE goes where the messages of A come from, and not to its private Contact.
+#[test]
+fn mr_01_a_caller_behind_a_nat_is_hung_up_where_its_messages_come_from() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let (leg, _, _) = call_from_behind_nat(&alice, &bob, &bed, &sdp::offer(bed.places.rtp_a));
+    leg.bye();
+    let bye = alice.wait("BYE", support::is("BYE")).message;
+    assert_eq!(support::uri(&bye), "sip:alice@10.1.33.103:5060");
+    support::reply_raw(&alice, &bye, 200, "", &[], None);
+    leg.expect(200);
+    check(&bed.finish(1)[0], "normal", 200, "called", 1);
+}
+
 /// `symmetric_rtp = false`: the SDP holds, whatever comes from elsewhere.
 #[test]
 fn mr_01_without_symmetric_rtp_the_sdp_holds() {

@@ -215,12 +215,16 @@ impl Audit {
         let (status, before) = (sip.status(), known.status);
         known.status = before.max(status);
         let tag = sip.to_tag().map(str::to_owned);
+        let untagged = status > 100 && tag.is_none();
         let other_tag = status > 100 && known.to_tag.is_some() && known.to_tag != tag;
         if status > 100 {
             known.to_tag = tag;
         }
         if before >= 200 && status != before {
             self.fault(at, to, sip, &format!("another answer after {before}"));
+        }
+        if untagged {
+            self.fault(at, to, sip, "no To-tag");
         }
         if other_tag {
             self.fault(at, to, sip, "another To-tag");

@@ -40,7 +40,7 @@ section! {
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
         /// Codecs that may be offered to it, in this order; none written: what the other side offers.
         live codecs: Vec<String> = List<Codec>, default("[]");
-        /// How often its targets are asked with OPTIONS whether they live; any answer means yes.
+        /// How often its targets are asked with OPTIONS whether they live; any answer means yes. Off: a target that calls have found dead gets one of them every 30 s.
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
         live options_down: Vec<u16> = List<FailureStatus>, default("[408, 503]");
@@ -125,7 +125,7 @@ section! {
         live trying: Duration = Time<100, 60_000>, default("'4s'");
         /// Time, from the start of the attempt, for progress (101 to 199) or a final answer.
         live progress: Duration = Time<100, 300_000>, default("'15s'");
-        /// Time, from the start of the attempt, for the final answer; then the call ends with 480.
+        /// Time, from the first progress on, for the final answer; then the call ends with 480.
         live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");
         /// Attempts per call at most: the fewest that the calling trunk, or a carrier that has been tried, has written.
         live attempts: Option<u16> = Opt<Whole<u16, 1, 32>>, derived(None, "3, where no trunk of the call has written it");

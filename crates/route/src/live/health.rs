@@ -1,4 +1,5 @@
-//! Health of one target: down only by evidence in a row, up by a single answer.
+//! Health of one target: down only by evidence in a row, up by a single answer. One that is down and that nobody asks with
+//! OPTIONS gets a call now and then, or it would never be heard of again.
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,9 @@ pub enum HealthChange {
 /// Misses in a row that take a target down.
 const MISSES: u8 = 3;
 
+/// How long a target that is down and not pinged is left for last before one more call tries it.
+const RETRY: Duration = Duration::from_secs(30);
+
 /// Longest time that a Retry-After is honoured: a wrong one must not cost a target for a day.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 
@@ -34,6 +38,8 @@ pub(super) struct Health {
     uri: Box<str>,
     misses: u8,
     down: bool,
+    /// When it last showed that it is down, or was tried again.
+    last_try: Option<Instant>,
     shunned_until: Option<Instant>,
 }
 
@@ -43,6 +49,7 @@ impl Health {
             uri: uri.into(),
             misses: 0,
             down: false,
+            last_try: None,
             shunned_until: None,
         }
     }
@@ -66,6 +73,7 @@ impl Health {
                 self.down = true;
             }
         }
+        self.last_try = self.down.then_some(now);
         match (was_down, self.down) {
             (false, true) => Some(HealthChange::Down),
             (true, false) => Some(HealthChange::Up),
@@ -81,8 +89,17 @@ impl Health {
         !self.down
     }
 
-    pub(super) fn is_shunned(&self, now: Instant) -> bool {
-        self.down || self.shunned_until.is_some_and(|until| now < until)
+    /// A call is made to it: while it is down no other tries it at the same time.
+    pub(super) fn tried(&mut self, now: Instant) {
+        if self.down {
+            self.last_try = Some(now);
+        }
+    }
+
+    /// Whether it is better left for last. `pinged`: OPTIONS will tell when it is back.
+    pub(super) fn is_shunned(&self, now: Instant, pinged: bool) -> bool {
+        let rests = |since: Instant| pinged || now.saturating_duration_since(since) < RETRY;
+        self.down && self.last_try.is_none_or(rests) || self.shunned_until.is_some_and(|until| now < until)
     }
 }
 

@@ -442,10 +442,12 @@ fn cancel_of(invite: &Message, reason: Option<&[u8]>) -> Bytes {
     cancel.finish()
 }
 
-/// The ACK to a refusal (RFC 3261 §17.1.1.3): as CANCEL, but To is the response's.
+/// The ACK to a refusal (RFC 3261 §17.1.1.3): as CANCEL, but To is the response's, and the INVITE's credentials go along (§22.1).
 fn ack_to(invite: &Message, response: &Message) -> Bytes {
     let mut ack = about(invite, &Method::Ack);
-    ack.copy(response, HeaderId::To);
+    ack.copy(response, HeaderId::To)
+        .copy(invite, HeaderId::Authorization)
+        .copy(invite, HeaderId::ProxyAuthorization);
     ack.finish()
 }
 

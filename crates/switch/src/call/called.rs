@@ -10,7 +10,7 @@ use sip_proto::{ClientId, Dialog, digest};
 use super::end::Ending;
 use super::leg::Leg;
 use super::{Call, Phase, Stage, negotiate, sdp_of};
-use crate::core::{Core, Timer};
+use crate::core::{Core, Credentials, Timer};
 use crate::headers;
 use crate::io::Now;
 use crate::orphan;
@@ -136,7 +136,7 @@ impl Call {
         }
         self.story.progress(now);
         let body = match sdp_of(message) {
-            Ok(Some(sdp)) => self.early_media(core, sdp),
+            Ok(Some(sdp)) => self.early_media(core, message, sdp),
             Ok(None) | Err(_) => None,
         };
         // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
@@ -146,10 +146,13 @@ impl Call {
     }
 
     /// SDP in a provisional response. `None` when it cannot be used: the response goes on without.
-    fn early_media(&mut self, core: &mut Core, sdp: sdp::Sdp) -> Option<Bytes> {
+    fn early_media(&mut self, core: &mut Core, message: &Message, sdp: sdp::Sdp) -> Option<Bytes> {
         self.invite.as_ref()?.offer.as_ref()?;
         let leg = self.b.as_mut()?;
-        let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp).ok()?;
+        let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp.clone()).ok()?;
+        if let Some(hunt) = &mut self.hunt {
+            hunt.remember_early(message.to_tag().unwrap_or_default(), sdp);
+        }
         self.update_media(core, Side::A, &mapping);
         Some(body)
     }
@@ -211,7 +214,7 @@ impl Call {
         match body {
             Ok(body) => {
                 if !delayed && let Some(leg) = &self.b {
-                    leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
+                    leg.send_ack(core, now, &self.snapshot, id, &invite, None);
                 }
                 self.connected(core, now, &body);
             }
@@ -219,14 +222,17 @@ impl Call {
         }
     }
 
-    /// The SDP of the answer; a 2xx without any stands by that of the last provisional response.
+    /// The SDP of the answer. A 2xx without any, or with a body that is something else, stands by what its branch of the
+    /// called side has said before; by what any has, if that one was silent.
     fn final_answer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
-        let Some(sdp) = sdp_of(message)? else {
-            let early = self.b.as_ref().is_some_and(|leg| leg.session.remote.is_some());
-            return early
-                .then(|| self.a.session.sent.clone())
-                .flatten()
-                .ok_or(negotiate::NOT_ACCEPTABLE);
+        let sdp = match sdp_of(message) {
+            Ok(Some(sdp)) => sdp,
+            Ok(None) | Err(415) => {
+                let tag = message.to_tag().unwrap_or_default();
+                let early = self.hunt.as_ref().and_then(|hunt| hunt.early_answer(tag));
+                early.ok_or(negotiate::NOT_ACCEPTABLE)?
+            }
+            Err(status) => return Err(status),
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
@@ -246,7 +252,7 @@ impl Call {
     fn unusable_answer(&mut self, core: &mut Core, now: Now, id: ClientId, invite: &Message, status: u16) {
         let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
         if let Some(leg) = self.b.as_mut() {
-            leg.send_ack(core, now, &self.snapshot, id, invite.cseq().0, None);
+            leg.send_ack(core, now, &self.snapshot, id, invite, None);
             leg.uac = None;
             core.clients.remove(&id);
             let mut gone = Leg::new(leg.side, leg.trunk, leg.tag.clone(), leg.flow, 0);
@@ -310,7 +316,7 @@ impl Call {
         self.launch(core, now, flow, bytes, auth).is_some()
     }
 
-    /// The Authorization header for a challenge on one leg, if its trunk has credentials for it.
+    /// The Authorization headers for a challenge on one leg, if its trunk has credentials for it.
     #[allow(
         clippy::too_many_arguments,
         reason = "a digest is computed over all of these (RFC 7616 §3.4)"
@@ -324,7 +330,7 @@ impl Call {
         method: &Method,
         uri: &[u8],
         body: &[u8],
-    ) -> Option<(HeaderId, Vec<u8>)> {
+    ) -> Option<Credentials> {
         let trunk = self.snapshot.trunk(self.leg(side)?.trunk);
         match core.authorize(trunk, attempt, challenge, method, uri, body)? {
             Ok(header) => Some(header),
@@ -362,8 +368,9 @@ impl Call {
             }
         }
         let permit = leg.permit.take();
+        let reason = self.ended.as_ref().and_then(|ended| ended.reason());
         match leg.uac.take() {
-            Some(uac) => orphan::abandon(core, now, &self.snapshot, leg, *uac, permit, None),
+            Some(uac) => orphan::abandon(core, now, &self.snapshot, leg, *uac, permit, reason),
             None => {
                 if let Some(permit) = permit {
                     core.live.release(permit);

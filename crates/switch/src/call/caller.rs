@@ -87,9 +87,7 @@ impl Call {
             let user = headers::escape_user(user);
             writer.header_fmt(HeaderId::Contact, format_args!("<sip:{user}@{host}>"));
         }
-        if ending.status == 415 {
-            writer.header(HeaderId::Accept, b"application/sdp");
-        }
+        headers::explain(&mut writer, ending.status);
         core.respond(now, invite.asked.id, writer.finish());
     }
 
@@ -150,8 +148,7 @@ impl Call {
                 if let Some(leg) = self.b.as_ref()
                     && let Some(uac) = leg.uac.as_ref()
                 {
-                    let cseq = uac.invite.cseq().0;
-                    leg.send_ack(core, now, &self.snapshot, uac.client, cseq, Some(&body));
+                    leg.send_ack(core, now, &self.snapshot, uac.client, &uac.invite, Some(&body));
                 }
                 self.update_media(core, Side::B, &mapping);
             }
@@ -180,7 +177,7 @@ impl Call {
         if let Some(leg) = self.b.as_ref()
             && let Some(uac) = leg.uac.as_ref()
         {
-            leg.send_ack(core, now, &self.snapshot, uac.client, uac.invite.cseq().0, None);
+            leg.send_ack(core, now, &self.snapshot, uac.client, &uac.invite, None);
         }
     }
 }

@@ -9,10 +9,11 @@ use rtp_proto::PtMap;
 use rtp_proto::control::{Command as MediaCommand, Side};
 use sip_msg::{HeaderId, Message, Method, Writer};
 use sip_proto::{Flow, digest};
+use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
 use super::{Call, Hunt, Stage, negotiate};
-use crate::core::{ClientOwner, Core, Timer, Waiter};
+use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::io::{Command, Now};
 
@@ -31,6 +32,7 @@ impl Call {
             rang: false,
             made: 0,
             outcomes: Vec::new(),
+            early: SmallVec::new(),
         }));
         self.dial_next(core, now);
     }
@@ -59,6 +61,7 @@ impl Call {
         let attempt = hunt.attempts.get(hunt.next)?.clone();
         hunt.next += 1;
         hunt.rang = false;
+        hunt.early.clear();
         Some(attempt)
     }
 
@@ -74,6 +77,7 @@ impl Call {
         let permit = core
             .admit_attempt(now, trunk)
             .ok_or(AttemptOutcome::Unreachable)?;
+        core.note_tried(now, &self.snapshot, attempt);
         if let Some(hunt) = &mut self.hunt {
             hunt.made += 1;
         }
@@ -186,7 +190,9 @@ impl Call {
             return Err(500);
         };
         leg.flow = flow;
-        leg.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
+        // Where there is no other, the pair of the attempt before serves once more.
+        let ports = core.ports.reserve(now.at).or_else(|| self.parked.pop());
+        leg.ports = Some(ports.ok_or(503_u16)?);
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
             return Ok(None);
         };
@@ -237,7 +243,7 @@ impl Call {
         flow: Flow,
         body: Option<&[u8]>,
         cseq: u32,
-        credentials: Option<(HeaderId, Vec<u8>)>,
+        credentials: Option<Credentials>,
     ) -> Bytes {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
@@ -285,7 +291,7 @@ impl Call {
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());
         }
-        if let Some((id, value)) = credentials {
+        for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
         if let Some(message) = invite {

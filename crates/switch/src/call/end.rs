@@ -10,7 +10,7 @@ use sip_proto::timers::TimerKey;
 
 use super::leg::{Bye, Leg, Outgoing};
 use super::{Call, Phase};
-use crate::core::{Asked, ClientOwner, Core, StoreKind, Timer};
+use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
 use crate::headers;
 use crate::io::Now;
 use crate::record::{HungUpBy, RecordState};
@@ -65,6 +65,12 @@ pub(crate) struct Ended {
     ticket: Option<u64>,
     stored: bool,
     auth: [digest::Attempt; 2],
+}
+
+impl Ended {
+    pub(crate) fn reason(&self) -> Option<&[u8]> {
+        self.reason.as_deref().map(str::as_bytes)
+    }
 }
 
 impl Call {
@@ -150,13 +156,7 @@ impl Call {
         self.send_bye_with(core, now, side, None);
     }
 
-    fn send_bye_with(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        side: Side,
-        credentials: Option<(HeaderId, Vec<u8>)>,
-    ) {
+    fn send_bye_with(&mut self, core: &mut Core, now: Now, side: Side, credentials: Option<Credentials>) {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let reason = self.ended.as_ref().and_then(|ended| ended.reason.clone());
@@ -167,7 +167,7 @@ impl Call {
                 if let Some(reason) = &reason {
                     writer.header(HeaderId::Reason, reason.as_bytes());
                 }
-                if let Some((id, value)) = credentials {
+                for (id, value) in credentials.into_iter().flatten() {
                     writer.header(id, &value);
                 }
                 core.request(now, flow, writer.finish(), ClientOwner::Bye(key, side))

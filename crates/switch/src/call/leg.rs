@@ -128,10 +128,14 @@ impl Leg {
         Some(self.outgoing(core, snapshot, &head, method))
     }
 
-    /// Begins the ACK for the 2xx to our INVITE with this CSeq number (RFC 3261 §13.2.2.4).
-    pub(crate) fn ack(&self, core: &mut Core, snapshot: &Snapshot, cseq: u32) -> Option<Outgoing> {
-        let head = self.dialog.as_ref()?.ack(cseq);
-        Some(self.outgoing(core, snapshot, &head, &Method::Ack))
+    /// Begins the ACK for the 2xx to this INVITE of ours: its CSeq number, its credentials (RFC 3261 §13.2.2.4).
+    fn ack(&self, core: &mut Core, snapshot: &Snapshot, invite: &Message) -> Option<Outgoing> {
+        let head = self.dialog.as_ref()?.ack(invite.cseq().0);
+        let mut outgoing = self.outgoing(core, snapshot, &head, &Method::Ack);
+        for id in [HeaderId::Authorization, HeaderId::ProxyAuthorization] {
+            outgoing.writer.copy(invite, id);
+        }
+        Some(outgoing)
     }
 
     fn outgoing(&self, core: &mut Core, snapshot: &Snapshot, head: &Head, method: &Method) -> Outgoing {
@@ -155,10 +159,10 @@ impl Leg {
         now: Now,
         snapshot: &Snapshot,
         client: ClientId,
-        cseq: u32,
+        invite: &Message,
         body: Option<&[u8]>,
     ) {
-        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, cseq) else {
+        let Some(Outgoing { flow, writer }) = self.ack(core, snapshot, invite) else {
             return;
         };
         let bytes = finish(writer, body);
@@ -203,13 +207,17 @@ pub(crate) fn capabilities(writer: &mut Writer) {
 /// The methods that we take, in the words of an Allow header.
 pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
 
-/// Where a request goes whose next hop is this URI. An address is taken as it is; a name falls back to where the
-/// peer's last message came from, since a dialog must not wait for a resolver.
+/// Where a request goes whose next hop is this URI. An address is taken as it is, unless it is a private one and the
+/// peer's messages come from elsewhere: then it stands behind a NAT that lets in only what goes where they came from.
+/// So goes what is for a name, since a dialog must not wait for a resolver.
 pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) -> Flow {
     let Ok(Uri::Sip(uri)) = Uri::parse(next_hop) else {
         return fallback;
     };
     let Some(ip) = uri.ip() else { return fallback };
+    if rtp_proto::is_unroutable(ip) && !rtp_proto::is_unroutable(fallback.remote.ip()) {
+        return fallback;
+    }
     let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
     if remote.is_ipv4() == fallback.remote.is_ipv4() {
         // The same listener: the peer knows us by its address.

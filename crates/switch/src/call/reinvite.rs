@@ -12,7 +12,7 @@ use sip_proto::{ClientId, ServerId, digest, reply};
 use super::end::Ending;
 use super::leg::{self, Leg, Outgoing, Session, Unacked, finish};
 use super::{Call, Phase, negotiate, sdp_of};
-use crate::core::{Asked, ClientOwner, Core, Timer};
+use crate::core::{Asked, ClientOwner, Core, Credentials, Timer};
 use crate::io::Now;
 
 /// One offer on its way from one side to the other and back.
@@ -28,8 +28,10 @@ pub(crate) struct Exchange {
     pub(crate) delayed: bool,
     /// The final answer has gone to `from`; what is missing is its ACK.
     pub(crate) answered: bool,
-    /// It took too long and has been cancelled.
-    overdue: bool,
+    /// Something has come back for our re-INVITE.
+    heard: bool,
+    /// It has been cancelled; what `from` then hears: 487 if the CANCEL was its own, 504 if the other side took too long.
+    given_up: Option<u16>,
     auth: digest::Attempt,
     /// Both sessions as they were, to go back to.
     before: Option<Box<(Session, Session)>>,
@@ -77,7 +79,8 @@ impl Call {
                     invite,
                     delayed,
                     answered: false,
-                    overdue: false,
+                    heard: false,
+                    given_up: None,
                     auth: digest::Attempt::default(),
                     before,
                 }));
@@ -138,13 +141,13 @@ impl Call {
         now: Now,
         to: Side,
         body: Option<&[u8]>,
-        credentials: Option<(HeaderId, Vec<u8>)>,
+        credentials: Option<Credentials>,
     ) -> Option<(ClientId, Message)> {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let leg = self.leg_mut(to)?;
         let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &Method::Invite)?;
-        if let Some((id, value)) = credentials {
+        for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
         let bytes = finish(writer, body);
@@ -185,30 +188,30 @@ impl Call {
         message: &Message,
     ) {
         let status = message.status().unwrap_or(500);
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.client == id) else {
+            return;
+        };
+        exchange.heard = true;
         if status < 200 {
             return;
         }
-        let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.client == id) else {
-            return;
-        };
-        let (from, cseq, delayed) = (exchange.from, exchange.invite.cseq().0, exchange.delayed);
-        let overdue = exchange.overdue;
+        let (from, invite, delayed) = (exchange.from, exchange.invite.clone(), exchange.delayed);
+        let given_up = exchange.given_up;
         match status {
             200..=299 => {
                 if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
                     dialog.refresh_target(message);
                 }
                 if delayed && self.phase == Phase::Answered {
-                    self.on_reinvite_offer(core, now, from, id, cseq, message);
+                    self.on_reinvite_offer(core, now, from, id, &invite, message);
                 } else {
-                    self.ack_reinvite(core, now, side, id, cseq, None);
+                    self.ack_reinvite(core, now, side, id, &invite, None);
                     self.on_reinvite_answer(core, now, from, message);
                 }
             }
             401 | 407 if self.retry_reinvite(core, now, side, message) => {}
             408 | 481 => self.on_reinvite_dead(core, now, id),
-            // Nobody but us has cancelled it.
-            487 if overdue => self.refuse_exchange(core, now, 504),
+            487 => self.refuse_exchange(core, now, given_up.unwrap_or(status)),
             _ => self.refuse_exchange(core, now, status),
         }
     }
@@ -219,11 +222,11 @@ impl Call {
         now: Now,
         side: Side,
         id: ClientId,
-        cseq: u32,
+        invite: &Message,
         body: Option<&[u8]>,
     ) {
         if let Some(leg) = self.leg(side) {
-            leg.send_ack(core, now, &self.snapshot, id, cseq, body);
+            leg.send_ack(core, now, &self.snapshot, id, invite, body);
         }
     }
 
@@ -261,7 +264,7 @@ impl Call {
         now: Now,
         from: Side,
         id: ClientId,
-        cseq: u32,
+        invite: &Message,
         message: &Message,
     ) {
         let snapshot = self.snapshot.clone();
@@ -281,7 +284,7 @@ impl Call {
                 self.exchange = Some(exchange);
             }
             Err(status) => {
-                self.ack_reinvite(core, now, from.other(), id, cseq, None);
+                self.ack_reinvite(core, now, from.other(), id, invite, None);
                 self.refuse_exchange(core, now, status);
             }
         }
@@ -315,7 +318,7 @@ impl Call {
             now,
             side.other(),
             exchange.client,
-            exchange.invite.cseq().0,
+            &exchange.invite,
             body.as_deref(),
         );
         match answered {
@@ -375,6 +378,19 @@ impl Call {
         true
     }
 
+    /// Our re-INVITE has no final answer and never will. That of one which was given up is none (RFC 3261 §9.1).
+    pub(crate) fn on_reinvite_unanswered(&mut self, core: &mut Core, now: Now, id: ClientId) {
+        let given_up = self
+            .exchange
+            .as_ref()
+            .filter(|exchange| exchange.client == id && exchange.heard)
+            .and_then(|exchange| exchange.given_up);
+        match given_up {
+            Some(status) => self.refuse_exchange(core, now, status),
+            None => self.on_reinvite_dead(core, now, id),
+        }
+    }
+
     /// The other side is gone: no answer at all, or one that denies the dialog (RFC 3261 §12.2.1.2).
     pub(crate) fn on_reinvite_dead(&mut self, core: &mut Core, now: Now, id: ClientId) {
         let current = self
@@ -393,7 +409,7 @@ impl Call {
     /// The other side takes too long over an offer: it is asked to drop it (RFC 3261 §14.1).
     pub(crate) fn on_exchange_timeout(&mut self, core: &mut Core, now: Now) {
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.answered) {
-            exchange.overdue = true;
+            exchange.given_up.get_or_insert(504);
             core.endpoint
                 .cancel(now.at, exchange.client, None, &mut core.outbox);
         }
@@ -401,7 +417,8 @@ impl Call {
 
     /// CANCEL for a re-INVITE: the other side is asked to drop it; both then hear the same (RFC 3261 §9.2).
     pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId, _cancel: &Message) {
-        if let Some(exchange) = self.exchange.as_ref().filter(|e| e.asked.id == id && !e.answered) {
+        if let Some(exchange) = self.exchange.as_mut().filter(|e| e.asked.id == id && !e.answered) {
+            exchange.given_up.get_or_insert(487);
             core.endpoint
                 .cancel(now.at, exchange.client, None, &mut core.outbox);
         }
@@ -424,8 +441,8 @@ impl Call {
                 .cancel(now.at, exchange.client, None, &mut core.outbox);
         } else if exchange.delayed {
             // The other side's offer gets no answer any more, but its 2xx an ACK.
-            let (side, client, cseq) = (exchange.from.other(), exchange.client, exchange.invite.cseq().0);
-            return self.ack_reinvite(core, now, side, client, cseq, None);
+            let (side, client) = (exchange.from.other(), exchange.client);
+            return self.ack_reinvite(core, now, side, client, &exchange.invite, None);
         }
         // It stays, because a 2xx to our own re-INVITE will still want its ACK.
         self.exchange = Some(exchange);

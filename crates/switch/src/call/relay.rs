@@ -1,12 +1,12 @@
 //! Requests within the dialog that cross as they are: INFO (RFC 6086).
 
 use rtp_proto::control::Side;
-use sip_msg::Method;
-use sip_proto::ClientId;
+use sip_msg::{Message, Method};
+use sip_proto::{ClientId, digest};
 
 use super::leg::Outgoing;
 use super::{Call, Phase};
-use crate::core::{Asked, ClientOwner, Core};
+use crate::core::{Asked, ClientOwner, Core, Credentials};
 use crate::io::Now;
 
 /// How many may be under way in one call.
@@ -17,42 +17,85 @@ pub(crate) struct Relayed {
     client: ClientId,
     from: Side,
     asked: Asked,
+    /// It, as it was sent on.
+    request: Message,
+    auth: digest::Attempt,
 }
 
 impl Call {
     /// Passes a request's body on to the other side.
     pub(crate) fn on_relayed(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
-        let method = asked.message.method().cloned().unwrap_or(Method::Info);
         let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
         if self.phase != Phase::Answered || self.relayed.len() >= MAX_RELAYED {
-            let status = if self.phase == Phase::Answered { 500 } else { 481 };
+            // 481 would end the dialog that still waits for its answer (RFC 5057 §5.1).
+            let status = if self.phase == Phase::Ending { 481 } else { 500 };
             return core.answer(now, &asked, status, Some(&tag));
         }
-        let snapshot = self.snapshot.clone();
-        let key = self.key;
-        let client = self.leg_mut(side.other()).and_then(|leg| {
-            let Outgoing { flow, writer } = leg.request(core, &snapshot, &method)?;
-            let bytes = match asked.message.content_type() {
-                Some(content_type) => writer.finish_with(content_type, &asked.message.body()),
-                None => writer.finish(),
-            };
-            core.request(now, flow, bytes, ClientOwner::Relayed(key, side.other()))
-        });
-        match client {
-            Some((client, _)) => self.relayed.push(Relayed {
+        match self.send_relayed(core, now, side.other(), &asked.message, None) {
+            Some((client, request)) => self.relayed.push(Relayed {
                 client,
                 from: side,
                 asked,
+                request,
+                auth: digest::Attempt::default(),
             }),
             None => core.answer(now, &asked, 481, Some(&tag)),
         }
     }
 
-    /// The other side has answered, or never will.
-    pub(crate) fn on_relayed_response(&mut self, core: &mut Core, now: Now, id: ClientId, status: u16) {
-        if status < 200 {
+    fn send_relayed(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        to: Side,
+        asked: &Message,
+        credentials: Option<Credentials>,
+    ) -> Option<(ClientId, Message)> {
+        let snapshot = self.snapshot.clone();
+        let key = self.key;
+        let method = asked.method().cloned().unwrap_or(Method::Info);
+        let Outgoing { flow, mut writer } = self.leg_mut(to)?.request(core, &snapshot, &method)?;
+        for (id, value) in credentials.into_iter().flatten() {
+            writer.header(id, &value);
+        }
+        let bytes = match asked.content_type() {
+            Some(content_type) => writer.finish_with(content_type, &asked.body()),
+            None => writer.finish(),
+        };
+        core.request(now, flow, bytes, ClientOwner::Relayed(key, to))
+    }
+
+    /// The other side has answered.
+    pub(crate) fn on_relayed_response(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
+        let status = message.status().unwrap_or(500);
+        if status < 200 || (matches!(status, 401 | 407) && self.retry_relayed(core, now, id, message)) {
             return;
         }
+        self.finish_relayed(core, now, id, status);
+    }
+
+    /// Meets a challenge (RFC 3261 §22.2). Says whether the request is on its way again.
+    fn retry_relayed(&mut self, core: &mut Core, now: Now, id: ClientId, challenge: &Message) -> bool {
+        let Some(index) = self.relayed.iter().position(|relayed| relayed.client == id) else {
+            return false;
+        };
+        let mut relayed = self.relayed.swap_remove(index);
+        let to = relayed.from.other();
+        let method = relayed.request.method().cloned().unwrap_or(Method::Info);
+        let (uri, body) = (relayed.request.uri().to_vec(), relayed.request.body());
+        let header = self.credentials(core, to, &mut relayed.auth, challenge, &method, &uri, &body);
+        let sent =
+            header.and_then(|header| self.send_relayed(core, now, to, &relayed.asked.message, Some(header)));
+        let again = sent.is_some();
+        if let Some((client, request)) = sent {
+            (relayed.client, relayed.request) = (client, request);
+        }
+        self.relayed.push(relayed);
+        again
+    }
+
+    /// The other side's answer goes to whoever asked; 408 or 503 stand for none.
+    pub(crate) fn finish_relayed(&mut self, core: &mut Core, now: Now, id: ClientId, status: u16) {
         let Some(index) = self.relayed.iter().position(|relayed| relayed.client == id) else {
             return;
         };

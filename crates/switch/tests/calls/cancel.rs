@@ -230,3 +230,36 @@ fn an_answer_that_crosses_the_callers_bye_goes_on_until_it_is_heard() {
     bed.quiet(A, 10_000);
     bed.settle_one();
 }
+
+/// RFC 3326: why the caller gave up is told on, by its code alone.
+#[test]
+fn a_cancel_carries_the_callers_cause() {
+    for (given, told) in [
+        (
+            Some("Q.850;cause=31;text=\"secret-host\""),
+            Some("Q.850;cause=31"),
+        ),
+        (Some("SIP;cause=600, Q.850 ;cause=16"), Some("Q.850;cause=16")),
+        (Some("SIP;cause=200"), None),
+        (None, None),
+    ] {
+        let mut bed = Bed::new();
+        let (mut a, b, at_b) = bed.dial();
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        bed.expect(A, "180 INVITE");
+        let mut cancel = a.cancel();
+        if let Some(reason) = given {
+            cancel = cancel.with("Reason", reason);
+        }
+        bed.send(A, &cancel);
+        bed.expect(A, "200 CANCEL");
+        let refusal = bed.expect(A, "487 INVITE");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        let cancel = bed.serve(B1, &b, "CANCEL", 200);
+        assert_eq!(cancel.get("Reason"), told);
+        bed.send(B1, &b.reply(&at_b, 487, None));
+        bed.expect(B1, "ACK");
+        bed.settle_one();
+    }
+}

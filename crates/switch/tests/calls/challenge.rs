@@ -142,3 +142,113 @@ fn the_caller_hears_200_to_its_bye_even_if_the_carrier_never_believes_us() {
     bed.quiet(B1, 1000);
     bed.settle_one();
 }
+
+/// RFC 3261 §13.2.2.4, §22.1: nobody can challenge an ACK.
+#[test]
+fn an_ack_carries_the_credentials_of_its_invite() {
+    const HEADER: &str = "Proxy-Authorization";
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, first, at_b) = bed.dial();
+    bed.send(B1, &challenge(&first, &at_b, 1));
+    assert_eq!(bed.expect(B1, "ACK").get(HEADER), None);
+    let at_b = bed.expect(B1, "INVITE");
+    check(&at_b);
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    assert_eq!(bed.expect(B1, "ACK").get(HEADER), at_b.get(HEADER));
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    let mut end = Bed::caller_end();
+    for status in [200, 488] {
+        end.version += 1;
+        let hold = a.invite(Some(&end.offer("sendonly")));
+        bed.send(A, &hold);
+        let plain = bed.expect(B1, "INVITE");
+        bed.send(B1, &challenge(&b, &plain, 2));
+        assert_eq!(bed.expect(B1, "ACK").get(HEADER), None);
+        let again = bed.expect(B1, "INVITE");
+        check(&again);
+        let answer = match status {
+            200 => Bed::answer_of(B1, &b, &again),
+            _ => b.reply(&again, status, None),
+        };
+        bed.send(B1, &answer);
+        assert_eq!(bed.expect(B1, "ACK").get(HEADER), again.get(HEADER), "{status}");
+        let (_, heard) = bed.next(A);
+        assert_eq!(heard.status(), status);
+        let ack = a.ack(&heard);
+        bed.send(A, &ack);
+        bed.wait(10);
+    }
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+#[test]
+fn a_challenged_info_is_sent_again_and_its_sender_never_knows() {
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, b) = bed.connect();
+    let mut info = a.request("INFO").with("Content-Type", "application/dtmf-relay");
+    info.body = "Signal=5\r\nDuration=160\r\n".into();
+    bed.send(A, &info);
+    let plain = bed.expect(B1, "INFO");
+    bed.send(B1, &challenge(&b, &plain, 1));
+    let again = bed.serve(B1, &b, "INFO", 200);
+    check(&again);
+    assert_eq!((&again.body, again.cseq().0), (&info.body, plain.cseq().0 + 1));
+    bed.expect(A, "200 INFO");
+    // Credentials that are wrong are not tried for ever.
+    let info = a.request("INFO");
+    bed.send(A, &info);
+    for nonce in 2..=3 {
+        let asked = bed.expect(B1, "INFO");
+        bed.send(B1, &challenge(&b, &asked, nonce));
+    }
+    bed.expect(A, "503 INFO");
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// RFC 3261 §22.3: whoever is asked by a proxy and by the server behind it answers both at once.
+#[test]
+fn a_proxy_and_the_server_behind_it_are_both_answered() {
+    let both = |request: &Sip| {
+        let method = request.method();
+        [request.get("Proxy-Authorization"), request.get("Authorization")]
+            .map(|value| value.is_some_and(|value| is_answered(value, method, "tandem", "secret")))
+    };
+    let mut bed = Bed::changed(&[AUTH]);
+    let (mut a, asked, mut at_b) = bed.dial();
+    for status in [407, 401] {
+        let refusal = match status {
+            407 => challenge(&asked, &at_b, 1),
+            _ => asked.reply(&at_b, status, None).with(
+                "WWW-Authenticate",
+                "Digest realm=\"server\", nonce=\"s1\", qop=\"auth\", algorithm=MD5",
+            ),
+        };
+        bed.send(B1, &refusal);
+        bed.expect(B1, "ACK");
+        at_b = bed.expect(B1, "INVITE");
+    }
+    assert_eq!(both(&at_b), [true, true], "{}", at_b.write());
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.hang_up(&mut a, &b);
+    bed.wait(1000);
+    // The next call's INVITE spares both of them their question.
+    let (mut a, b, at_b) = bed.dial();
+    assert_eq!(both(&at_b), [true, true], "{}", at_b.write());
+    bed.send(B1, &b.reply(&at_b, 486, None));
+    bed.expect(B1, "ACK");
+    let refusal = bed.expect(A, "486 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    assert_eq!(bed.settle().len(), 2);
+}

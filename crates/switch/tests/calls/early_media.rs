@@ -166,3 +166,71 @@ fn reliable_provisionals_are_neither_asked_for_nor_promised() {
     bed.send(A, &ack);
     bed.settle_one();
 }
+
+/// A 200 without SDP, or with a body that is none, stands by the SDP before it; from then on silence counts.
+#[test]
+fn an_answer_by_early_media_alone_is_watched_like_any_other() {
+    for body in ["", "hello"] {
+        let mut bed = Bed::new();
+        let (mut a, b, at_b) = bed.dial();
+        let answer = Bed::carrier_end(B1).answer(at_b.sdp().unwrap(), "sendrecv");
+        bed.send(B1, &b.reply(&at_b, 183, Some(&answer)));
+        let progress = bed.expect(A, "183 INVITE");
+        assert!(bed.world.media.legs().iter().all(|leg| !leg.expects));
+        let mut bare = b.reply(&at_b, 200, None);
+        if !body.is_empty() {
+            bare = bare.with("Content-Type", "text/plain");
+            bare.body = body.into();
+        }
+        bed.send(B1, &bare);
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        assert_eq!(ok.sdp(), progress.sdp());
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        assert!(bed.world.media.legs().iter().all(|leg| leg.expects));
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_sdp_and_follows_none_is_not_acceptable() {
+    let mut bed = Bed::new();
+    let (mut a, b, at_b) = bed.dial();
+    let mut odd = b.reply(&at_b, 200, None).with("Content-Type", "text/plain");
+    odd.body = "hello".into();
+    bed.send(B1, &odd);
+    bed.expect(B1, "ACK");
+    bed.serve(B1, &b, "BYE", 200);
+    let refusal = bed.expect(A, "488 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.settle_one();
+}
+
+/// RFC 3261 §13.2.2.4: of two early dialogs the one that the 2xx names goes on, with its own media.
+#[test]
+fn the_branch_that_answers_is_heard_where_it_said_it_is() {
+    let mut bed = Bed::new();
+    let (mut a, first, at_b) = bed.dial();
+    let second = bed.callee(B1, &at_b);
+    for (branch, port) in [(&first, 30_000), (&second, 30_100)] {
+        let mut end = Bed::carrier_end(B1);
+        end.rtp.set_port(port);
+        let answer = end.answer(at_b.sdp().unwrap(), "sendrecv");
+        bed.send(B1, &branch.reply(&at_b, 183, Some(&answer)));
+        bed.expect(A, "183 INVITE");
+        assert_eq!(bed.world.media.legs()[1].remote.unwrap().rtp.port(), port);
+    }
+    bed.send(B1, &first.reply(&at_b, 200, None));
+    assert_eq!(bed.expect(B1, "ACK").to_tag(), Some(first.tag()));
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    assert_eq!(bed.world.media.legs()[1].remote.unwrap().rtp.port(), 30_000);
+    bed.hang_up(&mut a, &first);
+    bed.settle_one();
+}

@@ -307,3 +307,97 @@ fn limits_of_a_trunk_hold() {
     let kinds: Vec<String> = bed.settle().into_iter().map(|record| record.cause.kind).collect();
     assert_eq!(kinds, ["max-calls", "busy", "normal"]);
 }
+
+/// A carrier that does not answer our BYE keeps nobody from calling.
+#[test]
+fn a_call_that_is_over_takes_no_place_of_the_switch() {
+    let mut bed = Bed::changed(&[("bind = \"127.0.0.1:5060\"", "[sip]\nmax_calls = 1")]);
+    let (mut a, b) = bed.connect();
+    let mut refused = bed.caller("+4420");
+    let invite = refused.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    bed.send(A, &invite);
+    let refusal = bed.expect(A, "503 INVITE");
+    let ack = refused.ack(&refusal);
+    bed.send(A, &ack);
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    bed.expect(A, "200 BYE");
+    let unanswered = bed.expect(B1, "BYE");
+    let (mut second, second_b, at_b) = bed.dial();
+    bed.send(B1, &second_b.reply(&at_b, 486, None));
+    bed.expect(B1, "ACK");
+    let refusal = bed.expect(A, "486 INVITE");
+    let ack = second.ack(&refusal);
+    bed.send(A, &ack);
+    bed.send(B1, &b.reply(&unanswered, 200, None));
+    let kinds: Vec<String> = bed.settle().into_iter().map(|record| record.cause.kind).collect();
+    assert_eq!(kinds, ["switch-full", "normal", "busy"]);
+}
+
+/// MR-07: a call takes two pairs of ports, however many carriers it asks; without them none is asked.
+#[test]
+fn a_call_without_ports_is_refused_and_one_that_hunts_needs_no_more_than_two_pairs() {
+    let mut bed = Bed::with(&testkit::bed::CONFIG.replace("10000-11999", "10000-10003"));
+    let (mut a, b1, at_b1) = bed.dial();
+    bed.send(B1, &b1.reply(&at_b1, 503, None));
+    bed.expect(B1, "ACK");
+    let at_b2 = bed.expect(B2, "INVITE");
+    let b2 = bed.callee(B2, &at_b2);
+    bed.send(B2, &Bed::answer_of(B2, &b2, &at_b2));
+    bed.expect(B2, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    let mut second = bed.caller("+4420");
+    let invite = second.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    bed.send(A, &invite);
+    let refusal = bed.expect(A, "503 INVITE");
+    assert!(refusal.get("Retry-After").is_some());
+    let ack = second.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 100);
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    bed.serve(B2, &b2, "BYE", 200);
+    bed.expect(A, "200 BYE");
+    bed.wait(10);
+    let (mut a, b) = bed.connect();
+    bed.hang_up(&mut a, &b);
+    let records = bed.settle();
+    let kinds: Vec<&str> = records.iter().map(|record| record.cause.kind.as_str()).collect();
+    assert_eq!(kinds, ["no-ports", "normal", "normal"]);
+    assert!(records[0].attempts.is_empty());
+}
+
+/// LC-04, without OPTIONS: a carrier that was dead for a while is found again by calls alone.
+#[test]
+fn a_carrier_that_comes_back_is_called_again() {
+    let mut bed = Bed::new();
+    // One call, answered with 486 by whoever answers; `dead`: B1 says nothing.
+    let call = |bed: &mut Bed, at: &str, dead: bool| {
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
+        bed.send(A, &invite);
+        let asked = bed.expect(at, "INVITE");
+        let b = bed.callee(at, &asked);
+        bed.send(at, &b.reply(&asked, 486, None));
+        bed.expect(at, "ACK");
+        let refusal = bed.expect(A, "486 INVITE");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        assert_eq!(bed.drain(B1).is_empty(), !dead, "{}", bed.story());
+    };
+    for _ in 0..3 {
+        call(&mut bed, B2, true);
+    }
+    bed.wait(29_000);
+    bed.drain(B1);
+    call(&mut bed, B2, false);
+    bed.wait(2000);
+    bed.drain(B1);
+    for _ in 0..2 {
+        call(&mut bed, B1, false);
+    }
+    assert_eq!(bed.settle().len(), 6);
+}

@@ -189,6 +189,29 @@ fn a_reinvite_can_be_cancelled() {
     assert_eq!(bed.settle_one().cause.kind, "normal");
 }
 
+/// RFC 3261 §9.1: an INVITE that was cancelled and gets no final answer is cancelled all the same.
+#[test]
+fn a_cancelled_reinvite_that_is_never_answered_leaves_the_call() {
+    let mut bed = Bed::new();
+    let (mut a, b) = bed.connect();
+    let mut end = Bed::caller_end();
+    end.version += 1;
+    let hold = a.invite(Some(&end.offer("sendonly")));
+    bed.send(A, &hold);
+    let got = bed.expect(B1, "INVITE");
+    bed.send(B1, &b.reply(&got, 100, None));
+    bed.wait(1000);
+    bed.send(A, &a.cancel());
+    bed.expect(A, "200 CANCEL");
+    bed.serve(B1, &b, "CANCEL", 200);
+    let refusal = bed.expect_within(A, "487 INVITE", 33_000);
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 1000);
+    bed.hang_up(&mut a, &b);
+    assert_eq!(bed.settle_one().cause.kind, "normal");
+}
+
 #[test]
 fn an_invite_within_the_early_dialog_waits() {
     let mut bed = Bed::new();
@@ -296,5 +319,67 @@ fn a_redirection_shows_the_number_and_nothing_of_the_carrier() {
     let ack = a.ack(&moved);
     bed.send(A, &ack);
     bed.quiet(B2, 100);
+    bed.settle_one();
+}
+
+/// RFC 5057 §5.1: a 481 would end the dialog, and with it the call that rings.
+#[test]
+fn requests_within_an_early_dialog_do_not_end_it() {
+    let mut bed = Bed::new();
+    let (mut a, mut b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    let ringing = bed.expect(A, "180 INVITE");
+    let first = a.invite.clone();
+    a.learn(&ringing);
+    for (method, status) in [("OPTIONS", 200), ("INFO", 500), ("UPDATE", 405), ("PRACK", 405)] {
+        for (from, party) in [(A, &mut a), (B1, &mut b)] {
+            let request = party.request(method);
+            bed.send(from, &request);
+            bed.expect(from, &format!("{status} {method}"));
+        }
+    }
+    a.invite = first;
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// RFC 3261 §21.4: a status that names what would be right does so; one about our own request is none of the caller's.
+#[test]
+fn a_refusal_says_all_that_its_status_promises() {
+    for (status, heard, header) in [
+        (405, 405, Some("Allow")),
+        (415, 415, Some("Accept")),
+        (420, 503, None),
+        (421, 503, None),
+        (422, 503, None),
+        (423, 503, None),
+    ] {
+        let mut bed = Bed::new();
+        let (mut a, b, at_b) = bed.dial();
+        bed.send(B1, &b.reply(&at_b, status, None));
+        bed.expect(B1, "ACK");
+        let refusal = bed.expect(A, &format!("{heard} INVITE"));
+        assert!(header.is_none_or(|name| refusal.get(name).is_some()), "{status}");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        assert_eq!(bed.settle_one().attempts[0].sip, status);
+    }
+    let mut bed = Bed::new();
+    let (mut a, b) = bed.connect();
+    let mut odd = a.invite(None).with("Content-Type", "text/plain");
+    odd.body = "hello".into();
+    bed.send(A, &odd);
+    let refusal = bed.expect(A, "415 INVITE");
+    assert_eq!(refusal.need("Accept"), "application/sdp");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.quiet(B1, 100);
+    bed.hang_up(&mut a, &b);
     bed.settle_one();
 }

@@ -312,6 +312,7 @@ fn numbers_are_read_from_every_form_of_uri() {
             "+442071838750",
         ),
         ("sip:+442071838750:secret@127.0.0.1", "+442071838750"),
+        ("sip:+44-20.7183(8750)@127.0.0.1;user=phone", "+442071838750"),
     ] {
         let mut bed = Bed::new();
         let mut a = bed.caller("+442071838750");
@@ -327,5 +328,45 @@ fn numbers_are_read_from_every_form_of_uri() {
         let ack = a.ack(&refusal);
         bed.send(A, &ack);
         assert_eq!(bed.settle_one().called, number);
+    }
+}
+
+/// A caller whose Contact is private and whose messages come from elsewhere is behind a NAT: it is reached where they come
+/// from. One that is as private as its Contact is reached there.
+#[test]
+fn a_private_contact_is_believed_in_private_only() {
+    for (from, contact, reached) in [
+        (A, "10.1.33.103:5060", A),
+        (A, "[fd00::7]:5060", A),
+        ("10.0.0.5:5070", "10.0.0.9:5080", "10.0.0.9:5080"),
+        ("10.0.0.5:5070", "127.0.0.10:5070", A),
+    ] {
+        let toml = bed::CONFIG.replace(
+            "sources = [\"127.0.0.10/32\"]",
+            "sources = [\"127.0.0.10/32\", \"10.0.0.5/32\"]",
+        );
+        let mut bed = Bed::with(&toml);
+        let mut a = bed.caller("+442071838750");
+        a.addr = bed::addr(from);
+        let contact = format!("sip:alice@{contact}");
+        let invite = a
+            .invite(Some(&Bed::caller_end().offer("sendrecv")))
+            .set("Contact", format!("<{contact}>"));
+        bed.send(from, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let mut b = bed.callee(B1, &at_b);
+        bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+        bed.expect(B1, "ACK");
+        b.refresh(&at_b);
+        let ok = bed.expect(from, "200 INVITE");
+        let ack = a.ack(&ok);
+        bed.send(from, &ack);
+        bed.wait(10);
+        let bye = b.request("BYE");
+        bed.send(B1, &bye);
+        bed.expect(B1, "200 BYE");
+        let at_a = bed.serve(reached, &a, "BYE", 200);
+        assert_eq!(at_a.uri(), contact);
+        bed.settle_one();
     }
 }

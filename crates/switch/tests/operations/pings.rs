@@ -34,6 +34,7 @@ fn options_are_answered_with_what_we_take() {
         bed.send(from, &options);
         let ok = bed.expect(from, "200 OPTIONS");
         assert!(ok.need("Allow").contains("INVITE"));
+        assert!(ok.to_tag().is_some(), "RFC 3261 §8.2.6.2");
         assert_eq!(ok.need("Accept"), "application/sdp");
     }
     bed.settle();

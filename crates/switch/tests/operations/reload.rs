@@ -105,13 +105,20 @@ fn limits_count_over_reloads() {
 #[test]
 fn a_drained_switch_takes_no_new_call_and_keeps_its_old_ones() {
     let mut bed = Bed::new();
-    let (mut a, b) = bed.connect();
+    let (mut a, mut b) = bed.connect();
     bed.world.tell(Input::Drain);
     assert!(refused(&mut bed, 503).get("Retry-After").is_some());
     let mut options = bed.caller("x");
     let ping = options.request("OPTIONS");
     bed.send(A, &ping);
     bed.expect(A, "503 OPTIONS");
+    // Within a dialog it asks after the call.
+    let ping = a.request("OPTIONS");
+    bed.send(A, &ping);
+    bed.expect(A, "200 OPTIONS");
+    let ping = b.request("OPTIONS");
+    bed.send(B1, &ping);
+    bed.expect(B1, "200 OPTIONS");
     bed.quiet(B1, 10_000);
     bed.hang_up(&mut a, &b);
     let kinds: Vec<String> = bed.settle().into_iter().map(|record| record.cause.kind).collect();

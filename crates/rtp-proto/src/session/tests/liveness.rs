@@ -147,3 +147,16 @@ fn an_update_disconnects() {
     relay.update(Side::A, &leg(A));
     assert_eq!(relay.advice(), [(Side::A, None)]);
 }
+
+/// A page lasts longer than any limit, and its receiver says nothing meanwhile; two silent machines are gone.
+#[test]
+fn sm_17_the_side_that_receives_a_page_may_be_silent() {
+    let fax = |media: &str| with(leg(media), |l| l.kind = StreamKind::Udptl);
+    let mut relay = watched(fax(A), fax(B), None);
+    let page = |relay: &mut Relay, n: u16| {
+        let datagram = vec![0, n as u8, 0, 0];
+        assert_eq!(relay.receive(Side::A, Channel::Rtp, A, datagram), rtp_to(B));
+    };
+    assert_eq!(run(&mut relay, 90, 100, page), []);
+    assert_eq!(run(&mut relay, 20, 0, |_, _| {}), [(5_000, LIMIT)]);
+}
