@@ -2,6 +2,7 @@
 
 mod called;
 mod caller;
+mod connect;
 mod dial;
 mod end;
 mod failover;
@@ -28,6 +29,7 @@ use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
 
+use self::connect::Connecting;
 use self::end::Ended;
 pub(crate) use self::end::Ending;
 pub(crate) use self::leg::{ALLOW, Leg, Uac};
@@ -40,6 +42,8 @@ pub(crate) use self::story::Story;
 pub(crate) enum Phase {
     /// The caller waits for an answer.
     Dialing,
+    /// The called side has answered; nobody is told before the journal has the call.
+    Connecting,
     /// Both sides are connected.
     Answered,
     /// It is over; what is left is to say so to everyone, once.
@@ -122,6 +126,7 @@ pub(crate) struct Call {
     pub(crate) media: Option<MediaId>,
     /// Ports of attempts that failed, until the media plane has closed the stream.
     pub(crate) parked: SmallVec<[PortPair; 2]>,
+    pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) relayed: Vec<Relayed>,
     pub(crate) stage_timer: Option<TimerKey>,
@@ -158,6 +163,7 @@ impl Call {
             hunt: None,
             media: None,
             parked: SmallVec::new(),
+            connecting: None,
             exchange: None,
             relayed: Vec::new(),
             stage_timer: None,
@@ -197,6 +203,7 @@ impl Call {
                 self.max_timer = None;
                 self.end(core, now, Ending::by_switch("max-duration", 200, 31));
             }
+            Timer::StoreDeadline(_) if self.phase == Phase::Connecting => self.connected(core, now),
             Timer::StoreDeadline(_) => self.on_store_deadline(core, now),
             Timer::Interim(_) => {
                 self.interim_timer = None;
@@ -272,7 +279,7 @@ impl Call {
             state: match self.phase {
                 Phase::Dialing if self.rings() => "ringing",
                 Phase::Dialing => "dialing",
-                Phase::Answered => "answered",
+                Phase::Connecting | Phase::Answered => "answered",
                 Phase::Ending => "ending",
             },
             caller: self.story.record.caller.clone(),

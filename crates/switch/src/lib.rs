@@ -10,6 +10,7 @@
 //! | `admit.rs` | who may call, and how much |
 //! | `call/dial.rs` | the next attempt: target, media, INVITE |
 //! | `call/called.rs` | what the called side's answers mean |
+//! | `call/connect.rs` | the answer, once the journal has it |
 //! | `call/failover.rs` | whether the hunt goes on |
 //! | `call/caller.rs` | what the caller hears, and its ACK and CANCEL |
 //! | `call/reinvite.rs` | offers in mid-call |

@@ -134,7 +134,7 @@ impl Switch {
         };
         self.with_call(key, |call, core| {
             let by = HungUpBy::Operator;
-            let ending = if call.invite.is_some() {
+            let ending = if call.phase == Phase::Dialing {
                 Ending {
                     by,
                     ..Ending::failed("operator", 480)
@@ -434,7 +434,7 @@ impl Switch {
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
             self.with_call(key, |call, core| {
-                let ending = if call.invite.is_some() {
+                let ending = if call.phase == Phase::Dialing {
                     Ending::failed("shutdown", 503)
                 } else {
                     Ending::by_switch("shutdown", 200, 41)

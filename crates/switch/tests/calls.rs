@@ -11,6 +11,7 @@ mod calls {
     mod acks;
     mod cancel;
     mod challenge;
+    mod connect;
     mod early_media;
     mod endings;
     mod failover;

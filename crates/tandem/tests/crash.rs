@@ -87,6 +87,33 @@ fn op_09_calls_of_a_dead_process_end_cleanly() {
     }
 }
 
+/// Nobody hears that a call is up before the journal has it: the process dies the moment that the carrier gets its ACK, or the
+/// caller its 200.
+#[test]
+fn op_09_a_call_that_was_answered_this_moment_ends_cleanly_too() {
+    let mut bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let ends = bulk::ends(&bed, 4);
+    for (n, (to_a, to_b)) in ends.iter().enumerate() {
+        let call = alice.invite(NUMBER, Some(&sdp::offer(*to_a)));
+        let leg = bob.incoming();
+        leg.answer(&sdp::offer(*to_b));
+        if n % 2 == 0 {
+            leg.expect_request("ACK");
+        } else {
+            call.expect(200);
+        }
+        bed.crash_and_restart();
+        hung_up(&bob, &leg);
+        if n % 2 == 1 {
+            hung_up(&alice, &call);
+        }
+    }
+    for record in bed.finish(4) {
+        check(&record, "restart", 200, "switch", 1);
+    }
+}
+
 /// What was acknowledged to a caller is stored: twenty calls are hung up, the process is killed as the last BYE is answered, ten
 /// more are up.
 #[test]

@@ -10,7 +10,7 @@ use sip_proto::{ClientId, Dialog, digest};
 use super::end::Ending;
 use super::leg::Leg;
 use super::{Call, Phase, Stage, negotiate, sdp_of};
-use crate::core::{Core, Credentials, Timer};
+use crate::core::{Core, Credentials};
 use crate::headers;
 use crate::io::Now;
 use crate::orphan;
@@ -162,7 +162,7 @@ impl Call {
         let (Some(id), Some(b)) = (self.media, self.b.as_ref()) else {
             return;
         };
-        let answered = self.phase == Phase::Answered;
+        let answered = matches!(self.phase, Phase::Connecting | Phase::Answered);
         let (map_a, map_b) = match offerer {
             Side::A => negotiate::pt_maps(&self.a.session, &b.session, mapping),
             Side::B => {
@@ -212,12 +212,7 @@ impl Call {
             self.final_answer(core, message)
         };
         match body {
-            Ok(body) => {
-                if !delayed && let Some(leg) = &self.b {
-                    leg.send_ack(core, now, &self.snapshot, id, &invite, None);
-                }
-                self.connected(core, now, &body);
-            }
+            Ok(body) => self.connect(core, now, id, body, !delayed),
             Err(status) => self.unusable_answer(core, now, id, &invite, status),
         }
     }
@@ -236,7 +231,7 @@ impl Call {
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
-        self.phase = Phase::Answered;
+        self.phase = Phase::Connecting;
         self.update_media(core, Side::A, &mapping);
         Ok(body)
     }
@@ -269,22 +264,6 @@ impl Call {
             },
             None,
         );
-    }
-
-    /// Both sides are there: the caller gets its 200, the journal its entry.
-    fn connected(&mut self, core: &mut Core, now: Now, body: &[u8]) {
-        self.phase = Phase::Answered;
-        core.counters.calls_answered += 1;
-        self.story.answered(now);
-        self.hunt = None;
-        self.accept_caller(core, now, body);
-        let sip = &self.snapshot.config.sip;
-        self.max_timer = Some(core.arm(now, sip.max_call_duration, Timer::MaxDuration(self.key)));
-        if let Some(every) = self.snapshot.config.records.interim_interval {
-            self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
-        }
-        self.journal(core, now);
-        tracing::debug!(call = %self.id, "answered");
     }
 
     /// Answers a 401 or 407 with the trunk's credentials (RFC 3261 §22.2). Says whether a new INVITE is on its way.

@@ -32,16 +32,24 @@ impl Call {
         self.story.caller_heard(now);
     }
 
-    /// The 200 to the caller; from here on it has a dialog.
-    pub(crate) fn accept_caller(&mut self, core: &mut Core, now: Now, body: &[u8]) {
-        let Some(invite) = self.invite.take() else { return };
+    /// The dialog that the caller will have by our 200.
+    pub(crate) fn form_caller_dialog(&mut self) {
+        let Some(invite) = &self.invite else { return };
         match Dialog::uas(&invite.asked.message, &self.a.tag) {
-            Ok(dialog) => self.a.dialog = Some(dialog),
+            Ok(mut dialog) => {
+                dialog.answered();
+                self.a.dialog = Some(dialog);
+            }
             Err(error) => {
                 // An INVITE without a Contact: it can be answered, but never hung up by us.
                 tracing::info!(call = %self.id, %error, "the caller's INVITE makes no dialog");
             }
         }
+    }
+
+    /// The 200 to the caller.
+    pub(crate) fn accept_caller(&mut self, core: &mut Core, now: Now, body: &[u8]) {
+        let Some(invite) = self.invite.take() else { return };
         let mut writer = reply(
             &invite.asked.message,
             &invite.asked.flow,
@@ -55,9 +63,6 @@ impl Call {
             writer.header(HeaderId::Server, agent.as_bytes());
         }
         let bytes = finish(writer, Some(body));
-        if let Some(dialog) = self.a.dialog.as_mut() {
-            dialog.answered();
-        }
         self.a.unacked = Some(Unacked {
             server: invite.asked.id,
             cseq: invite.asked.message.cseq().0,
@@ -132,7 +137,7 @@ impl Call {
 
     /// The called side's first INVITE has been answered with an offer that still wants its answer.
     fn awaits_delayed_answer(&self) -> bool {
-        self.phase == Phase::Answered && self.a.session.remote.is_none()
+        matches!(self.phase, Phase::Connecting | Phase::Answered) && self.a.session.remote.is_none()
     }
 
     /// The caller's answer to the called side's offer goes on in our ACK.

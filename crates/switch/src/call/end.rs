@@ -79,6 +79,7 @@ impl Call {
         if self.phase == Phase::Ending {
             return;
         }
+        let joined = self.end_connecting(core, now, &ending);
         if ending.hung_up != Some(Side::B) {
             self.finish_delayed_ack(core, now);
         }
@@ -105,7 +106,7 @@ impl Call {
         self.drop_exchange(core, now);
         self.drop_relayed(core, now);
         self.end_caller(core, now, &ending);
-        self.end_called(core, now, &ending, answered);
+        self.end_called(core, now, &ending, answered || joined);
         for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
             if let Some(permit) = leg.permit.take() {
                 core.live.release(permit);
@@ -130,8 +131,8 @@ impl Call {
         }
     }
 
-    fn end_called(&mut self, core: &mut Core, now: Now, ending: &Ending, answered: bool) {
-        if answered {
+    fn end_called(&mut self, core: &mut Core, now: Now, ending: &Ending, joined: bool) {
+        if joined {
             self.end_leg(core, now, Side::B, ending.hung_up == Some(Side::B));
         } else {
             self.drop_b(core, now);
@@ -218,8 +219,8 @@ impl Call {
             Side::B => HungUpBy::Called,
         };
         let q850 = headers::q850(&asked.message);
-        match self.phase {
-            Phase::Answered => {
+        match (self.phase, side) {
+            (Phase::Answered, _) | (Phase::Connecting, Side::B) => {
                 let normal = Ending::failed("normal", 200);
                 let q850 = q850.or(Some(16));
                 self.end(
@@ -237,7 +238,7 @@ impl Call {
                     None => self.answer_bye(core, now, &asked, side),
                 }
             }
-            Phase::Dialing => {
+            (Phase::Dialing, _) | (Phase::Connecting, Side::A) => {
                 // A caller may also give up by a BYE on the early dialog.
                 self.answer_bye(core, now, &asked, side);
                 self.end(
@@ -250,7 +251,7 @@ impl Call {
                     },
                 );
             }
-            Phase::Ending => {
+            (Phase::Ending, _) => {
                 // Both hang up at once: each BYE is answered, neither waits for the other.
                 if let Some(leg) = self.leg_mut(side)
                     && leg.bye == Bye::WhenAcked
@@ -302,6 +303,9 @@ impl Call {
 
     /// The store has an answer for one of this call's tickets.
     pub(crate) fn on_stored(&mut self, core: &mut Core, now: Now, ticket: u64, safe: bool) {
+        if self.waits_for(ticket) {
+            return self.connected(core, now);
+        }
         let Some(ended) = self.ended.as_mut().filter(|ended| ended.ticket == Some(ticket)) else {
             return;
         };
@@ -389,16 +393,6 @@ impl Call {
             let record = self.story.interim(now, stats, [Some(&self.a), self.b.as_ref()]);
             core.store(self.key, record, StoreKind::Interim);
         }
-    }
-
-    /// Writes down how to end both legs should this process die.
-    pub(crate) fn journal(&mut self, core: &mut Core, now: Now) {
-        let Some(b) = self.b.as_ref() else { return };
-        let dialogs = crate::resume::pack(&self.a, b);
-        let record = self
-            .story
-            .interim(now, &SessionStats::default(), [Some(&self.a), Some(b)]);
-        core.store(self.key, record, StoreKind::Journal(dialogs));
     }
 }
 

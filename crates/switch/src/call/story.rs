@@ -122,6 +122,12 @@ impl Story {
         self.explain();
     }
 
+    /// The caller has given up before it could be told of the answer.
+    pub(crate) fn unanswered(&mut self) {
+        self.answered = None;
+        self.record.answered_ms = None;
+    }
+
     fn explain(&mut self) {
         if let Some(trace) = self.trace.take() {
             self.record.decision = trace.lines();

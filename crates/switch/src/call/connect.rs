@@ -1,0 +1,114 @@
+//! Between the called side's answer and the caller's: the call is written down first.
+//!
+//! Only when the journal has it does the called side get its ACK and the caller its 200. Whenever the process dies, a side that
+//! takes the call for answered is in the journal, to be hung up by the next process and to have its record. A store that is slow
+//! holds an answer up for [`PATIENCE`] at most.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rtp_proto::control::SessionStats;
+use sip_proto::ClientId;
+use sip_proto::timers::TimerKey;
+
+use super::end::Ending;
+use super::{Call, Phase};
+use crate::core::{Core, StoreKind, Timer};
+use crate::io::Now;
+use crate::record::HungUpBy;
+
+/// How long an answer waits for the journal: less than a peer's first retransmission of its 2xx takes (T1, RFC 3261 §17.1.1.1).
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// An answer that waits to be passed on.
+pub(crate) struct Connecting {
+    /// The INVITE that was answered.
+    client: ClientId,
+    /// SDP of the 200 to the caller.
+    body: Bytes,
+    /// The called side gets its ACK now; else it waits for the caller's answer (RFC 3261 §13.2.1).
+    ack: bool,
+    /// The journal's.
+    ticket: Option<u64>,
+    deadline: Option<TimerKey>,
+}
+
+impl Call {
+    /// The called side has answered.
+    pub(crate) fn connect(&mut self, core: &mut Core, now: Now, client: ClientId, body: Bytes, ack: bool) {
+        self.phase = Phase::Connecting;
+        self.story.answered(now);
+        self.hunt = None;
+        self.form_caller_dialog();
+        let ticket = self.journal(core, now);
+        let patience = self.snapshot.config.records.store_deadline.min(PATIENCE);
+        self.connecting = Some(Box::new(Connecting {
+            client,
+            body,
+            ack,
+            ticket,
+            deadline: Some(core.arm(now, patience, Timer::StoreDeadline(self.key))),
+        }));
+    }
+
+    /// Whether it is this ticket that the answer waits for.
+    pub(crate) fn waits_for(&self, ticket: u64) -> bool {
+        self.connecting
+            .as_ref()
+            .is_some_and(|connecting| connecting.ticket == Some(ticket))
+    }
+
+    /// The journal has the call, or has had its time: both sides are told, and the call is up.
+    pub(crate) fn connected(&mut self, core: &mut Core, now: Now) {
+        let Some(body) = self.thank_called(core, now) else {
+            return;
+        };
+        self.phase = Phase::Answered;
+        core.counters.calls_answered += 1;
+        self.accept_caller(core, now, &body);
+        let sip = &self.snapshot.config.sip;
+        self.max_timer = Some(core.arm(now, sip.max_call_duration, Timer::MaxDuration(self.key)));
+        if let Some(every) = self.snapshot.config.records.interim_interval {
+            self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
+        }
+        tracing::debug!(call = %self.id, "answered");
+    }
+
+    /// The call ends while its answer waits. A caller that gives up was never answered; everybody else's wish comes after the answer.
+    /// Says whether the called side has to be hung up.
+    pub(crate) fn end_connecting(&mut self, core: &mut Core, now: Now, ending: &Ending) -> bool {
+        if self.phase != Phase::Connecting {
+            return false;
+        }
+        if ending.by == HungUpBy::Caller && ending.hung_up.is_none() {
+            self.thank_called(core, now);
+            self.story.unanswered();
+        } else {
+            self.connected(core, now);
+        }
+        true
+    }
+
+    /// Sends the called side its ACK, unless that has to wait for the caller's answer; gives the body that goes to the caller.
+    fn thank_called(&mut self, core: &mut Core, now: Now) -> Option<Bytes> {
+        let mut connecting = self.connecting.take()?;
+        core.disarm(&mut connecting.deadline);
+        if connecting.ack
+            && let Some(leg) = &self.b
+            && let Some(uac) = &leg.uac
+        {
+            leg.send_ack(core, now, &self.snapshot, connecting.client, &uac.invite, None);
+        }
+        Some(connecting.body)
+    }
+
+    /// Writes down how to end both legs should this process die; the ticket that comes back when it is safe.
+    pub(crate) fn journal(&mut self, core: &mut Core, now: Now) -> Option<u64> {
+        let b = self.b.as_ref()?;
+        let dialogs = crate::resume::pack(&self.a, b);
+        let record = self
+            .story
+            .interim(now, &SessionStats::default(), [Some(&self.a), Some(b)]);
+        Some(core.store(self.key, record, StoreKind::Journal(dialogs)))
+    }
+}
