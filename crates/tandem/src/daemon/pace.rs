@@ -1,16 +1,18 @@
 //! When the shard rests between two turns.
 //!
 //! To fall asleep and be woken for each message costs more than to handle it. So while messages come thick and fast, the shard
-//! looks at its sockets every [`TURN`] instead of sleeping until one has something: nobody has to wake it, and what has come
-//! meanwhile is handled together, while its code and data are still in the caches. With few messages it sleeps as ever, and
-//! answers at once.
+//! looks at its sockets every few milliseconds instead of sleeping until one has something: nobody has to wake it, and what has
+//! come meanwhile is handled together, while its code and data are still in the caches. With few messages it sleeps as ever,
+//! and answers at once.
 
 use std::time::{Duration, Instant};
 
 use super::shard::BATCH;
 
-/// The time from one turn to the next under load: what it adds to a message's way at most.
-const TURN: Duration = Duration::from_millis(4);
+/// Inputs that a turn is to find: it rests for as long as so many take to come.
+const SHEAF: f32 = 32.0;
+/// The shortest and the longest rest. The longest is what a turn adds to a message's way at most.
+const REST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(8));
 /// How far back the load is looked at.
 const WINDOW: Duration = Duration::from_millis(100);
 /// Inputs within the window from which on there is load: some 40 calls per second.
@@ -35,7 +37,8 @@ impl Pace {
         let came = u16::try_from(taken + received).unwrap_or(u16::MAX);
         self.load = self.load * (1.0 - faded.min(1.0)) + f32::from(came);
         // A full batch says that more is waiting.
-        (self.load > LOAD && taken < BATCH && received < BATCH).then_some(TURN)
+        let rests = self.load > LOAD && taken < BATCH && received < BATCH;
+        rests.then(|| WINDOW.mul_f32(SHEAF / self.load).clamp(REST.0, REST.1))
     }
 }
 
@@ -68,10 +71,23 @@ mod tests {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
         assert!(turns(&mut pace, &mut now, 200, Duration::from_micros(500)) > 100);
         // A turn without any does not end it, a window with hardly any does.
-        now += TURN;
-        assert_eq!(pace.after_turn(now, 0, 0), Some(TURN));
+        now += REST.1;
+        assert!(pace.after_turn(now, 0, 0).is_some());
         now += WINDOW;
         assert_eq!(pace.after_turn(now, 0, 1), None);
+    }
+
+    #[test]
+    fn the_more_there_is_the_shorter_the_rest() {
+        let rest = |apart: Duration| {
+            let (mut pace, mut now) = (Pace::default(), Instant::now());
+            turns(&mut pace, &mut now, 50_000, apart);
+            pace.after_turn(now + apart, 0, 1).unwrap_or_default()
+        };
+        assert_eq!(rest(Duration::from_micros(1000)), REST.1);
+        let busy = rest(Duration::from_micros(150));
+        assert!(busy > REST.0 && busy < REST.1, "{busy:?}");
+        assert_eq!(rest(Duration::from_micros(20)), REST.0);
     }
 
     #[test]
