@@ -148,8 +148,8 @@ fn signalling_table(options: &Options) -> Result<usize> {
         )
     };
     println!(
-        "Tandem / Kamailio: {:.2} (at most 0.50, aim 0.20)",
-        cpu(&ours) / cpu(&theirs).max(1.0)
+        "Tandem / Kamailio: {} (at most 0.50, aim 0.20)",
+        ratio(cpu(&ours), cpu(&theirs))
     );
     Ok(ours.iter().filter(|round| !round.counts()).count())
 }
@@ -203,10 +203,19 @@ fn media_table(options: &Options) -> Result<usize> {
         )
     };
     println!(
-        "Tandem / rtpengine: {:.2} (at most 0.70)",
-        cpu(&ours) / cpu(&theirs).max(0.001)
+        "Tandem / rtpengine: {} (at most 0.70)",
+        ratio(cpu(&ours), cpu(&theirs))
     );
     Ok(ours.iter().filter(|round| !round.counts()).count())
+}
+
+/// 0 is what no round that counts gives.
+fn ratio(ours: f64, theirs: f64) -> String {
+    if ours > 0.0 && theirs > 0.0 {
+        format!("{:.2}", ours / theirs)
+    } else {
+        "not measured, no round counts".to_owned()
+    }
 }
 
 /// One line of the media table; `base` is the latency without a relay, µs, for a share of packets.

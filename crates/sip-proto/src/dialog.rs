@@ -275,8 +275,8 @@ impl Dialog {
     }
 
     /// Takes the Contact of a target refresh request that came, or of a 2xx to one of ours (§12.2.1.2, §12.2.2); any other message
-    /// changes nothing.
-    pub fn refresh_target(&mut self, message: &Message) {
+    /// changes nothing. Says whether the target is another one now.
+    pub fn refresh_target(&mut self, message: &Message) -> bool {
         let refreshes = match message.cseq().1 {
             Method::Invite | Method::Update | Method::Subscribe | Method::Notify | Method::Refer => true,
             Method::Ack
@@ -291,8 +291,12 @@ impl Dialog {
             | Method::Other(_) => false,
         };
         let counts = message.status().is_none_or(|status| (200..300).contains(&status));
-        if let Some(contact) = message.contact().filter(|_| refreshes && counts) {
-            self.target = contact.uri.into();
+        match message.contact().filter(|_| refreshes && counts) {
+            Some(contact) if *contact.uri != *self.target => {
+                self.target = contact.uri.into();
+                true
+            }
+            Some(_) | None => false,
         }
     }
 

@@ -56,12 +56,10 @@ impl Store {
                 dialogs,
             } => {
                 self.check(&record, RecordState::Interim);
-                if self
-                    .journal
-                    .insert(record.id.clone(), (*record, dialogs))
-                    .is_some()
-                {
-                    self.faults.push("a call was journalled twice".into());
+                let before = self.journal.insert(record.id.clone(), (*record, dialogs.clone()));
+                if before.is_some_and(|(_, known)| known == dialogs) {
+                    self.faults
+                        .push("a call was journalled again without need".into());
                 }
                 ticket
             }

@@ -264,7 +264,7 @@ rows! {
     }
     refresh_without_contact {
         let mut dialog = callee("");
-        dialog.refresh_target(&within("INVITE", 10, ""));
+        assert!(!dialog.refresh_target(&within("INVITE", 10, "")));
         assert_eq!(dialog.remote_target(), b"sip:them@10.0.0.2:5080");
     }
     matches_by_call_id_and_both_tags {

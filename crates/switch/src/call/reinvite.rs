@@ -54,9 +54,7 @@ impl Call {
             Ok(offer) => offer,
             Err(status) => return core.answer(now, &asked, status, Some(&tag)),
         };
-        if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
-            dialog.refresh_target(&asked.message);
-        }
+        self.refresh_target(core, now, side, &asked.message);
         if let Some(body) = self.unchanged(side, offer.as_ref()) {
             return self.accept_reinvite(core, now, side, &asked, &body);
         }
@@ -89,6 +87,14 @@ impl Call {
                 self.restore(before);
                 core.answer(now, &asked, status, Some(&tag));
             }
+        }
+    }
+
+    /// Takes a peer's new Contact (RFC 3261 §12.2.1.2), and writes it down for a successor of this process.
+    fn refresh_target(&mut self, core: &mut Core, now: Now, side: Side, message: &Message) {
+        let dialog = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut());
+        if dialog.is_some_and(|dialog| dialog.refresh_target(message)) && self.phase == Phase::Answered {
+            self.journal(core, now);
         }
     }
 
@@ -199,9 +205,7 @@ impl Call {
         let given_up = exchange.given_up;
         match status {
             200..=299 => {
-                if let Some(dialog) = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut()) {
-                    dialog.refresh_target(message);
-                }
+                self.refresh_target(core, now, side, message);
                 if delayed && self.phase == Phase::Answered {
                     self.on_reinvite_offer(core, now, from, id, &invite, message);
                 } else {

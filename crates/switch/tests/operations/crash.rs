@@ -45,6 +45,31 @@ fn a_call_that_was_up_is_hung_up_on_both_legs_and_recorded_once() {
     assert!(record.ended_ms.unwrap() >= record.answered_ms.unwrap());
 }
 
+/// A Contact that a re-INVITE has moved is where the next process says goodbye.
+#[test]
+fn a_side_that_has_moved_is_hung_up_where_it_is_now() {
+    const THERE: &str = "127.0.0.20:5099";
+    let mut bed = Bed::new();
+    let (a, mut b) = bed.connect();
+    let mut end = Bed::carrier_end(B1);
+    end.version += 1;
+    let moves = b
+        .invite(Some(&end.offer("sendrecv")))
+        .set("Contact", format!("<sip:{THERE}>"));
+    bed.send(B1, &moves);
+    let asked = bed.expect(A, "INVITE");
+    bed.send(A, &Bed::answer_of(A, &a, &asked));
+    bed.expect(A, "ACK");
+    let ok = bed.expect(B1, "200 INVITE");
+    let ack = b.ack(&ok);
+    bed.send(B1, &ack);
+    bed.wait(1000);
+    restart(&mut bed, 1000);
+    bed.serve(A, &a, "BYE", 200);
+    bed.serve(THERE, &b, "BYE", 200);
+    check(&bed.settle_one());
+}
+
 /// The tag that the switch has in this dialog.
 fn tag_of(party: &Party) -> Option<&str> {
     party.remote.split_once(";tag=").map(|(_, tag)| tag)
