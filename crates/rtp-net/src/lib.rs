@@ -10,10 +10,12 @@
 //! Memory per relayed call of two RTP/RTCP pairs: about 2 kB of state and four sockets of about 2.9 kB in the kernel. Receive
 //! buffers are limits, not allocations: they cost something only while packets wait in them.
 
+mod kernel;
 mod mailbox;
 mod order;
 mod plane;
 mod sockets;
 mod worker;
 
+pub use kernel::{KernelConfig, KernelError, KernelPath};
 pub use plane::{EventSink, MediaPlane, PlaneConfig, Refused};

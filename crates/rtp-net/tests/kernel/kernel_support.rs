@@ -1,0 +1,105 @@
+//! A media plane with a kernel path of its own.
+
+use crate::support::{Peer, Plane, packet};
+use rtp_net::{KernelConfig, KernelPath, PlaneConfig};
+use rtp_proto::control::{Leg, Side};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Pins that no other test uses. Only `lo`: interfaces that other tests make come and go.
+pub(crate) fn config() -> KernelConfig {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    KernelConfig {
+        name: format!("test-{}-{number}", std::process::id()),
+        interfaces: vec!["lo".to_owned()],
+        flows: 256,
+        ..KernelConfig::default()
+    }
+}
+
+pub(crate) fn open(config: &KernelConfig) -> Arc<KernelPath> {
+    let path = KernelPath::open(config);
+    Arc::new(path.unwrap_or_else(|error| panic!("\n*** the kernel path is not tested here: {error}\n")))
+}
+
+/// A plane that relays in the kernel, and two peers with a session between them.
+pub(crate) struct Bench {
+    pub(crate) plane: Plane,
+    pub(crate) kernel: Arc<KernelPath>,
+    pub(crate) a: Peer,
+    pub(crate) b: Peer,
+    /// The number of the next packet in each direction.
+    pub(crate) next: [u16; 2],
+}
+
+impl Bench {
+    pub(crate) fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl Fn(&mut [Leg; 2])) -> Self {
+        let kernel = open(&config());
+        let config = PlaneConfig {
+            workers: 2,
+            kernel: Some(Arc::clone(&kernel)),
+            ..PlaneConfig::default()
+        };
+        let plane = Plane::with(config);
+        let (a, b) = (Peer::new(), Peer::new());
+        let mut legs = [plane.leg(Side::A, &a), plane.leg(Side::B, &b)];
+        change(&mut legs);
+        plane.open(legs, Some(Duration::from_secs(60)));
+        Self {
+            plane,
+            kernel,
+            a,
+            b,
+            next: [100, 60_000],
+        }
+    }
+
+    /// `count` packets from A to B, each of which arrives as it was.
+    pub(crate) fn a_talks(&mut self, count: u16) {
+        let (to, relayed) = (self.plane.rtp(Side::A), self.plane.rtp(Side::B));
+        for _ in 0..count {
+            let sent = packet(1, self.next[0]);
+            self.next[0] = self.next[0].wrapping_add(1);
+            self.a.send(to, &sent);
+            assert_eq!(self.b.receive(), (sent, relayed));
+        }
+    }
+
+    /// The same from B to A.
+    pub(crate) fn b_talks(&mut self, count: u16) {
+        let (to, relayed) = (self.plane.rtp(Side::B), self.plane.rtp(Side::A));
+        for _ in 0..count {
+            let sent = packet(2, self.next[1]);
+            self.next[1] = self.next[1].wrapping_add(1);
+            self.b.send(to, &sent);
+            assert_eq!(self.a.receive(), (sent, relayed));
+        }
+    }
+
+    /// Both talk until the kernel has both directions.
+    pub(crate) fn settle(&mut self) {
+        self.a_talks(25);
+        self.b_talks(25);
+        self.wait_for_flows(2);
+    }
+
+    /// The worker finishes its turn after a packet has left.
+    pub(crate) fn wait_for_flows(&mut self, flows: usize) {
+        let since = Instant::now();
+        while self.kernel.flows() != flows {
+            assert!(
+                since.elapsed() < Duration::from_secs(10),
+                "{} flows, not {flows}",
+                self.kernel.flows()
+            );
+            // A question wakes the worker, and takes a turn.
+            let _ = self.plane.stats();
+        }
+    }
+}

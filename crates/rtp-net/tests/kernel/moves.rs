@@ -1,0 +1,1 @@
+//! Moves between the kernel and the session.
