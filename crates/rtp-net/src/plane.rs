@@ -64,8 +64,7 @@ pub struct Refused(pub Box<Command>);
 #[derive(Debug)]
 pub struct MediaPlane {
     receive_buffer: usize,
-    /// No packet wakes a worker whose streams the kernel relays: what they are to be told may not wait for one.
-    wakes: bool,
+    kernel: Option<Arc<KernelPath>>,
     workers: Vec<Hand>,
 }
 
@@ -82,7 +81,7 @@ impl MediaPlane {
     pub fn start(config: PlaneConfig, sink: Arc<dyn EventSink>) -> io::Result<Self> {
         let mut plane = Self {
             receive_buffer: config.receive_buffer,
-            wakes: config.kernel.is_some(),
+            kernel: config.kernel.clone(),
             workers: Vec::new(),
         };
         for index in 0..config.workers.max(1) {
@@ -115,11 +114,25 @@ impl MediaPlane {
                     id: command.id(),
                     receive_buffer: self.receive_buffer,
                 };
-                letterbox
-                    .post(Order::new(command, place), self.wakes)
-                    .map_err(Refused)
+                // No packet wakes a worker whose streams the kernel relays: what they are to be told may not wait for one.
+                let wakes = self.kernel.is_some();
+                letterbox.post(Order::new(command, place), wakes).map_err(Refused)
             }
             None => Err(Refused(Box::new(command))),
+        }
+    }
+
+    /// Ends the flows that processes before this one left in the kernel. To be called once their calls have been hung up.
+    pub fn remove_found(&self) {
+        let Some(kernel) = &self.kernel else {
+            return;
+        };
+        let processes = kernel.remove_found();
+        if processes > 0 {
+            tracing::info!(
+                processes,
+                "flows of processes that ended are removed from the kernel"
+            );
         }
     }
 

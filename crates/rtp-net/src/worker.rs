@@ -259,7 +259,7 @@ impl Worker {
             id,
             receive_buffer: self.config.receive_buffer,
         };
-        let result = stream.update(now, place, side, (leg, fresh), &mut self.tally);
+        let result = stream.update(now, place, side, (leg, fresh), &mut self.buffer, &mut self.tally);
         if let Some(deadline) = self.deadlines.get_mut(slot) {
             *deadline = stream.deadline(now);
         }

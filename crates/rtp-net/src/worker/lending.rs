@@ -8,8 +8,11 @@ use rtp_proto::offload::Ledger;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A direction that was taken back for a packet's sake stays in userspace for this long: what came once may come again.
-const KEEP: Duration = Duration::from_secs(1);
+/// A direction that was taken back for a packet's sake stays in userspace for this long, and for twice as long each time it
+/// happens again: there is something about its packets that the kernel leaves to us.
+const KEEP: Duration = Duration::from_millis(200);
+/// So often is it doubled.
+const DOUBLINGS: u32 = 8;
 /// The same when the kernel would not take it.
 const REFUSED: Duration = Duration::from_secs(10);
 
@@ -21,6 +24,8 @@ pub(crate) struct Lending {
     b: Option<Box<Installed>>,
     /// No direction is lent before.
     not_before: Option<Instant>,
+    /// How often a packet took a direction back since the last offer/answer.
+    taken: u32,
 }
 
 impl Lending {
@@ -30,6 +35,7 @@ impl Lending {
             a: None,
             b: None,
             not_before: None,
+            taken: 0,
         }
     }
 
@@ -99,12 +105,14 @@ impl Lending {
     pub(crate) fn keep(&mut self, now: Instant, side: Side, session: &mut Session, tally: &mut Tally) {
         if self.installed(side).is_some() {
             self.reclaim(side, session, tally);
-            self.not_before = Some(now + KEEP);
+            self.not_before = Some(now + KEEP * (1 << self.taken.min(DOUBLINGS)));
+            self.taken = self.taken.saturating_add(1);
         }
     }
 
     /// Takes both directions back: something about the stream changes.
     pub(crate) fn reclaim_all(&mut self, session: &mut Session, tally: &mut Tally) {
+        self.taken = 0;
         for side in Side::BOTH {
             self.reclaim(side, session, tally);
         }

@@ -215,6 +215,7 @@ impl Stream {
         place: Place<'_>,
         side: Side,
         (leg, fresh): (&Leg, Option<Sockets>),
+        buffer: &mut [u8],
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         self.lending.reclaim_all(&mut self.session, tally);
@@ -225,7 +226,7 @@ impl Stream {
             }
             self.session.update(now, side, leg);
         }
-        self.lending.settle(now, &mut self.session, tally);
+        self.lend(now, buffer, tally);
         self.apply_connects(tally);
         followed?;
         Ok(())

@@ -14,6 +14,9 @@
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod support;
 
+mod cross;
 mod kernel_support;
 mod moves;
 mod plain;
+mod rebuild;
+mod survive;
