@@ -159,13 +159,17 @@ fn media_table(options: &Options) -> Result<usize> {
         calls: options.held,
         time: Duration::from_secs(options.seconds),
     };
-    let (mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+    let _times = media::ProgramTimes::keep();
+    let (mut kernel, mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 0..=options.rounds {
         eprintln!("media, round {number} of {}", options.rounds);
-        let pair = (media::tandem(&options.daemon, load)?, media::rtpengine(load)?);
+        let in_kernel = media::tandem(&options.daemon, "kernel", load)?;
+        let in_userspace = media::tandem(&options.daemon, "userspace", load)?;
+        let rtpengine = media::rtpengine(load)?;
         if number > 0 || options.quick {
-            ours.push(pair.0);
-            theirs.push(pair.1);
+            kernel.push(in_kernel);
+            ours.push(in_userspace);
+            theirs.push(rtpengine);
             direct.push(media::direct(load));
         }
     }
@@ -178,6 +182,7 @@ fn media_table(options: &Options) -> Result<usize> {
     let head = [
         "",
         "CPU µs/packet",
+        "of it the program's",
         "added p50 µs",
         "p99 µs",
         "kB/call",
@@ -188,7 +193,12 @@ fn media_table(options: &Options) -> Result<usize> {
         "rounds that count",
     ];
     let head = head.map(str::to_owned).to_vec();
-    table(&[head, row("Tandem", &ours), row("rtpengine, userspace", &theirs)]);
+    table(&[
+        head,
+        row("Tandem, kernel", &kernel),
+        row("Tandem, userspace", &ours),
+        row("rtpengine, userspace", &theirs),
+    ]);
     println!(
         "without a relay: p50 {:.0} µs, p99 {:.0} µs",
         base(0.5),
@@ -202,11 +212,16 @@ fn media_table(options: &Options) -> Result<usize> {
                 .map(|round| round.cpu_us),
         )
     };
+    let ratio = |rounds| cpu(rounds) / cpu(&theirs).max(0.001);
     println!(
-        "Tandem / rtpengine: {:.2} (at most 0.70)",
-        cpu(&ours) / cpu(&theirs).max(0.001)
+        "Tandem in the kernel / rtpengine: {:.3} (at most 0.10)",
+        ratio(&kernel)
     );
-    Ok(ours.iter().filter(|round| !round.counts()).count())
+    println!(
+        "Tandem in userspace / rtpengine: {:.2} (at most 0.70)",
+        ratio(&ours)
+    );
+    Ok(kernel.iter().chain(&ours).filter(|round| !round.counts()).count())
 }
 
 /// One line of the media table; `base` is the latency without a relay, µs, for a share of packets.
@@ -217,6 +232,7 @@ fn media_row(name: &str, rounds: &[media::Round], base: impl Fn(f64) -> f64) -> 
     vec![
         name.to_owned(),
         format!("{:.2}", figure(&|round| round.cpu_us)),
+        format!("{:.2}", figure(&|round| round.program_us)),
         format!("{:.0}", added(0.5)),
         format!("{:.0}", added(0.99)),
         format!("{:.1}", figure(&|round| round.memory_kb)),

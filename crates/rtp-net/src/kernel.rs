@@ -24,7 +24,7 @@ use pins::{Found, Pins};
 use routes::{Routes, Way};
 use rtp_proto::offload::{Flow, Ledger};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -135,6 +135,12 @@ impl KernelPath {
     #[must_use]
     pub fn interfaces(&self) -> &[String] {
         &self.attached
+    }
+
+    /// The directory with the pins of this process.
+    #[must_use]
+    pub fn pins(&self) -> &Path {
+        self.pins.directory()
     }
 
     /// Flows at work now.

@@ -144,7 +144,7 @@ fn kernel_path(config: &config::Config) -> Result<Option<Arc<KernelPath>>> {
     match KernelPath::open(&kernel) {
         Ok(path) => {
             let interfaces = path.interfaces().join(", ");
-            tracing::info!(interfaces, "plain media is relayed in the kernel");
+            tracing::info!(interfaces, pins = %path.pins().display(), "plain media is relayed in the kernel");
             Ok(Some(Arc::new(path)))
         }
         Err(error) if engine == Engine::Kernel => Err(anyhow!(error)

@@ -48,6 +48,10 @@ pub(crate) fn open(root: &Path, name: &str) -> Result<(Pins, Found), KernelError
 }
 
 impl Pins {
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
