@@ -6,7 +6,7 @@ TANDEM := $(TARGET)/release/tandem
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs bpf accept bench bench-system
+.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs bpf accept bench bench-system bench-media
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,3 +65,7 @@ bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, recor
 bench-system: ## CPU, latency and memory per call and packet, beside Kamailio and rtpengine on this machine
 	cargo build --locked --release -p tandem -p tandem-benches
 	benches/system/run $(TANDEM)
+
+bench-media: ## The media half of it: the kernel path, userspace and rtpengine in turn (root, for the kernel path)
+	cargo build --locked --release -p tandem -p tandem-benches
+	benches/system/run $(TANDEM) --only media

@@ -89,32 +89,26 @@ fn program_us(pids: &[u32]) -> f64 {
 
 /// The kernel keeps the programs' run times while this lives.
 #[derive(Debug)]
-pub struct ProgramTimes(Option<String>);
+pub struct ProgramTimes(String);
 
 impl ProgramTimes {
     const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
-    /// Turns the keeping on; where that is not allowed, says so.
-    #[must_use]
-    pub fn keep() -> Self {
-        let before = fs::read_to_string(Self::SWITCH).ok();
-        if let Err(error) = fs::write(Self::SWITCH, "1") {
-            eprintln!(
-                "*** times of eBPF programs are NOT measured ({}: {error})",
-                Self::SWITCH
-            );
-            return Self(None);
-        }
-        Self(before)
+    /// Turns the keeping on.
+    ///
+    /// # Errors
+    /// It is not allowed.
+    pub fn keep() -> std::io::Result<Self> {
+        let before = fs::read_to_string(Self::SWITCH)?;
+        fs::write(Self::SWITCH, "1")?;
+        Ok(Self(before))
     }
 }
 
 impl Drop for ProgramTimes {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            // It was allowed before.
-            let _ = fs::write(Self::SWITCH, before.trim());
-        }
+        // It was allowed before.
+        let _ = fs::write(Self::SWITCH, self.0.trim());
     }
 }
 

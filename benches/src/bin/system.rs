@@ -6,7 +6,7 @@
     reason = "a bench prints its figures"
 )]
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -159,7 +159,7 @@ fn media_table(options: &Options) -> Result<usize> {
         calls: options.held,
         time: Duration::from_secs(options.seconds),
     };
-    let _times = media::ProgramTimes::keep();
+    let _times = media::ProgramTimes::keep().context("the eBPF program's time cannot be measured")?;
     let (mut kernel, mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 0..=options.rounds {
         eprintln!("media, round {number} of {}", options.rounds);

@@ -103,13 +103,23 @@ pub(crate) struct Installed {
     way: Way,
 }
 
+impl KernelConfig {
+    /// Whether this machine and process have what the kernel path needs. [`KernelPath::open`] looks too.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn check(&self) -> Result<(), KernelError> {
+        requirements::check(&self.pins)
+    }
+}
+
 impl KernelPath {
     /// Checks what is needed, loads the program, attaches and pins it.
     ///
     /// # Errors
     /// What is missing, or what the kernel says against it.
     pub fn open(config: &KernelConfig) -> Result<Self, KernelError> {
-        requirements::check(&config.pins)?;
+        config.check()?;
         let routes = Routes::open().map_err(KernelError::Routes)?;
         let (pins, found) = pins::open(&config.pins, &config.name)?;
         let mut opened = Opening { pins, whole: false };

@@ -1,5 +1,5 @@
-//! The kernel path as the operator meets it: asked for, refused, and after a `kill -9`. The machine has to allow it
-//! (docs/running.md); where it does not, these tests fail and say so.
+//! The kernel path as the operator meets it: asked for, refused, and after a `kill -9`. Where the machine does not allow it
+//! (docs/running.md) the tests say so and do nothing; with `TANDEM_KERNEL_TESTS=required` they fail.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,6 +26,11 @@ fn pinned(bed: &Bed) -> PathBuf {
 
 #[test]
 fn calls_are_relayed_in_the_kernel_and_what_a_dead_process_left_goes() {
+    if let Err(missing) = rtp_net::KernelConfig::default().check()
+        && std::env::var_os("TANDEM_KERNEL_TESTS").is_none()
+    {
+        return eprintln!("\n*** NOT TESTED: the kernel path is not to be had here: {missing}\n");
+    }
     let mut bed = quick(|setup| setup.media("engine = \"kernel\""));
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let ends = bulk::ends(&bed, 5);

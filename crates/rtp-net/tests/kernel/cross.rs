@@ -1,6 +1,6 @@
 //! Peers on other machines: network namespaces of their own, each behind an interface of the switch's.
 
-use crate::kernel_support::{Bench, config};
+use crate::kernel_support::{Bench, config, is_available};
 use crate::support::Peer;
 use rtp_net::{KernelConfig, KernelPath};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -101,6 +101,9 @@ const OURS: [&str; 2] = ["10.201.1.1", "10.201.2.1"];
 
 #[test]
 fn packets_cross_from_one_interface_to_another() {
+    if !is_available() {
+        return;
+    }
     for (peers, ours) in [
         (["10.201.1.2", "10.201.2.2"], OURS),
         (
@@ -126,6 +129,9 @@ fn packets_cross_from_one_interface_to_another() {
 
 #[test]
 fn both_peers_may_be_behind_one_interface() {
+    if !is_available() {
+        return;
+    }
     let network = Network::new();
     let peers = [("a", "10.201.1.2"), ("a", "10.201.1.2")];
     let mut bench = network.between(peers, [OURS[0], OURS[0]]);
@@ -137,6 +143,9 @@ fn both_peers_may_be_behind_one_interface() {
 
 #[test]
 fn a_peer_on_the_switchs_own_host_is_relayed_too() {
+    if !is_available() {
+        return;
+    }
     let network = Network::new();
     let mut bench = network.between([("switch", "10.201.1.1"), ("b", "10.201.2.2")], OURS);
     bench.a_talks(60);
@@ -154,6 +163,9 @@ fn a_peer_on_the_switchs_own_host_is_relayed_too() {
 
 #[test]
 fn hops_are_counted_and_the_code_point_set() {
+    if !is_available() {
+        return;
+    }
     let network = Network::new();
     let mut bench = network.between([("a", "10.201.1.2"), ("b", "10.201.2.2")], OURS);
     bench.settle();
@@ -180,6 +192,9 @@ fn hops_are_counted_and_the_code_point_set() {
 
 #[test]
 fn a_route_that_moves_is_followed() {
+    if !is_available() {
+        return;
+    }
     let network = Network::new();
     let mut bench = network.between([("a", "10.201.1.2"), ("b", "10.201.2.2")], OURS);
     bench.settle();

@@ -20,6 +20,15 @@ pub(crate) fn config() -> KernelConfig {
     }
 }
 
+/// Whether the machine has what it takes; says so where it has not. With `TANDEM_KERNEL_TESTS` set it is taken to have.
+pub(crate) fn is_available() -> bool {
+    let missing = KernelConfig::default().check().err();
+    if let Some(missing) = &missing {
+        eprintln!("\n*** NOT TESTED: the kernel path is not to be had here: {missing}\n");
+    }
+    missing.is_none() || std::env::var_os("TANDEM_KERNEL_TESTS").is_some()
+}
+
 pub(crate) fn open(config: &KernelConfig) -> Arc<KernelPath> {
     let path = KernelPath::open(config);
     Arc::new(path.unwrap_or_else(|error| panic!("\n*** the kernel path is not tested here: {error}\n")))

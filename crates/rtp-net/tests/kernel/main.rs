@@ -1,5 +1,5 @@
-//! The kernel path over real sockets on loopback. It needs what `docs/running.md` says; where the machine does not have it, the
-//! tests fail and say what is missing.
+//! The kernel path over real sockets, on loopback and in network namespaces. It needs what `docs/running.md` says, and root.
+//! Where that is not to be had the tests say so and do nothing; with `TANDEM_KERNEL_TESTS=required` they fail.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::result_large_err,
+    clippy::print_stderr,
     reason = "tests' helpers, which clippy does not take for tests"
 )]
 
