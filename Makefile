@@ -6,7 +6,7 @@ TANDEM := $(TARGET)/release/tandem
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs accept bench bench-system
+.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs bpf accept bench bench-system bench-media
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,9 @@ deny: ## Licences, banned and duplicate crates, where crates come from (deny.tom
 docs: ## Write docs/configuration.md from the code
 	TANDEM_WRITE_DOCS=1 cargo test --locked -p tandem-config --test shipped
 
+bpf: ## Build the kernel path's eBPF program, which is committed (needs clang 14 and llvm)
+	crates/rtp-net/bpf/build
+
 accept: ## The long runs: 10,000 calls at 500 per second, 500 calls talking, reloads under load
 	cargo build --locked --release -p tandem -p tandem-benches
 	$(TARGET)/release/acceptance --daemon $(TANDEM)
@@ -62,3 +65,7 @@ bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, recor
 bench-system: ## CPU, latency and memory per call and packet, beside Kamailio and rtpengine on this machine
 	cargo build --locked --release -p tandem -p tandem-benches
 	benches/system/run $(TANDEM)
+
+bench-media: ## The media half of it: the kernel path, userspace and rtpengine in turn (root, for the kernel path)
+	cargo build --locked --release -p tandem -p tandem-benches
+	benches/system/run $(TANDEM) --only media

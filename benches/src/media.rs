@@ -4,6 +4,7 @@ use crate::ng::Ng;
 use crate::peers;
 use crate::signalling::{cpu_us, drops};
 use anyhow::Result;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
@@ -14,6 +15,9 @@ use testbed::{Bed, Places, Setup, proc, sdp};
 
 /// Kernel memory of one UDP socket with its file, kB (measured: sock, inode, dentry and file objects).
 pub const SOCKET_KB: f64 = 2.9;
+
+/// Talk before a measurement.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 /// The load.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +31,11 @@ pub struct Load {
 /// One round's figures.
 #[derive(Debug, Clone, Default)]
 pub struct Round {
-    /// Processor time per relayed packet, µs, over what the held calls cost without packets.
+    /// Processor time per relayed packet, µs, over what the held calls cost without packets: the process's, and that of its
+    /// program in the kernel.
     pub cpu_us: f64,
+    /// The program's share of it.
+    pub program_us: f64,
     /// Process memory per call, kB.
     pub memory_kb: f64,
     /// UDP sockets per call.
@@ -66,6 +73,45 @@ fn footprint(pids: &[u32]) -> Footprint {
     }
 }
 
+/// Run time of the eBPF programs that these processes hold, µs; 0 unless `kernel.bpf_stats_enabled` is 1.
+fn program_us(pids: &[u32]) -> f64 {
+    let nanoseconds = |pid: &u32| -> u64 {
+        let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten();
+        let texts = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+        let times = texts.filter_map(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("run_time_ns:"))?;
+            line.trim().parse::<u64>().ok()
+        });
+        times.sum()
+    };
+    pids.iter().map(nanoseconds).sum::<u64>() as f64 / 1000.0
+}
+
+/// The kernel keeps the programs' run times while this lives.
+#[derive(Debug)]
+pub struct ProgramTimes(String);
+
+impl ProgramTimes {
+    const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
+
+    /// Turns the keeping on.
+    ///
+    /// # Errors
+    /// It is not allowed.
+    pub fn keep() -> std::io::Result<Self> {
+        let before = fs::read_to_string(Self::SWITCH)?;
+        fs::write(Self::SWITCH, "1")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for ProgramTimes {
+    fn drop(&mut self) {
+        // It was allowed before.
+        let _ = fs::write(Self::SWITCH, self.0.trim());
+    }
+}
+
 /// Measures calls that are already up; `empty` is what the server was before them.
 fn measure(
     load: Load,
@@ -79,12 +125,16 @@ fn measure(
     let before = cpu_us(pids);
     thread::sleep(idle_time);
     let idle = (cpu_us(pids) - before) / idle_time.as_secs_f64();
-    let before = cpu_us(pids);
+    // Until who is where is settled, a relay may work harder.
+    let _ = rtp.run(to, WARM_UP);
+    let (before, programs) = (cpu_us(pids), program_us(pids));
     let report = rtp.run(to, load.time);
     let used = cpu_us(pids) - before - idle * load.time.as_secs_f64();
+    let program_us = (program_us(pids) - programs) / report.sent.max(1) as f64;
     let full = footprint(pids);
     Round {
-        cpu_us: used / report.sent.max(1) as f64,
+        cpu_us: used.max(0.0) / report.sent.max(1) as f64 + program_us,
+        program_us,
         memory_kb: full.kb.saturating_sub(empty.kb) as f64 / load.calls as f64,
         sockets: full.sockets.saturating_sub(empty.sockets) as f64 / load.calls as f64,
         report,
@@ -99,12 +149,13 @@ fn addresses(places: &Places, calls: usize) -> Vec<(SocketAddr, SocketAddr)> {
         .collect()
 }
 
-/// A round through a fresh Tandem, leak check included.
+/// A round through a fresh Tandem with this `media.engine`, leak check included.
 ///
 /// # Errors
 /// None; a daemon that misbehaves panics with its log.
-pub fn tandem(daemon: &Path, load: Load) -> Result<Round> {
-    let bed = Bed::start(daemon, Setup::default().t1_ms(500).media_ports(10_000, 19_999));
+pub fn tandem(daemon: &Path, engine: &str, load: Load) -> Result<Round> {
+    let setup = Setup::default().t1_ms(500).media_ports(10_000, 19_999);
+    let bed = Bed::start(daemon, setup.media(&format!("engine = \"{engine}\"")));
     let pids = [bed.pid()];
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let ends = bulk::ends(&bed, load.calls);

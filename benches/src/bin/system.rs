@@ -6,7 +6,7 @@
     reason = "a bench prints its figures"
 )]
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -159,13 +159,17 @@ fn media_table(options: &Options) -> Result<usize> {
         calls: options.held,
         time: Duration::from_secs(options.seconds),
     };
-    let (mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+    let _times = media::ProgramTimes::keep().context("the eBPF program's time cannot be measured")?;
+    let (mut kernel, mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for number in 0..=options.rounds {
         eprintln!("media, round {number} of {}", options.rounds);
-        let pair = (media::tandem(&options.daemon, load)?, media::rtpengine(load)?);
+        let in_kernel = media::tandem(&options.daemon, "kernel", load)?;
+        let in_userspace = media::tandem(&options.daemon, "userspace", load)?;
+        let rtpengine = media::rtpengine(load)?;
         if number > 0 || options.quick {
-            ours.push(pair.0);
-            theirs.push(pair.1);
+            kernel.push(in_kernel);
+            ours.push(in_userspace);
+            theirs.push(rtpengine);
             direct.push(media::direct(load));
         }
     }
@@ -178,6 +182,7 @@ fn media_table(options: &Options) -> Result<usize> {
     let head = [
         "",
         "CPU µs/packet",
+        "of it the program's",
         "added p50 µs",
         "p99 µs",
         "kB/call",
@@ -188,7 +193,12 @@ fn media_table(options: &Options) -> Result<usize> {
         "rounds that count",
     ];
     let head = head.map(str::to_owned).to_vec();
-    table(&[head, row("Tandem", &ours), row("rtpengine, userspace", &theirs)]);
+    table(&[
+        head,
+        row("Tandem, kernel", &kernel),
+        row("Tandem, userspace", &ours),
+        row("rtpengine, userspace", &theirs),
+    ]);
     println!(
         "without a relay: p50 {:.0} µs, p99 {:.0} µs",
         base(0.5),
@@ -202,17 +212,17 @@ fn media_table(options: &Options) -> Result<usize> {
                 .map(|round| round.cpu_us),
         )
     };
-    println!(
-        "Tandem / rtpengine: {} (at most 0.70)",
-        ratio(cpu(&ours), cpu(&theirs))
-    );
-    Ok(ours.iter().filter(|round| !round.counts()).count())
+    for (name, rounds, limit) in [("the kernel", &kernel, "0.10"), ("userspace", &ours, "0.70")] {
+        let ratio = ratio(cpu(rounds), cpu(&theirs));
+        println!("Tandem in {name} / rtpengine: {ratio} (at most {limit})");
+    }
+    Ok(kernel.iter().chain(&ours).filter(|round| !round.counts()).count())
 }
 
 /// 0 is what no round that counts gives.
 fn ratio(ours: f64, theirs: f64) -> String {
     if ours > 0.0 && theirs > 0.0 {
-        format!("{:.2}", ours / theirs)
+        format!("{:.3}", ours / theirs)
     } else {
         "not measured, no round counts".to_owned()
     }
@@ -226,6 +236,7 @@ fn media_row(name: &str, rounds: &[media::Round], base: impl Fn(f64) -> f64) -> 
     vec![
         name.to_owned(),
         format!("{:.2}", figure(&|round| round.cpu_us)),
+        format!("{:.2}", figure(&|round| round.program_us)),
         format!("{:.0}", added(0.5)),
         format!("{:.0}", added(0.99)),
         format!("{:.1}", figure(&|round| round.memory_kb)),

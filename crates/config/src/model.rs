@@ -130,11 +130,13 @@ section! {
 words! {
     /// What relays packets.
     Engine {
-        /// The best that runs here.
+        /// The kernel where it allows it, else userspace; the log says why.
         Auto = "auto",
+        /// Plain RTP in the kernel (eBPF): it does not start where that is not to be had.
+        Kernel = "kernel",
         /// Threads of this process.
         Userspace = "userspace",
-    } later ["kernel"]
+    } later []
 }
 
 section! {

@@ -146,12 +146,6 @@ fn keys_of_later_versions_are_said_to_be_that() {
         assert_eq!(said(&text), [expected]);
     }
     assert_eq!(
-        before("[media]\nengine = \"kernel\""),
-        [
-            "t:2:10: media.engine: this version of Tandem does not have \"kernel\" yet; expected \"auto\" or \"userspace\""
-        ]
-    );
-    assert_eq!(
         said(&GOOD.replace("sip:127.0.0.20:5080", "sips:127.0.0.20")),
         [
             "t:16:20: trunk.carrier-a.targets[0].uri: this version of Tandem does not have sips: (TLS) yet; expected a SIP \

@@ -73,9 +73,10 @@ pub(crate) fn mailbox(capacity: usize) -> io::Result<(Letterbox, Mailbox)> {
 
 impl Letterbox {
     /// Leaves a command, or gives it back when there is no room or nobody to read it. One that can wait wakes only a worker
-    /// that would not look by itself.
-    pub(crate) fn post(&self, order: Order) -> Result<(), Box<Command>> {
-        let urgent = !order.can_wait();
+    /// that would not look by itself; with `wakes`, only the opening of a stream can wait.
+    pub(crate) fn post(&self, order: Order, wakes: bool) -> Result<(), Box<Command>> {
+        let changes = matches!(order.command, Command::Update { .. });
+        let urgent = !order.can_wait() || (wakes && changes);
         self.sender
             .try_send(order)
             .map_err(|refused| Box::new(refused.into_inner().command))?;

@@ -1,5 +1,6 @@
 //! The workers as their owner sees them.
 
+use crate::kernel::KernelPath;
 use crate::mailbox::{Letterbox, mailbox};
 use crate::order::Order;
 use crate::sockets::Place;
@@ -25,6 +26,8 @@ pub struct PlaneConfig {
     /// Connect an RTP socket to its peer once the peer's address is firm: about a fifth less CPU per packet. Strangers' packets
     /// are then refused by the kernel (which answers them with ICMP port unreachable) and not counted here.
     pub connect: bool,
+    /// Relays what is plain in the kernel; `None`: all in userspace.
+    pub kernel: Option<Arc<KernelPath>>,
 }
 
 impl Default for PlaneConfig {
@@ -35,6 +38,7 @@ impl Default for PlaneConfig {
             max_streams: 20_000,
             receive_buffer: 65_536,
             connect: true,
+            kernel: None,
         }
     }
 }
@@ -60,6 +64,7 @@ pub struct Refused(pub Box<Command>);
 #[derive(Debug)]
 pub struct MediaPlane {
     receive_buffer: usize,
+    kernel: Option<Arc<KernelPath>>,
     workers: Vec<Hand>,
 }
 
@@ -76,6 +81,7 @@ impl MediaPlane {
     pub fn start(config: PlaneConfig, sink: Arc<dyn EventSink>) -> io::Result<Self> {
         let mut plane = Self {
             receive_buffer: config.receive_buffer,
+            kernel: config.kernel.clone(),
             workers: Vec::new(),
         };
         for index in 0..config.workers.max(1) {
@@ -108,9 +114,25 @@ impl MediaPlane {
                     id: command.id(),
                     receive_buffer: self.receive_buffer,
                 };
-                letterbox.post(Order::new(command, place)).map_err(Refused)
+                // No packet wakes a worker whose streams the kernel relays: what they are to be told may not wait for one.
+                let wakes = self.kernel.is_some();
+                letterbox.post(Order::new(command, place), wakes).map_err(Refused)
             }
             None => Err(Refused(Box::new(command))),
+        }
+    }
+
+    /// Ends the flows that processes before this one left in the kernel. To be called once their calls have been hung up.
+    pub fn remove_found(&self) {
+        let Some(kernel) = &self.kernel else {
+            return;
+        };
+        let processes = kernel.remove_found();
+        if processes > 0 {
+            tracing::info!(
+                processes,
+                "flows of processes that ended are removed from the kernel"
+            );
         }
     }
 

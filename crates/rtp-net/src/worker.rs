@@ -1,5 +1,6 @@
 //! One worker: its streams, its epoll instance, its turn.
 
+mod lending;
 mod stream;
 mod tally;
 
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     tally: Tally,
     buffer: Box<[u8]>,
     next_tick: Instant,
+    /// The kernel path's count of them when last looked at.
+    route_changes: u64,
 }
 
 impl Worker {
@@ -80,6 +83,7 @@ impl Worker {
             tally: Tally::new(index),
             buffer: vec![0; DATAGRAM].into_boxed_slice(),
             next_tick: Instant::now(),
+            route_changes: 0,
         })
     }
 
@@ -182,7 +186,9 @@ impl Worker {
                 (Command::Update { id, side, leg, .. }, _) => self.update(now, id, side, &leg, None),
                 (Command::Close { id }, _) => self.close(now, id),
                 (Command::Report { id }, _) => {
-                    if let Some(Some(stream)) = self.slots.get(&id).and_then(|slot| self.streams.get(*slot)) {
+                    let slot = self.slots.get(&id).copied();
+                    if let Some(Some(stream)) = slot.and_then(|slot| self.streams.get_mut(slot)) {
+                        stream.refresh(&mut self.tally);
                         let stats = Box::new(stream.stats());
                         self.tell(Event::Report { id, stats });
                     }
@@ -219,7 +225,13 @@ impl Worker {
             Ok(sockets) => *sockets,
             Err(failure) => return self.tell(failure.event(id)),
         };
-        let stream = Stream::new(id, session, sockets, self.config.connect);
+        let stream = Stream::new(
+            id,
+            session,
+            sockets,
+            self.config.connect,
+            self.config.kernel.clone(),
+        );
         let slot = self.free.pop().unwrap_or(self.streams.len());
         if slot == self.streams.len() {
             self.streams.push(None);
@@ -247,7 +259,7 @@ impl Worker {
             id,
             receive_buffer: self.config.receive_buffer,
         };
-        let result = stream.update(now, place, side, (leg, fresh), &mut self.tally);
+        let result = stream.update(now, place, side, (leg, fresh), &mut self.buffer, &mut self.tally);
         if let Some(deadline) = self.deadlines.get_mut(slot) {
             *deadline = stream.deadline(now);
         }
@@ -278,6 +290,7 @@ impl Worker {
     /// Looks at the timers that are due.
     fn tick(&mut self, now: Instant) {
         self.next_tick = now + TICK;
+        self.follow_routes(now);
         let mut silent = Vec::new();
         for (place, deadline) in self.streams.iter_mut().zip(&mut self.deadlines) {
             let (Some(stream), Some(due)) = (place, *deadline) else {
@@ -286,7 +299,11 @@ impl Worker {
             if now < due {
                 continue;
             }
-            for (side, quiet) in Side::BOTH.into_iter().zip(stream.timeout(now, &mut self.tally)) {
+            for (side, quiet) in
+                Side::BOTH
+                    .into_iter()
+                    .zip(stream.timeout(now, &mut self.buffer, &mut self.tally))
+            {
                 if let Some(quiet) = quiet {
                     silent.push(Event::Silent {
                         id: stream.id(),
@@ -299,6 +316,18 @@ impl Worker {
         }
         silent.into_iter().for_each(|event| self.tell(event));
         self.tally.publish(now, self.slots.len());
+    }
+
+    /// What the kernel relays has to leave by the right interface.
+    fn follow_routes(&mut self, now: Instant) {
+        let Some(changes) = self.config.kernel.as_ref().map(|kernel| kernel.route_changes()) else {
+            return;
+        };
+        if std::mem::replace(&mut self.route_changes, changes) != changes {
+            for stream in self.streams.iter_mut().flatten() {
+                stream.reroute(now, &mut self.buffer, &mut self.tally);
+            }
+        }
     }
 
     fn tell(&mut self, event: Event) {

@@ -60,6 +60,8 @@ pub(crate) struct Address {
     waiting: Option<(SocketAddr, Instant)>,
     rtcp: Option<SocketAddr>,
     rtcp_heard: Option<Instant>,
+    /// Counts changes of where the peer is and of whether that is firm.
+    changes: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +100,7 @@ impl Address {
             waiting: None,
             rtcp: None,
             rtcp_heard: None,
+            changes: 0,
         };
         address.start_over();
         address
@@ -167,6 +170,28 @@ impl Address {
         if self.firm { self.current } else { None }
     }
 
+    /// A number that is another whenever the destination or [`firm`](Self::firm) may be.
+    pub(crate) fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    /// The current address was heard by somebody else.
+    pub(crate) fn heard_elsewhere(&mut self, at: Instant, mark: (u32, u16)) {
+        if self.heard.is_none_or(|heard| at > heard.at) {
+            self.heard = Some(Heard { at, mark: Some(mark) });
+        }
+    }
+
+    /// Whether `from` is the peer.
+    pub(crate) fn is_current(&self, from: SocketAddr) -> bool {
+        self.current.is_some_and(|current| same(current, from))
+    }
+
+    /// Whether another source may be believed now: never while a firm one speaks.
+    pub(crate) fn may_be_succeeded(&self, now: Instant) -> bool {
+        !self.firm || !self.is_live(now)
+    }
+
     /// When the firm address will have been silent for too long.
     pub(crate) fn quiet_at(&self) -> Option<Instant> {
         self.heard.filter(|_| self.firm).map(|heard| heard.at + QUIET)
@@ -175,6 +200,7 @@ impl Address {
     /// The firm address fell silent, or an offer/answer came: other sources are to be heard again.
     pub(crate) fn loosen(&mut self) {
         (self.firm, self.in_a_row) = (false, 0);
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// A valid RTP packet, or a UDPTL datagram (no header).
@@ -249,6 +275,7 @@ impl Address {
         };
         if !self.firm && self.in_a_row >= FIRM_AFTER {
             self.firm = self.rank == Rank::Signalled || now >= self.window_ends;
+            self.changes = self.changes.wrapping_add(u32::from(self.firm));
         }
     }
 

@@ -4,11 +4,13 @@
 //! - [`control`]: the commands and events between call control and the media plane.
 //! - [`PortPool`]: which port pairs are free.
 //! - [`Session`]: one relayed stream: a packet in, a verdict out.
+//! - [`offload`]: what the kernel may relay of it in the session's place.
 
 mod cidr;
 pub mod control;
 pub mod ids;
 mod latch;
+pub mod offload;
 mod ports;
 mod pt_map;
 mod reception;

@@ -1,5 +1,6 @@
 //! Reception statistics of one leg (RFC 3550 §6.4, §A.1, §A.3, §A.8).
 
+use crate::offload::{Last, Ledger, Run};
 use crate::rtp::{Header, Translation};
 use crate::stats::LegStats;
 use std::time::{Duration, Instant};
@@ -18,30 +19,6 @@ pub(crate) struct Reception {
     last: Option<Last>,
     /// Jitter in microseconds, times 16 (§A.8).
     jitter: u64,
-}
-
-/// Sequence numbers of one SSRC without a restart.
-#[derive(Debug)]
-struct Run {
-    ssrc: u32,
-    /// Extended sequence numbers (§A.1): lowest and highest seen.
-    base: u64,
-    highest: u64,
-    /// Different packets seen.
-    unique: u64,
-    /// Bit n: `highest - n` has been seen.
-    seen: u128,
-    /// The number that would confirm a restart.
-    restart: Option<u16>,
-}
-
-/// The packet before.
-#[derive(Debug)]
-struct Last {
-    arrival: Instant,
-    timestamp: u32,
-    payload_type: u8,
-    clock: u32,
 }
 
 /// What a sequence number turned out to be.
@@ -91,6 +68,19 @@ impl Reception {
     /// A new offer/answer: the time until the next packet is no gap.
     pub(crate) fn pause(&mut self) {
         self.last = None;
+    }
+
+    /// Writes the state into a ledger.
+    pub(crate) fn lend(&self, ledger: &mut Ledger) {
+        (ledger.lost_before, ledger.jitter) = (self.lost_before, self.jitter);
+        (ledger.run, ledger.last) = (self.run.clone(), self.last.clone());
+    }
+
+    /// Takes the state from a ledger.
+    pub(crate) fn take(&mut self, ledger: &Ledger) {
+        (self.lost_before, self.jitter) = (ledger.lost_before, ledger.jitter);
+        self.run.clone_from(&ledger.run);
+        self.last.clone_from(&ledger.last);
     }
 
     fn begin(&mut self, ssrc: u32, sequence: u16, before: u64) {

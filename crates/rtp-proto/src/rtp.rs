@@ -53,7 +53,7 @@ pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {
 }
 
 /// No payload type: the packet is dropped.
-const NONE: u8 = 0xff;
+pub(crate) const NONE: u8 = 0xff;
 
 /// A [`PtMap`] made ready for looking up.
 #[derive(Debug)]
@@ -86,6 +86,11 @@ impl Translation {
             .get(usize::from(payload_type))
             .copied()
             .filter(|to| *to != NONE)
+    }
+
+    /// The whole table: [`NONE`] where nothing passes.
+    pub(crate) fn table(&self) -> [u8; 128] {
+        self.to
     }
 
     /// RTP clock rate of a payload type, in Hz; never 0.

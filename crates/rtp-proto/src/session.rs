@@ -2,12 +2,15 @@
 
 use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
+use crate::offload::Ledger;
 use crate::reception::Reception;
 use crate::rtcp::{self, Item};
 use crate::rtp::{self, Kind, Translation};
 use crate::silence::Silence;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+mod lend;
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
 const REPORTS: usize = 4;
@@ -55,6 +58,8 @@ pub struct Session {
     hold_silence: Option<Duration>,
     /// A side whose [`Session::connect_change`] has not been asked for yet.
     changed: bool,
+    /// A side whose [`Session::flow`] may be another than when it was last asked for.
+    rerouted: bool,
 }
 
 /// One leg.
@@ -74,6 +79,11 @@ struct Half {
     reports: [Option<(u32, Instant)>; REPORTS],
     next_report: usize,
     stats: LegStats,
+    /// Our RTP address.
+    local: SocketAddr,
+    dscp: u8,
+    /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
+    lent: Option<Box<Ledger>>,
 }
 
 impl Session {
@@ -94,6 +104,7 @@ impl Session {
             silence,
             hold_silence,
             changed: false,
+            rerouted: false,
         }
     }
 
@@ -102,7 +113,7 @@ impl Session {
         let (here, there) = self.halves(side);
         here.update(now, leg);
         there.address.other_updated(now);
-        self.changed = true;
+        (self.changed, self.rerouted) = (true, true);
     }
 
     /// A packet that arrived on a leg's socket, and what becomes of it. The payload type is rewritten in place.
@@ -115,13 +126,15 @@ impl Session {
         packet: &mut [u8],
     ) -> Verdict {
         let (here, there) = self.halves(side);
+        let changes = here.address.changes();
         let result = match here.sort(channel, packet) {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
             Err(reason) => Err(reason),
         };
-        let moved = here.address.firm() != here.connected;
+        let moved = here.connectable() != here.connected;
+        let rerouted = here.address.changes() != changes;
         let verdict = match result {
             Ok((channel, to)) => Verdict::Forward { channel, to },
             Err(reason) => {
@@ -130,6 +143,7 @@ impl Session {
             }
         };
         self.changed |= moved;
+        self.rerouted |= rerouted;
         verdict
     }
 
@@ -152,7 +166,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [&self.a, &self.b]
             .into_iter()
-            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.address.quiet_at()])
+            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.quiet_at()])
             .flatten()
             .min()
     }
@@ -162,9 +176,9 @@ impl Session {
         let (a, b) = (self.limit(&self.a), self.limit(&self.b));
         let silent = [self.a.silence.overdue(now, a), self.b.silence.overdue(now, b)];
         for half in [&mut self.a, &mut self.b] {
-            if half.address.quiet_at().is_some_and(|at| now >= at) {
+            if half.quiet_at().is_some_and(|at| now >= at) {
                 half.address.loosen();
-                self.changed = true;
+                (self.changed, self.rerouted) = (true, true);
             }
         }
         Notices { silent }
@@ -179,7 +193,7 @@ impl Session {
         }
         for side in Side::BOTH {
             let (here, _) = self.halves(side);
-            let firm = here.address.firm();
+            let firm = here.connectable();
             if firm != here.connected {
                 here.connected = firm;
                 return Some((side, firm));
@@ -194,6 +208,7 @@ impl Session {
         let (here, _) = self.halves(side);
         here.address.loosen();
         here.connected = None;
+        self.rerouted = true;
     }
 
     /// Statistics so far.
@@ -244,6 +259,9 @@ impl Half {
             reports: [None; REPORTS],
             next_report: 0,
             stats: LegStats::default(),
+            local: SocketAddr::new(leg.bind, leg.ports.rtp()),
+            dscp: leg.dscp,
+            lent: None,
         }
     }
 
@@ -251,9 +269,20 @@ impl Half {
         (self.kind, self.mux) = (leg.kind, leg.mux);
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
+        (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.reception.pause();
         self.silence.life(now);
+    }
+
+    /// What the RTP socket may be connected to: to nobody while the kernel relays, so that strangers are heard.
+    fn connectable(&self) -> Option<SocketAddr> {
+        self.address.firm().filter(|_| self.lent.is_none())
+    }
+
+    /// When the peer will have been silent for too long to be the only one heard.
+    fn quiet_at(&self) -> Option<Instant> {
+        self.address.quiet_at().filter(|_| self.lent.is_none())
     }
 
     fn sort(&self, channel: Channel, packet: &[u8]) -> Result<Sorted, DropReason> {

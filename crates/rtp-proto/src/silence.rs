@@ -21,6 +21,13 @@ impl Silence {
         (self.last, self.told) = (now, false);
     }
 
+    /// There was life then; no news when it is older than what is known.
+    pub(crate) fn life_at(&mut self, at: Instant) {
+        if at > self.last {
+            self.life(at);
+        }
+    }
+
     /// When the limit will have passed; never again once it has been told.
     pub(crate) fn deadline(&self, limit: Option<Duration>) -> Option<Instant> {
         limit.filter(|_| !self.told).map(|limit| self.last + limit)

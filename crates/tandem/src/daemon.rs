@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use config::Engine;
 use records::{Store, StoreConfig};
-use rtp_net::{MediaPlane, PlaneConfig};
+use rtp_net::{KernelConfig, KernelPath, MediaPlane, PlaneConfig};
 use switch::Snapshot;
 
 use crate::snapshot::Loaded;
@@ -122,12 +123,50 @@ fn start_media(snapshot: &Snapshot, queue: shard::Queue) -> Result<MediaPlane> {
     let media = &snapshot.config.media;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = media.workers.map_or(cores, usize::from);
-    if media.engine == config::Engine::Auto {
-        tracing::info!(workers, "media is relayed in userspace");
-    }
     let plane = PlaneConfig {
         workers,
+        kernel: kernel_path(&snapshot.config)?,
         ..PlaneConfig::default()
     };
     MediaPlane::start(plane, Arc::new(shard::MediaSink(queue))).context("the media workers cannot be started")
+}
+
+/// The kernel path, where the configuration wants it and the machine has it.
+fn kernel_path(config: &config::Config) -> Result<Option<Arc<KernelPath>>> {
+    let engine = config.media.engine;
+    if engine == Engine::Userspace {
+        return Ok(None);
+    }
+    let kernel = KernelConfig {
+        name: pin_name(config),
+        ..KernelConfig::default()
+    };
+    match KernelPath::open(&kernel) {
+        Ok(path) => {
+            let interfaces = path.interfaces().join(", ");
+            tracing::info!(interfaces, pins = %path.pins().display(), "plain media is relayed in the kernel");
+            Ok(Some(Arc::new(path)))
+        }
+        Err(error) if engine == Engine::Kernel => Err(anyhow!(error)
+            .context("media cannot be relayed in the kernel, which media.engine = \"kernel\" asks for")),
+        Err(error) => {
+            tracing::warn!(%error, "media is relayed in userspace: the kernel path is not to be had");
+            Ok(None)
+        }
+    }
+}
+
+/// What a successor finds the pins by: the data directory is one process's at a time, and stays the same over a restart.
+fn pin_name(config: &config::Config) -> String {
+    let path = records_path(config);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    // FNV-1a: a few bits that tell two directories apart.
+    let hash = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    format!("{}-{hash:016x}", config.node.name)
 }

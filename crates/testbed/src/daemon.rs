@@ -89,6 +89,15 @@ impl Bed {
         }
     }
 
+    /// The directory with what the daemon, or the last that ran here, put into the kernel; `None`: it relays in userspace. A
+    /// daemon that is killed leaves it at work.
+    #[must_use]
+    pub fn pins(&self) -> Option<PathBuf> {
+        let log = self.log();
+        let (_, pins) = log.rsplit_once("pins=")?;
+        pins.split_whitespace().next().map(PathBuf::from)
+    }
+
     /// Process id of the daemon.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -419,6 +428,15 @@ impl Drop for Bed {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(pins) = self.pins() {
+            let _ = fs::read_dir(&pins).map(|pins| {
+                pins.flatten().for_each(|pin| {
+                    let _ = fs::remove_file(pin.path());
+                });
+            });
+            let _ = fs::remove_dir(&pins);
+            let _ = pins.parent().map(fs::remove_dir);
+        }
         if thread::panicking() {
             eprintln!("the bed's files are left in {}", self.dir.display());
         } else {

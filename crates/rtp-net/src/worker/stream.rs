@@ -1,10 +1,15 @@
 //! One open stream: the pure session and its sockets.
 
+use super::lending::Lending;
 use super::tally::Tally;
+use crate::kernel::KernelPath;
 use crate::sockets::{Failure, Place, Sockets};
 use rtp_proto::control::{DropReason, Leg, MediaId, SessionStats, Side};
+use rtp_proto::offload::Touch;
 use rtp_proto::{Channel, Session, Verdict};
 use rustix::event::epoll;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Datagrams that a socket may have read in one turn when it was ready in the turn before too: a backlog is worked off without
@@ -68,19 +73,28 @@ pub(crate) struct Stream {
     a: Sockets,
     b: Sockets,
     connect: bool,
+    /// Which directions the kernel relays.
+    lending: Lending,
     /// The last turn in which a socket of this stream was ready, and which.
     busy: (u64, Token),
 }
 
 impl Stream {
     /// Takes both legs' sockets into use.
-    pub(crate) fn new(id: MediaId, session: Session, [a, b]: [Sockets; 2], connect: bool) -> Self {
+    pub(crate) fn new(
+        id: MediaId,
+        session: Session,
+        [a, b]: [Sockets; 2],
+        connect: bool,
+        kernel: Option<Arc<KernelPath>>,
+    ) -> Self {
         Self {
             id,
             session,
             a,
             b,
             connect,
+            lending: Lending::new(kernel),
             busy: (0, Token::BELL),
         }
     }
@@ -105,11 +119,13 @@ impl Stream {
         };
         self.busy = (turn, token);
         self.relay(now, token, reads, buffer, tally);
+        self.lend(now, buffer, tally);
         self.apply_connects(tally)
     }
 
     /// Relays what came before the end.
     pub(crate) fn drain(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
+        self.lending.reclaim_all(&mut self.session, tally);
         for side in Side::BOTH {
             for channel in [Channel::Rtp, Channel::Rtcp] {
                 self.relay(now, Token::new(self.id, side, channel), LAST_READS, buffer, tally);
@@ -126,6 +142,9 @@ impl Stream {
                     let Some(packet) = buffer.get_mut(..length) else {
                         break;
                     };
+                    if self.lending.is_any() {
+                        self.touched(now, side, channel, from, packet, tally);
+                    }
                     match self.session.receive(now, side, channel, from, packet) {
                         Verdict::Forward { channel, to } => {
                             match self.sockets(side.other()).send(channel, to, packet) {
@@ -147,6 +166,48 @@ impl Stream {
         }
     }
 
+    /// A packet came up although the kernel may have this direction: it is judged, and counted, by all that went before.
+    fn touched(
+        &mut self,
+        now: Instant,
+        side: Side,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &[u8],
+        tally: &mut Tally,
+    ) {
+        match self.session.touch(side, channel, from, packet) {
+            Touch::Nothing => {}
+            Touch::Look => {
+                self.lending.look(side, &mut self.session, tally);
+                if self.session.may_succeed(now, side) {
+                    self.lending.keep(now, side, &mut self.session, tally);
+                }
+            }
+            Touch::Reclaim => self.lending.keep(now, side, &mut self.session, tally),
+        }
+    }
+
+    /// Gives the kernel what it may relay, and takes back what it may not any more. What waits in a socket goes first, so that
+    /// it is not overtaken.
+    fn lend(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
+        if !self.lending.is_due(now, &mut self.session) {
+            return;
+        }
+        for side in Side::BOTH {
+            if self.lending.wants(now, side, &self.session) {
+                self.relay(
+                    now,
+                    Token::new(self.id, side, Channel::Rtp),
+                    LAST_READS,
+                    buffer,
+                    tally,
+                );
+            }
+        }
+        self.lending.settle(now, &mut self.session, tally);
+    }
+
     /// A leg changed. On failure the stream is as it was.
     pub(crate) fn update(
         &mut self,
@@ -154,19 +215,33 @@ impl Stream {
         place: Place<'_>,
         side: Side,
         (leg, fresh): (&Leg, Option<Sockets>),
+        buffer: &mut [u8],
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        if self.sockets_mut(side).follow(place, side, leg, fresh)? {
-            self.session.disconnected(side);
+        self.lending.reclaim_all(&mut self.session, tally);
+        let followed = self.sockets_mut(side).follow(place, side, leg, fresh);
+        if let Ok(new) = followed {
+            if new {
+                self.session.disconnected(side);
+            }
+            self.session.update(now, side, leg);
         }
-        self.session.update(now, side, leg);
+        self.lend(now, buffer, tally);
         self.apply_connects(tally);
+        followed?;
         Ok(())
     }
 
     /// Time has passed: which sides (A, B) have been silent beyond their limit.
-    pub(crate) fn timeout(&mut self, now: Instant, tally: &mut Tally) -> [Option<Duration>; 2] {
+    pub(crate) fn timeout(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        tally: &mut Tally,
+    ) -> [Option<Duration>; 2] {
+        self.refresh(tally);
         let notices = self.session.handle_timeout(now);
+        self.lend(now, buffer, tally);
         self.apply_connects(tally);
         notices.silent
     }
@@ -179,6 +254,21 @@ impl Stream {
 
     pub(crate) fn stats(&self) -> SessionStats {
         self.session.stats()
+    }
+
+    /// Reads what the kernel has counted, so that the statistics are today's.
+    pub(crate) fn refresh(&mut self, tally: &mut Tally) {
+        for side in Side::BOTH {
+            self.lending.look(side, &mut self.session, tally);
+        }
+    }
+
+    /// Routes have changed: whoever is reached another way now is to be relayed that way.
+    pub(crate) fn reroute(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
+        if self.lending.reroute(&mut self.session, tally) {
+            self.lend(now, buffer, tally);
+            self.apply_connects(tally);
+        }
     }
 
     fn apply_connects(&mut self, tally: &mut Tally) -> bool {

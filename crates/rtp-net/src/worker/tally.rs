@@ -2,6 +2,7 @@
 
 use metrics::{Counter, Gauge, counter, gauge};
 use rtp_proto::control::DropReason;
+use rtp_proto::offload::Progress;
 use std::time::{Duration, Instant};
 
 /// How often the numbers are published.
@@ -14,9 +15,13 @@ pub(crate) struct Tally {
     forwarded: u64,
     bytes: u64,
     errors: u64,
+    kernel: u64,
+    /// Flows in the kernel now.
+    flows: i64,
     dropped: [u64; REASONS],
     streams: Gauge,
-    counters: [Counter; 3],
+    flow_gauge: Gauge,
+    counters: [Counter; 4],
     reasons: Vec<Counter>,
     due: Option<Instant>,
 }
@@ -30,12 +35,16 @@ impl Tally {
             forwarded: 0,
             bytes: 0,
             errors: 0,
+            kernel: 0,
+            flows: 0,
             dropped: [0; REASONS],
             streams: gauge!("tandem_media_streams", "worker" => index.to_string()),
+            flow_gauge: gauge!("tandem_media_kernel_flows", "worker" => index.to_string()),
             counters: [
                 counter!("tandem_media_packets_total"),
                 counter!("tandem_media_bytes_total"),
                 counter!("tandem_media_socket_errors_total"),
+                counter!("tandem_media_kernel_packets_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
             due: None,
@@ -55,6 +64,26 @@ impl Tally {
         }
     }
 
+    /// What the kernel relayed in between.
+    pub(crate) fn in_kernel(&mut self, progress: Progress) {
+        self.forwarded += progress.packets;
+        self.bytes += progress.bytes;
+        self.kernel += progress.packets;
+        for (reason, count) in [
+            (DropReason::PayloadType, progress.refused),
+            (DropReason::Send, progress.failed),
+        ] {
+            if let Some(dropped) = self.dropped.get_mut(reason as usize) {
+                *dropped += count;
+            }
+        }
+    }
+
+    /// Flows came (or went).
+    pub(crate) fn flows(&mut self, change: i64) {
+        self.flows = self.flows.saturating_add(change);
+    }
+
     /// A socket reported an error: ICMP unreachable, buffers full.
     pub(crate) fn error(&mut self) {
         self.errors += 1;
@@ -70,17 +99,19 @@ impl Tally {
             clippy::cast_precision_loss,
             reason = "a gauge is a float; counts of streams are small"
         )]
-        self.streams.set(streams as f64);
-        for (counter, count) in self
-            .counters
-            .iter()
-            .zip([self.forwarded, self.bytes, self.errors])
+        let (streams, flows) = (streams as f64, self.flows as f64);
+        self.streams.set(streams);
+        self.flow_gauge.set(flows);
+        for (counter, count) in
+            self.counters
+                .iter()
+                .zip([self.forwarded, self.bytes, self.errors, self.kernel])
         {
             counter.increment(count);
         }
         for (counter, count) in self.reasons.iter().zip(&mut self.dropped) {
             counter.increment(std::mem::take(count));
         }
-        (self.forwarded, self.bytes, self.errors) = (0, 0, 0);
+        (self.forwarded, self.bytes, self.errors, self.kernel) = (0, 0, 0, 0);
     }
 }

@@ -171,6 +171,8 @@ impl Shard {
 
     async fn serve(&mut self, inputs: &mut mpsc::Receiver<ShardInput>) {
         self.carry_out();
+        // What calls of a dead process left in the kernel: they have just been hung up.
+        self.plane.remove_found();
         let mut rest = None;
         while !(self.stopping && self.is_empty()) {
             let first = match rest {

@@ -1,0 +1,97 @@
+//! Where the program, its links and maps stay when the process is gone: one directory per process that ran under a name.
+//!
+//! A process makes a directory of its own and leaves those it finds as they are, working, until [`Found::remove`]: so an upgrade
+//! need not agree with its predecessor about anything.
+
+use super::error::KernelError;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// The directory of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Pins {
+    directory: PathBuf,
+}
+
+/// What processes before this one left: their calls' packets are still forwarded.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+/// Makes the next directory under `root/name`.
+pub(crate) fn open(root: &Path, name: &str) -> Result<(Pins, Found), KernelError> {
+    let base = root.join(name);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| KernelError::Pin { path, error }
+    };
+    fs::create_dir_all(&base).map_err(failed(&base))?;
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(&base).map_err(failed(&base))? {
+        let entry = entry.map_err(failed(&base))?;
+        if let Some(number) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u64>().ok())
+        {
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    let next = numbers.last().map_or(1, |last| last.saturating_add(1));
+    let directory = base.join(next.to_string());
+    fs::create_dir(&directory).map_err(failed(&directory))?;
+    let directories = numbers.iter().map(|n| base.join(n.to_string())).collect();
+    Ok((Pins { directory }, Found { directories }))
+}
+
+impl Pins {
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Takes the pins away: what nobody has open any more ends.
+    pub(crate) fn remove(&self) {
+        remove(&self.directory);
+        // Gone too when it was the last of its name.
+        if let Some(base) = self.directory.parent() {
+            let _ = fs::remove_dir(base);
+        }
+    }
+}
+
+impl Found {
+    /// Ends what was found; how many directories.
+    pub(crate) fn remove(&mut self) -> usize {
+        let directories = std::mem::take(&mut self.directories);
+        directories.iter().for_each(|directory| remove(directory));
+        directories.len()
+    }
+}
+
+fn remove(directory: &Path) {
+    if let Err(error) = try_remove(directory)
+        && error.kind() != ErrorKind::NotFound
+    {
+        tracing::warn!(path = %directory.display(), %error, "pins of the kernel path cannot be removed");
+    }
+}
+
+/// Links first: no packet meets a program whose maps are half gone.
+fn try_remove(directory: &Path) -> io::Result<()> {
+    let mut pins: Vec<_> = fs::read_dir(directory)?.collect::<Result<_, _>>()?;
+    pins.sort_by_key(|pin| !pin.file_name().to_string_lossy().starts_with(LINK));
+    for pin in pins {
+        fs::remove_file(pin.path())?;
+    }
+    fs::remove_dir(directory)
+}
+
+/// What pins of links begin with.
+pub(crate) const LINK: &str = "link-";

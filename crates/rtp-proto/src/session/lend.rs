@@ -1,0 +1,157 @@
+//! Directions of a session that the kernel relays.
+
+use super::{Channel, Half, Session, Sorted};
+use crate::control::{Side, StreamKind};
+use crate::offload::{self, Flow, Ledger, Progress, Touch};
+use crate::rtp;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+impl Session {
+    /// Whether [`flow`](Self::flow) may say something else than before; told once.
+    pub fn rerouted(&mut self) -> bool {
+        std::mem::take(&mut self.rerouted)
+    }
+
+    /// What could be relayed without the session of what arrives on `side`: RTP between two peers, of which the one is firmly
+    /// where it is and the other's address is known and may be sent to. `None`: nothing.
+    #[must_use]
+    pub fn flow(&self, side: Side) -> Option<Flow> {
+        let (here, there) = match side {
+            Side::A => (&self.a, &self.b),
+            Side::B => (&self.b, &self.a),
+        };
+        let plain = here.kind == StreamKind::Rtp && there.kind == StreamKind::Rtp && there.may_send;
+        let from = here.address.firm().filter(|_| plain)?;
+        let to = there.address.rtp_destination()?;
+        if !offload::rewritable([here.local, from, there.local, to]) {
+            return None;
+        }
+        let (clocks, rates) = offload::clocks(&here.map)?;
+        Some(Flow {
+            local: here.local,
+            from,
+            via: there.local,
+            to,
+            mux: here.mux,
+            dscp: there.dscp,
+            payload_types: here.map.table(),
+            clocks,
+            rates,
+        })
+    }
+
+    /// The kernel relays what arrives on `side` from now on, and begins to count with this.
+    pub fn lend(&mut self, side: Side) -> Ledger {
+        let (here, _) = self.halves(side);
+        let ledger = here.ledger();
+        here.lent = Some(Box::new(ledger.clone()));
+        self.changed = true;
+        ledger
+    }
+
+    /// Whether the kernel relays what arrives on `side`.
+    #[must_use]
+    pub fn is_lent(&self, side: Side) -> bool {
+        match side {
+            Side::A => self.a.lent.is_some(),
+            Side::B => self.b.lent.is_some(),
+        }
+    }
+
+    /// What the kernel has counted so far on a lent side.
+    pub fn absorb(&mut self, side: Side, ledger: &Ledger) -> Progress {
+        let (here, there) = self.halves(side);
+        let Some(seen) = here.lent.as_deref_mut() else {
+            return Progress::default();
+        };
+        let progress = Progress {
+            packets: ledger.forwarded.saturating_sub(seen.forwarded),
+            bytes: ledger.forwarded_bytes.saturating_sub(seen.forwarded_bytes),
+            refused: ledger.refused.saturating_sub(seen.refused),
+            failed: ledger.failed.saturating_sub(seen.failed),
+        };
+        let failed_bytes = ledger.failed_bytes.saturating_sub(seen.failed_bytes);
+        let new = ledger.packets > seen.packets;
+        seen.clone_from(ledger);
+        let sent = &mut there.stats;
+        sent.sent_packets = (sent.sent_packets + progress.packets).saturating_sub(progress.failed);
+        sent.sent_bytes = (sent.sent_bytes + progress.bytes).saturating_sub(failed_bytes);
+        here.stats.dropped.payload_type += progress.refused;
+        here.stats.dropped.send += progress.failed;
+        if new {
+            here.read(ledger);
+        }
+        progress
+    }
+
+    /// The kernel has stopped relaying `side`, and this is the last that it counted.
+    pub fn reclaim(&mut self, side: Side, ledger: &Ledger) -> Progress {
+        let progress = self.absorb(side, ledger);
+        let (here, _) = self.halves(side);
+        here.lent = None;
+        (self.changed, self.rerouted) = (true, true);
+        progress
+    }
+
+    /// What a packet needs that arrived here on a lent side, before it is [received](Self::receive).
+    #[must_use]
+    pub fn touch(&self, side: Side, channel: Channel, from: SocketAddr, packet: &[u8]) -> Touch {
+        let here = match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        };
+        let is_rtp = matches!(here.sort(channel, packet), Ok(Sorted::Rtp)) && rtp::parse(packet).is_some();
+        if !is_rtp || here.lent.is_none() {
+            Touch::Nothing
+        } else if here.address.is_current(from) {
+            Touch::Reclaim
+        } else {
+            Touch::Look
+        }
+    }
+
+    /// Whether a stranger on `side` may be believed in place of the peer, going by the ledger just [absorbed](Self::absorb).
+    #[must_use]
+    pub fn may_succeed(&self, now: Instant, side: Side) -> bool {
+        match side {
+            Side::A => self.a.address.may_be_succeeded(now),
+            Side::B => self.b.address.may_be_succeeded(now),
+        }
+    }
+}
+
+impl Half {
+    fn ledger(&self) -> Ledger {
+        let stats = &self.stats;
+        let mut ledger = Ledger {
+            packets: stats.packets,
+            bytes: stats.bytes,
+            reordered: stats.reordered,
+            duplicates: stats.duplicates,
+            jitter_max_us: stats.jitter_max_us,
+            max_gap_ms: stats.max_gap_ms,
+            ssrcs: stats.ssrcs,
+            payload_type: stats.payload_type,
+            ..Ledger::default()
+        };
+        self.reception.lend(&mut ledger);
+        ledger
+    }
+
+    fn read(&mut self, ledger: &Ledger) {
+        let stats = &mut self.stats;
+        (stats.packets, stats.bytes) = (ledger.packets, ledger.bytes);
+        (stats.reordered, stats.duplicates) = (ledger.reordered, ledger.duplicates);
+        (stats.jitter_max_us, stats.max_gap_ms) = (ledger.jitter_max_us, ledger.max_gap_ms);
+        stats.ssrcs = ledger.ssrcs;
+        stats.ssrc = ledger.run.as_ref().map(|run| run.ssrc);
+        stats.payload_type = ledger.payload_type;
+        self.reception.take(ledger);
+        if let (Some(last), Some(run)) = (&ledger.last, &ledger.run) {
+            self.silence.life_at(last.arrival);
+            self.address
+                .heard_elsewhere(last.arrival, (run.ssrc, ledger.sequence));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Directions that the kernel relays. Its part is played by another [`Reception`], which is what its program is made after.
+
+use super::*;
+use crate::offload::{Flow, Progress, Touch};
+use crate::rtp::Translation;
+use proptest::prelude::*;
+
+/// A session whose peers are firm, as after half a second of talk.
+fn firm() -> Relay {
+    let mut relay = Relay::plain();
+    for n in 1..=25 {
+        assert_eq!(relay.rtp(Side::A, A, 1, n), rtp_to(B));
+        relay.talk(Side::B, B, 2, n, 1, A);
+    }
+    relay
+}
+
+/// Packets 20 ms apart that the kernel relays.
+fn kernel(now: Instant, ledger: &mut Ledger, first: u16, count: u16) {
+    let map = Translation::new(&PtMap::identity());
+    let (mut reception, mut stats) = (Reception::default(), LegStats::default());
+    reception.take(ledger);
+    (stats.reordered, stats.duplicates) = (ledger.reordered, ledger.duplicates);
+    (stats.max_gap_ms, stats.jitter_max_us, stats.ssrcs) =
+        (ledger.max_gap_ms, ledger.jitter_max_us, ledger.ssrcs);
+    for n in 0..count {
+        let sequence = first.wrapping_add(n);
+        let header = rtp::parse(&rtp(0, 1, sequence)).unwrap();
+        reception.packet(
+            now + Duration::from_millis(20) * n.into(),
+            &header,
+            &map,
+            &mut stats,
+        );
+        ledger.sequence = sequence;
+    }
+    reception.lend(ledger);
+    (ledger.reordered, ledger.duplicates) = (stats.reordered, stats.duplicates);
+    (ledger.max_gap_ms, ledger.jitter_max_us, ledger.ssrcs) =
+        (stats.max_gap_ms, stats.jitter_max_us, stats.ssrcs);
+    ledger.packets += u64::from(count);
+    ledger.bytes += 172 * u64::from(count);
+    ledger.forwarded += u64::from(count);
+    ledger.forwarded_bytes += 172 * u64::from(count);
+}
+
+#[test]
+fn a_direction_may_be_lent_once_its_source_is_firm() {
+    let mut relay = Relay::plain();
+    assert_eq!(relay.session.flow(Side::A), None);
+    relay.talk(Side::A, A, 1, 1, 24, B);
+    assert!(!relay.session.rerouted());
+    relay.talk(Side::A, A, 1, 25, 1, B);
+    assert!(relay.session.rerouted() && !relay.session.rerouted(), "told once");
+    let flow = relay.session.flow(Side::A).unwrap();
+    let ours = at("127.0.0.1:10000");
+    assert_eq!(
+        (flow.local, flow.from, flow.via, flow.to),
+        (ours, at(A), ours, at(B))
+    );
+    assert_eq!((flow.dscp, flow.mux, flow.payload_types[96]), (46, false, 96));
+    assert_eq!(flow.rates[usize::from(flow.clocks[14])], 90_000);
+    assert_eq!(relay.session.flow(Side::B), None, "B has not spoken");
+}
+
+#[test]
+fn what_needs_the_process_is_not_lent() {
+    for (why, side, changed) in [
+        ("hold", Side::B, with(leg(B), |leg| leg.may_send = false)),
+        ("fax", Side::B, with(leg(B), |leg| leg.kind = StreamKind::Udptl)),
+        ("no address yet", Side::B, with(leg(B), |leg| leg.remote = None)),
+        (
+            "another family",
+            Side::B,
+            with(leg(B), |leg| leg.bind = "::1".parse().unwrap()),
+        ),
+        (
+            "any address",
+            Side::B,
+            with(leg(B), |leg| leg.bind = "0.0.0.0".parse().unwrap()),
+        ),
+        ("not firm any more", Side::A, leg(A)),
+    ] {
+        let mut relay = firm();
+        assert!(relay.session.flow(Side::A).is_some());
+        relay.update(side, &changed);
+        assert!(relay.session.rerouted());
+        assert_eq!(relay.session.flow(Side::A), None, "{why}");
+    }
+    let mut quiet = firm();
+    quiet.pass(600);
+    assert_eq!(quiet.session.flow(Side::A), None, "silent");
+}
+
+#[test]
+fn payload_types_that_do_not_pass_are_marked() {
+    let mut map = PtMap::only();
+    map.set(0, 8, 0).set(111, 96, 48_000);
+    let mut relay = Relay::between(with(leg(A), |leg| leg.map = map), leg(B));
+    for n in 0..25 {
+        relay.rtp(Side::A, A, 1, n);
+        relay.pass(20);
+    }
+    let flow = relay.session.flow(Side::A).unwrap();
+    let types = [0, 111, 8].map(|n: usize| flow.payload_types[n]);
+    assert_eq!(types, [8, 96, Flow::DROP]);
+    assert_eq!(flow.rates[usize::from(flow.clocks[111])], 48_000);
+}
+
+#[test]
+fn the_statistics_go_on_over_a_loan() {
+    let (mut lent, mut plain) = (firm(), firm());
+    plain.talk(Side::A, A, 1, 26, 10, B);
+    // Three lost, then the session again.
+    plain.talk(Side::A, A, 1, 39, 5, B);
+
+    let mut ledger = lent.session.lend(Side::A);
+    assert!(lent.session.is_lent(Side::A));
+    kernel(lent.now, &mut ledger, 26, 10);
+    lent.pass(200);
+    let progress = Progress {
+        packets: 10,
+        bytes: 1_720,
+        ..Progress::default()
+    };
+    assert_eq!(lent.session.absorb(Side::A, &ledger), progress);
+    assert_eq!(lent.leg_stats(Side::A).packets, 35, "as it stands");
+    assert_eq!(lent.session.reclaim(Side::A, &ledger), Progress::default());
+    lent.talk(Side::A, A, 1, 39, 5, B);
+    assert_eq!(lent.session.stats(), plain.session.stats());
+    assert_eq!(lent.leg_stats(Side::A).lost, 3);
+}
+
+#[test]
+fn what_the_kernel_dropped_is_dropped() {
+    let mut relay = firm();
+    let mut ledger = relay.session.lend(Side::A);
+    ledger.packets += 5;
+    (ledger.forwarded, ledger.forwarded_bytes, ledger.refused) = (3, 300, 2);
+    (ledger.failed, ledger.failed_bytes) = (1, 100);
+    relay.session.reclaim(Side::A, &ledger);
+    let (a, b) = (relay.leg_stats(Side::A), relay.leg_stats(Side::B));
+    assert_eq!((a.packets, a.dropped.payload_type, a.dropped.send), (30, 2, 1));
+    assert_eq!((b.sent_packets, b.sent_bytes), (27, 25 * 172 + 200));
+}
+
+#[test]
+fn a_lent_side_is_connected_to_nobody() {
+    let mut relay = firm();
+    assert_eq!(relay.advice().len(), 2);
+    let ledger = relay.session.lend(Side::A);
+    assert_eq!(relay.advice(), [(Side::A, None)]);
+    relay.pass(700);
+    assert_eq!(
+        relay.advice(),
+        [(Side::B, None)],
+        "B is quiet; of A the kernel knows"
+    );
+    relay.session.reclaim(Side::A, &ledger);
+    assert_eq!(relay.advice(), [(Side::A, Some(at(A)))]);
+}
+
+#[test]
+fn a_packet_that_comes_up_says_what_it_needs() {
+    let mut relay = firm();
+    let needs = |relay: &Relay, channel, from: &str, packet: &[u8]| {
+        relay.session.touch(Side::A, channel, at(from), packet)
+    };
+    assert_eq!(
+        needs(&relay, Channel::Rtp, A, &rtp(0, 1, 26)),
+        Touch::Nothing,
+        "not lent"
+    );
+    relay.session.lend(Side::A);
+    let stranger = "127.0.0.99:9";
+    for (channel, from, packet, need) in [
+        (Channel::Rtp, A, rtp(0, 1, 26), Touch::Reclaim),
+        (Channel::Rtp, stranger, rtp(0, 1, 26), Touch::Look),
+        (Channel::Rtp, A, receiver_report(0, 0), Touch::Nothing),
+        (Channel::Rtp, A, vec![0x80; 5], Touch::Nothing),
+        (Channel::Rtcp, A, receiver_report(0, 0), Touch::Nothing),
+    ] {
+        assert_eq!(needs(&relay, channel, from, &packet), need, "{from} {packet:?}");
+    }
+}
+
+#[test]
+fn a_peer_may_move_once_the_kernel_has_not_heard_it_for_long_enough() {
+    let mut relay = firm();
+    relay.pass(10_000);
+    relay.talk(Side::A, A, 1, 26, 25, B);
+    let mut ledger = relay.session.lend(Side::A);
+    kernel(relay.now, &mut ledger, 51, 50);
+    relay.pass(1_000);
+    relay.session.absorb(Side::A, &ledger);
+    assert!(!relay.session.may_succeed(relay.now, Side::A), "heard 20 ms ago");
+    relay.pass(600);
+    relay.session.absorb(Side::A, &ledger);
+    assert!(relay.session.may_succeed(relay.now, Side::A));
+    relay.session.reclaim(Side::A, &ledger);
+    let moved = "127.0.0.10:20400";
+    assert_eq!(
+        relay.rtp(Side::A, moved, 1, 101),
+        rtp_to(B),
+        "it goes on where the kernel was"
+    );
+    assert_eq!(relay.leg_stats(Side::A).latches, 1);
+}
+
+#[test]
+fn silence_is_counted_from_what_the_kernel_heard() {
+    let now = Instant::now();
+    let session = Session::new(now, &[leg(A), leg(B)], Some(Duration::from_secs(30)), None);
+    let mut relay = Relay { now, session };
+    relay.talk(Side::A, A, 1, 1, 25, B);
+    let mut ledger = relay.session.lend(Side::A);
+    relay.pass(20_000);
+    kernel(relay.now, &mut ledger, 26, 1);
+    relay.session.absorb(Side::A, &ledger);
+    assert_eq!(relay.pass(29_000).silent[0], None);
+    relay.session.absorb(Side::A, &ledger);
+    assert_eq!(relay.pass(1_000).silent[0], Some(Duration::from_secs(30)));
+    relay.session.absorb(Side::A, &ledger);
+    assert_eq!(relay.pass(1_000).silent[0], None, "told once");
+}
+
+proptest! {
+    /// However the packets are shared out between the session and the kernel, and whatever their numbers are, the same is counted.
+    #[test]
+    fn moves_change_no_figure(
+        packets in proptest::collection::vec((0_u16..400, any::<bool>()), 1..80),
+    ) {
+        let (mut moving, mut staying) = (firm(), firm());
+        for (sequence, in_kernel) in packets {
+            if in_kernel {
+                let mut ledger = moving.session.lend(Side::A);
+                kernel(moving.now, &mut ledger, sequence, 1);
+                moving.session.reclaim(Side::A, &ledger);
+            } else {
+                moving.rtp(Side::A, A, 1, sequence);
+            }
+            staying.rtp(Side::A, A, 1, sequence);
+            let (a, b) = (moving.leg_stats(Side::A), staying.leg_stats(Side::A));
+            prop_assert_eq!((a.lost, a.reordered, a.duplicates), (b.lost, b.reordered, b.duplicates));
+            prop_assert_eq!((a.packets, a.jitter_us, a.max_gap_ms), (b.packets, b.jitter_us, b.max_gap_ms));
+            (moving.now, staying.now) = (moving.now + Duration::from_millis(20), staying.now + Duration::from_millis(20));
+        }
+    }
+}
