@@ -275,7 +275,7 @@ impl Table {
                 .map_err(|error| KernelError::Load(format!("pinning {}: {error}", path.display())))?;
             Ok(map)
         };
-        let (flows, tallies) = (take("flows")?, take("tallies")?);
+        let (flows, tallies) = (take(pins::FLOWS)?, take("tallies")?);
         Ok(Self {
             flows: HashMap::try_from(flows).map_err(|error| map_error(&error))?,
             tallies: Array::try_from(tallies).map_err(|error| map_error(&error))?,
@@ -300,7 +300,7 @@ impl Table {
 fn load(flows: u32) -> Result<Ebpf, KernelError> {
     let refused = |error: &dyn std::error::Error| KernelError::Load(chain(error));
     let mut program = EbpfLoader::new()
-        .map_max_entries("flows", flows.max(1))
+        .map_max_entries(pins::FLOWS, flows.max(1))
         .map_max_entries("tallies", flows.max(1))
         .load(OBJECT)
         .map_err(|error| refused(&error))?;

@@ -4,6 +4,8 @@
 //! need not agree with its predecessor about anything.
 
 use super::error::KernelError;
+use super::layout::{FlowRecord, Key};
+use aya::maps::{HashMap, Map, MapData, MapError};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -70,9 +72,23 @@ impl Found {
     /// Ends what was found; how many directories.
     pub(crate) fn remove(&mut self) -> usize {
         let directories = std::mem::take(&mut self.directories);
-        directories.iter().for_each(|directory| remove(directory));
+        for directory in &directories {
+            // The program itself goes when the kernel finds the time; its flows go now. One of another version may have another
+            // kind of table, which is then left to the former.
+            if let Err(error) = empty(&directory.join(FLOWS)) {
+                tracing::debug!(path = %directory.display(), %error, "flows go with their program");
+            }
+            remove(directory);
+        }
         directories.len()
     }
+}
+
+fn empty(table: &Path) -> Result<(), MapError> {
+    let map = Map::HashMap(MapData::from_pin(table)?);
+    let mut flows: HashMap<MapData, Key, FlowRecord> = HashMap::try_from(map)?;
+    let keys = flows.keys().collect::<Result<Vec<_>, _>>()?;
+    keys.iter().try_for_each(|key| flows.remove(key))
 }
 
 fn remove(directory: &Path) {
@@ -93,5 +109,7 @@ fn try_remove(directory: &Path) -> io::Result<()> {
     fs::remove_dir(directory)
 }
 
+/// The pin of the flow table, which is also its name in the program.
+pub(crate) const FLOWS: &str = "flows";
 /// What pins of links begin with.
 pub(crate) const LINK: &str = "link-";

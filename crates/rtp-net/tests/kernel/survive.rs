@@ -96,6 +96,19 @@ fn talk(ip: IpAddr, peers: &[(Peer, Peer)], number: u16) {
     }
 }
 
+/// Reads on until the process says this; what it says instead is why it does not.
+fn wait_for(lines: &mut impl Iterator<Item = String>, wanted: &str) {
+    let mut said = String::new();
+    for line in lines {
+        if line == wanted {
+            return;
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    panic!("no {wanted:?}:\n{said}");
+}
+
 #[test]
 fn a_killed_process_leaves_fifty_sessions_that_lose_nothing() {
     if !is_available() {
@@ -107,10 +120,10 @@ fn a_killed_process_leaves_fifty_sessions_that_lose_nothing() {
     let mut lines = BufReader::new(child.stderr.take().unwrap())
         .lines()
         .map(Result::unwrap);
-    assert!(lines.any(|line| line == "flows 0"), "it is up");
+    wait_for(&mut lines, "flows 0");
     (0..30).for_each(|n| talk(ip, &peers, n));
     let all = format!("flows {}", 2 * SESSIONS);
-    assert!(lines.any(|line| line == all), "all in the kernel");
+    wait_for(&mut lines, &all);
     (30..35).for_each(|n| talk(ip, &peers, n));
     child.kill().unwrap();
     (35..40).for_each(|n| talk(ip, &peers, n));
