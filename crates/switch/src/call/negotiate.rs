@@ -262,6 +262,8 @@ pub(crate) fn media_leg(
         latch: latch(trunk, leg),
         map,
         dscp: snapshot.config.media.dscp,
+        party: leg.session.id,
+        needs: control::Needs::default(),
     })
 }
 
