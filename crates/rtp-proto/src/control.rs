@@ -93,6 +93,62 @@ pub struct Needs {
     pub transcode: Option<Arc<Audio>>,
 }
 
+/// A sound that can be played to a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// What it is.
+    pub source: SoundSource,
+    /// How often it is played; 0: until it is hushed.
+    pub times: u32,
+}
+
+/// Where a sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SoundSource {
+    /// A tone of the telephone network, with its cadence (ITU-T E.180).
+    Tone {
+        /// What it says.
+        tone: Tone,
+        /// As it sounds where.
+        country: Country,
+    },
+    /// Recorded samples.
+    Clip {
+        /// One channel.
+        samples: Arc<[i16]>,
+        /// Samples per second.
+        rate: u32,
+    },
+}
+
+/// What a tone says (ITU-T E.182).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// The called side rings.
+    Ringback,
+    /// The called side is busy.
+    Busy,
+    /// No way through.
+    Congestion,
+    /// The number does not exist: the special information tone.
+    Unobtainable,
+}
+
+/// Whose telephones a tone is to sound like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Country {
+    /// United States and Canada.
+    Us,
+    /// United Kingdom.
+    Uk,
+    /// Germany, and most of Europe.
+    De,
+    /// France.
+    Fr,
+    /// Italy.
+    It,
+}
+
 /// What is spoken on a leg, as the last offer/answer left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audio {
@@ -211,6 +267,25 @@ pub enum Command {
         /// before the next packet.
         rebind: bool,
     },
+    /// Plays a sound to a leg's peer, in place of what the other leg says and of any sound before. [`Event::Played`] tells
+    /// when one that ends has ended.
+    Play {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+        /// The sound.
+        sound: Arc<Sound>,
+        /// What that peer speaks.
+        audio: Arc<Audio>,
+    },
+    /// Stops what is being played to a leg's peer: it hears the other leg again.
+    Hush {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+    },
     /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
     Close {
         /// The stream.
@@ -228,7 +303,12 @@ impl Command {
     #[must_use]
     pub fn id(&self) -> MediaId {
         match self {
-            Self::Open { id, .. } | Self::Update { id, .. } | Self::Close { id } | Self::Report { id } => *id,
+            Self::Open { id, .. }
+            | Self::Update { id, .. }
+            | Self::Play { id, .. }
+            | Self::Hush { id, .. }
+            | Self::Close { id }
+            | Self::Report { id } => *id,
         }
     }
 }
@@ -256,6 +336,13 @@ pub enum Event {
         /// For how long.
         quiet: Duration,
     },
+    /// A sound that ends has been played to the end.
+    Played {
+        /// The stream.
+        id: MediaId,
+        /// Who heard it.
+        side: Side,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -279,6 +366,7 @@ impl Event {
         match self {
             Self::Failed { id, .. }
             | Self::Silent { id, .. }
+            | Self::Played { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

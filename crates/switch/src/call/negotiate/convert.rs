@@ -173,6 +173,34 @@ pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk) -> Option<
     })
 }
 
+/// A side that hears only us.
+pub(super) struct Alone {
+    /// What it hears.
+    pub(super) audio: Arc<Audio>,
+    /// The formats of our answer.
+    pub(super) answer: SmallVec<[u8; 4]>,
+    /// Name of the codec.
+    pub(super) name: Box<str>,
+}
+
+/// How an offer is answered where we speak alone; `None`: it has nothing that we can speak.
+pub(super) fn alone(offered: &Media, x: &Trunk) -> Option<Alone> {
+    let codec = source(offered, x)?;
+    let audio = audio(offered, codec, true, false)?;
+    let answer = [Some(codec.pt), audio.events.map(|(pt, _)| pt)];
+    Some(Alone {
+        audio: Arc::new(audio),
+        answer: answer.into_iter().flatten().collect(),
+        name: name(&codec),
+    })
+}
+
+/// What a side hears that has this codec (`name/clock`) in use.
+pub(super) fn heard(media: &Media, codec: &str) -> Option<Arc<Audio>> {
+    let codec = media.codecs().find(|listed| listed.is_named(codec))?;
+    audio(media, codec, true, false).map(Arc::new)
+}
+
 fn name(codec: &Codec<'_>) -> Box<str> {
     format!("{}/{}", codec.name, codec.clock).into_boxed_str()
 }
