@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use audio::{Codec, Format as AudioFormat, OpusParameters};
+
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
@@ -162,52 +164,13 @@ pub struct Audio {
     pub comfort_noise: Option<u8>,
 }
 
-/// A payload type, and how its packets are made.
+/// A payload type, and what its packets hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// The number it has on this leg (0..=127).
     pub payload_type: u8,
-    /// What it is.
-    pub codec: Codec,
-    /// Milliseconds of audio per packet that the peer prefers.
-    pub packet_time: u16,
-}
-
-/// A codec that can be made of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// ITU-T G.711, mu-law, 8 kHz.
-    Pcmu,
-    /// ITU-T G.711, A-law, 8 kHz.
-    Pcma,
-    /// ITU-T G.722: 16 kHz audio on an RTP clock of 8 kHz (RFC 3551 §4.5.2).
-    G722,
-    /// Opus (RFC 6716, RFC 7587), RTP clock 48 kHz.
-    Opus {
-        /// The peer takes in-band forward error correction (`useinbandfec`).
-        fec: bool,
-        /// Bits per second that it wants at most (`maxaveragebitrate`); 0: what suits.
-        bitrate: u32,
-    },
-    /// Linear 16-bit samples in network byte order (RFC 3551 §4.5.11).
-    L16 {
-        /// Samples per second: 8000, 16000, 44100 or 48000.
-        rate: u32,
-        /// Channels, 1 or 2.
-        channels: u8,
-    },
-}
-
-impl Codec {
-    /// RTP clock rate in Hz.
-    #[must_use]
-    pub fn clock(self) -> u32 {
-        match self {
-            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
-            Self::Opus { .. } => 48_000,
-            Self::L16 { rate, .. } => rate,
-        }
-    }
+    /// The codec, and the packets that the peer prefers.
+    pub audio: audio::Format,
 }
 
 /// Where a peer receives.
