@@ -4,7 +4,6 @@ use super::tally::Tally;
 use crate::kernel::{Installed, KernelError, KernelPath};
 use rtp_proto::Session;
 use rtp_proto::control::Side;
-use rtp_proto::offload::Ledger;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,7 +67,12 @@ impl Lending {
         }
         for side in Side::BOTH {
             let flow = session.flow(side);
-            if self.installed(side).map(|installed| &installed.flow) == flow.as_ref() {
+            let unchanged = match (self.installed(side), &flow) {
+                (Some(installed), Some(flow)) => installed.is(flow),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if unchanged {
                 continue;
             }
             self.reclaim(side, session, tally);
@@ -139,12 +143,13 @@ impl Lending {
             return;
         };
         tally.flows(-1);
-        let ledger = kernel.remove(&installed).unwrap_or_else(|error| {
-            tracing::error!(%error, "a flow cannot be taken back");
-            // Nothing is known of what it counted.
-            Ledger::default()
-        });
-        tally.in_kernel(session.reclaim(side, &ledger));
+        match kernel.remove(&installed) {
+            Ok(ledger) => tally.in_kernel(session.reclaim(side, &ledger)),
+            Err(error) => {
+                tracing::error!(%error, "a flow cannot be taken back; what it counted last is lost");
+                session.abandon(side);
+            }
+        }
     }
 
     fn installed(&self, side: Side) -> Option<&Installed> {
