@@ -5,6 +5,7 @@
 //! what of a session may be one, is [`rtp_proto::offload`]'s to say.
 
 mod clock;
+mod complaint;
 mod error;
 mod interfaces;
 mod layout;
@@ -18,6 +19,7 @@ mod table;
 mod tests;
 
 use aya::{Ebpf, EbpfLoader};
+use complaint::Complaint;
 pub use error::KernelError;
 use layout::Joints;
 use links::Links;
@@ -28,6 +30,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use table::{Place, Table};
 
 /// The program, as `make bpf` builds it.
@@ -69,6 +72,7 @@ pub struct KernelPath {
     pins: Pins,
     found: Mutex<Found>,
     links: Mutex<Links>,
+    complaint: Mutex<Complaint>,
 }
 
 /// A flow at work.
@@ -125,6 +129,7 @@ impl KernelPath {
             pins: opened.take(),
             found: Mutex::new(found),
             links: Mutex::new(links),
+            complaint: Mutex::new(Complaint::default()),
         })
     }
 
@@ -166,6 +171,16 @@ impl KernelPath {
         // One table of payload types in memory for all flows that have the same.
         flow.types = Arc::clone(place.types());
         Ok(Installed { flow, place, ways })
+    }
+
+    /// A flow was refused. A peer that cannot be reached is an everyday thing; a full table the operator should know, but not of
+    /// each call.
+    pub(crate) fn complain(&self, now: Instant, error: &KernelError) {
+        if matches!(error, KernelError::NoRoute) {
+            tracing::debug!(%error, "a stream stays in userspace");
+        } else if let Some(streams) = locked(&self.complaint).again(now) {
+            tracing::warn!(%error, streams, "streams stay in userspace; this is said once a minute");
+        }
     }
 
     /// What a flow has counted so far.

@@ -1,7 +1,7 @@
 //! Which directions of a stream the kernel relays, and the moves between it and the session.
 
 use super::tally::Tally;
-use crate::kernel::{Installed, KernelError, KernelPath};
+use crate::kernel::{Installed, KernelPath};
 use rtp_proto::Session;
 use rtp_proto::control::Side;
 use std::sync::Arc;
@@ -86,7 +86,8 @@ impl Lending {
                     Err(error) => {
                         session.reclaim(side, &ledger);
                         self.not_before = Some(now + REFUSED);
-                        refused(&error);
+                        tally.refused(&error);
+                        kernel.complain(now, &error);
                     }
                 }
             }
@@ -164,13 +165,5 @@ impl Lending {
             Side::A => &mut self.a,
             Side::B => &mut self.b,
         }
-    }
-}
-
-/// The session goes on in userspace. A peer that cannot be reached is an everyday thing; a full table the operator should know.
-fn refused(error: &KernelError) {
-    match error {
-        KernelError::NoRoute => tracing::debug!(%error, "a stream stays in userspace"),
-        _ => tracing::warn!(%error, "a stream stays in userspace"),
     }
 }
