@@ -9,7 +9,7 @@ pub use trunk::{
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
 use crate::form::net::{Address, Ip, Ports};
 use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
-use crate::form::text::{FilePath, Name, NumberPattern, Text};
+use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
 use crate::section::{Table, Tables, section};
 use crate::values::Pattern;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -120,6 +120,9 @@ section! {
         live ports: RangeInclusive<u16> = Ports, default("'10000-29999'");
         /// What relays packets.
         restart engine: Engine = Choice<Engine>, default("'auto'");
+        /// Interfaces whose packets the kernel relays, if not those of all. One that is not there yet gets its turn when it
+        /// comes; what arrives by others is relayed in userspace.
+        restart interfaces: Vec<String> = List<InterfaceName>, default("[]");
         /// Threads of the relay.
         restart workers: Option<u16> = Opt<Whole<u16, 1, 256>>, derived(None, "one per processor core");
         /// A call is ended when no media arrived for this long where some was due.

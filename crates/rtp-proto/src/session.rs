@@ -107,6 +107,8 @@ struct Half {
     /// Our RTP address.
     local: SocketAddr,
     dscp: u8,
+    /// Payload types that the session itself wants to see (bit n: type n), wherever the others are relayed.
+    heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
     lent: Option<Box<Ledger>>,
     /// The numbers of what this peer hears, once they are ours.
@@ -156,8 +158,9 @@ impl Session {
     ) -> Verdict {
         let (here, there) = self.halves(side);
         let changes = here.address.changes();
+        let counted = here.was_counted(channel, from, packet);
         let result = match here.sort(channel, packet.bytes()) {
-            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
+            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
             Err(reason) => Err(reason),
@@ -313,6 +316,7 @@ impl Half {
             stats: LegStats::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
+            heard: 0,
             lent: None,
             egress: None,
             party: leg.party,
@@ -358,12 +362,21 @@ impl Half {
         }
     }
 
-    fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+    fn rtp(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &mut Packet<'_>,
+        there: &mut Self,
+        counted: bool,
+    ) -> Forward {
         let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
-        let accepted = self.address.accept(now, from, Some(&header))?;
-        self.arrived(now, accepted, packet.len());
-        self.stats.payload_type = Some(header.payload_type);
-        self.reception.packet(now, &header, &self.map, &mut self.stats);
+        if !counted {
+            let accepted = self.address.accept(now, from, Some(&header))?;
+            self.arrived(now, accepted, packet.len());
+            self.stats.payload_type = Some(header.payload_type);
+            self.reception.packet(now, &header, &self.map, &mut self.stats);
+        }
         let outgoing = self
             .map
             .outgoing(header.payload_type)
