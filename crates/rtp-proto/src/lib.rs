@@ -10,6 +10,7 @@ mod cidr;
 pub mod control;
 pub mod ids;
 mod latch;
+mod losses;
 pub mod offload;
 mod ports;
 mod pt_map;
