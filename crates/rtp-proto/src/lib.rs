@@ -6,8 +6,10 @@
 //! - [`Session`]: one relayed stream: a packet in, a verdict out.
 //! - [`offload`]: what the kernel may relay of it in the session's place.
 
+mod chance;
 mod cidr;
 pub mod control;
+pub mod emodel;
 pub mod ids;
 mod latch;
 mod losses;
@@ -15,6 +17,7 @@ pub mod offload;
 mod packet;
 mod ports;
 mod pt_map;
+mod quality;
 mod reception;
 mod rtcp;
 mod rtp;
