@@ -6,14 +6,18 @@
 //! - [`Session`]: one relayed stream: a packet in, a verdict out.
 //! - [`offload`]: what the kernel may relay of it in the session's place.
 
+mod chance;
 mod cidr;
 pub mod control;
+pub mod emodel;
 pub mod ids;
 mod latch;
+mod losses;
 pub mod offload;
 mod packet;
 mod ports;
 mod pt_map;
+mod quality;
 mod reception;
 mod rtcp;
 mod rtp;

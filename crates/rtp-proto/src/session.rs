@@ -415,10 +415,12 @@ impl Half {
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
         let to = there.address.rtcp_destination();
-        rtcp::for_each_report(packet.bytes(), |item| match item {
-            Item::Sent { mark } if to.is_some() => there.report_sent(now, mark),
+        rtcp::for_each(packet.bytes(), |item| match item {
+            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
             Item::Sent { .. } => {}
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
+            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
+            Item::Summary { .. } | Item::Voip { .. } => {}
         });
         let to = to.ok_or(DropReason::NoRemote)?;
         there.stats.sent_rtcp += 1;
