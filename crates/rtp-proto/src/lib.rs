@@ -19,6 +19,7 @@ mod rtp;
 mod session;
 mod silence;
 mod stats;
+pub mod stun;
 
 pub use cidr::{Cidr, CidrError};
 pub use latch::is_unroutable;
