@@ -78,7 +78,16 @@ pub struct Leg {
     pub map: PtMap,
     /// Differentiated services code point of what we send to this peer (0..=63; RFC 2474).
     pub dscp: u8,
+    /// Who is at the other end, as a number: another one when another party takes the leg's place (the next carrier, another
+    /// branch, a transfer). What the other leg hears then goes on as one stream.
+    pub party: u64,
+    /// What is to be done beyond relaying.
+    pub needs: Needs,
 }
+
+/// What a leg needs beyond relaying: nothing, by default. A direction between legs that need nothing may be the kernel's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {}
 
 /// Where a peer receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub mod ice;
 pub mod ids;
 mod latch;
 pub mod offload;
+mod packet;
 mod ports;
 mod pt_map;
 mod reception;
@@ -24,6 +25,7 @@ pub mod stun;
 
 pub use cidr::{Cidr, CidrError};
 pub use latch::is_unroutable;
+pub use packet::Packet;
 pub use ports::{PortPair, PortPool};
 pub use pt_map::{PtEntry, PtMap};
-pub use session::{Channel, Notices, Session, Verdict};
+pub use session::{Channel, Notice, Patience, Session, Transmit, Verdict};
