@@ -8,6 +8,7 @@
 
 mod cidr;
 pub mod control;
+pub mod dtls;
 pub mod ice;
 pub mod ids;
 mod latch;
