@@ -32,6 +32,8 @@ const QUIET: Duration = Duration::from_millis(500);
 const QUEUE: usize = 32;
 /// Length of the longest datagram that is given to a handshake.
 const LONGEST: usize = 4096;
+/// Length of the longest thing that an engine has to say: a certificate, most likely.
+const LONGEST_OUTPUT: usize = 8192;
 
 /// What offer and answer said of the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +134,6 @@ pub struct Association {
     spoilt: u8,
     out: VecDeque<Box<[u8]>>,
     events: VecDeque<Event>,
-    scratch: Vec<u8>,
 }
 
 impl Association {
@@ -156,7 +157,6 @@ impl Association {
             spoilt: 0,
             out: VecDeque::new(),
             events: VecDeque::new(),
-            scratch: Vec::new(),
         };
         association.set_deadline(now);
         association
@@ -307,16 +307,12 @@ impl Association {
     }
 
     fn drain(&mut self) -> Result<(), Broken> {
-        let Self {
-            engine: Some(engine),
-            scratch,
-            ..
-        } = self
-        else {
+        let Some(engine) = &mut self.engine else {
             return Ok(());
         };
+        let mut buffer = [0; LONGEST_OUTPUT];
         loop {
-            match engine.poll(scratch)? {
+            match engine.poll(&mut buffer)? {
                 Output::Datagram(bytes) => {
                     if self.out.len() >= QUEUE {
                         self.out.pop_front();
@@ -326,6 +322,7 @@ impl Association {
                 Output::Certificate(der) => self.certificate = Some(Box::from(der)),
                 Output::Secrets(secrets) => self.secrets = Some(secrets),
                 Output::Connected => self.connected = true,
+                Output::Nothing => {}
                 Output::Closed => self.events.push_back(Event::Closed),
                 Output::Wait(at) => {
                     self.wake = at;

@@ -73,6 +73,8 @@ pub enum Output<'a> {
     Connected,
     /// The peer says that it is through.
     Closed,
+    /// Nothing that an association looks at.
+    Nothing,
     /// Nothing more for now; what comes next at the latest.
     Wait(Option<Instant>),
 }
@@ -96,11 +98,11 @@ pub trait Engine: fmt::Debug + Send {
     /// [`Broken`]: this handshake is over.
     fn handle_timeout(&mut self, now: Instant) -> Result<(), Broken>;
 
-    /// What it has to say, in `scratch`, which it may make longer.
+    /// What it has to say, in `buffer`.
     ///
     /// # Errors
-    /// [`Broken`]: this handshake is over.
-    fn poll<'a>(&mut self, scratch: &'a mut Vec<u8>) -> Result<Output<'a>, Broken>;
+    /// [`Broken`]: this handshake is over, or what it has to say does not fit.
+    fn poll<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Output<'a>, Broken>;
 }
 
 /// Where engines come from: one certificate and all that goes with it.
