@@ -5,6 +5,7 @@
 
 use body::Live;
 use bytes::Bytes;
+use codecs::Spoken;
 use sdp::{CodecFilter, Media, PtMapping, RtcpPlan, Sdp};
 use smallvec::SmallVec;
 
@@ -13,6 +14,7 @@ use crate::snapshot::Snapshot;
 
 mod body;
 mod codecs;
+mod convert;
 mod media;
 
 pub(crate) use media::{leg as media_leg, pt_maps};
@@ -50,7 +52,21 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
     }
     let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
     let allowed = codecs::policy(&snapshot.trunk(x.trunk).codecs, &snapshot.trunk(y.trunk).codecs);
+    let added = convert::added(
+        media,
+        snapshot.trunk(x.trunk),
+        snapshot.trunk(y.trunk),
+        allowed.as_deref(),
+        y.session
+            .codec
+            .as_deref()
+            .filter(|_| y.session.converted.is_some()),
+    );
     let codecs = match &allowed {
+        names if !added.is_empty() => CodecFilter::Extended {
+            names: names.as_deref(),
+            added: &added,
+        },
         Some(names) => CodecFilter::Only(names),
         None => CodecFilter::All,
     };
@@ -108,31 +124,26 @@ pub(crate) fn answer(
     // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
     let wanted = sdp::hold_direction(offer, offered);
     let direction = Some(sdp::hold_direction(&answer, media).answer_to(wanted));
-    let (mapping, codec) = if media.proto().is_rtp() {
-        codecs::in_common(offered, media)?
-    } else {
-        (PtMapping::default(), None)
+    let spoken = codecs::spoken(offered, media, snapshot.trunk(x.trunk))?;
+    let offer = offer.clone();
+    let live = |media, codecs| Live {
+        media,
+        rtcp,
+        codecs,
+        direction,
     };
-    let codecs = if media.proto().is_rtp() {
-        CodecFilter::Answer(&mapping)
-    } else {
-        CodecFilter::All
+    let own = x.session.lines.iter().position(|line| *line == Line::Live);
+    let own = own
+        .and_then(|index| offer.media().get(index))
+        .ok_or(NOT_ACCEPTABLE)?;
+    let live = match &spoken {
+        Spoken::Same { mapping, .. } => live(media, CodecFilter::Answer(mapping)),
+        Spoken::Converted(converted) => live(own, CodecFilter::Pts(&converted.answer)),
+        Spoken::Facsimile => live(media, CodecFilter::All),
     };
-    let body = body::write(
-        snapshot,
-        x,
-        &answer,
-        &Live {
-            media,
-            rtcp,
-            codecs,
-            direction,
-        },
-    )?;
+    let body = body::write(snapshot, x, &answer, &live)?;
     y.mux = offered_mux && media.rtcp_mux();
     x.mux = offered_mux;
-    y.session.codec.clone_from(&codec);
-    x.session.codec = codec;
     y.session.remote = Some(answer);
-    Ok((body, mapping))
+    Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

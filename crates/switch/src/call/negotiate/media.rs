@@ -47,7 +47,9 @@ pub(crate) fn leg(
         map,
         dscp: snapshot.config.media.dscp,
         party: leg.session.id,
-        needs: control::Needs::default(),
+        needs: control::Needs {
+            transcode: leg.session.converted.clone(),
+        },
     })
 }
 
@@ -72,6 +74,9 @@ fn latch(trunk: &Trunk, leg: &Leg) -> Latch {
 
 /// The maps for packets from X and from Y, after X offered and Y answered.
 pub(crate) fn pt_maps(x: &Session, y: &Session, mapping: &PtMapping) -> (PtMap, PtMap) {
+    if x.converted.is_some() {
+        return (PtMap::only(), PtMap::only());
+    }
     if mapping.is_empty() {
         return (PtMap::identity(), PtMap::identity());
     }
