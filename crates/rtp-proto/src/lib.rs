@@ -10,6 +10,8 @@ mod chance;
 mod cidr;
 pub mod control;
 pub mod emodel;
+pub mod dtls;
+pub mod ice;
 pub mod ids;
 mod latch;
 mod losses;
@@ -24,6 +26,7 @@ mod rtp;
 mod session;
 mod silence;
 mod stats;
+pub mod stun;
 
 pub use cidr::{Cidr, CidrError};
 pub use latch::is_unroutable;
