@@ -18,6 +18,7 @@ mod rtcp;
 mod rtp;
 mod session;
 mod silence;
+pub mod srtp;
 mod stats;
 
 pub use cidr::{Cidr, CidrError};
