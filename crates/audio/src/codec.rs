@@ -24,8 +24,13 @@ pub enum Codec {
     G722,
     /// Opus (RFC 6716, RFC 7587), mono.
     Opus,
-    /// Linear 16 bit samples, mono, at this many Hz (RFC 3551 §4.5.11).
-    L16(u32),
+    /// Linear 16 bit samples (RFC 3551 §4.5.11). What comes in stereo is mixed, what goes out in stereo is the same twice.
+    L16 {
+        /// Samples per second.
+        rate: u32,
+        /// 1 or 2.
+        channels: u8,
+    },
 }
 
 /// What went wrong in a codec.
@@ -61,8 +66,14 @@ pub enum CodecError {
 }
 
 impl Codec {
+    /// Linear samples, mono, at a rate in Hz.
+    #[must_use]
+    pub const fn l16(rate: u32) -> Self {
+        Self::L16 { rate, channels: 1 }
+    }
+
     /// The codec of an `a=rtpmap` (name in any case, clock in Hz, channels), if it's one of these. Opus is `opus/48000/2`
-    /// whatever it carries (RFC 7587 §7); everything else is mono.
+    /// whatever it carries (RFC 7587 §7).
     #[must_use]
     pub fn parse(name: &str, clock: u32, channels: u32) -> Option<Self> {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -71,7 +82,11 @@ impl Codec {
             (8_000, 1) if is("PCMU") => Some(Self::Pcmu),
             (8_000, 1) if is("PCMA") => Some(Self::Pcma),
             (8_000, 1) if is("G722") => Some(Self::G722),
-            (8_000 | 16_000 | 44_100 | 48_000, 1) if is("L16") => Some(Self::L16(clock)),
+            (8_000 | 16_000 | 44_100 | 48_000, 1) if is("L16") => Some(Self::l16(clock)),
+            (8_000 | 16_000 | 44_100 | 48_000, 2) if is("L16") => Some(Self::L16 {
+                rate: clock,
+                channels: 2,
+            }),
             _ => None,
         }
     }
@@ -83,7 +98,11 @@ impl Codec {
             0 => Some(Self::Pcmu),
             8 => Some(Self::Pcma),
             9 => Some(Self::G722),
-            11 => Some(Self::L16(44_100)),
+            10 => Some(Self::L16 {
+                rate: 44_100,
+                channels: 2,
+            }),
+            11 => Some(Self::l16(44_100)),
             _ => None,
         }
     }
@@ -96,7 +115,7 @@ impl Codec {
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
             Self::Opus => "opus",
-            Self::L16(_) => "L16",
+            Self::L16 { .. } => "L16",
         }
     }
 
@@ -106,7 +125,7 @@ impl Codec {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
             Self::Opus => 48_000,
-            Self::L16(rate) => rate,
+            Self::L16 { rate, .. } => rate,
         }
     }
 
@@ -117,7 +136,7 @@ impl Codec {
             Self::Pcmu | Self::Pcma => 8_000,
             Self::G722 => 16_000,
             Self::Opus => 48_000,
-            Self::L16(rate) => rate,
+            Self::L16 { rate, .. } => rate,
         }
     }
 
@@ -137,12 +156,12 @@ impl Codec {
         match self {
             Self::Pcmu | Self::Pcma | Self::G722 => crate::samples_in(8_000, ms),
             Self::Opus => opus::MAX_PACKET,
-            Self::L16(rate) => 2 * crate::samples_in(rate, ms),
+            Self::L16 { rate, channels } => 2 * channels as usize * crate::samples_in(rate, ms),
         }
     }
 
     /// The longest packet time in milliseconds, at most `wanted`, that this codec can make in whole frames and that fits a
-    /// datagram without fragments. At least 10.
+    /// datagram without fragments: at least 10, or 5 where 10 ms of linear samples are too much for a datagram.
     #[must_use]
     pub fn ptime(self, wanted: u32) -> u32 {
         let wanted = wanted.clamp(10, MAX_PTIME_MS);
@@ -150,16 +169,17 @@ impl Codec {
             Self::Pcmu | Self::Pcma | Self::G722 => wanted,
             Self::Opus => *[60, 40, 20].iter().find(|ms| **ms <= wanted).unwrap_or(&10),
             // Whole milliseconds of 44.1 kHz come in tens.
-            Self::L16(44_100) => (wanted.min(most_ms(44_100)) / 10 * 10).max(10),
-            Self::L16(rate) => wanted.min(most_ms(rate)),
+            Self::L16 { rate: 44_100, .. } => 10,
+            Self::L16 { rate, channels } => wanted.min(most_ms(rate, channels)),
         }
     }
 }
 
-/// Milliseconds of 16 bit samples at a rate that fit [`MAX_PAYLOAD`].
-fn most_ms(rate: u32) -> u32 {
-    let samples = u32::try_from(MAX_PAYLOAD / 2).unwrap_or(0);
-    samples * 1000 / rate
+/// Milliseconds of 16 bit samples that fit [`MAX_PAYLOAD`], at least 5.
+fn most_ms(rate: u32, channels: u8) -> u32 {
+    let bytes_per_second = rate * 2 * u32::from(channels.max(1));
+    let most = u32::try_from(MAX_PAYLOAD).unwrap_or(0) * 1000 / bytes_per_second.max(1);
+    most.max(5)
 }
 
 /// What one end sends or receives: a codec with its parameters.

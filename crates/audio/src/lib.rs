@@ -8,6 +8,8 @@
 //! - [`Resampler`]: one sample rate to another.
 
 mod codec;
+mod conceal;
+mod noise;
 mod resample;
 #[cfg(test)]
 mod signal;
@@ -17,6 +19,8 @@ pub use codec::encoder::Encoder;
 pub use codec::g711;
 pub use codec::opus::OpusParameters;
 pub use codec::{Codec, CodecError, Format};
+pub use conceal::Concealer;
+pub use noise::{ComfortNoise, NoiseParameters, SILENCE_LEVEL};
 pub use resample::Resampler;
 
 /// Longest packet that anything here handles, in milliseconds.

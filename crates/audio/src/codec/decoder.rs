@@ -14,8 +14,8 @@ pub enum Decoder {
     G722(Box<G722Decoder>),
     /// Opus.
     Opus(OpusDecoder),
-    /// L16.
-    L16,
+    /// L16, with so many channels.
+    L16(u8),
 }
 
 impl Decoder {
@@ -29,7 +29,7 @@ impl Decoder {
             Codec::Pcma => Self::G711(Law::A),
             Codec::G722 => Self::G722(Box::new(G722Decoder::new())),
             Codec::Opus => Self::Opus(OpusDecoder::new(codec.rate_towards(other))?),
-            Codec::L16(_) => Self::L16,
+            Codec::L16 { channels, .. } => Self::L16(channels.clamp(1, 2)),
         })
     }
 
@@ -42,10 +42,14 @@ impl Decoder {
             Self::G711(_) => Ok(payload.len()),
             Self::G722(_) => Ok(payload.len() * 2),
             Self::Opus(decoder) => decoder.samples(payload),
-            Self::L16 => match payload.len() % 2 {
-                0 => Ok(payload.len() / 2),
-                _ => Err(CodecError::Payload("L16")),
-            },
+            Self::L16(channels) => {
+                let bytes = 2 * usize::from(*channels);
+                if payload.len().is_multiple_of(bytes) {
+                    Ok(payload.len() / bytes)
+                } else {
+                    Err(CodecError::Payload("L16"))
+                }
+            }
         }
     }
 
@@ -63,7 +67,7 @@ impl Decoder {
             Self::G711(law) => law.decode(payload, samples),
             Self::G722(decoder) => decoder.decode(payload, samples),
             Self::Opus(decoder) => return decoder.decode(payload, samples),
-            Self::L16 => l16::decode(payload, samples),
+            Self::L16(channels) => l16::decode(payload, *channels, samples),
         }
         Ok(needed)
     }
@@ -73,7 +77,7 @@ impl Decoder {
     pub fn conceal(&mut self, samples: &mut [i16]) -> Option<usize> {
         match self {
             Self::Opus(decoder) => decoder.conceal(samples).ok(),
-            Self::G711(_) | Self::G722(_) | Self::L16 => None,
+            Self::G711(_) | Self::G722(_) | Self::L16(_) => None,
         }
     }
 
@@ -82,7 +86,7 @@ impl Decoder {
     pub fn recover(&mut self, next: &[u8], samples: &mut [i16]) -> Option<usize> {
         match self {
             Self::Opus(decoder) => decoder.recover(next, samples).ok(),
-            Self::G711(_) | Self::G722(_) | Self::L16 => None,
+            Self::G711(_) | Self::G722(_) | Self::L16(_) => None,
         }
     }
 

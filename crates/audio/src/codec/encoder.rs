@@ -14,8 +14,8 @@ pub enum Encoder {
     G722(Box<G722Encoder>),
     /// Opus.
     Opus(OpusEncoder),
-    /// L16.
-    L16,
+    /// L16, with so many channels.
+    L16(u8),
 }
 
 impl Encoder {
@@ -32,7 +32,7 @@ impl Encoder {
                 let rate = format.codec.rate_towards(other);
                 Self::Opus(OpusEncoder::new(rate, &format.opus)?)
             }
-            Codec::L16(_) => Self::L16,
+            Codec::L16 { channels, .. } => Self::L16(channels.clamp(1, 2)),
         })
     }
 
@@ -51,7 +51,7 @@ impl Encoder {
                 });
             }
             Self::Opus(encoder) => return encoder.encode(samples, payload),
-            Self::L16 => samples.len() * 2,
+            Self::L16(channels) => samples.len() * 2 * usize::from(*channels),
         };
         let room = payload.len();
         let payload = payload
@@ -61,7 +61,7 @@ impl Encoder {
             Self::G711(law) => law.encode(samples, payload),
             Self::G722(encoder) => encoder.encode(samples, payload),
             Self::Opus(_) => {}
-            Self::L16 => l16::encode(samples, payload),
+            Self::L16(channels) => l16::encode(samples, *channels, payload),
         }
         Ok(needed)
     }

@@ -101,9 +101,18 @@ fn names_and_clocks() {
         ("opus", 48_000, 2, Some(Codec::Opus)),
         ("OPUS", 48_000, 2, Some(Codec::Opus)),
         ("opus", 48_000, 1, None),
-        ("L16", 16_000, 1, Some(Codec::L16(16_000))),
-        ("L16", 44_100, 1, Some(Codec::L16(44_100))),
-        ("L16", 44_100, 2, None),
+        ("L16", 16_000, 1, Some(Codec::l16(16_000))),
+        ("L16", 44_100, 1, Some(Codec::l16(44_100))),
+        (
+            "L16",
+            44_100,
+            2,
+            Some(Codec::L16 {
+                rate: 44_100,
+                channels: 2,
+            }),
+        ),
+        ("L16", 44_100, 3, None),
         ("L16", 11_025, 1, None),
         ("G729", 8_000, 1, None),
     ];
@@ -130,10 +139,18 @@ fn packet_times_are_what_a_codec_can_do() {
         (Codec::Opus, 30, 20),
         (Codec::Opus, 50, 40),
         (Codec::Opus, 120, 60),
-        (Codec::L16(8_000), 120, 87),
-        (Codec::L16(16_000), 60, 43),
-        (Codec::L16(44_100), 20, 10),
-        (Codec::L16(48_000), 20, 14),
+        (Codec::l16(8_000), 120, 87),
+        (Codec::l16(16_000), 60, 43),
+        (Codec::l16(44_100), 20, 10),
+        (Codec::l16(48_000), 20, 14),
+        (
+            Codec::L16 {
+                rate: 48_000,
+                channels: 2,
+            },
+            20,
+            7,
+        ),
     ];
     for (codec, wanted, made) in table {
         assert_eq!(codec.ptime(wanted), made, "{codec:?} {wanted}");
@@ -147,10 +164,14 @@ fn every_codec_makes_packets_of_every_time_it_claims() {
         Codec::Pcma,
         Codec::G722,
         Codec::Opus,
-        Codec::L16(8_000),
-        Codec::L16(16_000),
-        Codec::L16(44_100),
-        Codec::L16(48_000),
+        Codec::l16(8_000),
+        Codec::l16(16_000),
+        Codec::l16(44_100),
+        Codec::l16(48_000),
+        Codec::L16 {
+            rate: 16_000,
+            channels: 2,
+        },
     ];
     for codec in codecs {
         for wanted in 10..=120 {
@@ -171,7 +192,7 @@ fn every_codec_makes_packets_of_every_time_it_claims() {
 #[test]
 fn what_is_not_a_payload_is_an_error() {
     let mut samples = [0; 160];
-    let mut l16 = Decoder::new(Codec::L16(8_000), 8_000).unwrap();
+    let mut l16 = Decoder::new(Codec::l16(8_000), 8_000).unwrap();
     assert_eq!(
         l16.decode(&[1, 2, 3], &mut samples),
         Err(CodecError::Payload("L16"))
@@ -202,12 +223,31 @@ fn what_is_not_a_payload_is_an_error() {
 
 #[test]
 fn l16_is_in_network_byte_order() {
-    let mut encoder = Encoder::new(&Format::new(Codec::L16(8_000)), 8_000).unwrap();
+    let mut encoder = Encoder::new(&Format::new(Codec::l16(8_000)), 8_000).unwrap();
     let mut payload = [0; 6];
     assert_eq!(encoder.encode(&[1, -2, 0x1234], &mut payload), Ok(6));
     assert_eq!(payload, [0, 1, 0xff, 0xfe, 0x12, 0x34]);
     let mut samples = [0; 3];
-    let mut decoder = Decoder::new(Codec::L16(8_000), 8_000).unwrap();
+    let mut decoder = Decoder::new(Codec::l16(8_000), 8_000).unwrap();
     assert_eq!(decoder.decode(&payload, &mut samples), Ok(3));
     assert_eq!(samples, [1, -2, 0x1234]);
+
+    let stereo = Codec::L16 {
+        rate: 8_000,
+        channels: 2,
+    };
+    let mut payload = [0; 8];
+    let mut encoder = Encoder::new(&Format::new(stereo), 8_000).unwrap();
+    assert_eq!(encoder.encode(&[1, -2], &mut payload), Ok(8));
+    assert_eq!(payload, [0, 1, 0, 1, 0xff, 0xfe, 0xff, 0xfe]);
+    let mut decoder = Decoder::new(stereo, 8_000).unwrap();
+    assert_eq!(
+        decoder.decode(&[0, 4, 0, 8, 0xff, 0xfe, 0, 2], &mut samples),
+        Ok(2)
+    );
+    assert_eq!(samples[..2], [6, 0]);
+    assert_eq!(
+        decoder.decode(&[0; 6], &mut samples),
+        Err(CodecError::Payload("L16"))
+    );
 }
