@@ -9,8 +9,8 @@
 mod chance;
 mod cidr;
 pub mod control;
-pub mod emodel;
 pub mod dtls;
+pub mod emodel;
 pub mod ice;
 pub mod ids;
 mod latch;
