@@ -353,7 +353,7 @@ fn a_source_that_counts_anew_goes_on_under_our_numbers() {
         (5_000_u16, 200_u16, 1),
         (300, 40_000, 1),
         (40_000, 300, 0),
-        (500, 450, 7),
+        (500, 510, 7),
     ] {
         let (mut relay, mut a) = to_plain(Suite::AesCm128Sha80);
         for n in 0..60 {
