@@ -21,6 +21,7 @@ mod rtcp;
 mod rtp;
 mod session;
 mod silence;
+pub mod srtp;
 mod stats;
 pub mod stun;
 
