@@ -9,7 +9,9 @@
 
 mod codec;
 mod compose;
+mod dtls;
 mod fields;
+mod ice;
 mod media;
 mod offer;
 mod parse;
@@ -20,6 +22,8 @@ pub use codec::{Codec, same_codec};
 pub use compose::{
     CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, basic_offer, compose, rules,
 };
+pub use dtls::{FingerprintLine, SetupRole, dtls_lines, fingerprints, is_bundled, mid, setup};
+pub use ice::{Candidate, ICE_LITE, Ice, candidates, ice, ice_lines};
 pub use media::{Attribute, Direction, Kind, Media, Proto};
 pub use offer::{Refusal, acceptable, complement, first_acceptable, hold_direction, is_hold, unchanged};
 pub use parse::{Endpoints, Limits, Origin, Sdp, SdpError, parse, parse_bytes};
