@@ -20,7 +20,7 @@ mod span;
 
 pub use codec::{Codec, same_codec};
 pub use compose::{
-    CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, basic_offer, compose, rules,
+    CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, Transport, basic_offer, compose, rules,
 };
 pub use dtls::{FingerprintLine, SetupRole, dtls_lines, fingerprints, is_bundled, mid, setup};
 pub use ice::{Candidate, ICE_LITE, Ice, candidates, ice, ice_lines};

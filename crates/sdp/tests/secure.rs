@@ -148,3 +148,53 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stream_is_written_in_another_profile_with_lines_of_our_own() {
+    let source = parse(
+        "v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVPF 0\r\na=rtcp-fb:0 nack\r\na=rtcp-fb:* ccm fir\r\na=mid:x\r\n",
+    );
+    let write = |proto, lines: &[String]| {
+        let slots = [sdp::Slot::Stream {
+            media: &source.media()[0],
+            port: 5000,
+            rtcp: sdp::RtcpPlan::Mux,
+            codecs: sdp::CodecFilter::All,
+            direction: None,
+            transport: sdp::Transport {
+                proto: Some(proto),
+                lines,
+            },
+        }];
+        let body = sdp::compose(&sdp::Compose {
+            origin: sdp::NewOrigin {
+                username: "-",
+                id: 1,
+                version: 1,
+                address: "198.51.100.1".parse().unwrap(),
+            },
+            address: "198.51.100.1".parse().unwrap(),
+            source: &source,
+            slots: &slots,
+            hide: &[b"sha-256"],
+            lines: &["a=ice-lite".to_owned()],
+        });
+        String::from_utf8(body.unwrap()).unwrap()
+    };
+    let lines = ["a=fingerprint:sha-256 00".to_owned(), "a=MID:0".to_owned()];
+    let secured = write(sdp::Proto::UdpTlsSavpf, &lines);
+    let (session, stream) = secured.split_once("m=audio").unwrap();
+    assert!(session.contains("\r\na=ice-lite\r\n"), "{secured}");
+    assert!(stream.starts_with(" 5000 UDP/TLS/RTP/SAVPF 0\r\n"), "{secured}");
+    assert!(stream.contains("a=rtcp-fb:0 nack\r\n"), "{secured}");
+    assert!(
+        stream.ends_with("a=rtcp-mux\r\na=fingerprint:sha-256 00\r\na=MID:0\r\n"),
+        "what is hidden is of the source only: {secured}"
+    );
+    assert!(!stream.contains("a=mid:x"), "ours stands in its place: {secured}");
+
+    let plain = write(sdp::Proto::RtpAvp, &[]);
+    assert!(plain.contains("m=audio 5000 RTP/AVP 0\r\n"), "{plain}");
+    assert!(!plain.contains("rtcp-fb"), "{plain}");
+    assert!(plain.contains("a=mid:x"), "{plain}");
+}
