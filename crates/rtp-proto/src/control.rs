@@ -10,6 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::dtls::{Engines, Failure, Fingerprint, Setup};
+pub use crate::ice::Credentials;
+pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
@@ -91,6 +94,52 @@ pub struct Leg {
 pub struct Needs {
     /// The two legs speak different codecs: what this one speaks. Set on both legs or on neither.
     pub transcode: Option<Arc<Audio>>,
+    /// What is said on this leg is protected.
+    pub security: Option<Security>,
+    /// The peer says by connectivity checks where it is; under mux only.
+    pub ice: Option<Ice>,
+}
+
+/// ICE on a leg, of which we are the lite side (RFC 8445 §2.5). Who has the credentials is the peer, wherever it sends from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ice {
+    /// Ours.
+    pub local: Credentials,
+    /// The peer's user name fragment; `None`: its SDP is not known yet.
+    pub remote: Option<Box<str>>,
+    /// The peer is a lite agent too and sends no checks: it is where its SDP says.
+    pub lite: bool,
+}
+
+/// DTLS-SRTP on a leg (RFC 5763).
+#[derive(Clone, Debug)]
+pub struct Dtls {
+    /// Our certificate, and who does the handshakes.
+    pub engines: Arc<dyn Engines>,
+    /// What offer and answer say.
+    pub setup: Setup,
+}
+
+impl PartialEq for Dtls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engines, &other.engines) && self.setup == other.setup
+    }
+}
+
+impl Eq for Dtls {}
+
+/// How what is said on a leg is protected. Nothing else is sent or believed there; what can't be protected yet is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// SRTP with keys from the SDP (RFC 4568).
+    Sdes {
+        /// What the peer sends is under these; `None`: they are not known yet.
+        receive: Option<Keys>,
+        /// What we send is under these; `None`: the peer has not said yet which of ours it takes.
+        send: Option<Keys>,
+    },
+    /// SRTP with keys from a handshake between us and the peer.
+    Dtls(Dtls),
 }
 
 /// What is spoken on a leg, as the last offer/answer left it.
@@ -233,6 +282,20 @@ impl Command {
     }
 }
 
+/// What comes of connectivity checks and of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathChange {
+    /// A DTLS handshake has given the leg its keys.
+    Secured,
+    /// The leg gets no keys: nothing is relayed there.
+    NotSecured(Failure),
+    /// The peer has ended its DTLS association, as one does who goes away.
+    Goodbye,
+    /// The peer's consent to be sent to (RFC 7675) has expired, after nothing was heard for this long: nothing is sent until it
+    /// checks again.
+    NoConsent(Duration),
+}
+
 /// What the media plane tells call control.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -255,6 +318,15 @@ pub enum Event {
         side: Side,
         /// For how long.
         quiet: Duration,
+    },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// The stream.
+        id: MediaId,
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
     },
     /// The sockets are closed; the ports may be given back.
     Closed {
@@ -279,6 +351,7 @@ impl Event {
         match self {
             Self::Failed { id, .. }
             | Self::Silent { id, .. }
+            | Self::Path { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

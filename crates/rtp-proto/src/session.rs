@@ -13,13 +13,18 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod beside;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
 mod notice;
+mod secure;
+mod sent;
 
+use beside::Beside;
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
+use secure::Secure;
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
 const REPORTS: usize = 4;
@@ -111,6 +116,10 @@ struct Half {
     lent: Option<Box<Ledger>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
+    /// SRTP with this peer.
+    secure: Option<Box<Secure>>,
+    /// What is said beside media on the RTP port: checks and a handshake.
+    beside: Option<Box<Beside>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
@@ -160,6 +169,7 @@ impl Session {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
+            Ok(Sorted::Beside) => here.hear_beside(now, from, packet.bytes()),
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
@@ -172,8 +182,7 @@ impl Session {
                 Verdict::Drop(reason)
             }
         };
-        self.changed |= moved;
-        self.rerouted |= rerouted;
+        (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
         verdict
     }
 
@@ -182,13 +191,13 @@ impl Session {
     pub fn send_failed(&mut self, side: Side, sent: Channel, packet: &[u8]) {
         let (here, there) = self.halves(side);
         here.stats.dropped.add(DropReason::Send);
-        there.unsent(sent, packet);
+        there.unsent(sent, packet, true);
     }
 
     /// What [`poll_transmit`](Self::poll_transmit) gave could not be sent from this socket.
     pub fn transmit_failed(&mut self, side: Side, channel: Channel, packet: &[u8]) {
         let (here, _) = self.halves(side);
-        here.unsent(channel, packet);
+        here.unsent(channel, packet, true);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do at the earliest.
@@ -196,7 +205,10 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [&self.a, &self.b]
             .into_iter()
-            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.quiet_at()])
+            .flat_map(|half| {
+                let silence = half.silence.deadline(self.limit(half));
+                [silence, half.quiet_at(), half.beside_deadline()]
+            })
             .flatten()
             .min()
     }
@@ -207,6 +219,7 @@ impl Session {
             let limit = self.limit(self.half(side));
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
+            here.beside_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -219,13 +232,29 @@ impl Session {
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
     /// [`transmit_failed`](Self::transmit_failed) if it could not be.
-    pub fn poll_transmit(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
+    pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        if let Some(transmit) = self.say_beside(packet) {
+            return Some(transmit);
+        }
+        loop {
+            let transmit = self.own(now, packet)?;
+            let (there, _) = self.halves(transmit.side);
+            if there.seal_own(transmit.channel, packet).is_ok() {
+                return Some(transmit);
+            }
+            there.unsent(transmit.channel, packet.bytes(), false);
+        }
+    }
+
+    /// The next packet of the session's own, not yet sealed.
+    #[allow(clippy::unused_self, reason = "it has nothing to say yet")]
+    fn own(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
         None
     }
 
     /// The next thing that call control should know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+        self.notices.pop_front().or_else(|| self.beside_notice())
     }
 
     /// A leg's RTP socket should now be connected to this address (`Some`), or to none (`None`), so that other sources are
@@ -291,6 +320,7 @@ enum Sorted {
     Rtp,
     Rtcp,
     Udptl,
+    Beside,
 }
 
 /// Where a packet goes; `None`: the session has taken it.
@@ -298,7 +328,7 @@ type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
 impl Half {
     fn new(now: Instant, leg: &Leg, seed: u64) -> Self {
-        Self {
+        let mut half = Self {
             kind: leg.kind,
             mux: leg.mux,
             may_send: leg.may_send,
@@ -315,9 +345,13 @@ impl Half {
             dscp: leg.dscp,
             lent: None,
             egress: None,
+            secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
+            beside: None,
             party: leg.party,
             seed,
-        }
+        };
+        half.update_beside(now, &leg.needs, true);
+        half
     }
 
     fn update(&mut self, now: Instant, leg: &Leg) {
@@ -325,8 +359,11 @@ impl Half {
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
+        let other_party = self.party != leg.party;
+        self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
+        self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
         self.silence.life(now);
     }
@@ -354,11 +391,13 @@ impl Half {
             (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
+            (Kind::Other, Channel::Rtp) if self.beside.is_some() => Ok(Sorted::Beside),
             (Kind::Other, _) => Err(DropReason::Invalid),
         }
     }
 
     fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+        self.open_rtp(now, from, packet)?;
         let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
         let accepted = self.address.accept(now, from, Some(&header))?;
         self.arrived(now, accepted, packet.len());
@@ -368,7 +407,7 @@ impl Half {
             .map
             .outgoing(header.payload_type)
             .ok_or(DropReason::PayloadType)?;
-        let to = there.take(packet.len())?;
+        let (to, length) = (there.destination()?, packet.len());
         if outgoing != header.payload_type {
             rtp::set_payload_type(packet.bytes_mut(), outgoing);
         }
@@ -376,6 +415,8 @@ impl Half {
             let numbers = egress.relay(now, &header, self.map.clock(header.payload_type));
             rtp::renumber(packet.bytes_mut(), &numbers);
         }
+        there.seal_rtp(now, &header, self.map.clock(header.payload_type), packet)?;
+        there.sent(length);
         Ok(Some((Channel::Rtp, to)))
     }
 
@@ -391,10 +432,13 @@ impl Half {
         self.arrived(now, accepted, packet.len());
         // One facsimile machine sends for minutes, and the other says nothing until the page is over.
         there.silence.life(now);
-        Ok(Some((Channel::Rtp, there.take(packet.len())?)))
+        let to = there.destination()?;
+        there.sent(packet.len());
+        Ok(Some((Channel::Rtp, to)))
     }
 
-    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, there: &mut Self) -> Forward {
+    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+        self.open_rtcp(now, from, packet)?;
         if !rtcp::is_valid(packet.bytes()) {
             return Err(DropReason::Invalid);
         }
@@ -408,6 +452,7 @@ impl Half {
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
         });
         let to = to.ok_or(DropReason::NoRemote)?;
+        there.seal_rtcp(packet)?;
         there.stats.sent_rtcp += 1;
         let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
         Ok(Some((channel, to)))
@@ -421,29 +466,6 @@ impl Half {
             Accepted::Learned => self.stats.latches = self.stats.latches.saturating_add(1),
             Accepted::Known | Accepted::Former => {}
         }
-    }
-
-    /// A packet for this peer was counted as sent, and was not.
-    fn unsent(&mut self, channel: Channel, packet: &[u8]) {
-        let is_rtcp = channel == Channel::Rtcp || (self.mux && rtp::classify(packet, true) == Kind::Rtcp);
-        let stats = &mut self.stats;
-        if is_rtcp {
-            stats.sent_rtcp = stats.sent_rtcp.saturating_sub(1);
-        } else {
-            stats.sent_packets = stats.sent_packets.saturating_sub(1);
-            stats.sent_bytes = stats.sent_bytes.saturating_sub(packet.len() as u64);
-        }
-    }
-
-    /// Where a packet for this peer goes, counted as sent.
-    fn take(&mut self, bytes: usize) -> Result<SocketAddr, DropReason> {
-        if !self.may_send {
-            return Err(DropReason::Hold);
-        }
-        let to = self.address.rtp_destination().ok_or(DropReason::NoRemote)?;
-        self.stats.sent_packets += 1;
-        self.stats.sent_bytes += bytes as u64;
-        Ok(to)
     }
 
     fn report_sent(&mut self, now: Instant, mark: u32) {

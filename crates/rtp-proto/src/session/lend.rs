@@ -21,7 +21,11 @@ impl Session {
         let plain = here.kind == StreamKind::Rtp
             && there.kind == StreamKind::Rtp
             && there.may_send
-            && there.egress.is_none();
+            && there.egress.is_none()
+            && here.secure.is_none()
+            && here.beside.is_none()
+            && there.beside.is_none()
+            && there.secure.is_none();
         let from = here.address.firm().filter(|_| plain)?;
         let to = there.address.rtp_destination()?;
         if !offload::rewritable([here.local, from, there.local, to]) {

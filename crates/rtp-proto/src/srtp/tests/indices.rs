@@ -7,6 +7,10 @@ use super::*;
 fn run(suite: Suite, sequences: impl Iterator<Item = u16>, lost: impl Fn(usize) -> bool) {
     let (mut sender, mut receiver) = pair(suite);
     for (at, sequence) in sequences.enumerate() {
+        // Of what is lost, the sender needs to see a few only.
+        if lost(at) && at % 1000 != 0 {
+            continue;
+        }
         let plain = rtp(SSRC, sequence);
         let sealed = protect(&mut sender, &plain).unwrap();
         if !lost(at) {
@@ -38,7 +42,7 @@ fn several_wraps() {
 #[test]
 fn loss_at_the_wrap() {
     for (first, last) in [(130, 140), (135, 136), (100, 299), (1, 30_000), (136, 32_000)] {
-        run(Suite::AesCm128Sha80, wrapping(65_400, 33_000), |at| {
+        run(Suite::AesCm128Sha80, wrapping(65_400, last + 300), |at| {
             (first..last).contains(&at)
         });
     }
@@ -158,8 +162,7 @@ fn what_came_before_the_first_is_believed_while_it_is_in_the_window() {
 
 #[test]
 fn sr_03_ten_thousand_contexts_that_begin_low_survive_loss_at_their_start() {
-    // Whoever owns a stream begins below 2^15 (`crate` users' task): then no start, however lossy, is ambiguous, not even
-    // for a receiver that never tries a second rollover counter.
+    // Whoever owns a stream begins below 2^15: then no start, however lossy, is ambiguous.
     let mut random: u64 = 7;
     let mut next = || {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -169,8 +172,11 @@ fn sr_03_ten_thousand_contexts_that_begin_low_survive_loss_at_their_start() {
         let suite = Suite::ALL[context % Suite::ALL.len()];
         let (mut sender, mut receiver) = pair(suite);
         let start = u16::try_from(next() % 0x8000).unwrap();
-        let lost = usize::try_from(next() % 100).unwrap();
+        let lost = usize::try_from(next() % 30_000).unwrap();
         for (at, sequence) in wrapping(start, lost + 3).enumerate() {
+            if at > 0 && at + 1 < lost {
+                continue;
+            }
             let plain = rtp(SSRC, sequence);
             let sealed = protect(&mut sender, &plain).unwrap();
             if at >= lost {
