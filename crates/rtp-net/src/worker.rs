@@ -323,6 +323,7 @@ impl Worker {
         {
             self.tell(match notice {
                 Notice::Silent { side, quiet } => Event::Silent { id, side, quiet },
+                Notice::Path { side, change } => Event::Path { id, side, change },
             });
         }
     }

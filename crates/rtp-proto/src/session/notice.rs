@@ -1,6 +1,6 @@
 //! What call control is told of a stream.
 
-use crate::control::Side;
+use crate::control::{PathChange, Side};
 use std::time::Duration;
 
 /// Something that happened on a stream.
@@ -12,5 +12,12 @@ pub enum Notice {
         side: Side,
         /// For how long.
         quiet: Duration,
+    },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
     },
 }

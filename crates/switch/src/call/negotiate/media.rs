@@ -50,6 +50,7 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
+            ..control::Needs::default()
         },
     })
 }
