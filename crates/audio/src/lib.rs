@@ -5,14 +5,21 @@
 //! once a machine is set up. Time is passed in.
 //!
 //! - [`Codec`], [`Decoder`], [`Encoder`]: payloads to samples and back.
+//! - [`Transcoder`]: one direction between two legs: jitter buffer, concealment, comfort noise, another codec or packet time.
 //! - [`Resampler`]: one sample rate to another.
 
 mod codec;
 mod conceal;
+mod fifo;
+mod jitter;
+pub mod level;
 mod noise;
+mod outlet;
+mod receive;
 mod resample;
 #[cfg(test)]
 mod signal;
+mod transcode;
 
 pub use codec::decoder::Decoder;
 pub use codec::encoder::Encoder;
@@ -21,7 +28,10 @@ pub use codec::opus::OpusParameters;
 pub use codec::{Codec, CodecError, Format};
 pub use conceal::Concealer;
 pub use noise::{ComfortNoise, NoiseParameters, SILENCE_LEVEL};
+pub use outlet::{Frame, FrameKind};
+pub use receive::{Arrival, Pushed, ReceiveStats};
 pub use resample::Resampler;
+pub use transcode::{Conversion, TranscodeStats, Transcoder, TranscoderSettings};
 
 /// Longest packet that anything here handles, in milliseconds.
 pub const MAX_PTIME_MS: u32 = 120;
