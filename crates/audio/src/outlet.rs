@@ -47,13 +47,13 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// For samples at [`crate::Codec::rate_towards`]`(other)` Hz. The first timestamp follows `timestamp`.
+    /// For samples at [`crate::Codec::encode_rate`]`(other)` Hz. The first timestamp follows `timestamp`.
     pub(crate) fn new(format: &Format, other: u32, timestamp: u32) -> Result<Self, CodecError> {
         let ms = format.codec.ptime(format.ptime);
         let clock = format.codec.clock();
         Ok(Self {
             encoder: Encoder::new(format, other)?,
-            samples: samples_in(format.codec.rate_towards(other), ms),
+            samples: samples_in(format.codec.encode_rate(other), ms),
             period: Duration::from_millis(u64::from(ms)),
             units: u32::try_from(samples_in(clock, ms)).unwrap_or(0),
             next: None,

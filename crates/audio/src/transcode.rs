@@ -80,7 +80,7 @@ impl Transcoder {
     pub fn new(settings: &TranscoderSettings<'_>) -> Result<Self, CodecError> {
         let first = settings.inputs.first().map_or(Codec::Pcmu, |(_, codec)| *codec);
         // Where one of the two is Opus, it adapts to the other; two of them meet at the full rate.
-        let rate = settings.output.codec.rate_towards(first.rate());
+        let rate = settings.output.codec.encode_rate(first.rate());
         let outlet = Outlet::new(&settings.output, first.rate(), 0)?;
         let samples = outlet.samples();
         let receiver = Receiver::new(

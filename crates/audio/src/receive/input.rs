@@ -13,12 +13,17 @@ pub(super) struct Input {
     pub(super) decoder: Decoder,
     pub(super) concealer: Concealer,
     pub(super) resampler: Option<Resampler>,
+    /// Samples of the present gap that the codec made up itself.
+    own: usize,
 }
+
+/// A codec's own concealment is used for this long, in milliseconds; beyond, it does not fade as it should.
+const OWN_MS: u32 = 40;
 
 impl Input {
     /// For output at `out` Hz.
     pub(super) fn new(payload_type: u8, codec: Codec, out: u32, seed: u64) -> Result<Self, CodecError> {
-        let rate = codec.rate_towards(out);
+        let rate = codec.decode_rate(out);
         Ok(Self {
             payload_type,
             codec,
@@ -27,6 +32,7 @@ impl Input {
             decoder: Decoder::new(codec, out)?,
             concealer: Concealer::new(rate, seed),
             resampler: Resampler::new(rate, out, samples_in(rate, MAX_PTIME_MS)),
+            own: 0,
         })
     }
 
@@ -34,6 +40,29 @@ impl Input {
     pub(super) fn accepts(&self, payload: &[u8]) -> bool {
         let samples = self.decoder.samples(payload);
         samples.is_ok_and(|n| n > 0 && n <= samples_in(self.rate, MAX_PTIME_MS))
+    }
+
+    /// Decodes a payload; the number of samples.
+    pub(super) fn decode(&mut self, payload: &[u8], samples: &mut [i16]) -> Option<usize> {
+        self.own = 0;
+        self.decoder.decode(payload, samples).ok()
+    }
+
+    /// Makes up for what did not come, in all of `samples`, or the most of it that the codec's own means can do. `playing`: the stream
+    /// goes on, and the codec may know how.
+    pub(super) fn make_up(&mut self, playing: bool, samples: &mut [i16]) -> usize {
+        if playing
+            && self.own < samples_in(self.rate, OWN_MS)
+            && let Some(made) = self.decoder.conceal(samples).filter(|made| *made > 0)
+        {
+            self.own += made;
+            if let Some(made) = samples.get_mut(..made) {
+                self.concealer.heard(made);
+            }
+            return made;
+        }
+        self.concealer.conceal(samples);
+        samples.len()
     }
 
     /// Samples to clock units.

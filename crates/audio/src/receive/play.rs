@@ -15,6 +15,8 @@ const MOST_STRETCH_MS: i64 = 160;
 const MOST_GAP_MS: i64 = 500;
 /// Timestamps that differ by less are taken for the same, in milliseconds.
 const SLACK_MS: i64 = 2;
+/// The loudest noise behind speech that is believed (root mean square, -50 dBov): a tone that goes on and on is no noise.
+const LOUDEST_NOISE: f32 = 104.0;
 /// How far the wait may be from what it should be before the stream is cut or stretched (beyond a packet, since packets are taken
 /// whole), how often that is done, and how far it may be before it's done in any case.
 const TOLERANCE: Duration = Duration::from_millis(6);
@@ -164,7 +166,7 @@ impl Receiver {
             self.switch_input(index);
         }
         let input = self.inputs.get_mut(self.current)?;
-        let decoded = input.decoder.decode(&slot.payload, &mut self.decoded).ok()?;
+        let decoded = input.decode(&slot.payload, &mut self.decoded)?;
         let samples = self.decoded.get_mut(..decoded)?;
         let before = power(samples);
         input.concealer.heard(samples);
@@ -172,9 +174,9 @@ impl Receiver {
         let ms = u32::try_from(units * 1000 / i64::from(input.clock)).unwrap_or(20);
         self.floor.heard(before, ms);
         if !self.told {
-            input
-                .concealer
-                .set_noise(NoiseParameters::of_rms(self.floor.power().sqrt()));
+            input.concealer.set_noise(NoiseParameters::of_rms(
+                self.floor.power().sqrt().min(LOUDEST_NOISE),
+            ));
         }
         self.deliver(decoded, out);
         Some(units)
@@ -290,23 +292,7 @@ impl Receiver {
         let Some(samples) = self.decoded.get_mut(..wanted) else {
             return;
         };
-        let own = if playing {
-            input.decoder.conceal(samples)
-        } else {
-            None
-        };
-        let made = match own {
-            Some(made) if made > 0 => {
-                if let Some(samples) = samples.get_mut(..made) {
-                    input.concealer.heard(samples);
-                }
-                made
-            }
-            _ => {
-                input.concealer.conceal(samples);
-                wanted
-            }
-        };
+        let made = input.make_up(playing, samples);
         self.deliver(made, out);
     }
 

@@ -48,7 +48,7 @@ fn through(flying: Vec<Flying>, faults: Faults, seed: u64) -> Vec<Flying> {
 }
 
 fn transcode(from: Codec, to: Codec, seconds: usize, faults: Faults, seed: u64) -> (Vec<i16>, Heard) {
-    let rate = from.rate_towards(to.rate());
+    let rate = from.encode_rate(to.rate());
     let said = signal::speech(rate, rate as usize * seconds, seed);
     let flying = through(packets(&Format::new(from), 96, &said, rate), faults, seed);
     let inputs = [(96, from)];
@@ -121,7 +121,8 @@ fn losses_are_made_up_and_counted() {
         (Codec::G722, Codec::Pcmu),
         (Codec::Opus, Codec::Pcmu),
     ] {
-        let (said, heard) = transcode(from, to, 20, Faults { lost: 50, ..CLEAN }, 8);
+        let (_, clean) = transcode(from, to, 20, CLEAN, 8);
+        let (_, heard) = transcode(from, to, 20, Faults { lost: 50, ..CLEAN }, 8);
         let received = heard.stats.received;
         let lost = 1_000 - received.packets;
         assert!((30..80).contains(&lost), "{lost}");
@@ -131,7 +132,7 @@ fn losses_are_made_up_and_counted() {
             "{from:?}: {received:?}"
         );
         // No clicks: no step is steeper than the signal's own by much.
-        let natural = signal::steepest(&said);
+        let natural = signal::steepest(&clean.samples);
         let steepest = signal::steepest(&heard.samples);
         assert!(
             steepest <= natural * 3 / 2 + 500,
@@ -195,7 +196,7 @@ fn clocks_that_run_apart_neither_overflow_nor_starve() {
         let (cut, put) = (received.shortened_ms, received.lengthened_ms);
         let (much, little) = if drift_ppm > 0 { (cut, put) } else { (put, cut) };
         assert!(
-            (80..=160).contains(&much) && little <= 12,
+            (60..=160).contains(&much) && little <= 12,
             "{drift_ppm}: {received:?}"
         );
         let frames = heard.frames.len() as i64;
@@ -240,7 +241,19 @@ fn another_source_takes_over_on_the_same_timeline() {
         assert_unbroken(&heard, 160);
         assert_eq!(heard.stats.received.streams, 2, "{codec:?}");
         let natural = signal::steepest(&said);
-        assert!(signal::steepest(&heard.samples) < natural * 2, "{codec:?}");
+        let (at, steep) = heard
+            .samples
+            .windows(2)
+            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs())
+            .enumerate()
+            .max_by_key(|x| x.1)
+            .unwrap();
+        assert!(
+            signal::steepest(&heard.samples) < natural * 2,
+            "{codec:?} {steep} at {at} of {} {:?}",
+            heard.samples.len(),
+            &heard.samples[at - 20..at + 20]
+        );
         let late = &heard.samples[heard.samples.len() - 32_000..heard.samples.len() - 8_000];
         assert!(
             (signal::rms(late) / (9_000.0 / 2.0_f64.sqrt()) - 1.0).abs() < 0.1,

@@ -56,7 +56,7 @@ fn ratio(from: Codec, to: Codec, make: &dyn Fn(u32) -> Vec<i16>) -> f64 {
     // To the nearest sample of 48 kHz, the delay is known well enough for a signal below 1.1 kHz.
     signal::snr(
         &said[9_600..end],
-        &out[9_600..end.max(9_601) + 0],
+        &out[9_600..end.max(9_601)],
         6_000.min(end - 9_600 - 4_800),
     )
     .0
