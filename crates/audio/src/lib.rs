@@ -10,6 +10,7 @@
 
 mod codec;
 mod conceal;
+pub mod dtmf;
 mod fifo;
 mod jitter;
 pub mod level;
@@ -19,6 +20,7 @@ mod receive;
 mod resample;
 #[cfg(test)]
 mod signal;
+pub mod tone;
 mod transcode;
 
 pub use codec::decoder::Decoder;
