@@ -3,31 +3,32 @@
 mod lending;
 mod stream;
 mod tally;
+mod timers;
 
 use crate::mailbox::Mailbox;
 use crate::order::{Fresh, Order};
 use crate::plane::{EventSink, PlaneConfig};
 use crate::sockets::{Failure, Place, Sockets};
-use rtp_proto::Session;
 use rtp_proto::control::{Command, Event, Leg, MediaId, SessionStats, Side};
 use rtp_proto::ids::IdMap;
+use rtp_proto::{Notice, Patience, Session};
 use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stream::Stream;
 pub(crate) use stream::Token;
 use tally::Tally;
+use timers::Timers;
 
 /// Sockets reported per turn.
 const EVENTS: usize = 256;
 /// Commands per turn, so that a burst of calls does not hold up packets.
 const COMMANDS: usize = 32;
-/// How often streams' timers are looked at.
-const TICK: Duration = Duration::from_millis(100);
 /// How soon an event that the sink refused is offered again.
 const OFFER: Duration = Duration::from_millis(5);
 /// How long an ending worker offers its last events.
@@ -43,15 +44,15 @@ pub(crate) struct Worker {
     sink: Arc<dyn EventSink>,
     /// By slot.
     streams: Vec<Option<Box<Stream>>>,
-    /// When each slot's timers are due, apart from the streams so that looking at all of them touches little memory.
-    deadlines: Vec<Option<Instant>>,
+    timers: Timers,
     free: Vec<usize>,
     slots: IdMap<MediaId, usize>,
     /// Events that the sink had no room for. While there are any, no commands are taken, which bounds them.
     refused: VecDeque<Event>,
     tally: Tally,
     buffer: Box<[u8]>,
-    next_tick: Instant,
+    /// Keyed by chance: what streams begin their own numbers with.
+    chance: RandomState,
     /// The kernel path's count of them when last looked at.
     route_changes: u64,
 }
@@ -76,13 +77,13 @@ impl Worker {
             mailbox,
             sink,
             streams: Vec::new(),
-            deadlines: Vec::new(),
+            timers: Timers::new(Instant::now()),
             free: Vec::new(),
             slots: IdMap::default(),
             refused: VecDeque::new(),
             tally: Tally::new(index),
             buffer: vec![0; DATAGRAM].into_boxed_slice(),
-            next_tick: Instant::now(),
+            chance: RandomState::new(),
             route_changes: 0,
         })
     }
@@ -112,7 +113,10 @@ impl Worker {
                     token => self.readable(now, turn, token),
                 }
             }
-            if now >= self.next_tick {
+            while let Some(slot) = self.timers.due(now) {
+                self.timeout(now, slot);
+            }
+            if self.timers.tick(now) {
                 self.tick(now);
             }
         }
@@ -129,7 +133,7 @@ impl Worker {
         } else if self.slots.is_empty() {
             None
         } else {
-            Some(self.next_tick.saturating_duration_since(now))
+            Some(self.timers.next().saturating_duration_since(now))
         };
         let timeout = patience.and_then(|patience| patience.try_into().ok());
         let ready = epoll::wait(&*self.epoll, events, timeout.as_ref());
@@ -152,10 +156,8 @@ impl Worker {
         let Some(Some(stream)) = self.streams.get_mut(slot) else {
             return;
         };
-        if stream.readable(now, turn, token, &mut self.buffer, &mut self.tally)
-            && let Some(deadline) = self.deadlines.get_mut(slot)
-        {
-            *deadline = stream.deadline(now);
+        if stream.readable(now, turn, token, &mut self.buffer, &mut self.tally) {
+            self.attend(now, slot);
         }
     }
 
@@ -177,7 +179,11 @@ impl Worker {
                     },
                     Fresh::Both(sockets),
                 ) => {
-                    let session = Session::new(now, &legs, silence, hold_silence);
+                    let patience = Patience {
+                        expected: silence,
+                        held: hold_silence,
+                    };
+                    let session = Session::new(now, &legs, patience, self.chance.hash_one(id));
                     self.open(now, id, session, sockets);
                 }
                 (Command::Update { id, side, leg, .. }, Fresh::One(fresh)) => {
@@ -235,16 +241,15 @@ impl Worker {
         let slot = self.free.pop().unwrap_or(self.streams.len());
         if slot == self.streams.len() {
             self.streams.push(None);
-            self.deadlines.push(None);
         }
-        if let (Some(place), Some(deadline)) = (self.streams.get_mut(slot), self.deadlines.get_mut(slot)) {
-            *deadline = stream.deadline(now);
+        if self.slots.is_empty() {
+            self.timers.begin(now);
+        }
+        if let Some(place) = self.streams.get_mut(slot) {
             *place = Some(Box::new(stream));
         }
         self.slots.insert(id, slot);
-        if self.slots.len() == 1 {
-            self.next_tick = now + TICK;
-        }
+        self.attend(now, slot);
     }
 
     fn update(&mut self, now: Instant, id: MediaId, side: Side, leg: &Leg, fresh: Option<Sockets>) {
@@ -260,9 +265,7 @@ impl Worker {
             receive_buffer: self.config.receive_buffer,
         };
         let result = stream.update(now, place, side, (leg, fresh), &mut self.buffer, &mut self.tally);
-        if let Some(deadline) = self.deadlines.get_mut(slot) {
-            *deadline = stream.deadline(now);
-        }
+        self.attend(now, slot);
         if let Err(failure) = result {
             self.tell(failure.event(id));
         }
@@ -276,9 +279,7 @@ impl Worker {
                 // The sockets close here, before anybody is told that the ports are free.
                 stats = stream.stats();
             }
-            if let Some(deadline) = self.deadlines.get_mut(slot) {
-                *deadline = None;
-            }
+            self.timers.set(slot, None);
             self.free.push(slot);
         }
         self.tell(Event::Closed {
@@ -289,33 +290,39 @@ impl Worker {
 
     /// Looks at the timers that are due.
     fn tick(&mut self, now: Instant) {
-        self.next_tick = now + TICK;
         self.follow_routes(now);
-        let mut silent = Vec::new();
-        for (place, deadline) in self.streams.iter_mut().zip(&mut self.deadlines) {
-            let (Some(stream), Some(due)) = (place, *deadline) else {
-                continue;
-            };
-            if now < due {
-                continue;
+        for slot in 0..self.streams.len() {
+            if self.timers.passed(now, slot) {
+                self.timeout(now, slot);
             }
-            for (side, quiet) in
-                Side::BOTH
-                    .into_iter()
-                    .zip(stream.timeout(now, &mut self.buffer, &mut self.tally))
-            {
-                if let Some(quiet) = quiet {
-                    silent.push(Event::Silent {
-                        id: stream.id(),
-                        side,
-                        quiet,
-                    });
-                }
-            }
-            *deadline = stream.deadline(now);
         }
-        silent.into_iter().for_each(|event| self.tell(event));
         self.tally.publish(now, self.slots.len());
+    }
+
+    fn timeout(&mut self, now: Instant, slot: usize) {
+        if let Some(Some(stream)) = self.streams.get_mut(slot) {
+            stream.timeout(now, &mut self.buffer, &mut self.tally);
+            self.attend(now, slot);
+        }
+    }
+
+    /// Takes from a stream what it has to tell, and when it wants to be looked at next.
+    fn attend(&mut self, now: Instant, slot: usize) {
+        let Some(Some(stream)) = self.streams.get_mut(slot) else {
+            return;
+        };
+        let id = stream.id();
+        self.timers.set(slot, stream.deadline(now));
+        while let Some(notice) = self
+            .streams
+            .get_mut(slot)
+            .and_then(Option::as_mut)
+            .and_then(|stream| stream.notice())
+        {
+            self.tell(match notice {
+                Notice::Silent { side, quiet } => Event::Silent { id, side, quiet },
+            });
+        }
     }
 
     /// What the kernel relays has to leave by the right interface.

@@ -1,12 +1,17 @@
 //! What a packet costs in the relay machine, without its system calls.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rtp_proto::control::{Latch, Leg, PortPair, PtMap, Remote, Side, StreamKind};
-use rtp_proto::{Channel, Session};
+use rtp_proto::control::{Latch, Leg, Needs, PortPair, PtMap, Remote, Side, StreamKind};
+use rtp_proto::{Channel, Packet, Patience, Session};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+const PATIENCE: Patience = Patience {
+    expected: Some(Duration::from_secs(30)),
+    held: None,
+};
 
 fn leg(port: u16, map: PtMap) -> Leg {
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -31,6 +36,8 @@ fn leg(port: u16, map: PtMap) -> Leg {
         latch,
         map,
         dscp: 46,
+        party: 0,
+        needs: Needs::default(),
     }
 }
 
@@ -52,7 +59,7 @@ fn relay(c: &mut Criterion) {
         ("stranger", stranger, PtMap::identity()),
     ] {
         let legs = [leg(20_000, map), leg(30_000, PtMap::identity())];
-        let mut session = Session::new(start, &legs, Some(Duration::from_secs(30)), None);
+        let mut session = Session::new(start, &legs, PATIENCE, 1);
         let (mut packet, mut sequence, mut now) = (packet(), 0_u16, start);
         c.bench_function(name, |b| {
             b.iter(|| {
@@ -61,7 +68,9 @@ fn relay(c: &mut Criterion) {
                 packet[1] = 0;
                 packet[2..4].copy_from_slice(&sequence.to_be_bytes());
                 packet[4..8].copy_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
-                let verdict = session.receive(now, Side::A, Channel::Rtp, from, black_box(&mut packet));
+                let length = packet.len();
+                let mut packet = Packet::new(black_box(&mut packet), length);
+                let verdict = session.receive(now, Side::A, Channel::Rtp, from, &mut packet);
                 (verdict, session.connect_change())
             });
         });

@@ -4,6 +4,7 @@
 //! Stream ids are the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -78,6 +79,79 @@ pub struct Leg {
     pub map: PtMap,
     /// Differentiated services code point of what we send to this peer (0..=63; RFC 2474).
     pub dscp: u8,
+    /// Who is at the other end, as a number: another one when another party takes the leg's place (the next carrier, another
+    /// branch, a transfer). What the other leg hears then goes on as one stream.
+    pub party: u64,
+    /// What is to be done beyond relaying.
+    pub needs: Needs,
+}
+
+/// What a leg needs beyond relaying: nothing, by default. A direction between legs that need nothing may be the kernel's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The two legs speak different codecs: what this one speaks. Set on both legs or on neither.
+    pub transcode: Option<Arc<Audio>>,
+}
+
+/// What is spoken on a leg, as the last offer/answer left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audio {
+    /// What we send to this peer.
+    pub send: Format,
+    /// What may arrive from it; `send` among them.
+    pub accepts: SmallVec<[Format; 2]>,
+    /// Telephone events (RFC 4733): payload type and clock in Hz.
+    pub events: Option<(u8, u32)>,
+    /// Payload type of comfort noise at 8000 Hz (RFC 3389), where the peer takes it.
+    pub comfort_noise: Option<u8>,
+}
+
+/// A payload type, and how its packets are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The number it has on this leg (0..=127).
+    pub payload_type: u8,
+    /// What it is.
+    pub codec: Codec,
+    /// Milliseconds of audio per packet that the peer prefers.
+    pub packet_time: u16,
+}
+
+/// A codec that can be made of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// ITU-T G.711, mu-law, 8 kHz.
+    Pcmu,
+    /// ITU-T G.711, A-law, 8 kHz.
+    Pcma,
+    /// ITU-T G.722: 16 kHz audio on an RTP clock of 8 kHz (RFC 3551 §4.5.2).
+    G722,
+    /// Opus (RFC 6716, RFC 7587), RTP clock 48 kHz.
+    Opus {
+        /// The peer takes in-band forward error correction (`useinbandfec`).
+        fec: bool,
+        /// Bits per second that it wants at most (`maxaveragebitrate`); 0: what suits.
+        bitrate: u32,
+    },
+    /// Linear 16-bit samples in network byte order (RFC 3551 §4.5.11).
+    L16 {
+        /// Samples per second: 8000, 16000, 44100 or 48000.
+        rate: u32,
+        /// Channels, 1 or 2.
+        channels: u8,
+    },
+}
+
+impl Codec {
+    /// RTP clock rate in Hz.
+    #[must_use]
+    pub fn clock(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
+            Self::Opus { .. } => 48_000,
+            Self::L16 { rate, .. } => rate,
+        }
+    }
 }
 
 /// Where a peer receives.

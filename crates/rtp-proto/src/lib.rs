@@ -11,6 +11,7 @@ pub mod control;
 pub mod ids;
 mod latch;
 pub mod offload;
+mod packet;
 mod ports;
 mod pt_map;
 mod reception;
@@ -22,6 +23,7 @@ mod stats;
 
 pub use cidr::{Cidr, CidrError};
 pub use latch::is_unroutable;
+pub use packet::Packet;
 pub use ports::{PortPair, PortPool};
 pub use pt_map::{PtEntry, PtMap};
-pub use session::{Channel, Notices, Session, Verdict};
+pub use session::{Channel, Notice, Patience, Session, Transmit, Verdict};

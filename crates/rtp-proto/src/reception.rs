@@ -17,6 +17,8 @@ pub(crate) struct Reception {
     /// Loss of earlier runs.
     lost_before: u64,
     last: Option<Last>,
+    /// The last packet before the offer/answer that came after it.
+    resting: Option<Last>,
     /// Jitter in microseconds, times 16 (§A.8).
     jitter: u64,
 }
@@ -67,7 +69,24 @@ impl Reception {
 
     /// A new offer/answer: the time until the next packet is no gap.
     pub(crate) fn pause(&mut self) {
-        self.last = None;
+        self.resting = self.last.take().or(self.resting.take());
+    }
+
+    /// The header of the newest packet, as far as it matters for what follows it, and when it came.
+    pub(crate) fn newest(&self) -> Option<(Header, Instant)> {
+        let (run, last) = (self.run.as_ref()?, self.last.as_ref().or(self.resting.as_ref())?);
+        let header = Header {
+            payload_type: last.payload_type,
+            marker: false,
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "the low half of an extended number"
+            )]
+            sequence: run.highest as u16,
+            timestamp: last.timestamp,
+            ssrc: run.ssrc,
+        };
+        Some((header, last.arrival))
     }
 
     /// Writes the state into a ledger.

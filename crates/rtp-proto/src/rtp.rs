@@ -1,6 +1,7 @@
 //! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
 
 use crate::pt_map::PtMap;
+use crate::session::Numbers;
 use rtp_rs::RtpReader;
 use smallvec::SmallVec;
 
@@ -29,6 +30,7 @@ pub(crate) fn classify(packet: &[u8], shared: bool) -> Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) payload_type: u8,
+    pub(crate) marker: bool,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) ssrc: u32,
@@ -39,6 +41,7 @@ pub(crate) fn parse(packet: &[u8]) -> Option<Header> {
     let reader = RtpReader::new(packet).ok()?;
     Some(Header {
         payload_type: reader.payload_type(),
+        marker: reader.mark(),
         sequence: reader.sequence_number().into(),
         timestamp: reader.timestamp(),
         ssrc: reader.ssrc(),
@@ -49,6 +52,22 @@ pub(crate) fn parse(packet: &[u8]) -> Option<Header> {
 pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {
     if let Some(octet) = packet.get_mut(1) {
         *octet = (*octet & 0x80) | (payload_type & 0x7f);
+    }
+}
+
+/// Writes other numbers. A marker that is set already stays.
+pub(crate) fn renumber(packet: &mut [u8], numbers: &Numbers) {
+    if let Some(octet) = packet.get_mut(1) {
+        *octet |= u8::from(numbers.marker) << 7;
+    }
+    for (at, bytes) in [
+        (2, &numbers.sequence.to_be_bytes()[..]),
+        (4, &numbers.timestamp.to_be_bytes()[..]),
+        (8, &numbers.ssrc.to_be_bytes()[..]),
+    ] {
+        if let Some(place) = packet.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
     }
 }
 
@@ -133,6 +152,7 @@ mod tests {
             header,
             Header {
                 payload_type: 8,
+                marker: true,
                 sequence: 7,
                 timestamp: 160,
                 ssrc: 9

@@ -3,14 +3,23 @@
 use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
 use crate::offload::Ledger;
+use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::rtcp::{self, Item};
 use crate::rtp::{self, Kind, Translation};
 use crate::silence::Silence;
+use egress::Egress;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+#[allow(dead_code, reason = "what the session says of its own is being built on it")]
+mod egress;
 mod lend;
+mod notice;
+
+pub(crate) use egress::Numbers;
+pub use notice::Notice;
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
 const REPORTS: usize = 4;
@@ -36,26 +45,42 @@ pub enum Verdict {
     },
     /// It goes no further; already counted.
     Drop(DropReason),
+    /// The session has taken what it said. What comes of it: [`Session::poll_transmit`].
+    Kept,
 }
 
-/// What a timeout brought to light, per side (A, B).
+/// A packet that the session itself has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// The leg whose socket it leaves from.
+    pub side: Side,
+    /// Which of its sockets.
+    pub channel: Channel,
+    /// Where to.
+    pub to: SocketAddr,
+}
+
+/// How long a leg may be silent; `None`: for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notices {
-    /// The peer has been silent for this long, beyond the limit. Told once per silence.
-    pub silent: [Option<Duration>; 2],
+pub struct Patience {
+    /// A leg that packets are expected from.
+    pub expected: Option<Duration>,
+    /// A leg on hold.
+    pub held: Option<Duration>,
 }
 
 /// The relay of one stream between two legs.
 ///
-/// Sequence numbers, timestamps and SSRCs are left as they are; only the payload type may change. The caller sends what
-/// [`receive`](Self::receive) says, and calls [`handle_timeout`](Self::handle_timeout) when
-/// [`poll_timeout`](Self::poll_timeout) says (late is harmless).
+/// Sequence numbers, timestamps and SSRCs are left as they are while a leg only hears the other; only the payload type may
+/// change. The caller sends what [`receive`](Self::receive) says, calls [`handle_timeout`](Self::handle_timeout) when
+/// [`poll_timeout`](Self::poll_timeout) says (late is harmless), and after each of the two, and after a change of a leg, takes
+/// what [`poll_transmit`](Self::poll_transmit) and [`poll_notice`](Self::poll_notice) have until they have no more.
 #[derive(Debug)]
 pub struct Session {
     a: Half,
     b: Half,
-    silence: Option<Duration>,
-    hold_silence: Option<Duration>,
+    patience: Patience,
+    notices: VecDeque<Notice>,
     /// A side whose [`Session::connect_change`] has not been asked for yet.
     changed: bool,
     /// A side whose [`Session::flow`] may be another than when it was last asked for.
@@ -84,25 +109,26 @@ struct Half {
     dscp: u8,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
     lent: Option<Box<Ledger>>,
+    /// The numbers of what this peer hears, once they are ours.
+    egress: Option<Box<Egress>>,
+    /// Who is at the other end of the leg; see [`Leg::party`].
+    party: u64,
+    /// For numbers that nobody should guess.
+    #[allow(dead_code, reason = "as in egress")]
+    seed: u64,
 }
 
 impl Session {
-    /// A relay between `legs` (A, B). `silence`: limit for a leg that expects packets; `hold_silence`: for one that does not;
-    /// `None`: no limit.
+    /// A relay between `legs` (A, B). `seed`: a random number, from which those of the session's own streams come.
     #[must_use]
-    pub fn new(
-        now: Instant,
-        legs: &[Leg; 2],
-        silence: Option<Duration>,
-        hold_silence: Option<Duration>,
-    ) -> Self {
+    pub fn new(now: Instant, legs: &[Leg; 2], patience: Patience, seed: u64) -> Self {
         let [a, b] = legs;
-        let (a, b) = (Half::new(now, a), Half::new(now, b));
+        let (a, b) = (Half::new(now, a, seed), Half::new(now, b, seed.rotate_left(32)));
         Self {
             a,
             b,
-            silence,
-            hold_silence,
+            patience,
+            notices: VecDeque::new(),
             changed: false,
             rerouted: false,
         }
@@ -111,23 +137,26 @@ impl Session {
     /// A leg has a new SDP. Statistics go on.
     pub fn update(&mut self, now: Instant, side: Side, leg: &Leg) {
         let (here, there) = self.halves(side);
+        if here.party != leg.party {
+            there.go_on_from(&here.reception);
+        }
         here.update(now, leg);
         there.address.other_updated(now);
         (self.changed, self.rerouted) = (true, true);
     }
 
-    /// A packet that arrived on a leg's socket, and what becomes of it. The payload type is rewritten in place.
+    /// A packet that arrived on a leg's socket, and what becomes of it. What is to be forwarded is made so in place.
     pub fn receive(
         &mut self,
         now: Instant,
         side: Side,
         channel: Channel,
         from: SocketAddr,
-        packet: &mut [u8],
+        packet: &mut Packet<'_>,
     ) -> Verdict {
         let (here, there) = self.halves(side);
         let changes = here.address.changes();
-        let result = match here.sort(channel, packet) {
+        let result = match here.sort(channel, packet.bytes()) {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
@@ -136,7 +165,8 @@ impl Session {
         let moved = here.connectable() != here.connected;
         let rerouted = here.address.changes() != changes;
         let verdict = match result {
-            Ok((channel, to)) => Verdict::Forward { channel, to },
+            Ok(Some((channel, to))) => Verdict::Forward { channel, to },
+            Ok(None) => Verdict::Kept,
             Err(reason) => {
                 here.stats.dropped.add(reason);
                 Verdict::Drop(reason)
@@ -152,13 +182,13 @@ impl Session {
     pub fn send_failed(&mut self, side: Side, sent: Channel, packet: &[u8]) {
         let (here, there) = self.halves(side);
         here.stats.dropped.add(DropReason::Send);
-        let is_rtcp = sent == Channel::Rtcp || (there.mux && rtp::classify(packet, true) == Kind::Rtcp);
-        if is_rtcp {
-            there.stats.sent_rtcp = there.stats.sent_rtcp.saturating_sub(1);
-        } else {
-            there.stats.sent_packets = there.stats.sent_packets.saturating_sub(1);
-            there.stats.sent_bytes = there.stats.sent_bytes.saturating_sub(packet.len() as u64);
-        }
+        there.unsent(sent, packet);
+    }
+
+    /// What [`poll_transmit`](Self::poll_transmit) gave could not be sent from this socket.
+    pub fn transmit_failed(&mut self, side: Side, channel: Channel, packet: &[u8]) {
+        let (here, _) = self.halves(side);
+        here.unsent(channel, packet);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do at the earliest.
@@ -172,16 +202,30 @@ impl Session {
     }
 
     /// Time has passed.
-    pub fn handle_timeout(&mut self, now: Instant) -> Notices {
-        let (a, b) = (self.limit(&self.a), self.limit(&self.b));
-        let silent = [self.a.silence.overdue(now, a), self.b.silence.overdue(now, b)];
-        for half in [&mut self.a, &mut self.b] {
-            if half.quiet_at().is_some_and(|at| now >= at) {
-                half.address.loosen();
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for side in Side::BOTH {
+            let limit = self.limit(self.half(side));
+            let (here, _) = self.halves(side);
+            let silent = here.silence.overdue(now, limit);
+            if here.quiet_at().is_some_and(|at| now >= at) {
+                here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
             }
+            if let Some(quiet) = silent {
+                self.notices.push_back(Notice::Silent { side, quiet });
+            }
         }
-        Notices { silent }
+    }
+
+    /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
+    /// [`transmit_failed`](Self::transmit_failed) if it could not be.
+    pub fn poll_transmit(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
+        None
+    }
+
+    /// The next thing that call control should know.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
     }
 
     /// A leg's RTP socket should now be connected to this address (`Some`), or to none (`None`), so that other sources are
@@ -221,9 +265,16 @@ impl Session {
 
     fn limit(&self, half: &Half) -> Option<Duration> {
         if half.expects {
-            self.silence
+            self.patience.expected
         } else {
-            self.hold_silence
+            self.patience.held
+        }
+    }
+
+    fn half(&self, side: Side) -> &Half {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
         }
     }
 
@@ -242,10 +293,11 @@ enum Sorted {
     Udptl,
 }
 
-type Forward = Result<(Channel, SocketAddr), DropReason>;
+/// Where a packet goes; `None`: the session has taken it.
+type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
 impl Half {
-    fn new(now: Instant, leg: &Leg) -> Self {
+    fn new(now: Instant, leg: &Leg, seed: u64) -> Self {
         Self {
             kind: leg.kind,
             mux: leg.mux,
@@ -262,6 +314,9 @@ impl Half {
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
             lent: None,
+            egress: None,
+            party: leg.party,
+            seed,
         }
     }
 
@@ -270,6 +325,7 @@ impl Half {
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
+        self.party = leg.party;
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.reception.pause();
         self.silence.life(now);
@@ -302,8 +358,8 @@ impl Half {
         }
     }
 
-    fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut [u8], there: &mut Self) -> Forward {
-        let header = rtp::parse(packet).ok_or(DropReason::Invalid)?;
+    fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+        let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
         let accepted = self.address.accept(now, from, Some(&header))?;
         self.arrived(now, accepted, packet.len());
         self.stats.payload_type = Some(header.payload_type);
@@ -314,35 +370,47 @@ impl Half {
             .ok_or(DropReason::PayloadType)?;
         let to = there.take(packet.len())?;
         if outgoing != header.payload_type {
-            rtp::set_payload_type(packet, outgoing);
+            rtp::set_payload_type(packet.bytes_mut(), outgoing);
         }
-        Ok((Channel::Rtp, to))
+        if let Some(egress) = &mut there.egress {
+            let numbers = egress.relay(now, &header, self.map.clock(header.payload_type));
+            rtp::renumber(packet.bytes_mut(), &numbers);
+        }
+        Ok(Some((Channel::Rtp, to)))
     }
 
-    fn udptl(&mut self, now: Instant, from: SocketAddr, packet: &[u8], there: &mut Self) -> Forward {
+    /// If this peer has heard `from`, the numbers of what it hears from now on are ours, and go on from the newest packet.
+    fn go_on_from(&mut self, from: &Reception) {
+        if let (None, Some((newest, at))) = (&self.egress, from.newest()) {
+            self.egress = Some(Box::new(Egress::after(at, &newest)));
+        }
+    }
+
+    fn udptl(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, there: &mut Self) -> Forward {
         let accepted = self.address.accept(now, from, None)?;
         self.arrived(now, accepted, packet.len());
         // One facsimile machine sends for minutes, and the other says nothing until the page is over.
         there.silence.life(now);
-        Ok((Channel::Rtp, there.take(packet.len())?))
+        Ok(Some((Channel::Rtp, there.take(packet.len())?)))
     }
 
-    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &[u8], there: &mut Self) -> Forward {
-        if !rtcp::is_valid(packet) {
+    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, there: &mut Self) -> Forward {
+        if !rtcp::is_valid(packet.bytes()) {
             return Err(DropReason::Invalid);
         }
         self.address.accept_rtcp(now, from)?;
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
         let to = there.address.rtcp_destination();
-        rtcp::for_each_report(packet, |item| match item {
+        rtcp::for_each_report(packet.bytes(), |item| match item {
             Item::Sent { mark } if to.is_some() => there.report_sent(now, mark),
             Item::Sent { .. } => {}
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
         });
         let to = to.ok_or(DropReason::NoRemote)?;
         there.stats.sent_rtcp += 1;
-        Ok((if there.mux { Channel::Rtp } else { Channel::Rtcp }, to))
+        let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
+        Ok(Some((channel, to)))
     }
 
     fn arrived(&mut self, now: Instant, accepted: Accepted, bytes: usize) {
@@ -352,6 +420,18 @@ impl Half {
         match accepted {
             Accepted::Learned => self.stats.latches = self.stats.latches.saturating_add(1),
             Accepted::Known | Accepted::Former => {}
+        }
+    }
+
+    /// A packet for this peer was counted as sent, and was not.
+    fn unsent(&mut self, channel: Channel, packet: &[u8]) {
+        let is_rtcp = channel == Channel::Rtcp || (self.mux && rtp::classify(packet, true) == Kind::Rtcp);
+        let stats = &mut self.stats;
+        if is_rtcp {
+            stats.sent_rtcp = stats.sent_rtcp.saturating_sub(1);
+        } else {
+            stats.sent_packets = stats.sent_packets.saturating_sub(1);
+            stats.sent_bytes = stats.sent_bytes.saturating_sub(packet.len() as u64);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Codecs of an m= line and when two of them are the same.
 
+use crate::span::payload_type;
+
 /// A codec as one side describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Codec<'a> {
@@ -25,6 +27,18 @@ impl<'a> Codec<'a> {
     /// noise, redundancy, retransmission, forward error correction.
     pub fn is_auxiliary(&self) -> bool {
         is_auxiliary(self.name)
+    }
+
+    /// Whether a word of a policy means this codec: `PCMU`, `opus/48000`, or a payload type (`8`).
+    pub fn is_named(&self, word: &str) -> bool {
+        if let Some(pt) = payload_type(word.as_bytes()) {
+            return self.pt == pt;
+        }
+        let (name, clock) = match word.split_once('/') {
+            Some((name, rest)) => (name, rest.split('/').next()),
+            None => (word, None),
+        };
+        same_name(self.name, name.trim()) && clock.is_none_or(|c| c.trim().parse() == Ok(self.clock))
     }
 
     /// A parameter of the fmtp value written `name=value;…`, any case; `Some("")` for one without a value.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
+use crate::codec::Codec;
 use crate::fields::{MLine, parse_rtpmap};
 use crate::media::{Attribute, Direction, Media, Proto};
 use crate::offer::hold_direction;
@@ -85,6 +86,14 @@ pub enum CodecFilter<'a> {
     All,
     /// These codec names, in this order.
     Only(&'a [String]),
+    /// Those of these names in this order (`None`: all of them in theirs), and behind them formats that the source does not
+    /// have, for whoever converts.
+    Extended {
+        /// Codec names.
+        names: Option<&'a [String]>,
+        /// What is added, with payload types that the source does not use.
+        added: &'a [Codec<'a>],
+    },
     /// These payload types, in this order.
     Pts(&'a [u8]),
     /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
@@ -290,7 +299,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn attributes(&mut self, s: &Stream<'_>, formats: &Formats) {
+    fn attributes(&mut self, s: &Stream<'_>, formats: &Formats<'_>) {
         let mut direction = Some(
             s.direction
                 .unwrap_or_else(|| hold_direction(self.source, s.media)),
@@ -315,6 +324,9 @@ impl Writer<'_> {
                 rules::Fate::WithFormat => self.foreign(line),
             }
         }
+        for codec in formats.added() {
+            self.added(codec);
+        }
         for (_, pt) in formats.annex_b_answers() {
             self.text("a=fmtp:").number(pt.into()).line(b" annexb=no");
         }
@@ -324,13 +336,27 @@ impl Writer<'_> {
         }
     }
 
+    /// rtpmap and fmtp of a format that the source does not have.
+    fn added(&mut self, codec: &Codec<'_>) {
+        self.text("a=rtpmap:").number(codec.pt.into()).text(" ");
+        self.text(codec.name).text("/").number(codec.clock.into());
+        if codec.channels > 1 {
+            self.text("/").number(codec.channels.into());
+        }
+        self.line(b"");
+        if let Some(fmtp) = codec.fmtp {
+            self.text("a=fmtp:").number(codec.pt.into());
+            self.text(" ").line(fmtp.as_bytes());
+        }
+    }
+
     /// rtpmap, fmtp and rtcp-fb of a format that is written. `mapped`: payload types whose rtpmap has been seen.
     fn with_format(
         &mut self,
         media: &Media,
         line: &[u8],
         attribute: &Attribute<'_>,
-        formats: &Formats,
+        formats: &Formats<'_>,
         mapped: &mut u128,
     ) {
         let (word, rest) = first_word(attribute.value.unwrap_or_default());

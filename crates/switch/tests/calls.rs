@@ -11,6 +11,7 @@ mod calls {
     mod acks;
     mod cancel;
     mod challenge;
+    mod codecs;
     mod connect;
     mod early_media;
     mod endings;

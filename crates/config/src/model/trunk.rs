@@ -40,6 +40,10 @@ section! {
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
         /// Codecs that may be offered to it, in this order; none written: what the other side offers.
         live codecs: Vec<String> = List<Codec>, default("[]");
+        /// Whether its calls may have another codec on each side: `"auto"` when nothing that the other side offers is in its
+        /// `codecs`, by converting to those; `"offer"` always offers what `codecs` names beyond what the other side has;
+        /// `"off"` refuses such calls with 488. Converted are PCMU, PCMA, G722, opus and L16.
+        live transcode: Transcode = Choice<Transcode>, default("'auto'");
         /// How often its targets are asked with OPTIONS whether they live; any answer means yes. Off: a target that calls have found dead gets one of them every 30 s.
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
@@ -76,6 +80,18 @@ words! {
         Customer = "customer",
         /// It takes calls to the telephone network, and brings calls in.
         Carrier = "carrier",
+    } later []
+}
+
+words! {
+    /// Whether a call may have another codec on each side.
+    Transcode {
+        /// When nothing else is left.
+        Auto = "auto",
+        /// Codecs are offered that the other side does not have.
+        Offer = "offer",
+        /// Never.
+        Off = "off",
     } later []
 }
 

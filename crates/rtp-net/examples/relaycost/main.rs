@@ -23,7 +23,7 @@ mod load;
 use load::{Call, Load, Plan};
 use rtp_net::{EventSink, MediaPlane, PlaneConfig};
 use rtp_proto::PortPair;
-use rtp_proto::control::{Command, Event, Latch, Leg, MediaId, PtMap, Remote, StreamKind};
+use rtp_proto::control::{Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, StreamKind};
 use rustix::event::epoll;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::time::Timespec;
@@ -178,6 +178,8 @@ fn leg(ours: SocketAddr, peer: SocketAddr) -> Leg {
         },
         map: PtMap::identity(),
         dscp: 46,
+        party: 0,
+        needs: Needs::default(),
     }
 }
 

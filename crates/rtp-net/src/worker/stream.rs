@@ -6,7 +6,7 @@ use crate::kernel::KernelPath;
 use crate::sockets::{Failure, Place, Sockets};
 use rtp_proto::control::{DropReason, Leg, MediaId, SessionStats, Side};
 use rtp_proto::offload::Touch;
-use rtp_proto::{Channel, Session, Verdict};
+use rtp_proto::{Channel, Notice, Packet, Session, Transmit, Verdict};
 use rustix::event::epoll;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -119,8 +119,35 @@ impl Stream {
         };
         self.busy = (turn, token);
         self.relay(now, token, reads, buffer, tally);
+        self.settle(now, buffer, tally)
+    }
+
+    /// What a session wants after it was told something: packets of its own, the kernel, its sockets. Whether the timers have to
+    /// be looked at anew.
+    fn settle(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) -> bool {
+        let spoke = self.transmit(now, buffer, tally);
         self.lend(now, buffer, tally);
-        self.apply_connects(tally)
+        self.apply_connects(tally) || spoke
+    }
+
+    /// Sends what the session itself has to say; whether it had anything.
+    fn transmit(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) -> bool {
+        let mut any = false;
+        let mut packet = Packet::new(buffer, 0);
+        while let Some(Transmit { side, channel, to }) = self.session.poll_transmit(now, &mut packet) {
+            any = true;
+            let sent = self.sockets(side).send(channel, to, packet.bytes());
+            if sent.is_err() {
+                tally.error();
+                self.session.transmit_failed(side, channel, packet.bytes());
+            }
+        }
+        any
+    }
+
+    /// What call control should know.
+    pub(crate) fn notice(&mut self) -> Option<Notice> {
+        self.session.poll_notice()
     }
 
     /// Relays what came before the end.
@@ -139,24 +166,23 @@ impl Stream {
         for _ in 0..reads {
             match self.sockets(side).receive(channel, buffer) {
                 Ok(Some((length, from))) => {
-                    let Some(packet) = buffer.get_mut(..length) else {
-                        break;
-                    };
+                    let mut packet = Packet::new(buffer, length);
                     if self.lending.is_any() {
-                        self.touched(now, side, channel, from, packet, tally);
+                        self.touched(now, side, channel, from, packet.bytes(), tally);
                     }
-                    match self.session.receive(now, side, channel, from, packet) {
+                    match self.session.receive(now, side, channel, from, &mut packet) {
                         Verdict::Forward { channel, to } => {
-                            match self.sockets(side.other()).send(channel, to, packet) {
-                                Ok(()) => tally.forwarded(length),
+                            match self.sockets(side.other()).send(channel, to, packet.bytes()) {
+                                Ok(()) => tally.forwarded(packet.len()),
                                 Err(_) => {
                                     tally.error();
                                     tally.dropped(DropReason::Send);
-                                    self.session.send_failed(side, channel, packet);
+                                    self.session.send_failed(side, channel, packet.bytes());
                                 }
                             }
                         }
                         Verdict::Drop(reason) => tally.dropped(reason),
+                        Verdict::Kept => {}
                     }
                 }
                 Ok(None) => break,
@@ -226,24 +252,16 @@ impl Stream {
             }
             self.session.update(now, side, leg);
         }
-        self.lend(now, buffer, tally);
-        self.apply_connects(tally);
+        self.settle(now, buffer, tally);
         followed?;
         Ok(())
     }
 
-    /// Time has passed: which sides (A, B) have been silent beyond their limit.
-    pub(crate) fn timeout(
-        &mut self,
-        now: Instant,
-        buffer: &mut [u8],
-        tally: &mut Tally,
-    ) -> [Option<Duration>; 2] {
+    /// Time has passed.
+    pub(crate) fn timeout(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
         self.refresh(tally);
-        let notices = self.session.handle_timeout(now);
-        self.lend(now, buffer, tally);
-        self.apply_connects(tally);
-        notices.silent
+        self.session.handle_timeout(now);
+        self.settle(now, buffer, tally);
     }
 
     /// When to look at the timers next.
@@ -266,8 +284,7 @@ impl Stream {
     /// Routes have changed: whoever is reached another way now is to be relayed that way.
     pub(crate) fn reroute(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
         if self.lending.reroute(&mut self.session, tally) {
-            self.lend(now, buffer, tally);
-            self.apply_connects(tally);
+            self.settle(now, buffer, tally);
         }
     }
 

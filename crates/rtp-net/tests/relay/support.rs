@@ -4,7 +4,7 @@
 use rtp_net::{EventSink, MediaPlane, PlaneConfig};
 use rtp_proto::PortPair;
 use rtp_proto::control::{
-    Command, Event, Latch, Leg, MediaId, PtMap, Remote, SessionStats, Side, StreamKind,
+    Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, SessionStats, Side, StreamKind,
 };
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -132,6 +132,8 @@ impl Plane {
             },
             map: PtMap::identity(),
             dscp: 46,
+            party: 0,
+            needs: Needs::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ fn feed(packets: impl IntoIterator<Item = (u64, u32, u16, u32)>) -> (LegStats, R
     for (at_us, ssrc, sequence, timestamp) in packets {
         let header = Header {
             payload_type: 0,
+            marker: false,
             sequence,
             timestamp,
             ssrc,
@@ -94,6 +95,7 @@ fn the_longest_gap_is_kept_and_a_pause_is_none() {
     reception.pause();
     let header = Header {
         payload_type: 0,
+        marker: false,
         sequence: 4,
         timestamp: 99_999,
         ssrc: 1,

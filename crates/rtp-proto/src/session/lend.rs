@@ -17,11 +17,11 @@ impl Session {
     /// where it is and the other's address is known and may be sent to. `None`: nothing.
     #[must_use]
     pub fn flow(&self, side: Side) -> Option<Flow> {
-        let (here, there) = match side {
-            Side::A => (&self.a, &self.b),
-            Side::B => (&self.b, &self.a),
-        };
-        let plain = here.kind == StreamKind::Rtp && there.kind == StreamKind::Rtp && there.may_send;
+        let (here, there) = (self.half(side), self.half(side.other()));
+        let plain = here.kind == StreamKind::Rtp
+            && there.kind == StreamKind::Rtp
+            && there.may_send
+            && there.egress.is_none();
         let from = here.address.firm().filter(|_| plain)?;
         let to = there.address.rtp_destination()?;
         if !offload::rewritable([here.local, from, there.local, to]) {
@@ -53,10 +53,7 @@ impl Session {
     /// Whether the kernel relays what arrives on `side`.
     #[must_use]
     pub fn is_lent(&self, side: Side) -> bool {
-        match side {
-            Side::A => self.a.lent.is_some(),
-            Side::B => self.b.lent.is_some(),
-        }
+        self.half(side).lent.is_some()
     }
 
     /// What the kernel has counted so far on a lent side.
@@ -97,10 +94,7 @@ impl Session {
     /// What a packet needs that arrived here on a lent side, before it is [received](Self::receive).
     #[must_use]
     pub fn touch(&self, side: Side, channel: Channel, from: SocketAddr, packet: &[u8]) -> Touch {
-        let here = match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
-        };
+        let here = self.half(side);
         let is_rtp = matches!(here.sort(channel, packet), Ok(Sorted::Rtp)) && rtp::parse(packet).is_some();
         if !is_rtp || here.lent.is_none() {
             Touch::Nothing
@@ -114,10 +108,7 @@ impl Session {
     /// Whether a stranger on `side` may be believed in place of the peer, going by the ledger just [absorbed](Self::absorb).
     #[must_use]
     pub fn may_succeed(&self, now: Instant, side: Side) -> bool {
-        match side {
-            Side::A => self.a.address.may_be_succeeded(now),
-            Side::B => self.b.address.may_be_succeeded(now),
-        }
+        self.half(side).address.may_be_succeeded(now)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables by failure case, then everything at once.
 
 use super::*;
-use crate::control::{Latch, PortPair, PtMap, Remote};
+use crate::control::{Latch, Needs, PortPair, PtMap, Remote};
 use std::sync::Arc;
 
 mod abuse;
@@ -16,6 +16,7 @@ const BIND: &str = "127.0.0.1";
 /// The caller and the callee as they signal themselves.
 const A: &str = "127.0.0.10:20000";
 const B: &str = "127.0.0.20:30000";
+const SEED: u64 = 1;
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -50,6 +51,8 @@ fn leg(media: &str) -> Leg {
         },
         map: PtMap::identity(),
         dscp: 46,
+        party: 0,
+        needs: Needs::default(),
     }
 }
 
@@ -69,7 +72,7 @@ impl Relay {
         let now = Instant::now();
         Self {
             now,
-            session: Session::new(now, &[a, b], None, None),
+            session: Session::new(now, &[a, b], Patience::default(), SEED),
         }
     }
 
@@ -77,9 +80,11 @@ impl Relay {
         Self::between(leg(A), leg(B))
     }
 
-    fn pass(&mut self, milliseconds: u64) -> Notices {
+    /// What was noticed meanwhile.
+    fn pass(&mut self, milliseconds: u64) -> Vec<Notice> {
         self.now += Duration::from_millis(milliseconds);
-        self.session.handle_timeout(self.now)
+        self.session.handle_timeout(self.now);
+        std::iter::from_fn(|| self.session.poll_notice()).collect()
     }
 
     fn update(&mut self, side: Side, leg: &Leg) {
@@ -87,8 +92,20 @@ impl Relay {
     }
 
     fn receive(&mut self, side: Side, channel: Channel, from: &str, mut packet: Vec<u8>) -> Verdict {
-        self.session
-            .receive(self.now, side, channel, at(from), &mut packet)
+        self.receive_in(side, channel, from, &mut packet)
+    }
+
+    /// The same, with the packet as it leaves.
+    fn receive_in(&mut self, side: Side, channel: Channel, from: &str, packet: &mut Vec<u8>) -> Verdict {
+        let length = packet.len();
+        packet.resize(length + 64, 0);
+        let mut leaving = Packet::new(packet, length);
+        let verdict = self
+            .session
+            .receive(self.now, side, channel, at(from), &mut leaving);
+        let length = leaving.len();
+        packet.truncate(length);
+        verdict
     }
 
     fn rtp(&mut self, side: Side, from: &str, ssrc: u32, sequence: u16) -> Verdict {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::CodecFilter;
 use super::hidden::Hidden;
-use crate::codec::{Codec, same_name};
+use crate::codec::Codec;
 use crate::media::{Entry, Kind, Media};
 use crate::offer::Clocks;
 use crate::ptmap::{PtMapping, has};
@@ -12,21 +12,30 @@ use crate::span::payload_type;
 
 /// The formats to write: (number in the source, number written), in m-line order.
 #[derive(Debug, Default)]
-pub(super) struct Formats {
+pub(super) struct Formats<'a> {
     list: SmallVec<[(u8, u8); 16]>,
     /// Source numbers that answer `annexb=no` (RFC 7261 §3.3).
     without_annex_b: u128,
+    /// Formats that the source does not have.
+    added: &'a [Codec<'a>],
 }
 
-impl Formats {
+impl<'a> Formats<'a> {
     /// `None`: nothing is left that carries a conversation.
-    pub(super) fn select(media: &Media, filter: CodecFilter<'_>, hidden: &Hidden<'_>) -> Option<Self> {
+    pub(super) fn select(media: &Media, filter: CodecFilter<'a>, hidden: &Hidden<'_>) -> Option<Self> {
         let audio = media.kind() == Kind::Audio;
         let mut formats = Formats::default();
         match filter {
             CodecFilter::All => formats.all(media),
-            CodecFilter::Only(_) if !audio => formats.all(media),
+            CodecFilter::Only(_) | CodecFilter::Extended { .. } if !audio => formats.all(media),
             CodecFilter::Only(names) => formats.by_names(media, names),
+            CodecFilter::Extended { names, added } => {
+                match names {
+                    Some(names) => formats.by_names(media, names),
+                    None => formats.all(media),
+                }
+                formats.added = added;
+            }
             CodecFilter::Pts(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
             CodecFilter::Answer(mapping) => formats.by_mapping(media, mapping),
         }
@@ -39,10 +48,12 @@ impl Formats {
         for (pt, _) in &formats.list {
             clocks.add(named(*pt));
         }
+        formats.added.iter().for_each(|codec| clocks.add(Some(*codec)));
         formats.list.retain(|(pt, _)| clocks.admit(named(*pt)));
         // A body that offers nothing but events is passed on as it is; what we make out of one never is so.
         let alone = matches!(filter, CodecFilter::All) || !audio || clocks.has_primary();
-        (alone && !formats.list.is_empty()).then_some(formats)
+        let any = !formats.list.is_empty() || !formats.added.is_empty();
+        (alone && any).then_some(formats)
     }
 
     fn add(&mut self, media: &Media, from: u8, to: u8) {
@@ -58,7 +69,7 @@ impl Formats {
     /// Policy order; telephone-event at its place in the policy, or last if the policy doesn't name it.
     fn by_names(&mut self, media: &Media, names: &[String]) {
         for name in names {
-            let named = media.codecs().filter(|c| is_named(c, name));
+            let named = media.codecs().filter(|c| c.is_named(name));
             named.for_each(|c| self.add(media, c.pt, c.pt));
         }
         media
@@ -89,7 +100,13 @@ impl Formats {
 
     /// Numbers in the order of the m-line to write.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u8> + '_ {
-        self.list.iter().map(|(_, out)| *out)
+        let added = self.added.iter().map(|codec| codec.pt);
+        self.list.iter().map(|(_, out)| *out).chain(added)
+    }
+
+    /// What is written beside those of the source.
+    pub(super) fn added(&self) -> &'a [Codec<'a>] {
+        self.added
     }
 
     /// Whether the format must be answered with `annexb=no`.
@@ -134,18 +151,6 @@ impl Formats {
 
 fn entry(media: &Media, pt: u8) -> Option<&Entry> {
     media.entries().iter().find(|e| e.pt == pt)
-}
-
-/// A policy word: `PCMU`, `opus/48000`, or a payload type (`8`).
-fn is_named(codec: &Codec<'_>, word: &str) -> bool {
-    if let Some(pt) = payload_type(word.as_bytes()) {
-        return codec.pt == pt;
-    }
-    let (name, clock) = match word.split_once('/') {
-        Some((name, rest)) => (name, rest.split('/').next()),
-        None => (word, None),
-    };
-    same_name(codec.name, name.trim()) && clock.is_none_or(|c| c.trim().parse() == Ok(codec.clock))
 }
 
 /// Payload types that a redundancy (RFC 2198 §5) or retransmission (RFC 4588 §8.1) format refers to.

@@ -1,11 +1,12 @@
 //! One side of a call: who is there, on which dialog, with which session.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use route::{Permit, TrunkIx};
 use rtp_proto::PortPair;
-use rtp_proto::control::Side;
+use rtp_proto::control::{Audio, Side};
 use sdp::Sdp;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) lines: SmallVec<[Line; 1]>,
     /// Codec in use, `name/clock`.
     pub(crate) codec: Option<Box<str>>,
+    /// What is spoken on this leg, where the other speaks something else.
+    pub(crate) converted: Option<Arc<Audio>>,
 }
 
 /// One m-line of a leg's session.

@@ -271,9 +271,7 @@ fn mr_11_each_direction_has_its_own_payload_types() {
     ] {
         let mut packet = rtp(0x80 | arrives, 1, u16::from(arrives));
         let before = packet.clone();
-        let verdict = relay
-            .session
-            .receive(relay.now, side, Channel::Rtp, at(from), &mut packet);
+        let verdict = relay.receive_in(side, Channel::Rtp, from, &mut packet);
         match leaves {
             Some(leaves) => {
                 assert_eq!(packet[1], 0x80 | leaves, "{arrives}: payload type, marker kept");

@@ -157,3 +157,30 @@ fn the_next_carrier_does_not_inherit_the_sound_of_the_one_before() {
     assert_eq!(relay.rtp(Side::B, B, 2, 101), dropped(DropReason::Source));
     relay.talk(Side::B, "127.0.0.30:30000", 3, 1, 10, A);
 }
+
+/// The first carrier plays its announcement and fails; the second answers, with the same SSRC and numbers far away.
+#[test]
+fn the_caller_hears_one_stream_when_another_party_takes_the_place() {
+    let mut relay = Relay::plain();
+    relay.talk(Side::B, B, 9, 65_530, 10, A);
+    let second = with(leg("127.0.0.21:31000"), |l| l.party = 1);
+    relay.pass(80);
+    relay.update(Side::B, &second);
+    let mut numbers = Vec::new();
+    for n in 0..3 {
+        let mut packet = rtp(0, 9, 20_000 + n);
+        let verdict = relay.receive_in(Side::B, Channel::Rtp, "127.0.0.21:31000", &mut packet);
+        assert_eq!(verdict, rtp_to(A));
+        let header = crate::rtp::parse(&packet).unwrap();
+        numbers.push((header.ssrc, header.sequence, header.marker, header.timestamp));
+        relay.pass(20);
+    }
+    // 65,530 and nine more, and the time between the two: five frames and what the timestamps stood at.
+    let last = (65_530_u32 + 9) % 65_536 * 160;
+    let expected: Vec<_> = (0..3)
+        .map(|n: u16| (9, 4 + n, n == 0, last + 800 + 160 * u32::from(n)))
+        .collect();
+    assert_eq!(numbers, expected);
+    // The other direction is as it was.
+    relay.talk(Side::A, A, 5, 100, 3, "127.0.0.21:31000");
+}

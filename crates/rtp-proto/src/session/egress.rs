@@ -1,0 +1,279 @@
+//! The stream that one peer hears: one SSRC whose sequence numbers and timestamps go on, whoever speaks (RFC 3550 §5.1).
+//!
+//! A plain relay has none of this: what arrives leaves with its own numbers. It begins when something is said to the peer
+//! that its counterpart did not say (a tone, an announcement, a digit, other samples), or when another party takes the
+//! counterpart's place, and from then on every packet to the peer is numbered here.
+
+use crate::rtp::Header;
+use std::time::{Duration, Instant};
+
+/// A sequence number this far from the last of its source belongs to it; further is a restart.
+const REACH: u16 = 3000;
+/// Longest silence that a timestamp accounts for; after more it says nothing anyway.
+const SILENCE: Duration = Duration::from_secs(3600);
+
+/// What a packet is numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    /// The packet begins something new (RFC 3551 §4.1).
+    pub(crate) marker: bool,
+}
+
+/// The outgoing numbers.
+#[derive(Debug)]
+pub(crate) struct Egress {
+    ssrc: u32,
+    /// Sequence number of the next packet.
+    next: u16,
+    /// Timestamp of the newest packet, and when it was sent.
+    timestamp: u32,
+    sent: Option<Instant>,
+    /// Whose packets are renumbered now.
+    source: Option<Source>,
+    /// Whose packets were before: a late one keeps its place.
+    former: Option<Source>,
+}
+
+/// What is added to the numbers of a source.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    /// The highest of its own sequence numbers.
+    highest: u16,
+}
+
+impl Egress {
+    /// A stream of which nothing has been heard yet. The first sequence number is below 2^15, so that a receiver that loses the
+    /// first packets still guesses the rollover counter right (RFC 3711 §3.3.1).
+    pub(crate) fn new(seed: u64) -> Self {
+        let [a, b, c, d, e, f, g, h] = mix(seed).to_be_bytes();
+        Self {
+            ssrc: u32::from_be_bytes([a, b, c, d]),
+            next: u16::from_be_bytes([e & 0x7f, f]),
+            timestamp: u32::from_be_bytes([f, g, h, e]),
+            sent: None,
+            source: None,
+            former: None,
+        }
+    }
+
+    /// Goes on with a stream that was relayed as it came: its newest packet, sent at `at`.
+    pub(crate) fn after(at: Instant, newest: &Header) -> Self {
+        Self {
+            ssrc: newest.ssrc,
+            next: newest.sequence.wrapping_add(1),
+            timestamp: newest.timestamp,
+            sent: Some(at),
+            source: Some(Source {
+                ssrc: newest.ssrc,
+                sequence: 0,
+                timestamp: 0,
+                highest: newest.sequence,
+            }),
+            former: None,
+        }
+    }
+
+    /// The SSRC that the peer hears.
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The numbers of a packet of our own, `clock` Hz, that begins (`begin`: time has passed since the last one) or goes on,
+    /// `step` timestamp units after the last one.
+    pub(crate) fn own(&mut self, now: Instant, clock: u32, begin: bool, step: u32) -> Numbers {
+        if let Some(source) = self.source.take() {
+            self.former = Some(source);
+        }
+        let timestamp = if begin {
+            self.timestamp.wrapping_add(self.elapsed(now, clock).max(step))
+        } else {
+            self.timestamp.wrapping_add(step)
+        };
+        let numbers = Numbers {
+            ssrc: self.ssrc,
+            sequence: self.next,
+            timestamp,
+            marker: begin,
+        };
+        self.next = self.next.wrapping_add(1);
+        (self.timestamp, self.sent) = (timestamp, Some(now));
+        numbers
+    }
+
+    /// The numbers of a packet of our own that shares the timestamp of something long (an event).
+    pub(crate) fn same(&mut self, now: Instant, timestamp: u32) -> Numbers {
+        let numbers = Numbers {
+            ssrc: self.ssrc,
+            sequence: self.next,
+            timestamp,
+            marker: false,
+        };
+        self.next = self.next.wrapping_add(1);
+        self.sent = Some(now);
+        numbers
+    }
+
+    /// The numbers with which a relayed packet leaves.
+    pub(crate) fn relay(&mut self, now: Instant, header: &Header, clock: u32) -> Numbers {
+        let belongs = |source: &Source| {
+            let ahead = header.sequence.wrapping_sub(source.highest);
+            source.ssrc == header.ssrc && ahead.wrapping_add(REACH) < 2 * REACH
+        };
+        let late = |source: &Source| {
+            belongs(source) && header.sequence.wrapping_sub(source.highest).cast_signed() <= 0
+        };
+        if let Some(former) = self.former.filter(late) {
+            return self.numbers(&former, header, false);
+        }
+        let (mut source, begins) = match self.source.filter(belongs) {
+            Some(source) => (source, false),
+            None => {
+                self.former = self.source;
+                (self.begin(now, header, clock), true)
+            }
+        };
+        let numbers = self.numbers(&source, header, begins);
+        if begins || header.sequence.wrapping_sub(source.highest).cast_signed() > 0 {
+            source.highest = header.sequence;
+            self.next = numbers.sequence.wrapping_add(1);
+            (self.timestamp, self.sent) = (numbers.timestamp, Some(now));
+        }
+        self.source = Some(source);
+        numbers
+    }
+
+    /// How numbers of the present source are changed: SSRC, and what is added to sequence number and timestamp. `None`: it speaks
+    /// no more.
+    pub(crate) fn change(&self) -> Option<(u32, u16, u32)> {
+        self.source
+            .map(|source| (self.ssrc, source.sequence, source.timestamp))
+    }
+
+    fn begin(&self, now: Instant, header: &Header, clock: u32) -> Source {
+        let timestamp = self.timestamp.wrapping_add(self.elapsed(now, clock));
+        Source {
+            ssrc: header.ssrc,
+            sequence: self.next.wrapping_sub(header.sequence),
+            timestamp: timestamp.wrapping_sub(header.timestamp),
+            highest: header.sequence,
+        }
+    }
+
+    fn numbers(&self, source: &Source, header: &Header, marker: bool) -> Numbers {
+        Numbers {
+            ssrc: self.ssrc,
+            sequence: header.sequence.wrapping_add(source.sequence),
+            timestamp: header.timestamp.wrapping_add(source.timestamp),
+            marker,
+        }
+    }
+
+    /// Timestamp units since the last packet; at least one, so that nothing new has an old timestamp.
+    fn elapsed(&self, now: Instant, clock: u32) -> u32 {
+        let Some(sent) = self.sent else {
+            return 1;
+        };
+        let micros = now.saturating_duration_since(sent).min(SILENCE).as_micros();
+        u32::try_from(micros * u128::from(clock) / 1_000_000)
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
+}
+
+/// Spreads a seed over all bits (the finaliser of SplitMix64).
+fn mix(seed: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(ssrc: u32, sequence: u16, timestamp: u32) -> Header {
+        Header {
+            payload_type: 0,
+            marker: false,
+            sequence,
+            timestamp,
+            ssrc,
+        }
+    }
+
+    const FRAME: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn sr_03_a_stream_of_ours_begins_below_half_the_numbers() {
+        let firsts: Vec<u16> = (0..10_000)
+            .map(|seed| Egress::new(seed).own(Instant::now(), 8000, true, 160).sequence)
+            .collect();
+        assert!(firsts.iter().all(|first| *first < 0x8000));
+        let spread = firsts.iter().filter(|first| **first < 0x4000).count();
+        assert!(
+            (4500..5500).contains(&spread),
+            "{spread} of 10000 in the lower half"
+        );
+    }
+
+    #[test]
+    fn a_listener_hears_one_stream_from_relay_to_tone_to_another_party() {
+        let mut now = Instant::now();
+        let mut egress = Egress::after(now, &header(7, 65_534, 1600));
+        let mut heard = Vec::new();
+        now += FRAME;
+        heard.push(egress.relay(now, &header(7, 65_535, 1760), 8000));
+        for n in 0..3 {
+            now += FRAME;
+            heard.push(egress.own(now, 8000, n == 0, 160));
+        }
+        // The first party's last packet comes late: it is before the tone, and stays there.
+        let late = egress.relay(now, &header(7, 65_533, 1440), 8000);
+        assert_eq!((late.sequence, late.timestamp), (65_533, 1440));
+        for n in 0..3 {
+            now += FRAME;
+            heard.push(egress.relay(now, &header(9, 500 + n, 90_000 + 160 * u32::from(n)), 8000));
+        }
+        let sequences: Vec<_> = heard.iter().map(|n| n.sequence).collect();
+        assert_eq!(sequences, [65_535, 0, 1, 2, 3, 4, 5]);
+        let timestamps: Vec<_> = heard.iter().map(|n| n.timestamp).collect();
+        assert_eq!(timestamps, [1760, 1920, 2080, 2240, 2400, 2560, 2720]);
+        assert!(heard.iter().all(|n| n.ssrc == 7));
+        let markers: Vec<_> = heard.iter().map(|n| n.marker).collect();
+        assert_eq!(markers, [false, true, false, false, true, false, false]);
+    }
+
+    #[test]
+    fn loss_and_reordering_of_a_source_stay_visible() {
+        let now = Instant::now();
+        let mut egress = Egress::new(1);
+        let first = egress.relay(now, &header(3, 40_000, 0), 8000).sequence;
+        let offsets: Vec<_> = [40_003, 40_001, 40_002, 40_003, 40_010]
+            .into_iter()
+            .map(|sequence| {
+                let numbers = egress.relay(now, &header(3, sequence, u32::from(sequence) * 160), 8000);
+                numbers.sequence.wrapping_sub(first)
+            })
+            .collect();
+        assert_eq!(offsets, [3, 1, 2, 3, 10]);
+    }
+
+    #[test]
+    fn a_source_that_begins_anew_goes_on_without_a_jump() {
+        let mut now = Instant::now();
+        let mut egress = Egress::new(1);
+        let before = egress.relay(now, &header(3, 100, 5000), 8000);
+        now += Duration::from_secs(2);
+        let after = egress.relay(now, &header(3, 50_000, 77), 8000);
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+        assert_eq!(after.timestamp, before.timestamp.wrapping_add(16_000));
+        assert!(after.marker);
+    }
+}

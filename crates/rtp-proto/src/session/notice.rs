@@ -1,0 +1,16 @@
+//! What call control is told of a stream.
+
+use crate::control::Side;
+use std::time::Duration;
+
+/// Something that happened on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The peer of this leg has been silent for this long, beyond the limit. Told once per silence.
+    Silent {
+        /// Whose silence.
+        side: Side,
+        /// For how long.
+        quiet: Duration,
+    },
+}

@@ -1,0 +1,210 @@
+//! Calls whose two sides speak different codecs: what is offered beyond what the offerer has, and who then speaks what.
+
+use std::sync::Arc;
+
+use config::{Transcode, Trunk};
+use rtp_proto::control::{self, Audio, Format};
+use sdp::{Codec, Media};
+use smallvec::SmallVec;
+
+/// Milliseconds of audio per packet where nobody says anything.
+const PACKET_TIME: u32 = 20;
+/// The longest that a packet may be.
+const LONGEST: u32 = 120;
+
+/// What can be converted, as we describe it ourselves: the payload type is the static one, or to be chosen.
+const CONVERTED: [Codec<'static>; 5] = [
+    described(0, "PCMU", 8_000, 1, None),
+    described(8, "PCMA", 8_000, 1, None),
+    described(9, "G722", 8_000, 1, None),
+    described(DYNAMIC, "opus", 48_000, 2, Some("useinbandfec=1")),
+    described(DYNAMIC, "L16", 16_000, 1, None),
+];
+
+/// A payload type that is still to be chosen.
+const DYNAMIC: u8 = u8::MAX;
+
+const fn described(
+    pt: u8,
+    name: &'static str,
+    clock: u32,
+    channels: u8,
+    fmtp: Option<&'static str>,
+) -> Codec<'static> {
+    Codec {
+        pt,
+        name,
+        clock,
+        channels,
+        fmtp,
+    }
+}
+
+/// Formats that are added to an offer from `x` on its way to `y`; `passing`: the names that may cross (`None`: all),
+/// `spoken`: what `y` speaks, if the call is converted already.
+pub(super) fn added(
+    offered: &Media,
+    x: &Trunk,
+    y: &Trunk,
+    passing: Option<&[String]>,
+    spoken: Option<&str>,
+) -> SmallVec<[Codec<'static>; 4]> {
+    let mut added = SmallVec::new();
+    let off = x.transcode == Transcode::Off || y.transcode == Transcode::Off;
+    if off || source(offered, x).is_none() {
+        return added;
+    }
+    let passes = |codec: &Codec<'_>| {
+        !codec.is_auxiliary() && passing.is_none_or(|names| names.iter().any(|name| codec.is_named(name)))
+    };
+    let wanted = y.transcode == Transcode::Offer || !offered.codecs().any(|codec| passes(&codec));
+    let mut numbers = Numbers::beside(offered);
+    let of_policy = y.codecs.iter().filter(|_| wanted).map(String::as_str);
+    for word in spoken.into_iter().chain(of_policy) {
+        let known = CONVERTED.iter().find(|codec| codec.is_named(word));
+        let new = known.filter(|codec| {
+            let same = |other: &Codec<'_>| other.name.eq_ignore_ascii_case(codec.name);
+            !added.iter().any(same) && !offered.codecs().any(|other| same(&other) && passes(&other))
+        });
+        if let Some(codec) = new
+            && let Some(pt) = numbers.take(codec.pt)
+        {
+            added.push(Codec { pt, ..*codec });
+        }
+    }
+    events(offered, y, &mut numbers, &mut added);
+    added
+}
+
+/// Telephone events on the clocks of what was added (RFC 4733 §2.1), if the offerer has events at all.
+fn events(offered: &Media, y: &Trunk, numbers: &mut Numbers, added: &mut SmallVec<[Codec<'static>; 4]>) {
+    let named = y.codecs.is_empty() || y.codecs.iter().any(|name| name == "telephone-event");
+    if !named || !offered.codecs().any(|codec| codec.is_event()) {
+        return;
+    }
+    for clock in [8_000, 48_000] {
+        let has = |codec: Codec<'_>| codec.is_event() && codec.clock == clock;
+        if added.iter().any(|codec| codec.clock == clock)
+            && !offered.codecs().any(has)
+            && let Some(pt) = numbers.take(DYNAMIC)
+        {
+            added.push(described(pt, "telephone-event", clock, 1, Some("0-15")));
+        }
+    }
+}
+
+/// Payload types that an offer leaves free.
+struct Numbers(u128);
+
+impl Numbers {
+    fn beside(offered: &Media) -> Self {
+        Self(offered.payload_types().fold(0, |set, pt| set | 1 << pt))
+    }
+
+    /// This one if it is free, or else a dynamic one (RFC 3551 §6).
+    fn take(&mut self, pt: u8) -> Option<u8> {
+        let free = |pt: &u8| *pt < 128 && self.0 & (1 << pt) == 0;
+        let pt = Some(pt).filter(free).or_else(|| (96..128).find(free))?;
+        self.0 |= 1 << pt;
+        Some(pt)
+    }
+}
+
+/// The first codec of an offer that can be converted, and that the offerer's own policy lets it speak.
+fn source<'a>(offered: &'a Media, x: &Trunk) -> Option<Codec<'a>> {
+    let may = |codec: &Codec<'_>| x.codecs.is_empty() || x.codecs.iter().any(|name| codec.is_named(name));
+    offered
+        .codecs()
+        .find(|codec| spoken(codec).is_some() && may(codec))
+}
+
+/// A codec as the media plane knows it, if it can be converted.
+fn spoken(codec: &Codec<'_>) -> Option<control::Codec> {
+    let number = |key| codec.parameter(key).and_then(|value| value.parse().ok());
+    Some(match codec.name {
+        name if name.eq_ignore_ascii_case("PCMU") && codec.clock == 8_000 => control::Codec::Pcmu,
+        name if name.eq_ignore_ascii_case("PCMA") && codec.clock == 8_000 => control::Codec::Pcma,
+        name if name.eq_ignore_ascii_case("G722") => control::Codec::G722,
+        name if name.eq_ignore_ascii_case("opus") && codec.clock == 48_000 => control::Codec::Opus {
+            fec: codec.parameter("useinbandfec") == Some("1"),
+            bitrate: number("maxaveragebitrate").unwrap_or(0),
+        },
+        name if name.eq_ignore_ascii_case("L16") => match codec.clock {
+            rate @ (8_000 | 16_000 | 44_100 | 48_000) if codec.channels <= 2 => control::Codec::L16 {
+                rate,
+                channels: codec.channels,
+            },
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// Both sides of a converted call.
+pub(super) struct Converted {
+    /// What is spoken with the offerer.
+    pub(super) x: Arc<Audio>,
+    /// What is spoken with the answerer.
+    pub(super) y: Arc<Audio>,
+    /// The formats of the answer to the offerer.
+    pub(super) answer: SmallVec<[u8; 4]>,
+    /// Names of the codecs, the offerer's and the answerer's.
+    pub(super) names: [Box<str>; 2],
+}
+
+/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can.
+pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk) -> Option<Converted> {
+    let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
+    let of_y = answered.codecs().find(primary)?;
+    let of_x = source(offered, x)?;
+    let has_events = answered.codecs().any(|codec| codec.is_event());
+    let audio_x = audio(offered, of_x, has_events, false)?;
+    let audio_y = audio(answered, of_y, has_events, true)?;
+    let answer = [
+        Some(of_x.pt),
+        audio_x.events.map(|(pt, _)| pt),
+        audio_x.comfort_noise,
+    ];
+    Some(Converted {
+        answer: answer.into_iter().flatten().collect(),
+        names: [name(&of_x), name(&of_y)],
+        x: Arc::new(audio_x),
+        y: Arc::new(audio_y),
+    })
+}
+
+fn name(codec: &Codec<'_>) -> Box<str> {
+    format!("{}/{}", codec.name, codec.clock).into_boxed_str()
+}
+
+/// What is spoken with one side, in `codec` before all; `all`: any other that it has listed may arrive too.
+fn audio(media: &Media, codec: Codec<'_>, events: bool, all: bool) -> Option<Audio> {
+    let packet_time = media.ptime().filter(|ms| (1..=LONGEST).contains(ms));
+    let packet_time = u16::try_from(packet_time.unwrap_or(PACKET_TIME)).ok()?;
+    let format = |codec: &Codec<'_>| {
+        spoken(codec).map(|known| Format {
+            payload_type: codec.pt,
+            codec: known,
+            packet_time,
+        })
+    };
+    let send = format(&codec)?;
+    let others = media
+        .codecs()
+        .filter(|other| all && other.pt != codec.pt)
+        .filter_map(|other| format(&other));
+    // Beside the codec's own clock, events of 8000 Hz are common and understood.
+    let event = |clock| media.codecs().find(|c| c.is_event() && c.clock == clock);
+    let events = events
+        .then(|| event(send.codec.clock()).or_else(|| event(8_000)))
+        .flatten();
+    let noise = media
+        .codecs()
+        .find(|c| c.name.eq_ignore_ascii_case("CN") && c.clock == 8_000 && send.codec.clock() == 8_000);
+    Some(Audio {
+        send,
+        accepts: std::iter::once(send).chain(others).collect(),
+        events: events.map(|codec| (codec.pt, codec.clock)),
+        comfort_noise: noise.map(|codec| codec.pt),
+    })
+}

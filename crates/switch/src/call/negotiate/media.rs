@@ -1,0 +1,97 @@
+//! What the media plane is told of a leg.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use config::Trunk;
+use rtp_proto::control::{self, Latch, Remote, StreamKind};
+use rtp_proto::{Cidr, PtMap};
+use sdp::{Direction, PtMapping};
+
+use super::live_media;
+use crate::call::leg::{Leg, Session};
+use crate::snapshot::Snapshot;
+
+/// What the media plane has to know of a leg.
+pub(crate) fn leg(
+    snapshot: &Snapshot,
+    leg: &Leg,
+    other: &Leg,
+    map: PtMap,
+    answered: bool,
+) -> Option<control::Leg> {
+    let trunk = snapshot.trunk(leg.trunk);
+    let live = live_media(&leg.session);
+    let direction = live.map_or(Direction::SendRecv, |(sdp, media)| {
+        sdp::hold_direction(sdp, media)
+    });
+    let other_receives =
+        live_media(&other.session).is_none_or(|(sdp, media)| sdp::hold_direction(sdp, media).receives());
+    let udptl = live.is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
+    let remote = live
+        .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
+        .map(|endpoints| Remote {
+            rtp: endpoints.rtp,
+            rtcp: endpoints.rtcp,
+        });
+    Some(control::Leg {
+        bind: snapshot.media_bind(),
+        ports: leg.ports?,
+        kind: if udptl { StreamKind::Udptl } else { StreamKind::Rtp },
+        mux: leg.mux,
+        remote,
+        may_send: direction.receives(),
+        // While one side holds, neither has to send: the held one may be silent, and many a telephone that holds is.
+        expects: answered && direction == Direction::SendRecv && other_receives,
+        latch: latch(trunk, leg),
+        map,
+        dscp: snapshot.config.media.dscp,
+        party: leg.session.id,
+        needs: control::Needs {
+            transcode: leg.session.converted.clone(),
+        },
+    })
+}
+
+fn latch(trunk: &Trunk, leg: &Leg) -> Latch {
+    // The configuration has checked every prefix already.
+    let acl: Vec<Cidr> = trunk
+        .media_acl
+        .iter()
+        .filter_map(|net| Cidr::new(net.addr, net.prefix).ok())
+        .collect();
+    Latch {
+        symmetric: trunk.symmetric_rtp == Some(true),
+        // The unspecified address is no source's: the SDP holds.
+        signalling: match trunk.symmetric_rtp {
+            Some(false) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Some(true) | None => leg.flow.remote.ip(),
+        },
+        acl: Arc::from(acl),
+        rebind_any_address: trunk.rebind_any_address,
+    }
+}
+
+/// The maps for packets from X and from Y, after X offered and Y answered.
+pub(crate) fn pt_maps(x: &Session, y: &Session, mapping: &PtMapping) -> (PtMap, PtMap) {
+    if x.converted.is_some() {
+        return (PtMap::only(), PtMap::only());
+    }
+    if mapping.is_empty() {
+        return (PtMap::identity(), PtMap::identity());
+    }
+    let clock = |session: &Session, pt: u8| {
+        live_media(session)
+            .and_then(|(_, media)| media.codec_of(pt).map(|c| c.clock))
+            .unwrap_or(0)
+    };
+    let mut from_x = PtMap::only();
+    for (arrives, leaves) in mapping.from_a() {
+        from_x.set(arrives, leaves, clock(y, leaves));
+    }
+    let mut from_y = PtMap::only();
+    for (arrives, leaves) in mapping.from_b() {
+        from_y.set(arrives, leaves, clock(x, leaves));
+    }
+    (from_x, from_y)
+}
