@@ -42,7 +42,11 @@ impl Order {
                 Ok(sockets) => Fresh::One(Box::new(sockets)),
                 Err(_) => Fresh::None,
             },
-            Command::Update { .. } | Command::Close { .. } | Command::Report { .. } => Fresh::None,
+            Command::Update { .. }
+            | Command::Play { .. }
+            | Command::Hush { .. }
+            | Command::Close { .. }
+            | Command::Report { .. } => Fresh::None,
         };
         Self { command, fresh }
     }

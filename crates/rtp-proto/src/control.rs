@@ -10,6 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use audio::{Codec, Format as AudioFormat, OpusParameters};
+
+pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
@@ -91,6 +94,76 @@ pub struct Leg {
 pub struct Needs {
     /// The two legs speak different codecs: what this one speaks. Set on both legs or on neither.
     pub transcode: Option<Arc<Audio>>,
+    /// What is said on this leg is protected.
+    pub security: Option<Security>,
+}
+
+/// How what is said on a leg is protected. Nothing else is sent or believed there; what can't be protected yet is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// SRTP with keys from the SDP (RFC 4568).
+    Sdes {
+        /// What the peer sends is under these; `None`: they are not known yet.
+        receive: Option<Keys>,
+        /// What we send is under these; `None`: the peer has not said yet which of ours it takes.
+        send: Option<Keys>,
+    },
+}
+
+/// A sound that can be played to a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// What it is.
+    pub source: SoundSource,
+    /// How often it is played; 0: until it is hushed.
+    pub times: u32,
+}
+
+/// Where a sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SoundSource {
+    /// A tone of the telephone network, with its cadence (ITU-T E.180).
+    Tone {
+        /// What it says.
+        tone: Tone,
+        /// As it sounds where.
+        country: Country,
+    },
+    /// Recorded samples.
+    Clip {
+        /// One channel.
+        samples: Arc<[i16]>,
+        /// Samples per second.
+        rate: u32,
+    },
+}
+
+/// What a tone says (ITU-T E.182).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// The called side rings.
+    Ringback,
+    /// The called side is busy.
+    Busy,
+    /// No way through.
+    Congestion,
+    /// The number does not exist: the special information tone.
+    Unobtainable,
+}
+
+/// Whose telephones a tone is to sound like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Country {
+    /// United States and Canada.
+    Us,
+    /// United Kingdom.
+    Uk,
+    /// Germany, and most of Europe.
+    De,
+    /// France.
+    Fr,
+    /// Italy.
+    It,
 }
 
 /// What is spoken on a leg, as the last offer/answer left it.
@@ -106,52 +179,13 @@ pub struct Audio {
     pub comfort_noise: Option<u8>,
 }
 
-/// A payload type, and how its packets are made.
+/// A payload type, and what its packets hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// The number it has on this leg (0..=127).
     pub payload_type: u8,
-    /// What it is.
-    pub codec: Codec,
-    /// Milliseconds of audio per packet that the peer prefers.
-    pub packet_time: u16,
-}
-
-/// A codec that can be made of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// ITU-T G.711, mu-law, 8 kHz.
-    Pcmu,
-    /// ITU-T G.711, A-law, 8 kHz.
-    Pcma,
-    /// ITU-T G.722: 16 kHz audio on an RTP clock of 8 kHz (RFC 3551 §4.5.2).
-    G722,
-    /// Opus (RFC 6716, RFC 7587), RTP clock 48 kHz.
-    Opus {
-        /// The peer takes in-band forward error correction (`useinbandfec`).
-        fec: bool,
-        /// Bits per second that it wants at most (`maxaveragebitrate`); 0: what suits.
-        bitrate: u32,
-    },
-    /// Linear 16-bit samples in network byte order (RFC 3551 §4.5.11).
-    L16 {
-        /// Samples per second: 8000, 16000, 44100 or 48000.
-        rate: u32,
-        /// Channels, 1 or 2.
-        channels: u8,
-    },
-}
-
-impl Codec {
-    /// RTP clock rate in Hz.
-    #[must_use]
-    pub fn clock(self) -> u32 {
-        match self {
-            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
-            Self::Opus { .. } => 48_000,
-            Self::L16 { rate, .. } => rate,
-        }
-    }
+    /// The codec, and the packets that the peer prefers.
+    pub audio: audio::Format,
 }
 
 /// Where a peer receives.
@@ -211,6 +245,25 @@ pub enum Command {
         /// before the next packet.
         rebind: bool,
     },
+    /// Plays a sound to a leg's peer, in place of what the other leg says and of any sound before. [`Event::Played`] tells
+    /// when one that ends has ended.
+    Play {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+        /// The sound.
+        sound: Arc<Sound>,
+        /// What that peer speaks.
+        audio: Arc<Audio>,
+    },
+    /// Stops what is being played to a leg's peer: it hears the other leg again.
+    Hush {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+    },
     /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
     Close {
         /// The stream.
@@ -228,7 +281,12 @@ impl Command {
     #[must_use]
     pub fn id(&self) -> MediaId {
         match self {
-            Self::Open { id, .. } | Self::Update { id, .. } | Self::Close { id } | Self::Report { id } => *id,
+            Self::Open { id, .. }
+            | Self::Update { id, .. }
+            | Self::Play { id, .. }
+            | Self::Hush { id, .. }
+            | Self::Close { id }
+            | Self::Report { id } => *id,
         }
     }
 }
@@ -256,6 +314,13 @@ pub enum Event {
         /// For how long.
         quiet: Duration,
     },
+    /// A sound that ends has been played to the end.
+    Played {
+        /// The stream.
+        id: MediaId,
+        /// Who heard it.
+        side: Side,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -279,6 +344,7 @@ impl Event {
         match self {
             Self::Failed { id, .. }
             | Self::Silent { id, .. }
+            | Self::Played { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

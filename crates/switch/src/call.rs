@@ -10,6 +10,7 @@ mod leg;
 mod negotiate;
 mod reinvite;
 mod relay;
+mod sound;
 mod story;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(crate) use self::end::Ending;
 pub(crate) use self::leg::{ALLOW, Leg, Uac};
 use self::reinvite::Exchange;
 use self::relay::Relayed;
+use self::sound::Playing;
 pub(crate) use self::story::Story;
 
 /// How far a call has come.
@@ -126,6 +128,7 @@ pub(crate) struct Call {
     pub(crate) media: Option<MediaId>,
     /// Ports of attempts that failed, until the media plane has closed the stream.
     pub(crate) parked: SmallVec<[PortPair; 2]>,
+    pub(crate) playing: Option<Playing>,
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) relayed: Vec<Relayed>,
@@ -163,6 +166,7 @@ impl Call {
             hunt: None,
             media: None,
             parked: SmallVec::new(),
+            playing: None,
             connecting: None,
             exchange: None,
             relayed: Vec::new(),

@@ -68,6 +68,13 @@ section! {
         live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
         /// Headers that are carried over between this trunk and the other side as they are.
         live pass_headers: Vec<String> = List<HeaderName>, default("[]");
+        /// What its callers hear while the called side rings and sends no audio of its own: the name of a `[[sound]]`; absent:
+        /// its own equipment makes the tone.
+        live ringback: Option<String> = Opt<Name>, optional;
+        /// What its parties hear while the other side has put them on hold and sends nothing: the name of a `[[sound]]`.
+        live hold_music: Option<String> = Opt<Name>, optional;
+        /// What its callers hear before a call that failed is refused.
+        live announcements: Vec<Announcement> = List<Table<Announcement>>, default("[]");
         /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
         live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
     }
@@ -111,6 +118,17 @@ section! {
         host: Host = split_target(&uri).ok()?.0;
         /// Its port, when written.
         port: Option<u16> = split_target(&uri).ok()?.1;
+    }
+}
+
+section! {
+    /// A sound for some ways to fail.
+    Announcement, label None, later [],
+    {
+        /// The statuses that the caller is about to hear.
+        live on: Vec<u16> = List<FailureStatus>, required;
+        /// The name of a `[[sound]]`; one that never ends is played for 10 s.
+        live sound: String = Name, required;
     }
 }
 

@@ -4,6 +4,7 @@
 //! that its counterpart did not say (a tone, an announcement, a digit, other samples), or when another party takes the
 //! counterpart's place, and from then on every packet to the peer is numbered here.
 
+use crate::chance::mix;
 use crate::rtp::Header;
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,18 @@ impl Egress {
                 timestamp: 0,
                 highest: newest.sequence,
             }),
+            former: None,
+        }
+    }
+
+    /// Goes on with a stream of which only the next sequence number is known, and with this timestamp.
+    pub(crate) fn resume(ssrc: u32, next: u16, timestamp: u32) -> Self {
+        Self {
+            ssrc,
+            next,
+            timestamp: timestamp.wrapping_sub(1),
+            sent: None,
+            source: None,
             former: None,
         }
     }
@@ -184,14 +197,6 @@ impl Egress {
             .unwrap_or(u32::MAX)
             .max(1)
     }
-}
-
-/// Spreads a seed over all bits (the finaliser of SplitMix64).
-fn mix(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -6,8 +6,11 @@
 use body::Live;
 use bytes::Bytes;
 use codecs::Spoken;
-use sdp::{CodecFilter, Media, PtMapping, RtcpPlan, Sdp};
+use config::Trunk;
+use rtp_proto::control::Audio;
+use sdp::{CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 use super::leg::{Leg, Line, Session};
 use crate::snapshot::Snapshot;
@@ -83,11 +86,57 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
             media,
             rtcp,
             codecs,
-            direction: None,
+            direction: with_music(&offer, media, snapshot.trunk(y.trunk)),
         },
     )?;
     x.session.remote = Some(offer);
     Ok(body)
+}
+
+/// X sends nothing to Y, but Y may hear our music. `None`: as X says.
+fn with_music(offer: &Sdp, media: &Media, y: &Trunk) -> Option<Direction> {
+    let direction = sdp::hold_direction(offer, media);
+    let music = y.hold_music.is_some() && direction == Direction::Inactive;
+    music.then_some(Direction::SendOnly)
+}
+
+/// What a peer's last body says of its direction.
+pub(crate) fn direction(session: &Session) -> Option<Direction> {
+    live_media(session).map(|(sdp, media)| sdp::hold_direction(sdp, media))
+}
+
+/// What a peer hears in the session as it is; `None`: nothing that we can speak.
+pub(crate) fn heard(session: &Session) -> Option<Arc<Audio>> {
+    let (_, media) = live_media(session)?;
+    session
+        .converted
+        .clone()
+        .or_else(|| convert::heard(media, session.codec.as_deref()?))
+}
+
+/// Our own answer to X's offer, for a sound of ours, and what X then hears.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when there is nothing in the offer that we can speak.
+pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc<Audio>), u16> {
+    let (offer, _) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let offer = offer.clone();
+    let index = x.session.lines.iter().position(|line| *line == Line::Live);
+    let media = index
+        .and_then(|index| offer.media().get(index))
+        .ok_or(NOT_ACCEPTABLE)?;
+    let own = convert::alone(media, snapshot.trunk(x.trunk)).ok_or(NOT_ACCEPTABLE)?;
+    let mux = media.rtcp_mux();
+    let live = Live {
+        media,
+        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
+        codecs: CodecFilter::Pts(&own.answer),
+        direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, media))),
+    };
+    let body = body::write(snapshot, x, &offer, &live)?;
+    x.mux = mux;
+    x.session.codec = Some(own.name);
+    Ok((body, own.audio))
 }
 
 /// Makes Y's answer into ours to X, and says how payload types go from one to the other.

@@ -16,7 +16,7 @@ use crate::snapshot::Snapshot;
 pub(crate) fn leg(
     snapshot: &Snapshot,
     leg: &Leg,
-    other: &Leg,
+    other: Option<&Leg>,
     map: PtMap,
     answered: bool,
 ) -> Option<control::Leg> {
@@ -25,8 +25,9 @@ pub(crate) fn leg(
     let direction = live.map_or(Direction::SendRecv, |(sdp, media)| {
         sdp::hold_direction(sdp, media)
     });
-    let other_receives =
-        live_media(&other.session).is_none_or(|(sdp, media)| sdp::hold_direction(sdp, media).receives());
+    let other_receives = other
+        .and_then(|other| super::direction(&other.session))
+        .is_none_or(Direction::receives);
     let udptl = live.is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
     let remote = live
         .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
