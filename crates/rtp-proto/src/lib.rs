@@ -9,8 +9,9 @@
 mod chance;
 mod cidr;
 pub mod control;
-pub mod emodel;
 pub mod dtls;
+mod dtmf;
+pub mod emodel;
 pub mod ice;
 pub mod ids;
 mod latch;
@@ -30,6 +31,7 @@ mod stats;
 pub mod stun;
 
 pub use cidr::{Cidr, CidrError};
+pub use dtmf::{Digit, DigitError, Heard};
 pub use latch::is_unroutable;
 pub use packet::Packet;
 pub use ports::{PortPair, PortPool};
