@@ -199,6 +199,8 @@ impl Worker {
                         self.tell(Event::Report { id, stats });
                     }
                 }
+                // TODO-LEAD
+                (Command::Play { .. } | Command::Hush { .. }, _) => {}
                 // An order is made with the sockets that its command needs.
                 (Command::Open { .. }, Fresh::None | Fresh::One(_)) => {}
             }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub use audio::{Codec, Format as AudioFormat, OpusParameters};
 
+pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
@@ -93,6 +94,20 @@ pub struct Leg {
 pub struct Needs {
     /// The two legs speak different codecs: what this one speaks. Set on both legs or on neither.
     pub transcode: Option<Arc<Audio>>,
+    /// What is said on this leg is protected.
+    pub security: Option<Security>,
+}
+
+/// How what is said on a leg is protected. Nothing else is sent or believed there; what can't be protected yet is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// SRTP with keys from the SDP (RFC 4568).
+    Sdes {
+        /// What the peer sends is under these; `None`: they are not known yet.
+        receive: Option<Keys>,
+        /// What we send is under these; `None`: the peer has not said yet which of ours it takes.
+        send: Option<Keys>,
+    },
 }
 
 /// A sound that can be played to a peer.

@@ -238,8 +238,45 @@ impl Address {
         Ok(Accepted::Learned)
     }
 
+    /// Whether [`accept`](Self::accept) could take a packet with this SSRC and sequence number, if it proved to be the peer's.
+    pub(crate) fn could_be(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        mark: (u32, u16),
+    ) -> Result<(), DropReason> {
+        if self.current.is_some_and(|current| same(current, from)) {
+            return Ok(());
+        }
+        if !self.may_send_to(from) {
+            return Err(self.refusal(from));
+        }
+        let open = now < self.window_ends;
+        let ranked = match self.rank_of(from) {
+            None => false,
+            Some(Rank::Signalled | Rank::Signalling) => !self.confirmed || open,
+            Some(Rank::Stranger) => open && !self.is_live(now),
+        };
+        let former = !self.confirmed && self.former.is_some_and(|former| same(former, from));
+        if ranked || former || self.is_rebinding(now, from, Some(mark)) {
+            Ok(())
+        } else {
+            Err(DropReason::Source)
+        }
+    }
+
     /// A valid RTCP packet. It is believed where RTP is, and never moves RTP.
     pub(crate) fn accept_rtcp(&mut self, now: Instant, from: SocketAddr) -> Result<(), DropReason> {
+        self.could_be_rtcp(now, from)?;
+        if !self.mux {
+            self.rtcp = Some(from);
+            self.rtcp_heard = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Whether [`accept_rtcp`](Self::accept_rtcp) takes a packet from there.
+    pub(crate) fn could_be_rtcp(&self, now: Instant, from: SocketAddr) -> Result<(), DropReason> {
         if self.mux {
             let ours = self.current.is_some_and(|current| same(current, from));
             return if ours || self.early(from) {
@@ -257,8 +294,6 @@ impl Address {
                 return Err(self.refusal(from));
             }
         }
-        self.rtcp = Some(from);
-        self.rtcp_heard = Some(now);
         Ok(())
     }
 

@@ -48,6 +48,12 @@ pub(crate) fn parse(packet: &[u8]) -> Option<Header> {
     })
 }
 
+/// SSRC and sequence number of a packet whose contents may be encrypted; `None` for what can't be RTP.
+pub(crate) fn mark(packet: &[u8]) -> Option<(u32, u16)> {
+    let [first, _, s0, s1, _, _, _, _, a, b, c, d] = *packet.first_chunk::<12>()?;
+    (first >> 6 == 2).then_some((u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
+}
+
 /// Writes another payload type, leaving the marker bit.
 pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {
     if let Some(octet) = packet.get_mut(1) {

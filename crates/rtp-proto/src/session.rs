@@ -17,9 +17,12 @@ use std::time::{Duration, Instant};
 mod egress;
 mod lend;
 mod notice;
+mod secure;
+mod sent;
 
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
+use secure::Secure;
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
 const REPORTS: usize = 4;
@@ -113,6 +116,8 @@ struct Half {
     lent: Option<Box<Ledger>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
+    /// SRTP with this peer.
+    secure: Option<Box<Secure>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
@@ -185,13 +190,13 @@ impl Session {
     pub fn send_failed(&mut self, side: Side, sent: Channel, packet: &[u8]) {
         let (here, there) = self.halves(side);
         here.stats.dropped.add(DropReason::Send);
-        there.unsent(sent, packet);
+        there.unsent(sent, packet, true);
     }
 
     /// What [`poll_transmit`](Self::poll_transmit) gave could not be sent from this socket.
     pub fn transmit_failed(&mut self, side: Side, channel: Channel, packet: &[u8]) {
         let (here, _) = self.halves(side);
-        here.unsent(channel, packet);
+        here.unsent(channel, packet, true);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do at the earliest.
@@ -222,7 +227,20 @@ impl Session {
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
     /// [`transmit_failed`](Self::transmit_failed) if it could not be.
-    pub fn poll_transmit(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
+    pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        loop {
+            let transmit = self.own(now, packet)?;
+            let (there, _) = self.halves(transmit.side);
+            if there.seal_own(transmit.channel, packet).is_ok() {
+                return Some(transmit);
+            }
+            there.unsent(transmit.channel, packet.bytes(), false);
+        }
+    }
+
+    /// The next packet of the session's own, not yet sealed.
+    #[allow(clippy::unused_self, reason = "it has nothing to say yet")]
+    fn own(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
         None
     }
 
@@ -319,6 +337,7 @@ impl Half {
             heard: 0,
             lent: None,
             egress: None,
+            secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
             party: leg.party,
             seed,
         }
@@ -329,6 +348,7 @@ impl Half {
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
+        self.secure_with(leg.needs.security.as_ref(), self.party != leg.party);
         self.party = leg.party;
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.reception.pause();
@@ -370,6 +390,7 @@ impl Half {
         there: &mut Self,
         counted: bool,
     ) -> Forward {
+        self.open_rtp(now, from, packet)?;
         let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
         if !counted {
             let accepted = self.address.accept(now, from, Some(&header))?;
@@ -381,7 +402,7 @@ impl Half {
             .map
             .outgoing(header.payload_type)
             .ok_or(DropReason::PayloadType)?;
-        let to = there.take(packet.len())?;
+        let (to, length) = (there.destination()?, packet.len());
         if outgoing != header.payload_type {
             rtp::set_payload_type(packet.bytes_mut(), outgoing);
         }
@@ -389,6 +410,8 @@ impl Half {
             let numbers = egress.relay(now, &header, self.map.clock(header.payload_type));
             rtp::renumber(packet.bytes_mut(), &numbers);
         }
+        there.seal_rtp(now, &header, self.map.clock(header.payload_type), packet)?;
+        there.sent(length);
         Ok(Some((Channel::Rtp, to)))
     }
 
@@ -404,10 +427,13 @@ impl Half {
         self.arrived(now, accepted, packet.len());
         // One facsimile machine sends for minutes, and the other says nothing until the page is over.
         there.silence.life(now);
-        Ok(Some((Channel::Rtp, there.take(packet.len())?)))
+        let to = there.destination()?;
+        there.sent(packet.len());
+        Ok(Some((Channel::Rtp, to)))
     }
 
-    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, there: &mut Self) -> Forward {
+    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+        self.open_rtcp(now, from, packet)?;
         if !rtcp::is_valid(packet.bytes()) {
             return Err(DropReason::Invalid);
         }
@@ -423,6 +449,7 @@ impl Half {
             Item::Summary { .. } | Item::Voip { .. } => {}
         });
         let to = to.ok_or(DropReason::NoRemote)?;
+        there.seal_rtcp(packet)?;
         there.stats.sent_rtcp += 1;
         let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
         Ok(Some((channel, to)))
@@ -436,29 +463,6 @@ impl Half {
             Accepted::Learned => self.stats.latches = self.stats.latches.saturating_add(1),
             Accepted::Known | Accepted::Former => {}
         }
-    }
-
-    /// A packet for this peer was counted as sent, and was not.
-    fn unsent(&mut self, channel: Channel, packet: &[u8]) {
-        let is_rtcp = channel == Channel::Rtcp || (self.mux && rtp::classify(packet, true) == Kind::Rtcp);
-        let stats = &mut self.stats;
-        if is_rtcp {
-            stats.sent_rtcp = stats.sent_rtcp.saturating_sub(1);
-        } else {
-            stats.sent_packets = stats.sent_packets.saturating_sub(1);
-            stats.sent_bytes = stats.sent_bytes.saturating_sub(packet.len() as u64);
-        }
-    }
-
-    /// Where a packet for this peer goes, counted as sent.
-    fn take(&mut self, bytes: usize) -> Result<SocketAddr, DropReason> {
-        if !self.may_send {
-            return Err(DropReason::Hold);
-        }
-        let to = self.address.rtp_destination().ok_or(DropReason::NoRemote)?;
-        self.stats.sent_packets += 1;
-        self.stats.sent_bytes += bytes as u64;
-        Ok(to)
     }
 
     fn report_sent(&mut self, now: Instant, mark: u32) {

@@ -109,6 +109,12 @@ drop_reasons! {
     NoRemote no_remote;
     /// A payload type that the other peer never offered.
     PayloadType payload_type;
+    /// Its SRTP tag does not match: not the peer's, or under other keys than the signalled ones.
+    Unauthentic unauthentic;
+    /// It was there before, or is too old to tell (SRTP).
+    Replay replay;
+    /// There is no SRTP key for it yet, or none any more.
+    NoKey no_key;
     /// The other leg's socket would not take it (buffer full, unreachable).
     Send send;
 }

@@ -80,6 +80,18 @@ impl Egress {
         }
     }
 
+    /// Goes on with a stream of which only the next sequence number is known, and with this timestamp.
+    pub(crate) fn resume(ssrc: u32, next: u16, timestamp: u32) -> Self {
+        Self {
+            ssrc,
+            next,
+            timestamp: timestamp.wrapping_sub(1),
+            sent: None,
+            source: None,
+            former: None,
+        }
+    }
+
     /// The SSRC that the peer hears.
     pub(crate) fn ssrc(&self) -> u32 {
         self.ssrc

@@ -20,7 +20,11 @@ impl Session {
     #[must_use]
     pub fn flow(&self, side: Side) -> Option<Flow> {
         let (here, there) = (self.half(side), self.half(side.other()));
-        let plain = here.kind == there.kind && there.may_send && there.egress.is_none();
+        let plain = here.kind == there.kind
+            && there.may_send
+            && there.egress.is_none()
+            && here.secure.is_none()
+            && there.secure.is_none();
         let from = here.address.firm().filter(|_| plain)?;
         let to = there.address.rtp_destination()?;
         if !offload::rewritable([here.local, from, there.local, to]) {

@@ -10,6 +10,7 @@ mod counting;
 mod lending;
 mod liveness;
 mod moves;
+mod secure;
 
 /// Where the switch's own legs would be; the machine never looks at it.
 const BIND: &str = "127.0.0.1";

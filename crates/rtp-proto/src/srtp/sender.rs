@@ -77,6 +77,26 @@ impl Sender {
             || self.rtcp.len() >= MAX_SOURCES
     }
 
+    /// The sequence number behind the highest that was sent of this source.
+    #[must_use]
+    pub fn next_sequence(&self, ssrc: u32) -> Option<u16> {
+        let highest = self.rtp.find(ssrc)?.highest();
+        #[allow(clippy::cast_possible_truncation, reason = "the low 16 bits are wanted")]
+        Some((highest as u16).wrapping_add(1))
+    }
+
+    /// By how much RTP packets grow, in bytes.
+    #[must_use]
+    pub fn rtp_overhead(&self) -> usize {
+        self.keys.suite().rtp_tag_len() + self.keys.mki_len()
+    }
+
+    /// By how much RTCP packets grow, in bytes: the index too.
+    #[must_use]
+    pub fn rtcp_overhead(&self) -> usize {
+        self.keys.suite().rtcp_tag_len() + 4 + self.keys.mki_len()
+    }
+
     fn lifetimes(&self) -> (u64, u64) {
         let first = self.keys.iter().next();
         let lifetime = first.map_or(RTP_LIFETIME, super::MasterKey::lifetime);
