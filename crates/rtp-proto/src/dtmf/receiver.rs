@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 /// An event of which nothing is heard is over this long after its last packet, if the peer is heard otherwise: three of the
 /// intervals that RFC 4733 §2.5.1.2 recommends.
 const LAPSE: Duration = Duration::from_millis(150);
-/// The same for a peer of which nothing at all is heard.
-const SILENCE: Duration = Duration::from_millis(500);
+/// The same for a peer of which nothing else is heard, perhaps because it is relayed elsewhere.
+const SILENCE: Duration = Duration::from_millis(200);
 /// Less than this between two events of one code is no pause: they are one.
 const PAUSE: Duration = Duration::from_millis(10);
 /// The last packets of a segment may be lost: this much of it.

@@ -70,9 +70,12 @@ pub(crate) struct Say {
 
 impl Sender {
     /// Says a digit after those that wait. Whether there was room for it.
-    pub(crate) fn push(&mut self, digit: Digit, duration: Duration) -> bool {
+    pub(crate) fn push(&mut self, now: Instant, digit: Digit, duration: Duration) -> bool {
         if self.waiting.len() >= QUEUE {
             return false;
+        }
+        if matches!(self.state, State::Idle) {
+            self.state = State::Pause(now);
         }
         let duration = duration.clamp(SHORTEST, LONGEST_DIGIT);
         self.waiting.push_back(Heard { digit, duration });
@@ -84,15 +87,10 @@ impl Sender {
         matches!(self.state, State::Saying(_))
     }
 
-    /// Whether nothing is said, and nothing waits.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && !self.is_busy()
-    }
-
     /// When [`poll`](Self::poll) has something. A time that has passed: at once.
-    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let next = match &self.state {
-            State::Idle => (!self.waiting.is_empty()).then_some(now),
+            State::Idle => None,
             State::Saying(saying) => Some(saying.next),
             State::Pause(until) => (!self.waiting.is_empty()).then_some(*until),
         };
@@ -141,8 +139,7 @@ impl Sender {
 
     fn may_begin(&self, now: Instant) -> bool {
         match &self.state {
-            State::Idle => true,
-            State::Saying(_) => false,
+            State::Idle | State::Saying(_) => false,
             State::Pause(until) => now >= *until,
         }
     }

@@ -9,11 +9,11 @@ fn say(clock: u32, tick: Duration, keys: &[(char, u64)]) -> Vec<Sent> {
     let mut now = start;
     let mut sender = Sender::default();
     for (character, milliseconds) in keys {
-        assert!(sender.push(digit(*character), millis(*milliseconds)));
+        assert!(sender.push(now, digit(*character), millis(*milliseconds)));
     }
     let mut sent = Vec::new();
     let mut sequence = 100u16;
-    while !(sender.is_idle() && sender.poll_timeout(now).is_none()) {
+    while sender.poll_timeout().is_some() {
         while let Some(said) = sender.poll(now, clock) {
             let timestamp = said.timestamp.unwrap_or_else(|| units(now - start, clock) as u32);
             let marker = said.timestamp.is_none();
@@ -97,7 +97,9 @@ fn a_digit_has_a_length_that_is_heard_and_ends() {
 #[test]
 fn only_so_many_digits_wait() {
     let mut sender = Sender::default();
-    let taken = (0..100).filter(|_| sender.push(digit('1'), millis(100))).count();
+    let taken = (0..100)
+        .filter(|_| sender.push(Instant::now(), digit('1'), millis(100)))
+        .count();
     assert_eq!(taken, 64);
 }
 
@@ -105,7 +107,7 @@ fn only_so_many_digits_wait() {
 fn a_driver_that_comes_late_makes_no_burst() {
     let start = Instant::now();
     let mut sender = Sender::default();
-    sender.push(digit('1'), millis(200));
+    sender.push(start, digit('1'), millis(200));
     let said = sender.poll(start, 8000).unwrap();
     assert_eq!(said.timestamp, None);
     sender.began(5);
