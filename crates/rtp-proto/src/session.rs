@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 mod beside;
+mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
@@ -122,10 +123,11 @@ struct Half {
     secure: Option<Box<Secure>>,
     /// What is said beside media on the RTP port: checks and a handshake.
     beside: Option<Box<Beside>>,
+    /// What is to be done about digits.
+    keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
-    #[allow(dead_code, reason = "as in egress")]
     seed: u64,
 }
 
@@ -186,6 +188,7 @@ impl Session {
             }
         };
         (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
+        self.collect_digits(side);
         verdict
     }
 
@@ -209,8 +212,8 @@ impl Session {
         [&self.a, &self.b]
             .into_iter()
             .flat_map(|half| {
-                let silence = half.silence.deadline(self.limit(half));
-                [silence, half.quiet_at(), half.beside_deadline()]
+                let silent = half.silence.deadline(self.limit(half));
+                [silent, half.quiet_at(), half.keys_at(), half.beside_deadline()]
             })
             .flatten()
             .min()
@@ -223,6 +226,7 @@ impl Session {
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
             here.beside_timeout(now);
+            here.keys_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -230,6 +234,7 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
+            self.collect_digits(side);
         }
     }
 
@@ -250,9 +255,10 @@ impl Session {
     }
 
     /// The next packet of the session's own, not yet sealed.
-    #[allow(clippy::unused_self, reason = "it has nothing to say yet")]
-    fn own(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
-        None
+    fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        Side::BOTH
+            .into_iter()
+            .find_map(|side| self.say_digit(now, side, packet))
     }
 
     /// The next thing that call control should know.
@@ -351,6 +357,11 @@ impl Half {
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
             beside: None,
+            keys: leg
+                .needs
+                .digits
+                .clone()
+                .map(|digits| Box::new(dtmf::Keys::new(digits))),
             party: leg.party,
             seed,
         };
@@ -366,6 +377,7 @@ impl Half {
         let other_party = self.party != leg.party;
         self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
+        self.press_with(leg.needs.digits.as_ref());
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
@@ -415,6 +427,12 @@ impl Half {
             self.arrived(now, accepted, packet.len());
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
+        }
+        if self.keys.is_some() || there.keys.is_some() {
+            match self.pressed(now, &header, packet, there) {
+                dtmf::Path::Relay => {}
+                dtmf::Path::Ends(forward) => return forward,
+            }
         }
         let outgoing = self
             .map
