@@ -125,6 +125,9 @@ impl Sdp {
     #[must_use]
     pub fn detached(mut self) -> Self {
         self.raw = Bytes::copy_from_slice(&self.raw);
+        for media in &mut self.media {
+            media.raw = self.raw.clone();
+        }
         self
     }
 
