@@ -2,7 +2,6 @@
 
 use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
-use crate::offload::Ledger;
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::rtcp::{self, Item};
@@ -116,7 +115,7 @@ struct Half {
     /// Payload types that the session itself wants to see (bit n: type n), wherever the others are relayed.
     heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
-    lent: Option<Box<Ledger>>,
+    lent: Option<Box<lend::Lent>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.

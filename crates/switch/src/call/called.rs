@@ -193,7 +193,7 @@ impl Call {
     /// 2xx: the called party is there.
     fn on_answer(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
         let Some(leg) = self.b.as_mut() else { return };
-        let Some(invite) = leg.uac.as_ref().map(|uac| uac.invite.clone()) else {
+        let Some(invite) = leg.uac.as_ref().and_then(|uac| uac.invite.clone()) else {
             return;
         };
         let Ok(dialog) = Dialog::uac(&invite, message) else {
@@ -276,9 +276,8 @@ impl Call {
             return false;
         };
         let Some((flow, invite, mut auth)) = self.b.as_ref().and_then(|leg| {
-            leg.uac
-                .as_ref()
-                .map(|uac| (leg.flow, uac.invite.clone(), uac.auth))
+            let uac = leg.uac.as_ref()?;
+            Some((leg.flow, uac.invite.clone()?, uac.auth))
         }) else {
             return false;
         };
@@ -331,8 +330,16 @@ impl Call {
             .dialog
             .as_ref()
             .is_some_and(|d| Some(d.remote_tag()) == message.to_tag());
-        if !same {
-            orphan::answered_late(core, now, &self.snapshot, id, &uac.invite, leg, message);
+        if same {
+            return;
+        }
+        match &uac.invite {
+            Some(invite) => orphan::answered_late(core, now, &self.snapshot, id, invite, leg, message),
+            None => {
+                if let Some(invite) = orphan::asked_by(core, &self.snapshot, leg.flow, message) {
+                    orphan::answered_late(core, now, &self.snapshot, id, &invite, leg, message);
+                }
+            }
         }
     }
 

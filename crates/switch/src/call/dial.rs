@@ -177,7 +177,11 @@ impl Call {
         let (client, invite) = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
         let leg = self.b.as_mut()?;
         core.tags.insert(leg.tag.clone(), (self.key, Side::B));
-        leg.uac = Some(Box::new(Uac { client, invite, auth }));
+        leg.uac = Some(Box::new(Uac {
+            client,
+            invite: Some(Box::new(invite)),
+            auth,
+        }));
         Some(())
     }
 

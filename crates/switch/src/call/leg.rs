@@ -33,8 +33,8 @@ pub(crate) enum Bye {
 /// An INVITE of ours to this leg, the first or a later one.
 pub(crate) struct Uac {
     pub(crate) client: ClientId,
-    /// The INVITE as it was sent; a dialog and the ACK are made of it.
-    pub(crate) invite: Message,
+    /// The INVITE as it was sent; a dialog and the ACK are made of it. Not kept beyond the ACK: it is the largest thing a call has.
+    pub(crate) invite: Option<Box<Message>>,
     /// The challenges that this INVITE and its predecessors have met.
     pub(crate) auth: digest::Attempt,
 }

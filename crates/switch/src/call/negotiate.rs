@@ -97,7 +97,7 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
             direction: with_music(&offer, media, snapshot.trunk(y.trunk)),
         },
     )?;
-    x.session.remote = Some(offer);
+    x.session.remote = Some(offer.detached());
     Ok(body)
 }
 
@@ -215,7 +215,7 @@ pub(crate) fn answer(
     let body = body::write(snapshot, x, &answer, &live)?;
     y.mux = offered_mux && media.rtcp_mux();
     x.mux = offered_mux;
-    y.session.remote = Some(answer);
+    y.session.remote = Some(answer.detached());
     [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

@@ -1,7 +1,7 @@
 //! Directions that the kernel relays. Its part is played by another [`Reception`], which is what its program is made after.
 
 use super::*;
-use crate::offload::{COUNTED, Progress, Touch, Types};
+use crate::offload::{COUNTED, Ledger, Progress, Touch, Types};
 use crate::rtp::Translation;
 use proptest::prelude::*;
 
