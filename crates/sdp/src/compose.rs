@@ -60,12 +60,24 @@ pub enum Slot<'a> {
         codecs: CodecFilter<'a>,
         /// `None`: the source's, with its hold by address made explicit.
         direction: Option<Direction>,
+        /// Its profile and what goes with that.
+        transport: Transport<'a>,
     },
     /// A refused stream (RFC 3264 §6): the peer's m= line with port 0.
     Rejected {
         /// The m= line, with or without `m=`.
         line: &'a [u8],
     },
+}
+
+/// The profile under which a stream is written, and the attributes that belong to it: keys, fingerprints, candidates, which
+/// are each leg's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transport<'a> {
+    /// `None`: the source's.
+    pub proto: Option<Proto>,
+    /// Whole attribute lines (`a=crypto:1 …`), written as they are at the end of the section.
+    pub attributes: &'a [String],
 }
 
 /// How RTCP is announced (RFC 3605, RFC 5761).
@@ -133,6 +145,7 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
                 rtcp,
                 codecs,
                 direction,
+                transport,
             } => {
                 writer.stream(
                     index,
@@ -142,6 +155,7 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
                         rtcp,
                         codecs,
                         direction,
+                        transport,
                     },
                 )?;
             }
@@ -157,6 +171,15 @@ struct Stream<'a> {
     rtcp: RtcpPlan,
     codecs: CodecFilter<'a>,
     direction: Option<Direction>,
+    transport: Transport<'a>,
+}
+
+impl Stream<'_> {
+    /// `a=rtcp-fb` means nothing to a profile without feedback (RFC 4585 §4.2), if it meant something before.
+    fn loses_feedback(&self) -> bool {
+        let written = self.transport.proto.unwrap_or(self.media.proto());
+        self.media.proto().is_feedback() && !written.is_feedback()
+    }
 }
 
 struct Writer<'a> {
@@ -273,7 +296,12 @@ impl Writer<'_> {
     fn stream(&mut self, index: usize, s: &Stream<'_>) -> Result<(), ComposeError> {
         let m = MLine::parse(s.media.line()).map_err(|_| ComposeError::Line(index))?;
         let rtp = s.media.proto().is_rtp();
-        self.m_line(index, &m, s.port)?;
+        let proto = s
+            .transport
+            .proto
+            .and_then(Proto::name)
+            .map_or(m.proto, str::as_bytes);
+        self.m_line(index, &MLine { proto, ..m }, s.port)?;
         let mut formats = Formats::default();
         if rtp {
             let left = Formats::select(s.media, s.codecs, &self.hidden);
@@ -295,6 +323,9 @@ impl Writer<'_> {
         self.attributes(s, &formats);
         if rtp {
             self.rtcp(s.port, s.rtcp);
+        }
+        for attribute in s.transport.attributes {
+            self.line(attribute.as_bytes());
         }
         Ok(())
     }
@@ -318,6 +349,7 @@ impl Writer<'_> {
                     }
                 }
                 rules::Fate::Ours => {}
+                rules::Fate::WithFormat if attribute.is("rtcp-fb") && s.loses_feedback() => {}
                 rules::Fate::WithFormat if s.media.proto().is_rtp() => {
                     self.with_format(s.media, line, &attribute, formats, &mut mapped);
                 }
@@ -424,6 +456,7 @@ pub fn basic_offer(
         rtcp,
         codecs,
         direction: None,
+        transport: Transport::default(),
     }];
     compose(&Compose {
         origin,

@@ -20,7 +20,7 @@ mod span;
 
 pub use codec::{Codec, same_codec};
 pub use compose::{
-    CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, basic_offer, compose, rules,
+    CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, Transport, basic_offer, compose, rules,
 };
 pub use crypto::{Crypto, CryptoError, CryptoKey, CryptoSuite, FecOrder, SessionParam, Unusable};
 pub use media::{Attribute, Direction, Kind, Media, Proto};
