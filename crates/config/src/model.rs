@@ -2,7 +2,9 @@
 
 mod trunk;
 
-pub use trunk::{Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Target, Transcode, Trunk};
+pub use trunk::{
+    Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Srtp, SrtpSuite, Target, Transcode, Trunk,
+};
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
 use crate::form::net::{Address, Ip, Ports};

@@ -6,7 +6,8 @@
 use body::Live;
 use bytes::Bytes;
 use codecs::Spoken;
-use sdp::{CodecFilter, Media, PtMapping, RtcpPlan, Sdp};
+use sdp::{CodecFilter, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use sip_proto::Mint;
 use smallvec::SmallVec;
 
 use super::leg::{Leg, Line, Session};
@@ -16,8 +17,10 @@ mod body;
 mod codecs;
 mod convert;
 mod media;
+mod security;
 
 pub(crate) use media::{leg as media_leg, pt_maps};
+pub(crate) use security::Security;
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
 pub(crate) const NOT_ACCEPTABLE: u16 = 488;
@@ -40,22 +43,33 @@ pub(crate) fn live_media(session: &Session) -> Option<(&Sdp, &Media)> {
     Some((sdp, sdp.media().get(index)?))
 }
 
-/// Makes X's offer into ours to Y. Both sessions remember it.
+/// Makes X's offer into ours to Y. Both sessions remember it. Keys are made by `mint`.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, or no codec passes both trunks' lists.
-pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -> Result<Bytes, u16> {
-    let live = sdp::first_acceptable(&offer).ok_or(NOT_ACCEPTABLE)?;
+/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, no codec passes both trunks' lists, or a trunk wants SRTP and can't have it.
+pub(crate) fn offer(
+    snapshot: &Snapshot,
+    mint: &mut Mint,
+    x: &mut Leg,
+    y: &mut Leg,
+    offer: Sdp,
+) -> Result<Bytes, u16> {
+    let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
+    let wanted = |media: &Media| security::admits(trunk_x, media);
+    let live = sdp::first_acceptable(&offer, wanted).ok_or(NOT_ACCEPTABLE)?;
+    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
+    let moved = security::has_moved(&x.session, &offer, media);
     x.session.lines = lines_of(&offer, live);
     if y.session.lines.is_empty() {
         y.session.lines.push(Line::Live);
     }
-    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
-    let allowed = codecs::policy(&snapshot.trunk(x.trunk).codecs, &snapshot.trunk(y.trunk).codecs);
+    security::take(&mut x.session, trunk_x, media, moved, mint);
+    let written = security::offer(&mut y.session, trunk_y, media, mint)?;
+    let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
     let added = convert::added(
         media,
-        snapshot.trunk(x.trunk),
-        snapshot.trunk(y.trunk),
+        trunk_x,
+        trunk_y,
         allowed.as_deref(),
         y.session
             .codec
@@ -84,6 +98,7 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
             rtcp,
             codecs,
             direction: None,
+            transport: written.transport(),
         },
     )?;
     x.session.remote = Some(offer);
@@ -112,10 +127,12 @@ pub(crate) fn answer(
         .filter(|media| media.port() != 0 && answer.connection(media).is_some())
         .ok_or(NOT_ACCEPTABLE)?;
     let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    if offered.kind() != media.kind() || offered.proto() != media.proto() {
+    if offered.kind() != media.kind() || offered.proto().is_rtp() != media.proto().is_rtp() {
         return Err(NOT_ACCEPTABLE);
     }
-    let offered_mux = offered.rtcp_mux();
+    security::conclude(&mut y.session, snapshot.trunk(y.trunk), media)?;
+    let written = security::accept(&x.session);
+    let (offered_mux, offered_rtp) = (offered.rtcp_mux(), offered.proto().is_rtp());
     let rtcp = if offered_mux {
         RtcpPlan::Mux
     } else {
@@ -131,6 +148,11 @@ pub(crate) fn answer(
         rtcp,
         codecs,
         direction,
+        transport: if offered_rtp {
+            written.transport()
+        } else {
+            Transport::default()
+        },
     };
     let own = x.session.lines.iter().position(|line| *line == Line::Live);
     let own = own

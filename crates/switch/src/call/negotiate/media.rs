@@ -8,7 +8,7 @@ use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::{Cidr, PtMap};
 use sdp::{Direction, PtMapping};
 
-use super::live_media;
+use super::{live_media, security};
 use crate::call::leg::{Leg, Session};
 use crate::snapshot::Snapshot;
 
@@ -49,6 +49,7 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
+            security: security::plane(&leg.session),
         },
     })
 }
