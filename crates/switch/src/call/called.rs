@@ -210,7 +210,7 @@ impl Call {
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let body = if delayed {
-            self.delayed_offer(message)
+            self.delayed_offer(core, message)
         } else {
             self.final_answer(core, message)
         };
@@ -241,10 +241,10 @@ impl Call {
     }
 
     /// The caller made no offer: the called side's goes to it in our answer (RFC 3261 §13.2.1).
-    fn delayed_offer(&mut self, message: &Message) -> Result<Bytes, u16> {
+    fn delayed_offer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
         let sdp = sdp_of(message)?.ok_or(negotiate::NOT_ACCEPTABLE)?;
         let leg = self.b.as_mut().ok_or(500_u16)?;
-        negotiate::offer(&self.snapshot, leg, &mut self.a, sdp)
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), leg, &mut self.a, sdp)
     }
 
     /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.

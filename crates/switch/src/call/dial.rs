@@ -200,7 +200,7 @@ impl Call {
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
             return Ok(None);
         };
-        negotiate::offer(&self.snapshot, &mut self.a, leg, offer).map(Some)
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), &mut self.a, leg, offer).map(Some)
     }
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.

@@ -8,7 +8,7 @@ use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::{Cidr, PtMap};
 use sdp::{Direction, PtMapping};
 
-use super::{events, live_media};
+use super::{events, live_media, security};
 use crate::call::leg::{Leg, Session};
 use crate::snapshot::Snapshot;
 
@@ -51,6 +51,7 @@ pub(crate) fn leg(
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
             digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
+            security: security::plane(&leg.session),
             ..control::Needs::default()
         },
     })
