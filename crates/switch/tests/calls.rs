@@ -22,5 +22,6 @@ mod calls {
     mod odd;
     mod offers;
     mod routes;
+    mod secure;
     mod transactions;
 }
