@@ -23,6 +23,7 @@ mod calls {
     mod odd;
     mod offers;
     mod routes;
+    mod secure;
     mod sounds;
     mod transactions;
 }
