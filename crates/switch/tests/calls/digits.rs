@@ -128,7 +128,7 @@ fn every_way_to_write_digits_meets_every_other() {
                 } else {
                     let told = bed.serve(at_other, other, "INFO", 200);
                     assert_eq!(told.body, "Signal=5\r\nDuration=200\r\n");
-                    assert_eq!(told.header("Content-Type"), Some("application/dtmf-relay"));
+                    assert_eq!(told.get("Content-Type"), Some("application/dtmf-relay"));
                 }
                 assert!(pressed(&bed).iter().all(|(side, ..)| *side != to), "{what}");
             } else {
