@@ -26,7 +26,7 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Announcement, Api, Auth, Class, Config, Country, Engine, Failover, Listen, Media, Node,
+    Advance, Announcement, Api, Auth, Class, Config, Country, Dtmf, Engine, Failover, Listen, Media, Node,
     NumberFormat, NumberRule, NumberStyle, Objective, Records, Role, Sip, Sound, Target, Tone, Transcode,
     Transport, Trunk,
 };

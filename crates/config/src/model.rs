@@ -3,7 +3,7 @@
 mod trunk;
 
 pub use trunk::{
-    Advance, Announcement, Auth, Failover, NumberFormat, NumberStyle, Role, Target, Transcode, Trunk,
+    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Target, Transcode, Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};

@@ -124,7 +124,6 @@ fn keys_of_later_versions_are_said_to_be_that() {
         "register",
         "session_timer",
         "srtp",
-        "dtmf",
         "transfer",
         "identity",
         "headers",

@@ -45,6 +45,7 @@ impl Order {
             Command::Update { .. }
             | Command::Play { .. }
             | Command::Hush { .. }
+            | Command::Press { .. }
             | Command::Close { .. }
             | Command::Report { .. } => Fresh::None,
         };

@@ -199,6 +199,23 @@ impl Worker {
                         self.tell(Event::Report { id, stats });
                     }
                 }
+                (
+                    Command::Press {
+                        id,
+                        side,
+                        digit,
+                        duration,
+                    },
+                    _,
+                ) => {
+                    let slot = self.slots.get(&id).copied();
+                    if let Some((slot, Some(stream))) =
+                        slot.and_then(|slot| Some((slot, self.streams.get_mut(slot)?)))
+                    {
+                        stream.press(now, side, digit, duration, &mut self.buffer, &mut self.tally);
+                        self.attend(now, slot);
+                    }
+                }
                 // TODO-LEAD
                 (Command::Play { .. } | Command::Hush { .. }, _) => {}
                 // An order is made with the sockets that its command needs.
@@ -323,6 +340,12 @@ impl Worker {
         {
             self.tell(match notice {
                 Notice::Silent { side, quiet } => Event::Silent { id, side, quiet },
+                Notice::Digit { side, heard } => Event::Digit {
+                    id,
+                    side,
+                    digit: heard.digit,
+                    duration: heard.duration,
+                },
             });
         }
     }

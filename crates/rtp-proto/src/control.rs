@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub use audio::{Codec, Format as AudioFormat, OpusParameters};
 
+pub use crate::dtmf::{Digit, DigitError};
 pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
@@ -96,6 +97,28 @@ pub struct Needs {
     pub transcode: Option<Arc<Audio>>,
     /// What is said on this leg is protected.
     pub security: Option<Security>,
+    /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
+    pub digits: Option<Arc<Digits>>,
+}
+
+/// How digits are written on a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digits {
+    /// How they are said to this peer.
+    pub said: Said,
+    /// The payload type with which it takes telephone events (RFC 4733), and their clock in Hz.
+    pub events: Option<(u8, u32)>,
+    /// The payload types with which its events arrive.
+    pub heard: SmallVec<[u8; 2]>,
+}
+
+/// How digits are said to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// As telephone events.
+    Events,
+    /// By call control: nothing goes into the stream, [`Event::Digit`] tells of those that were heard on the other leg.
+    Signalled,
 }
 
 /// How what is said on a leg is protected. Nothing else is sent or believed there; what can't be protected yet is dropped.
@@ -264,6 +287,18 @@ pub enum Command {
         /// Who hears it.
         side: Side,
     },
+    /// Says a digit to a leg's peer, after those that are being said: nothing else is said to it meanwhile. For a peer whose
+    /// digits go into the stream ([`Digits::said`]).
+    Press {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+        /// The digit.
+        digit: Digit,
+        /// For how long it is pressed; made 40 ms or 8 s if it is shorter or longer.
+        duration: Duration,
+    },
     /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
     Close {
         /// The stream.
@@ -285,6 +320,7 @@ impl Command {
             | Self::Update { id, .. }
             | Self::Play { id, .. }
             | Self::Hush { id, .. }
+            | Self::Press { id, .. }
             | Self::Close { id }
             | Self::Report { id } => *id,
         }
@@ -321,6 +357,17 @@ pub enum Event {
         /// Who heard it.
         side: Side,
     },
+    /// A digit was pressed on a leg that is listened to ([`Needs::digits`]), and is over.
+    Digit {
+        /// The stream.
+        id: MediaId,
+        /// Who pressed it.
+        side: Side,
+        /// The digit.
+        digit: Digit,
+        /// For how long.
+        duration: Duration,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -345,6 +392,7 @@ impl Event {
             Self::Failed { id, .. }
             | Self::Silent { id, .. }
             | Self::Played { id, .. }
+            | Self::Digit { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

@@ -10,6 +10,7 @@ mod chance;
 mod cidr;
 pub mod control;
 pub mod dtls;
+mod dtmf;
 pub mod emodel;
 pub mod ice;
 pub mod ids;
@@ -30,6 +31,7 @@ mod stats;
 pub mod stun;
 
 pub use cidr::{Cidr, CidrError};
+pub use dtmf::{Digit, DigitError, Heard};
 pub use latch::is_unroutable;
 pub use packet::Packet;
 pub use ports::{PortPair, PortPool};

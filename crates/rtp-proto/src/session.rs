@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
@@ -118,10 +119,11 @@ struct Half {
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.
     secure: Option<Box<Secure>>,
+    /// What is to be done about digits.
+    keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
-    #[allow(dead_code, reason = "as in egress")]
     seed: u64,
 }
 
@@ -182,6 +184,7 @@ impl Session {
         };
         self.changed |= moved;
         self.rerouted |= rerouted;
+        self.collect_digits(side);
         verdict
     }
 
@@ -204,7 +207,10 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [&self.a, &self.b]
             .into_iter()
-            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.quiet_at()])
+            .flat_map(|half| {
+                let silent = half.silence.deadline(self.limit(half));
+                [silent, half.quiet_at(), half.keys_at()]
+            })
             .flatten()
             .min()
     }
@@ -215,6 +221,7 @@ impl Session {
             let limit = self.limit(self.half(side));
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
+            here.keys_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -222,6 +229,7 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
+            self.collect_digits(side);
         }
     }
 
@@ -239,9 +247,10 @@ impl Session {
     }
 
     /// The next packet of the session's own, not yet sealed.
-    #[allow(clippy::unused_self, reason = "it has nothing to say yet")]
-    fn own(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
-        None
+    fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        Side::BOTH
+            .into_iter()
+            .find_map(|side| self.say_digit(now, side, packet))
     }
 
     /// The next thing that call control should know.
@@ -338,6 +347,11 @@ impl Half {
             lent: None,
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
+            keys: leg
+                .needs
+                .digits
+                .clone()
+                .map(|digits| Box::new(dtmf::Keys::new(digits))),
             party: leg.party,
             seed,
         }
@@ -350,6 +364,7 @@ impl Half {
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
         self.secure_with(leg.needs.security.as_ref(), self.party != leg.party);
         self.party = leg.party;
+        self.press_with(leg.needs.digits.as_ref());
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.reception.pause();
         self.silence.life(now);
@@ -397,6 +412,12 @@ impl Half {
             self.arrived(now, accepted, packet.len());
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
+        }
+        if self.keys.is_some() || there.keys.is_some() {
+            match self.pressed(now, &header, packet, there) {
+                dtmf::Path::Relay => {}
+                dtmf::Path::Ends(forward) => return forward,
+            }
         }
         let outgoing = self
             .map

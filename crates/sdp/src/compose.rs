@@ -98,6 +98,13 @@ pub enum CodecFilter<'a> {
     Pts(&'a [u8]),
     /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
     Answer(&'a PtMapping),
+    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
+    AnswerExtended {
+        /// The codecs of both.
+        mapping: &'a PtMapping,
+        /// What is added.
+        added: &'a [Codec<'a>],
+    },
 }
 
 /// Why nothing was written.

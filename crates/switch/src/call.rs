@@ -4,8 +4,10 @@ mod called;
 mod caller;
 mod connect;
 mod dial;
+mod digits;
 mod end;
 mod failover;
+mod info;
 mod leg;
 mod negotiate;
 mod reinvite;
@@ -31,6 +33,7 @@ use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
 
 use self::connect::Connecting;
+use self::digits::Telling;
 use self::end::Ended;
 pub(crate) use self::end::Ending;
 pub(crate) use self::leg::{ALLOW, Leg, Uac};
@@ -132,6 +135,7 @@ pub(crate) struct Call {
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) relayed: Vec<Relayed>,
+    pub(crate) telling: Telling,
     pub(crate) stage_timer: Option<TimerKey>,
     pub(crate) max_timer: Option<TimerKey>,
     pub(crate) interim_timer: Option<TimerKey>,
@@ -170,6 +174,7 @@ impl Call {
             connecting: None,
             exchange: None,
             relayed: Vec::new(),
+            telling: Telling::default(),
             stage_timer: None,
             max_timer: None,
             interim_timer: None,

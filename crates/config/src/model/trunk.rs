@@ -14,7 +14,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"),
     later [
-        "users", "register", "profile", "session_timer", "reliable_provisional", "srtp", "dtmf", "transfer",
+        "users", "register", "profile", "session_timer", "reliable_provisional", "srtp", "transfer",
         "identity", "headers", "network", "udp_only", "destinations", "screening",
     ],
     {
@@ -44,6 +44,8 @@ section! {
         /// `codecs`, by converting to those; `"offer"` always offers what `codecs` names beyond what the other side has;
         /// `"off"` refuses such calls with 488. Converted are PCMU, PCMA, G722, opus and L16.
         live transcode: Transcode = Choice<Transcode>, default("'auto'");
+        /// How it writes digits, and is written them. What the other side of a call writes otherwise is converted.
+        live dtmf: Dtmf = Choice<Dtmf>, default("'auto'");
         /// How often its targets are asked with OPTIONS whether they live; any answer means yes. Off: a target that calls have found dead gets one of them every 30 s.
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
@@ -100,6 +102,18 @@ words! {
         /// Never.
         Off = "off",
     } later []
+}
+
+words! {
+    /// How digits are written on a trunk.
+    Dtmf {
+        /// As telephone events where it has them, else by INFO.
+        Auto = "auto",
+        /// As telephone events in RTP (RFC 4733) only.
+        Rfc4733 = "rfc4733",
+        /// By INFO only: `application/dtmf-relay` is written, `application/dtmf` read too. It is offered no telephone events.
+        Info = "info",
+    } later ["inband"]
 }
 
 section! {

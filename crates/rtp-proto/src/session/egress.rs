@@ -119,8 +119,9 @@ impl Egress {
         numbers
     }
 
-    /// The numbers of a packet of our own that shares the timestamp of something long (an event).
-    pub(crate) fn same(&mut self, now: Instant, timestamp: u32) -> Numbers {
+    /// The numbers of a packet of our own that shares the timestamp of something long (an event). Time goes on from where that
+    /// began.
+    pub(crate) fn same(&mut self, timestamp: u32) -> Numbers {
         let numbers = Numbers {
             ssrc: self.ssrc,
             sequence: self.next,
@@ -128,7 +129,6 @@ impl Egress {
             marker: false,
         };
         self.next = self.next.wrapping_add(1);
-        self.sent = Some(now);
         numbers
     }
 
@@ -155,7 +155,10 @@ impl Egress {
         if begins || header.sequence.wrapping_sub(source.highest).cast_signed() > 0 {
             source.highest = header.sequence;
             self.next = numbers.sequence.wrapping_add(1);
-            (self.timestamp, self.sent) = (numbers.timestamp, Some(now));
+            // Packets of one timestamp (an event's): time goes on from the first.
+            if numbers.timestamp != self.timestamp || self.sent.is_none() {
+                (self.timestamp, self.sent) = (numbers.timestamp, Some(now));
+            }
         }
         self.source = Some(source);
         numbers

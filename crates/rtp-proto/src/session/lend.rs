@@ -23,6 +23,7 @@ impl Session {
         let plain = here.kind == there.kind
             && there.may_send
             && there.egress.is_none()
+            && self.digits_relayable(side)
             && here.secure.is_none()
             && there.secure.is_none();
         let from = here.address.firm().filter(|_| plain)?;
@@ -30,7 +31,7 @@ impl Session {
         if !offload::rewritable([here.local, from, there.local, to]) {
             return None;
         }
-        let types = offload::types(&here.map, here.heard)?;
+        let types = offload::types(&here.map, here.listened())?;
         Some(Flow {
             kind: here.kind,
             local: here.local,
@@ -177,13 +178,13 @@ impl Half {
 
     /// Whether this is a packet that the kernel has counted and left to us; it then becomes what it was.
     pub(super) fn was_counted(&self, channel: Channel, from: SocketAddr, packet: &mut Packet<'_>) -> bool {
-        if self.heard == 0 || channel != Channel::Rtp || !self.address.is_current(from) {
+        if self.listened() == 0 || channel != Channel::Rtp || !self.address.is_current(from) {
             return false;
         }
         let [first, second, ..] = packet.bytes_mut() else {
             return false;
         };
-        let counted = *first >> 6 == 3 && self.heard >> (*second & 127) & 1 == 1;
+        let counted = *first >> 6 == 3 && self.listened() >> (*second & 127) & 1 == 1;
         if counted {
             *first &= !COUNTED;
         }

@@ -1,6 +1,7 @@
 //! What call control is told of a stream.
 
 use crate::control::Side;
+use crate::dtmf::Heard;
 use std::time::Duration;
 
 /// Something that happened on a stream.
@@ -12,5 +13,12 @@ pub enum Notice {
         side: Side,
         /// For how long.
         quiet: Duration,
+    },
+    /// A digit was pressed, and is over.
+    Digit {
+        /// Who pressed it.
+        side: Side,
+        /// Which, and for how long.
+        heard: Heard,
     },
 }

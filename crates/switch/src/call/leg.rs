@@ -12,6 +12,7 @@ use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
 use smallvec::SmallVec;
 
+use super::negotiate::Events;
 use crate::core::Core;
 use crate::io::Now;
 use crate::snapshot::Snapshot;
@@ -55,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) codec: Option<Box<str>>,
     /// What is spoken on this leg, where the other speaks something else.
     pub(crate) converted: Option<Arc<Audio>>,
+    /// Its telephone events.
+    pub(crate) events: Events,
 }
 
 /// One m-line of a leg's session.

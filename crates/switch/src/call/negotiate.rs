@@ -18,8 +18,10 @@ use crate::snapshot::Snapshot;
 mod body;
 mod codecs;
 mod convert;
+mod events;
 mod media;
 
+pub(crate) use events::{Events, said};
 pub(crate) use media::{leg as media_leg, pt_maps};
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
@@ -55,7 +57,7 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
     }
     let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
     let allowed = codecs::policy(&snapshot.trunk(x.trunk).codecs, &snapshot.trunk(y.trunk).codecs);
-    let added = convert::added(
+    let mut added = convert::added(
         media,
         snapshot.trunk(x.trunk),
         snapshot.trunk(y.trunk),
@@ -64,6 +66,12 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
             .codec
             .as_deref()
             .filter(|_| y.session.converted.is_some()),
+    );
+    events::offer(
+        media,
+        snapshot.trunk(x.trunk),
+        snapshot.trunk(y.trunk),
+        &mut added,
     );
     let codecs = match &allowed {
         names if !added.is_empty() => CodecFilter::Extended {
@@ -173,7 +181,9 @@ pub(crate) fn answer(
     // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
     let wanted = sdp::hold_direction(offer, offered);
     let direction = Some(sdp::hold_direction(&answer, media).answer_to(wanted));
-    let spoken = codecs::spoken(offered, media, snapshot.trunk(x.trunk))?;
+    let trunks: [&Trunk; 2] = [snapshot.trunk(x.trunk), snapshot.trunk(y.trunk)];
+    let [of_x, of_y] = trunks;
+    let spoken = codecs::spoken(offered, media, of_x, of_y)?;
     let offer = offer.clone();
     let live = |media, codecs| Live {
         media,
@@ -185,8 +195,20 @@ pub(crate) fn answer(
     let own = own
         .and_then(|index| offer.media().get(index))
         .ok_or(NOT_ACCEPTABLE)?;
+    let added = match &spoken {
+        Spoken::Same { mapping, .. } => events::answer(own, mapping, trunks),
+        Spoken::Converted(_) | Spoken::Facsimile => SmallVec::new(),
+    };
+    let events = events::agreed(own, media, &spoken, added.first().copied(), trunks);
     let live = match &spoken {
-        Spoken::Same { mapping, .. } => live(media, CodecFilter::Answer(mapping)),
+        Spoken::Same { mapping, .. } if added.is_empty() => live(media, CodecFilter::Answer(mapping)),
+        Spoken::Same { mapping, .. } => live(
+            media,
+            CodecFilter::AnswerExtended {
+                mapping,
+                added: &added,
+            },
+        ),
         Spoken::Converted(converted) => live(own, CodecFilter::Pts(&converted.answer)),
         Spoken::Facsimile => live(media, CodecFilter::All),
     };
@@ -194,5 +216,6 @@ pub(crate) fn answer(
     y.mux = offered_mux && media.rtcp_mux();
     x.mux = offered_mux;
     y.session.remote = Some(answer);
+    [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

@@ -94,15 +94,20 @@ fn events(offered: &Media, y: &Trunk, numbers: &mut Numbers, added: &mut SmallVe
 }
 
 /// Payload types that an offer leaves free.
-struct Numbers(u128);
+pub(super) struct Numbers(u128);
 
 impl Numbers {
-    fn beside(offered: &Media) -> Self {
+    pub(super) fn beside(offered: &Media) -> Self {
         Self(offered.payload_types().fold(0, |set, pt| set | 1 << pt))
     }
 
+    /// This one is not free either.
+    pub(super) fn leave(&mut self, pt: u8) {
+        self.0 |= 1 << (pt & 127);
+    }
+
     /// This one if it is free, or else a dynamic one (RFC 3551 §6).
-    fn take(&mut self, pt: u8) -> Option<u8> {
+    pub(super) fn take(&mut self, pt: u8) -> Option<u8> {
         let free = |pt: &u8| *pt < 128 && self.0 & (1 << pt) == 0;
         let pt = Some(pt).filter(free).or_else(|| (96..128).find(free))?;
         self.0 |= 1 << pt;
@@ -140,12 +145,13 @@ pub(super) struct Converted {
     pub(super) names: [Box<str>; 2],
 }
 
-/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can.
-pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk) -> Option<Converted> {
+/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can. `apart`: the offerer has its
+/// events whatever the answerer has.
+pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk, apart: bool) -> Option<Converted> {
     let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
     let of_y = answered.codecs().find(primary)?;
     let of_x = source(offered, x)?;
-    let has_events = answered.codecs().any(|codec| codec.is_event());
+    let has_events = apart || answered.codecs().any(|codec| codec.is_event());
     let audio_x = audio(offered, of_x, has_events, false)?;
     let audio_y = audio(answered, of_y, has_events, true)?;
     let answer = [

@@ -8,7 +8,7 @@ use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::{Cidr, PtMap};
 use sdp::{Direction, PtMapping};
 
-use super::live_media;
+use super::{events, live_media};
 use crate::call::leg::{Leg, Session};
 use crate::snapshot::Snapshot;
 
@@ -50,6 +50,8 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
+            digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
+            ..control::Needs::default()
         },
     })
 }
