@@ -27,7 +27,6 @@ fn connect(bed: &mut Bed, events: bool) -> (Party, Party, [Vec<String>; 2]) {
     let at_b = bed.expect(B1, "INVITE");
     let b = bed.callee(B1, &at_b);
     let mut end = Bed::carrier_end(B1);
-    // The number that it was offered is not the one that it likes.
     end.codecs = vec![(0, "PCMU/8000"), (122, "telephone-event/8000")];
     let answer = end.answer(at_b.sdp().unwrap(), "sendrecv");
     bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
