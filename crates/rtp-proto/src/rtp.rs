@@ -48,6 +48,29 @@ pub(crate) fn parse(packet: &[u8]) -> Option<Header> {
     })
 }
 
+/// SSRC and sequence number of a packet whose contents may be encrypted; `None` for what can't be RTP.
+pub(crate) fn mark(packet: &[u8]) -> Option<(u32, u16)> {
+    let [first, _, s0, s1, _, _, _, _, a, b, c, d] = *packet.first_chunk::<12>()?;
+    (first >> 6 == 2).then_some((u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
+}
+
+/// What a valid packet carries, without CSRCs, extension and padding.
+pub(crate) fn payload(packet: &[u8]) -> &[u8] {
+    RtpReader::new(packet).map_or(&[], |reader| reader.payload())
+}
+
+/// The header of a packet of our own.
+pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let [first, second, ..] = &mut header;
+    (*first, *second) = (0x80, payload_type & 0x7f);
+    renumber(&mut header, numbers);
+    header
+}
+
+/// Bytes of a header without CSRCs and extension.
+const HEADER: usize = 12;
+
 /// Writes another payload type, leaving the marker bit.
 pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {
     if let Some(octet) = packet.get_mut(1) {
@@ -95,6 +118,11 @@ impl Translation {
             Some(entry) => Some(entry.to),
             None => Some(payload_type).filter(|_| !self.only),
         }
+    }
+
+    /// Whether this payload type passes at all.
+    pub(crate) fn passes(&self, payload_type: u8) -> bool {
+        self.outgoing(payload_type).is_some()
     }
 
     /// The whole table: [`NONE`] where nothing passes.

@@ -12,13 +12,19 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod beside;
+mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
 mod notice;
+mod secure;
+mod sent;
 
+use beside::Beside;
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
+use secure::Secure;
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
 const REPORTS: usize = 4;
@@ -112,10 +118,15 @@ struct Half {
     lent: Option<Box<lend::Lent>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
+    /// SRTP with this peer.
+    secure: Option<Box<Secure>>,
+    /// What is said beside media on the RTP port: checks and a handshake.
+    beside: Option<Box<Beside>>,
+    /// What is to be done about digits.
+    keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
-    #[allow(dead_code, reason = "as in egress")]
     seed: u64,
 }
 
@@ -162,6 +173,7 @@ impl Session {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
+            Ok(Sorted::Beside) => here.hear_beside(now, from, packet.bytes()),
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
@@ -174,8 +186,8 @@ impl Session {
                 Verdict::Drop(reason)
             }
         };
-        self.changed |= moved;
-        self.rerouted |= rerouted;
+        (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
+        self.collect_digits(side);
         verdict
     }
 
@@ -184,13 +196,13 @@ impl Session {
     pub fn send_failed(&mut self, side: Side, sent: Channel, packet: &[u8]) {
         let (here, there) = self.halves(side);
         here.stats.dropped.add(DropReason::Send);
-        there.unsent(sent, packet);
+        there.unsent(sent, packet, true);
     }
 
     /// What [`poll_transmit`](Self::poll_transmit) gave could not be sent from this socket.
     pub fn transmit_failed(&mut self, side: Side, channel: Channel, packet: &[u8]) {
         let (here, _) = self.halves(side);
-        here.unsent(channel, packet);
+        here.unsent(channel, packet, true);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do at the earliest.
@@ -198,7 +210,10 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [&self.a, &self.b]
             .into_iter()
-            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.quiet_at()])
+            .flat_map(|half| {
+                let silent = half.silence.deadline(self.limit(half));
+                [silent, half.quiet_at(), half.keys_at(), half.beside_deadline()]
+            })
             .flatten()
             .min()
     }
@@ -209,6 +224,8 @@ impl Session {
             let limit = self.limit(self.half(side));
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
+            here.beside_timeout(now);
+            here.keys_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -216,18 +233,36 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
+            self.collect_digits(side);
         }
     }
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
     /// [`transmit_failed`](Self::transmit_failed) if it could not be.
-    pub fn poll_transmit(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
-        None
+    pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        if let Some(transmit) = self.say_beside(packet) {
+            return Some(transmit);
+        }
+        loop {
+            let transmit = self.own(now, packet)?;
+            let (there, _) = self.halves(transmit.side);
+            if there.seal_own(transmit.channel, packet).is_ok() {
+                return Some(transmit);
+            }
+            there.unsent(transmit.channel, packet.bytes(), false);
+        }
+    }
+
+    /// The next packet of the session's own, not yet sealed.
+    fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        Side::BOTH
+            .into_iter()
+            .find_map(|side| self.say_digit(now, side, packet))
     }
 
     /// The next thing that call control should know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+        self.notices.pop_front().or_else(|| self.beside_notice())
     }
 
     /// A leg's RTP socket should now be connected to this address (`Some`), or to none (`None`), so that other sources are
@@ -293,6 +328,7 @@ enum Sorted {
     Rtp,
     Rtcp,
     Udptl,
+    Beside,
 }
 
 /// Where a packet goes; `None`: the session has taken it.
@@ -300,7 +336,7 @@ type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
 impl Half {
     fn new(now: Instant, leg: &Leg, seed: u64) -> Self {
-        Self {
+        let mut half = Self {
             kind: leg.kind,
             mux: leg.mux,
             may_send: leg.may_send,
@@ -318,9 +354,18 @@ impl Half {
             heard: 0,
             lent: None,
             egress: None,
+            secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
+            beside: None,
+            keys: leg
+                .needs
+                .digits
+                .clone()
+                .map(|digits| Box::new(dtmf::Keys::new(digits))),
             party: leg.party,
             seed,
-        }
+        };
+        half.update_beside(now, &leg.needs, true);
+        half
     }
 
     fn update(&mut self, now: Instant, leg: &Leg) {
@@ -328,8 +373,12 @@ impl Half {
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
+        let other_party = self.party != leg.party;
+        self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
+        self.press_with(leg.needs.digits.as_ref());
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
+        self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
         self.silence.life(now);
     }
@@ -357,6 +406,7 @@ impl Half {
             (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
+            (Kind::Other, Channel::Rtp) if self.beside.is_some() => Ok(Sorted::Beside),
             (Kind::Other, _) => Err(DropReason::Invalid),
         }
     }
@@ -369,6 +419,7 @@ impl Half {
         there: &mut Self,
         counted: bool,
     ) -> Forward {
+        self.open_rtp(now, from, packet)?;
         let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
         if !counted {
             let accepted = self.address.accept(now, from, Some(&header))?;
@@ -376,11 +427,17 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
+        if self.keys.is_some() || there.keys.is_some() {
+            match self.pressed(now, &header, packet, there) {
+                dtmf::Path::Relay => {}
+                dtmf::Path::Ends(forward) => return forward,
+            }
+        }
         let outgoing = self
             .map
             .outgoing(header.payload_type)
             .ok_or(DropReason::PayloadType)?;
-        let to = there.take(packet.len())?;
+        let (to, length) = (there.destination()?, packet.len());
         if outgoing != header.payload_type {
             rtp::set_payload_type(packet.bytes_mut(), outgoing);
         }
@@ -388,6 +445,8 @@ impl Half {
             let numbers = egress.relay(now, &header, self.map.clock(header.payload_type));
             rtp::renumber(packet.bytes_mut(), &numbers);
         }
+        there.seal_rtp(now, &header, self.map.clock(header.payload_type), packet)?;
+        there.sent(length);
         Ok(Some((Channel::Rtp, to)))
     }
 
@@ -403,10 +462,13 @@ impl Half {
         self.arrived(now, accepted, packet.len());
         // One facsimile machine sends for minutes, and the other says nothing until the page is over.
         there.silence.life(now);
-        Ok(Some((Channel::Rtp, there.take(packet.len())?)))
+        let to = there.destination()?;
+        there.sent(packet.len());
+        Ok(Some((Channel::Rtp, to)))
     }
 
-    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, there: &mut Self) -> Forward {
+    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+        self.open_rtcp(now, from, packet)?;
         if !rtcp::is_valid(packet.bytes()) {
             return Err(DropReason::Invalid);
         }
@@ -414,12 +476,15 @@ impl Half {
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
         let to = there.address.rtcp_destination();
-        rtcp::for_each_report(packet.bytes(), |item| match item {
-            Item::Sent { mark } if to.is_some() => there.report_sent(now, mark),
+        rtcp::for_each(packet.bytes(), |item| match item {
+            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
             Item::Sent { .. } => {}
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
+            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
+            Item::Summary { .. } | Item::Voip { .. } => {}
         });
         let to = to.ok_or(DropReason::NoRemote)?;
+        there.seal_rtcp(packet)?;
         there.stats.sent_rtcp += 1;
         let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
         Ok(Some((channel, to)))
@@ -433,29 +498,6 @@ impl Half {
             Accepted::Learned => self.stats.latches = self.stats.latches.saturating_add(1),
             Accepted::Known | Accepted::Former => {}
         }
-    }
-
-    /// A packet for this peer was counted as sent, and was not.
-    fn unsent(&mut self, channel: Channel, packet: &[u8]) {
-        let is_rtcp = channel == Channel::Rtcp || (self.mux && rtp::classify(packet, true) == Kind::Rtcp);
-        let stats = &mut self.stats;
-        if is_rtcp {
-            stats.sent_rtcp = stats.sent_rtcp.saturating_sub(1);
-        } else {
-            stats.sent_packets = stats.sent_packets.saturating_sub(1);
-            stats.sent_bytes = stats.sent_bytes.saturating_sub(packet.len() as u64);
-        }
-    }
-
-    /// Where a packet for this peer goes, counted as sent.
-    fn take(&mut self, bytes: usize) -> Result<SocketAddr, DropReason> {
-        if !self.may_send {
-            return Err(DropReason::Hold);
-        }
-        let to = self.address.rtp_destination().ok_or(DropReason::NoRemote)?;
-        self.stats.sent_packets += 1;
-        self.stats.sent_bytes += bytes as u64;
-        Ok(to)
     }
 
     fn report_sent(&mut self, now: Instant, mark: u32) {

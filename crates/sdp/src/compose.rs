@@ -43,6 +43,8 @@ pub struct Compose<'a> {
     pub slots: &'a [Slot<'a>],
     /// A kept line that contains one of these (any case) is dropped.
     pub hide: &'a [&'a [u8]],
+    /// Attributes of our own for the session part, without line ends: `a=ice-lite`.
+    pub lines: &'a [String],
 }
 
 /// One m= section to write.
@@ -60,12 +62,25 @@ pub enum Slot<'a> {
         codecs: CodecFilter<'a>,
         /// `None`: the source's, with its hold by address made explicit.
         direction: Option<Direction>,
+        /// Its profile and what goes with that.
+        transport: Transport<'a>,
     },
     /// A refused stream (RFC 3264 §6): the peer's m= line with port 0.
     Rejected {
         /// The m= line, with or without `m=`.
         line: &'a [u8],
     },
+}
+
+/// The profile under which a stream is written, and the attributes that belong to it: keys, fingerprints, candidates, which
+/// are each leg's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transport<'a> {
+    /// `None`: the source's.
+    pub proto: Option<Proto>,
+    /// Whole attribute lines (`a=crypto:1 …`), written as they are at the end of the section. The source's of the same names are
+    /// dropped.
+    pub attributes: &'a [String],
 }
 
 /// How RTCP is announced (RFC 3605, RFC 5761).
@@ -98,6 +113,13 @@ pub enum CodecFilter<'a> {
     Pts(&'a [u8]),
     /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
     Answer(&'a PtMapping),
+    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
+    AnswerExtended {
+        /// The codecs of both.
+        mapping: &'a PtMapping,
+        /// What is added.
+        added: &'a [Codec<'a>],
+    },
 }
 
 /// Why nothing was written.
@@ -133,6 +155,7 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
                 rtcp,
                 codecs,
                 direction,
+                transport,
             } => {
                 writer.stream(
                     index,
@@ -142,6 +165,7 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
                         rtcp,
                         codecs,
                         direction,
+                        transport,
                     },
                 )?;
             }
@@ -152,6 +176,17 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
     Ok(writer.out)
 }
 
+impl Transport<'_> {
+    /// Whether a line of the source goes because of what we say ourselves.
+    fn replaces(&self, attribute: &Attribute<'_>) -> bool {
+        let ours = |line: &String| {
+            let own = Attribute::from_line(line.as_bytes());
+            own.is_some_and(|own| own.name.eq_ignore_ascii_case(attribute.name))
+        };
+        self.attributes.iter().any(ours)
+    }
+}
+
 /// [`Slot::Stream`]'s fields.
 struct Stream<'a> {
     media: &'a Media,
@@ -159,6 +194,15 @@ struct Stream<'a> {
     rtcp: RtcpPlan,
     codecs: CodecFilter<'a>,
     direction: Option<Direction>,
+    transport: Transport<'a>,
+}
+
+impl Stream<'_> {
+    /// `a=rtcp-fb` means nothing to a profile without feedback (RFC 4585 §4.2), if it meant something before.
+    fn loses_feedback(&self) -> bool {
+        let written = self.transport.proto.unwrap_or(self.media.proto());
+        self.media.proto().is_feedback() && !written.is_feedback()
+    }
 }
 
 struct Writer<'a> {
@@ -229,6 +273,9 @@ impl Writer<'_> {
                 self.foreign(line);
             }
         }
+        for line in c.lines {
+            self.line(line.as_bytes());
+        }
     }
 
     /// `m=type 0 profile formats`: at least one format, whatever it is (RFC 3264 §6).
@@ -275,7 +322,12 @@ impl Writer<'_> {
     fn stream(&mut self, index: usize, s: &Stream<'_>) -> Result<(), ComposeError> {
         let m = MLine::parse(s.media.line()).map_err(|_| ComposeError::Line(index))?;
         let rtp = s.media.proto().is_rtp();
-        self.m_line(index, &m, s.port)?;
+        let proto = s
+            .transport
+            .proto
+            .and_then(Proto::name)
+            .map_or(m.proto, str::as_bytes);
+        self.m_line(index, &MLine { proto, ..m }, s.port)?;
         let mut formats = Formats::default();
         if rtp {
             let left = Formats::select(s.media, s.codecs, &self.hidden);
@@ -298,6 +350,9 @@ impl Writer<'_> {
         if rtp {
             self.rtcp(s.port, s.rtcp);
         }
+        for attribute in s.transport.attributes {
+            self.line(attribute.as_bytes());
+        }
         Ok(())
     }
 
@@ -311,6 +366,9 @@ impl Writer<'_> {
             let Some(attribute) = Attribute::from_line(line) else {
                 continue;
             };
+            if s.transport.replaces(&attribute) {
+                continue;
+            }
             match rules::fate(&attribute) {
                 rules::Fate::Drop | rules::Fate::IfValid => {}
                 rules::Fate::Keep => self.foreign(line),
@@ -320,6 +378,7 @@ impl Writer<'_> {
                     }
                 }
                 rules::Fate::Ours => {}
+                rules::Fate::WithFormat if attribute.is("rtcp-fb") && s.loses_feedback() => {}
                 rules::Fate::WithFormat if s.media.proto().is_rtp() => {
                     self.with_format(s.media, line, &attribute, formats, &mut mapped);
                 }
@@ -426,6 +485,7 @@ pub fn basic_offer(
         rtcp,
         codecs,
         direction: None,
+        transport: Transport::default(),
     }];
     compose(&Compose {
         origin,
@@ -433,5 +493,6 @@ pub fn basic_offer(
         source: &source,
         slots: &slots,
         hide: &[],
+        lines: &[],
     })
 }

@@ -67,17 +67,42 @@ pub enum Proto {
 }
 
 impl Proto {
+    const NAMES: [(&'static str, Proto); 7] = [
+        ("RTP/AVP", Proto::RtpAvp),
+        ("RTP/AVPF", Proto::RtpAvpf),
+        ("RTP/SAVP", Proto::RtpSavp),
+        ("RTP/SAVPF", Proto::RtpSavpf),
+        ("UDP/TLS/RTP/SAVP", Proto::UdpTlsSavp),
+        ("UDP/TLS/RTP/SAVPF", Proto::UdpTlsSavpf),
+        ("udptl", Proto::Udptl),
+    ];
+
+    /// As an m= line names it; `None` for what isn't known.
+    pub fn name(self) -> Option<&'static str> {
+        let known = Self::NAMES.iter().find(|(_, proto)| *proto == self);
+        known.map(|(name, _)| *name)
+    }
+
+    /// Of RTP, with or without SRTP (RFC 3711), with or without early feedback (RFC 4585, RFC 5124).
+    pub fn rtp(secure: bool, feedback: bool) -> Self {
+        match (secure, feedback) {
+            (false, false) => Proto::RtpAvp,
+            (false, true) => Proto::RtpAvpf,
+            (true, false) => Proto::RtpSavp,
+            (true, true) => Proto::RtpSavpf,
+        }
+    }
+
+    /// Whether the profile has early feedback.
+    pub fn is_feedback(self) -> bool {
+        match self {
+            Proto::RtpAvpf | Proto::RtpSavpf | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpSavp | Proto::UdpTlsSavp | Proto::Udptl | Proto::Other => false,
+        }
+    }
+
     pub(crate) fn from_token(token: &[u8]) -> Self {
-        const NAMES: [(&str, Proto); 7] = [
-            ("RTP/AVP", Proto::RtpAvp),
-            ("RTP/AVPF", Proto::RtpAvpf),
-            ("RTP/SAVP", Proto::RtpSavp),
-            ("RTP/SAVPF", Proto::RtpSavpf),
-            ("UDP/TLS/RTP/SAVP", Proto::UdpTlsSavp),
-            ("UDP/TLS/RTP/SAVPF", Proto::UdpTlsSavpf),
-            ("udptl", Proto::Udptl),
-        ];
-        let known = NAMES
+        let known = Self::NAMES
             .iter()
             .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()));
         known.map_or(Proto::Other, |(_, proto)| *proto)
@@ -89,6 +114,15 @@ impl Proto {
             Proto::RtpAvp | Proto::RtpAvpf => true,
             Proto::Udptl | Proto::Other => false,
             Proto::RtpSavp | Proto::RtpSavpf | Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+        }
+    }
+
+    /// Whether keys come from a DTLS handshake (RFC 5764).
+    pub fn is_dtls(self) -> bool {
+        match self {
+            Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpAvpf | Proto::RtpSavp | Proto::RtpSavpf => false,
+            Proto::Udptl | Proto::Other => false,
         }
     }
 

@@ -13,6 +13,7 @@ mod calls {
     mod challenge;
     mod codecs;
     mod connect;
+    mod digits;
     mod early_media;
     mod endings;
     mod failover;
@@ -22,5 +23,7 @@ mod calls {
     mod odd;
     mod offers;
     mod routes;
+    mod secure;
+    mod sounds;
     mod transactions;
 }

@@ -1,6 +1,6 @@
 //! Trunks.
 
-use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, Opt, OrOff};
+use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
@@ -14,7 +14,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"),
     later [
-        "users", "register", "profile", "session_timer", "reliable_provisional", "srtp", "dtmf", "transfer",
+        "users", "register", "profile", "session_timer", "reliable_provisional", "transfer",
         "identity", "headers", "network", "udp_only", "destinations", "screening",
     ],
     {
@@ -44,6 +44,16 @@ section! {
         /// `codecs`, by converting to those; `"offer"` always offers what `codecs` names beyond what the other side has;
         /// `"off"` refuses such calls with 488. Converted are PCMU, PCMA, G722, opus and L16.
         live transcode: Transcode = Choice<Transcode>, default("'auto'");
+        /// How it writes digits, and is written them. What the other side of a call writes otherwise is converted.
+        live dtmf: Dtmf = Choice<Dtmf>, default("'auto'");
+        /// Whether media with it is encrypted (SRTP with keys in the SDP, RFC 4568). `"off"`: never, and an offer that insists on it
+        /// is refused with 488; `"optional"`: when it can be. Keys are offered to it under the plain profile (RTP/AVP), which
+        /// leaves the choice to the other side, and of its own offers both kinds are taken; `"required"`: always. It is offered
+        /// RTP/SAVP, and whatever would be plain is refused with 488.
+        live srtp: Srtp = Choice<Srtp>, default("'off'");
+        /// The crypto suites that it may use: in this order they are offered to it. Of its own offers the first line that
+        /// names one of them is taken.
+        live srtp_suites: Vec<SrtpSuite> = OneOrList<Choice<SrtpSuite>>, default("['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM', 'AEAD_AES_256_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32']");
         /// How often its targets are asked with OPTIONS whether they live; any answer means yes. Off: a target that calls have found dead gets one of them every 30 s.
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
@@ -68,6 +78,13 @@ section! {
         live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
         /// Headers that are carried over between this trunk and the other side as they are.
         live pass_headers: Vec<String> = List<HeaderName>, default("[]");
+        /// What its callers hear while the called side rings and sends no audio of its own: the name of a `[[sound]]`; absent:
+        /// its own equipment makes the tone.
+        live ringback: Option<String> = Opt<Name>, optional;
+        /// What its parties hear while the other side has put them on hold and sends nothing: the name of a `[[sound]]`.
+        live hold_music: Option<String> = Opt<Name>, optional;
+        /// What its callers hear before a call that failed is refused.
+        live announcements: Vec<Announcement> = List<Table<Announcement>>, default("[]");
         /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
         live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
     }
@@ -95,6 +112,52 @@ words! {
     } later []
 }
 
+words! {
+    /// How digits are written on a trunk.
+    Dtmf {
+        /// As telephone events where it has them, else by INFO.
+        Auto = "auto",
+        /// As telephone events in RTP (RFC 4733) only.
+        Rfc4733 = "rfc4733",
+        /// By INFO only: `application/dtmf-relay` is written, `application/dtmf` read too. It is offered no telephone events.
+        Info = "info",
+    } later ["inband"]
+}
+
+words! {
+    /// Whether media is encrypted.
+    Srtp {
+        /// Never.
+        Off = "off",
+        /// When the other side can.
+        Optional = "optional",
+        /// Always.
+        Required = "required",
+    } later []
+}
+
+words! {
+    /// A crypto suite (RFC 4568, RFC 6188, RFC 7714).
+    SrtpSuite {
+        /// AES-128 in counter mode, tags of 80 bits.
+        AesCm128Sha80 = "AES_CM_128_HMAC_SHA1_80",
+        /// AES-128 in counter mode, tags of 32 bits.
+        AesCm128Sha32 = "AES_CM_128_HMAC_SHA1_32",
+        /// AES-192 in counter mode, tags of 80 bits.
+        AesCm192Sha80 = "AES_192_CM_HMAC_SHA1_80",
+        /// AES-192 in counter mode, tags of 32 bits.
+        AesCm192Sha32 = "AES_192_CM_HMAC_SHA1_32",
+        /// AES-256 in counter mode, tags of 80 bits.
+        AesCm256Sha80 = "AES_256_CM_HMAC_SHA1_80",
+        /// AES-256 in counter mode, tags of 32 bits.
+        AesCm256Sha32 = "AES_256_CM_HMAC_SHA1_32",
+        /// AES-128 in Galois/counter mode: the least work.
+        AesGcm128 = "AEAD_AES_128_GCM",
+        /// AES-256 in Galois/counter mode.
+        AesGcm256 = "AEAD_AES_256_GCM",
+    } later []
+}
+
 section! {
     /// One place where calls to a trunk go.
     Target, label None, later [],
@@ -111,6 +174,17 @@ section! {
         host: Host = split_target(&uri).ok()?.0;
         /// Its port, when written.
         port: Option<u16> = split_target(&uri).ok()?.1;
+    }
+}
+
+section! {
+    /// A sound for some ways to fail.
+    Announcement, label None, later [],
+    {
+        /// The statuses that the caller is about to hear.
+        live on: Vec<u16> = List<FailureStatus>, required;
+        /// The name of a `[[sound]]`; one that never ends is played for 10 s.
+        live sound: String = Name, required;
     }
 }
 

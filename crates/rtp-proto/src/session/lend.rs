@@ -44,13 +44,20 @@ impl Session {
     #[must_use]
     pub fn flow(&self, side: Side) -> Option<Flow> {
         let (here, there) = (self.half(side), self.half(side.other()));
-        let plain = here.kind == there.kind && there.may_send && there.egress.is_none();
+        let plain = here.kind == there.kind
+            && there.may_send
+            && there.egress.is_none()
+            && self.digits_relayable(side)
+            && here.secure.is_none()
+            && here.beside.is_none()
+            && there.beside.is_none()
+            && there.secure.is_none();
         let from = here.address.firm().filter(|_| plain)?;
         let to = there.address.rtp_destination()?;
         if !offload::rewritable([here.local, from, there.local, to]) {
             return None;
         }
-        let types = offload::types(&here.map, here.heard)?;
+        let types = offload::types(&here.map, here.listened())?;
         Some(Flow {
             kind: here.kind,
             local: here.local,
@@ -141,7 +148,7 @@ impl Session {
         let is_media = match here.sort(channel, packet) {
             Ok(Sorted::Rtp) => rtp::parse(packet).is_some(),
             Ok(Sorted::Udptl) => true,
-            Ok(Sorted::Rtcp) | Err(_) => false,
+            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => false,
         };
         if !is_media || here.lent.is_none() {
             Touch::Nothing
@@ -197,13 +204,13 @@ impl Half {
 
     /// Whether this is a packet that the kernel has counted and left to us; it then becomes what it was.
     pub(super) fn was_counted(&self, channel: Channel, from: SocketAddr, packet: &mut Packet<'_>) -> bool {
-        if self.heard == 0 || channel != Channel::Rtp || !self.address.is_current(from) {
+        if self.listened() == 0 || channel != Channel::Rtp || !self.address.is_current(from) {
             return false;
         }
         let [first, second, ..] = packet.bytes_mut() else {
             return false;
         };
-        let counted = *first >> 6 == 3 && self.heard >> (*second & 127) & 1 == 1;
+        let counted = *first >> 6 == 3 && self.listened() >> (*second & 127) & 1 == 1;
         if counted {
             *first &= !COUNTED;
         }

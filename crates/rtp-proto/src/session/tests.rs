@@ -7,9 +7,11 @@ use std::sync::Arc;
 mod abuse;
 mod cases;
 mod counting;
+mod digits;
 mod lending;
 mod liveness;
 mod moves;
+mod secure;
 
 /// Where the switch's own legs would be; the machine never looks at it.
 const BIND: &str = "127.0.0.1";

@@ -137,6 +137,7 @@ impl Call {
         self.story.progress(now);
         let body = match sdp_of(message) {
             Ok(Some(sdp)) => self.early_media(core, message, sdp),
+            Ok(None) if (180..=183).contains(&status) => self.ring_back(core),
             Ok(None) | Err(_) => None,
         };
         // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
@@ -153,6 +154,7 @@ impl Call {
         if let Some(hunt) = &mut self.hunt {
             hunt.remember_early(message.to_tag().unwrap_or_default(), sdp);
         }
+        self.hush(core);
         self.update_media(core, Side::A, &mapping);
         Some(body)
     }
@@ -179,12 +181,13 @@ impl Call {
             })
         };
         let updates = [
-            update(Side::B, b, &self.a, map_b),
-            update(Side::A, &self.a, b, map_a),
+            update(Side::B, b, Some(&self.a), map_b),
+            update(Side::A, &self.a, Some(b), map_a),
         ];
         for command in updates.into_iter().flatten() {
             core.media(command);
         }
+        self.hold_music(core);
     }
 
     /// 2xx: the called party is there.
@@ -207,7 +210,7 @@ impl Call {
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let body = if delayed {
-            self.delayed_offer(message)
+            self.delayed_offer(core, message)
         } else {
             self.final_answer(core, message)
         };
@@ -232,15 +235,16 @@ impl Call {
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
         self.phase = Phase::Connecting;
+        self.hush(core);
         self.update_media(core, Side::A, &mapping);
         Ok(body)
     }
 
     /// The caller made no offer: the called side's goes to it in our answer (RFC 3261 §13.2.1).
-    fn delayed_offer(&mut self, message: &Message) -> Result<Bytes, u16> {
+    fn delayed_offer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
         let sdp = sdp_of(message)?.ok_or(negotiate::NOT_ACCEPTABLE)?;
         let leg = self.b.as_mut().ok_or(500_u16)?;
-        negotiate::offer(&self.snapshot, leg, &mut self.a, sdp)
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), leg, &mut self.a, sdp)
     }
 
     /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.

@@ -200,13 +200,13 @@ impl Call {
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
             return Ok(None);
         };
-        negotiate::offer(&self.snapshot, &mut self.a, leg, offer).map(Some)
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), &mut self.a, leg, offer).map(Some)
     }
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
     fn open_media(&mut self, core: &mut Core, _now: Now) {
         let Some(b) = self.b.as_ref() else { return };
-        let leg_b = negotiate::media_leg(&self.snapshot, b, &self.a, PtMap::identity(), false);
+        let leg_b = negotiate::media_leg(&self.snapshot, b, Some(&self.a), PtMap::identity(), false);
         match self.media {
             Some(id) => {
                 if let Some(leg) = leg_b {
@@ -219,7 +219,7 @@ impl Call {
                 }
             }
             None => {
-                let leg_a = negotiate::media_leg(&self.snapshot, &self.a, b, PtMap::identity(), false);
+                let leg_a = negotiate::media_leg(&self.snapshot, &self.a, Some(b), PtMap::identity(), false);
                 let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else {
                     return;
                 };

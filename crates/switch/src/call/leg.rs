@@ -7,11 +7,13 @@ use bytes::Bytes;
 use route::{Permit, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
-use sdp::Sdp;
+use sdp::{Proto, Sdp};
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
 use smallvec::SmallVec;
 
+use super::negotiate::Events;
+use super::negotiate::Security;
 use crate::core::Core;
 use crate::io::Now;
 use crate::snapshot::Snapshot;
@@ -55,6 +57,12 @@ pub(crate) struct Session {
     pub(crate) codec: Option<Box<str>>,
     /// What is spoken on this leg, where the other speaks something else.
     pub(crate) converted: Option<Arc<Audio>>,
+    /// Its telephone events.
+    pub(crate) events: Events,
+    /// Profile of the relayed RTP stream on this leg, as the last offer had it.
+    pub(crate) profile: Option<Proto>,
+    /// How it is encrypted.
+    pub(crate) security: Option<Security>,
 }
 
 /// One m-line of a leg's session.

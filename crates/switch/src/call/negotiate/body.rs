@@ -1,10 +1,10 @@
 //! The body that goes to one side.
 
 use bytes::Bytes;
-use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot};
+use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot, Transport};
 use smallvec::SmallVec;
 
-use super::NOT_ACCEPTABLE;
+use super::{NOT_ACCEPTABLE, events};
 use crate::call::leg::{Leg, Line};
 use crate::snapshot::Snapshot;
 
@@ -15,6 +15,8 @@ pub(super) struct Live<'a> {
     pub(super) codecs: CodecFilter<'a>,
     /// `None`: as in the source.
     pub(super) direction: Option<Direction>,
+    /// Its profile, and the lines that belong to it.
+    pub(super) transport: Transport<'a>,
 }
 
 /// Writes the body that goes to `to`: its own m-lines in their order, the live one made of the other side's.
@@ -25,6 +27,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
         rtcp,
         codecs,
         direction,
+        transport,
     } = *live;
     let slots: SmallVec<[Slot<'_>; 4]> = to
         .session
@@ -37,11 +40,13 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
                 rtcp,
                 codecs,
                 direction,
+                transport,
             },
             Line::Rejected(text) => Slot::Rejected { line: text },
         })
         .collect();
     let address = snapshot.media_address();
+    let hide = events::hidden(snapshot.trunk(to.trunk));
     let compose = |version: u64| {
         sdp::compose(&Compose {
             origin: NewOrigin {
@@ -53,7 +58,8 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             address,
             source,
             slots: &slots,
-            hide: &[],
+            hide,
+            lines: &[],
         })
         .map(Bytes::from)
         .map_err(|_| NOT_ACCEPTABLE)
