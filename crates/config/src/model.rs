@@ -2,7 +2,7 @@
 
 mod trunk;
 
-pub use trunk::{Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Target, Transcode, Trunk};
+pub use trunk::{Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Rtcp, Target, Transcode, Trunk};
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
 use crate::form::net::{Address, Ip, Ports};
@@ -122,6 +122,10 @@ section! {
         live rtp_timeout: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'60s'");
         /// The same while a call is on hold.
         live hold_timeout: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'1h'");
+        /// A side of an answered call that sends nothing for this long while the other one speaks is noticed: in the log, the
+        /// call, its record and the metrics. Five times as long where its stream has had pauses of a second before: it
+        /// suppresses silence.
+        live one_way_after: Option<Duration> = OrOff<Time<1_000, 3_600_000>>, default("'4s'");
         /// DSCP of media packets; 46 is expedited forwarding (RFC 3246).
         live dscp: u8 = Whole<u8, 0, 63>, default("46");
     }

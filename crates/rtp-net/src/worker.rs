@@ -176,12 +176,14 @@ impl Worker {
                         legs,
                         silence,
                         hold_silence,
+                        one_way,
                     },
                     Fresh::Both(sockets),
                 ) => {
                     let patience = Patience {
                         expected: silence,
                         held: hold_silence,
+                        one_way,
                     };
                     let session = Session::new(now, &legs, patience, self.chance.hash_one(id));
                     self.open(now, id, session, sockets);
@@ -319,9 +321,11 @@ impl Worker {
             .and_then(Option::as_mut)
             .and_then(|stream| stream.notice())
         {
-            self.tell(match notice {
-                Notice::Silent { side, quiet } => Event::Silent { id, side, quiet },
-            });
+            match notice {
+                Notice::Silent { side, quiet } => self.tell(Event::Silent { id, side, quiet }),
+                Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
+                Notice::Rated { mos, .. } => self.tally.rated(mos),
+            }
         }
     }
 

@@ -5,10 +5,11 @@ use crate::latch::{Accepted, Address};
 use crate::offload::Ledger;
 use crate::packet::Packet;
 use crate::reception::Reception;
-use crate::rtcp::{self, Item};
+use crate::rtcp;
 use crate::rtp::{self, Kind, Translation};
 use crate::silence::Silence;
 use egress::Egress;
+use monitor::Monitor;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,7 +17,9 @@ use std::time::{Duration, Instant};
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
+mod monitor;
 mod notice;
+mod report;
 
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
@@ -67,6 +70,8 @@ pub struct Patience {
     pub expected: Option<Duration>,
     /// A leg on hold.
     pub held: Option<Duration>,
+    /// A leg that packets are expected from, while the other one speaks.
+    pub one_way: Option<Duration>,
 }
 
 /// The relay of one stream between two legs.
@@ -81,6 +86,10 @@ pub struct Session {
     b: Half,
     patience: Patience,
     notices: VecDeque<Notice>,
+    /// When both legs are looked at next.
+    look_at: Instant,
+    /// The stream is about to be closed.
+    ending: bool,
     /// A side whose [`Session::connect_change`] has not been asked for yet.
     changed: bool,
     /// A side whose [`Session::flow`] may be another than when it was last asked for.
@@ -114,8 +123,8 @@ struct Half {
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
-    #[allow(dead_code, reason = "as in egress")]
     seed: u64,
+    monitor: Monitor,
 }
 
 impl Session {
@@ -129,6 +138,8 @@ impl Session {
             b,
             patience,
             notices: VecDeque::new(),
+            look_at: now + monitor::LOOK,
+            ending: false,
             changed: false,
             rerouted: false,
         }
@@ -196,8 +207,15 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [&self.a, &self.b]
             .into_iter()
-            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.quiet_at()])
+            .flat_map(|half| {
+                [
+                    half.silence.deadline(self.limit(half)),
+                    half.quiet_at(),
+                    half.monitor.report_at,
+                ]
+            })
             .flatten()
+            .chain([self.look_at])
             .min()
     }
 
@@ -215,12 +233,13 @@ impl Session {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
         }
+        self.watch(now);
     }
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
     /// [`transmit_failed`](Self::transmit_failed) if it could not be.
-    pub fn poll_transmit(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
-        None
+    pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        self.poll_report(now, packet)
     }
 
     /// The next thing that call control should know.
@@ -317,6 +336,7 @@ impl Half {
             egress: None,
             party: leg.party,
             seed,
+            monitor: Monitor::new(now, leg),
         }
     }
 
@@ -325,10 +345,12 @@ impl Half {
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
+        let another = self.party != leg.party;
         self.party = leg.party;
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.reception.pause();
         self.silence.life(now);
+        self.monitor.update(now, leg, another);
     }
 
     /// What the RTP socket may be connected to: to nobody while the kernel relays, so that strangers are heard.
@@ -394,25 +416,14 @@ impl Half {
         Ok(Some((Channel::Rtp, there.take(packet.len())?)))
     }
 
-    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>, there: &mut Self) -> Forward {
+    fn rtcp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
         if !rtcp::is_valid(packet.bytes()) {
             return Err(DropReason::Invalid);
         }
         self.address.accept_rtcp(now, from)?;
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
-        let to = there.address.rtcp_destination();
-        rtcp::for_each(packet.bytes(), |item| match item {
-            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
-            Item::Sent { .. } => {}
-            Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
-            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
-            Item::Summary { .. } | Item::Voip { .. } => {}
-        });
-        let to = to.ok_or(DropReason::NoRemote)?;
-        there.stats.sent_rtcp += 1;
-        let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
-        Ok(Some((channel, to)))
+        self.pass_rtcp(now, packet, there)
     }
 
     fn arrived(&mut self, now: Instant, accepted: Accepted, bytes: usize) {
@@ -463,15 +474,6 @@ impl Half {
         let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);
         if let Some(rtt) = now.saturating_duration_since(*at).checked_sub(held) {
             self.stats.rtt_us = u32::try_from(rtt.as_micros()).ok();
-        }
-    }
-
-    fn stats(&self) -> LegStats {
-        let (lost, jitter_us) = (self.reception.lost(), self.reception.jitter_us());
-        LegStats {
-            lost,
-            jitter_us,
-            ..self.stats.clone()
         }
     }
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 /// How often the numbers are published.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Opinion scores from which on most users are satisfied, some are not, and many are not (ITU-T G.107 table B.1, R of 80, 70 and
+/// 60), in words for a metric; below the last, nearly nobody is.
+const BANDS: [(f32, &str); 4] = [(4.03, "good"), (3.6, "fair"), (3.1, "poor"), (0.0, "bad")];
 /// How many reasons for dropping there are.
 const REASONS: usize = DropReason::ALL.len();
 
@@ -19,10 +22,12 @@ pub(crate) struct Tally {
     /// Flows in the kernel now.
     flows: i64,
     dropped: [u64; REASONS],
+    rated: [u64; BANDS.len()],
     streams: Gauge,
     flow_gauge: Gauge,
     counters: [Counter; 4],
     reasons: Vec<Counter>,
+    bands: [Counter; BANDS.len()],
     due: Option<Instant>,
 }
 
@@ -38,6 +43,7 @@ impl Tally {
             kernel: 0,
             flows: 0,
             dropped: [0; REASONS],
+            rated: [0; BANDS.len()],
             streams: gauge!("tandem_media_streams", "worker" => index.to_string()),
             flow_gauge: gauge!("tandem_media_kernel_flows", "worker" => index.to_string()),
             counters: [
@@ -47,6 +53,7 @@ impl Tally {
                 counter!("tandem_media_kernel_packets_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
+            bands: BANDS.map(|(_, rating)| counter!("tandem_media_windows_total", "rating" => rating)),
             due: None,
         }
     }
@@ -60,6 +67,14 @@ impl Tally {
     /// A packet went no further.
     pub(crate) fn dropped(&mut self, reason: DropReason) {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Some seconds of a stream have been rated.
+    pub(crate) fn rated(&mut self, mos: f32) {
+        let band = BANDS.iter().position(|(from, _)| mos >= *from);
+        if let Some(count) = band.and_then(|band| self.rated.get_mut(band)) {
             *count += 1;
         }
     }
@@ -110,6 +125,9 @@ impl Tally {
             counter.increment(count);
         }
         for (counter, count) in self.reasons.iter().zip(&mut self.dropped) {
+            counter.increment(std::mem::take(count));
+        }
+        for (counter, count) in self.bands.iter().zip(&mut self.rated) {
             counter.increment(std::mem::take(count));
         }
         (self.forwarded, self.bytes, self.errors, self.kernel) = (0, 0, 0, 0);

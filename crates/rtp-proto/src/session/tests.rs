@@ -1,7 +1,7 @@
 //! Tables by failure case, then everything at once.
 
 use super::*;
-use crate::control::{Latch, Needs, PortPair, PtMap, Remote};
+use crate::control::{Latch, Needs, PortPair, PtMap, Remote, Rtcp};
 use std::sync::Arc;
 
 mod abuse;
@@ -10,6 +10,8 @@ mod counting;
 mod lending;
 mod liveness;
 mod moves;
+mod quality;
+mod reports;
 
 /// Where the switch's own legs would be; the machine never looks at it.
 const BIND: &str = "127.0.0.1";
@@ -51,6 +53,8 @@ fn leg(media: &str) -> Leg {
         },
         map: PtMap::identity(),
         dscp: 46,
+        rtcp: Rtcp::Auto,
+        codec: None,
         party: 0,
         needs: Needs::default(),
     }
