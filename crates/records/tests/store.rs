@@ -16,7 +16,7 @@ use records::{
 };
 use rusqlite::Connection;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use switch::record::{CallRecord, LossStructure};
+use switch::record::LossStructure;
 
 fn all(directory: &Directory) -> Vec<CallRecord> {
     let filter = Filter {
