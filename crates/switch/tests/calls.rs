@@ -21,6 +21,7 @@ mod calls {
     mod hold;
     mod odd;
     mod offers;
+    mod quality;
     mod routes;
     mod transactions;
 }
