@@ -47,6 +47,7 @@ pub mod sdp;
 pub mod setup;
 pub mod sip;
 pub mod sipp;
+pub mod srtp;
 
 pub use daemon::Bed;
 pub use places::Places;
