@@ -7,12 +7,10 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-#[path = "support/secure.rs"]
-mod secure;
 mod support;
 
-use secure::{HEARS, HalfSecured, SENDS, Secured, bytes, exchange, packets, profile};
 use std::thread;
+use support::secure::{self, HEARS, HalfSecured, SENDS, Secured, bytes, exchange, packets, profile};
 use support::{NUMBER, check, invite_of, ms, quick};
 use testbed::rtp::RtpPeer;
 use testbed::srtp::{Line, lines};

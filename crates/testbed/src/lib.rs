@@ -33,6 +33,7 @@
 )]
 
 pub mod audio;
+pub mod baresip;
 pub mod bulk;
 pub mod daemon;
 pub mod flows;

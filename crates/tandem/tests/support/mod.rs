@@ -6,6 +6,8 @@
     reason = "each test file is a program of its own and uses a part of this"
 )]
 
+pub mod secure;
+
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
