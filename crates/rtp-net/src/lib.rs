@@ -13,6 +13,7 @@
 //! Memory per relayed call of two RTP/RTCP pairs: about 2 kB of state and four sockets of about 2.9 kB in the kernel. Receive
 //! buffers are limits, not allocations: they cost something only while packets wait in them.
 
+mod dtls;
 mod kernel;
 mod mailbox;
 mod order;
@@ -20,5 +21,6 @@ mod plane;
 mod sockets;
 mod worker;
 
+pub use dtls::{Identity, IdentityError};
 pub use kernel::{KernelConfig, KernelError, KernelPath};
 pub use plane::{EventSink, MediaPlane, PlaneConfig, Refused};

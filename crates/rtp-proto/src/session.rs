@@ -2,7 +2,6 @@
 
 use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
-use crate::offload::Ledger;
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::rtcp::{self, Item};
@@ -13,6 +12,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod beside;
+mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
@@ -20,6 +21,7 @@ mod notice;
 mod secure;
 mod sent;
 
+use beside::Beside;
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
 use secure::Secure;
@@ -110,16 +112,21 @@ struct Half {
     /// Our RTP address.
     local: SocketAddr,
     dscp: u8,
+    /// Payload types that the session itself wants to see (bit n: type n), wherever the others are relayed.
+    heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
-    lent: Option<Box<Ledger>>,
+    lent: Option<Box<lend::Lent>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.
     secure: Option<Box<Secure>>,
+    /// What is said beside media on the RTP port: checks and a handshake.
+    beside: Option<Box<Beside>>,
+    /// What is to be done about digits.
+    keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
-    #[allow(dead_code, reason = "as in egress")]
     seed: u64,
 }
 
@@ -161,10 +168,12 @@ impl Session {
     ) -> Verdict {
         let (here, there) = self.halves(side);
         let changes = here.address.changes();
+        let counted = here.was_counted(channel, from, packet);
         let result = match here.sort(channel, packet.bytes()) {
-            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
+            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
+            Ok(Sorted::Beside) => here.hear_beside(now, from, packet.bytes()),
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
@@ -177,8 +186,8 @@ impl Session {
                 Verdict::Drop(reason)
             }
         };
-        self.changed |= moved;
-        self.rerouted |= rerouted;
+        (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
+        self.collect_digits(side);
         verdict
     }
 
@@ -201,7 +210,10 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [&self.a, &self.b]
             .into_iter()
-            .flat_map(|half| [half.silence.deadline(self.limit(half)), half.quiet_at()])
+            .flat_map(|half| {
+                let silent = half.silence.deadline(self.limit(half));
+                [silent, half.quiet_at(), half.keys_at(), half.beside_deadline()]
+            })
             .flatten()
             .min()
     }
@@ -212,6 +224,8 @@ impl Session {
             let limit = self.limit(self.half(side));
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
+            here.beside_timeout(now);
+            here.keys_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -219,12 +233,16 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
+            self.collect_digits(side);
         }
     }
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
     /// [`transmit_failed`](Self::transmit_failed) if it could not be.
     pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        if let Some(transmit) = self.say_beside(packet) {
+            return Some(transmit);
+        }
         loop {
             let transmit = self.own(now, packet)?;
             let (there, _) = self.halves(transmit.side);
@@ -236,14 +254,15 @@ impl Session {
     }
 
     /// The next packet of the session's own, not yet sealed.
-    #[allow(clippy::unused_self, reason = "it has nothing to say yet")]
-    fn own(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
-        None
+    fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        Side::BOTH
+            .into_iter()
+            .find_map(|side| self.say_digit(now, side, packet))
     }
 
     /// The next thing that call control should know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+        self.notices.pop_front().or_else(|| self.beside_notice())
     }
 
     /// A leg's RTP socket should now be connected to this address (`Some`), or to none (`None`), so that other sources are
@@ -309,6 +328,7 @@ enum Sorted {
     Rtp,
     Rtcp,
     Udptl,
+    Beside,
 }
 
 /// Where a packet goes; `None`: the session has taken it.
@@ -316,7 +336,7 @@ type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
 impl Half {
     fn new(now: Instant, leg: &Leg, seed: u64) -> Self {
-        Self {
+        let mut half = Self {
             kind: leg.kind,
             mux: leg.mux,
             may_send: leg.may_send,
@@ -331,12 +351,21 @@ impl Half {
             stats: LegStats::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
+            heard: 0,
             lent: None,
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
+            beside: None,
+            keys: leg
+                .needs
+                .digits
+                .clone()
+                .map(|digits| Box::new(dtmf::Keys::new(digits))),
             party: leg.party,
             seed,
-        }
+        };
+        half.update_beside(now, &leg.needs, true);
+        half
     }
 
     fn update(&mut self, now: Instant, leg: &Leg) {
@@ -344,9 +373,12 @@ impl Half {
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
         self.map = Translation::new(&leg.map);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
-        self.secure_with(leg.needs.security.as_ref(), self.party != leg.party);
+        let other_party = self.party != leg.party;
+        self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
+        self.press_with(leg.needs.digits.as_ref());
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
+        self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
         self.silence.life(now);
     }
@@ -374,17 +406,33 @@ impl Half {
             (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
+            (Kind::Other, Channel::Rtp) if self.beside.is_some() => Ok(Sorted::Beside),
             (Kind::Other, _) => Err(DropReason::Invalid),
         }
     }
 
-    fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+    fn rtp(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &mut Packet<'_>,
+        there: &mut Self,
+        counted: bool,
+    ) -> Forward {
         self.open_rtp(now, from, packet)?;
         let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
-        let accepted = self.address.accept(now, from, Some(&header))?;
-        self.arrived(now, accepted, packet.len());
-        self.stats.payload_type = Some(header.payload_type);
-        self.reception.packet(now, &header, &self.map, &mut self.stats);
+        if !counted {
+            let accepted = self.address.accept(now, from, Some(&header))?;
+            self.arrived(now, accepted, packet.len());
+            self.stats.payload_type = Some(header.payload_type);
+            self.reception.packet(now, &header, &self.map, &mut self.stats);
+        }
+        if self.keys.is_some() || there.keys.is_some() {
+            match self.pressed(now, &header, packet, there) {
+                dtmf::Path::Relay => {}
+                dtmf::Path::Ends(forward) => return forward,
+            }
+        }
         let outgoing = self
             .map
             .outgoing(header.payload_type)
@@ -428,10 +476,12 @@ impl Half {
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
         let to = there.address.rtcp_destination();
-        rtcp::for_each_report(packet.bytes(), |item| match item {
-            Item::Sent { mark } if to.is_some() => there.report_sent(now, mark),
+        rtcp::for_each(packet.bytes(), |item| match item {
+            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
             Item::Sent { .. } => {}
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
+            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
+            Item::Summary { .. } | Item::Voip { .. } => {}
         });
         let to = to.ok_or(DropReason::NoRemote)?;
         there.seal_rtcp(packet)?;

@@ -48,6 +48,8 @@ pub struct LegStats {
     pub rtt_us: Option<u32>,
     /// How often the peer's address was learned anew.
     pub latches: u32,
+    /// Digits that this peer pressed, where they were listened to (RFC 4733).
+    pub digits: u32,
     /// Packets that arrived here and went no further, by reason.
     pub dropped: DropCounts,
 }
@@ -115,6 +117,10 @@ drop_reasons! {
     Replay replay;
     /// There is no SRTP key for it yet, or none any more.
     NoKey no_key;
+    /// A connectivity check without the stream's credentials, or one too many (ICE).
+    Check check;
+    /// A DTLS datagram that is no part of the leg's handshake.
+    Handshake handshake;
     /// The other leg's socket would not take it (buffer full, unreachable).
     Send send;
 }

@@ -52,6 +52,7 @@ fn body(c: &mut Criterion) {
                 source: &source,
                 slots: &slots,
                 hide: &hide,
+                lines: &[],
             }))
         });
     });

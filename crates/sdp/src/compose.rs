@@ -43,6 +43,8 @@ pub struct Compose<'a> {
     pub slots: &'a [Slot<'a>],
     /// A kept line that contains one of these (any case) is dropped.
     pub hide: &'a [&'a [u8]],
+    /// Attributes of our own for the session part, without line ends: `a=ice-lite`.
+    pub lines: &'a [String],
 }
 
 /// One m= section to write.
@@ -76,7 +78,8 @@ pub enum Slot<'a> {
 pub struct Transport<'a> {
     /// `None`: the source's.
     pub proto: Option<Proto>,
-    /// Whole attribute lines (`a=crypto:1 …`), written as they are at the end of the section.
+    /// Whole attribute lines (`a=crypto:1 …`), written as they are at the end of the section. The source's of the same names are
+    /// dropped.
     pub attributes: &'a [String],
 }
 
@@ -110,6 +113,13 @@ pub enum CodecFilter<'a> {
     Pts(&'a [u8]),
     /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
     Answer(&'a PtMapping),
+    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
+    AnswerExtended {
+        /// The codecs of both.
+        mapping: &'a PtMapping,
+        /// What is added.
+        added: &'a [Codec<'a>],
+    },
 }
 
 /// Why nothing was written.
@@ -162,6 +172,17 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
         }
     }
     Ok(writer.out)
+}
+
+impl Transport<'_> {
+    /// Whether a line of the source goes because of what we say ourselves.
+    fn replaces(&self, attribute: &Attribute<'_>) -> bool {
+        let ours = |line: &String| {
+            let own = Attribute::from_line(line.as_bytes());
+            own.is_some_and(|own| own.name.eq_ignore_ascii_case(attribute.name))
+        };
+        self.attributes.iter().any(ours)
+    }
 }
 
 /// [`Slot::Stream`]'s fields.
@@ -249,6 +270,9 @@ impl Writer<'_> {
             if rules::fate(&attribute) == rules::Fate::Keep {
                 self.foreign(line);
             }
+        }
+        for line in c.lines {
+            self.line(line.as_bytes());
         }
     }
 
@@ -340,6 +364,9 @@ impl Writer<'_> {
             let Some(attribute) = Attribute::from_line(line) else {
                 continue;
             };
+            if s.transport.replaces(&attribute) {
+                continue;
+            }
             match rules::fate(&attribute) {
                 rules::Fate::Drop | rules::Fate::IfValid => {}
                 rules::Fate::Keep => self.foreign(line),
@@ -464,5 +491,6 @@ pub fn basic_offer(
         source: &source,
         slots: &slots,
         hide: &[],
+        lines: &[],
     })
 }

@@ -117,6 +117,15 @@ impl Proto {
         }
     }
 
+    /// Whether keys come from a DTLS handshake (RFC 5764).
+    pub fn is_dtls(self) -> bool {
+        match self {
+            Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpAvpf | Proto::RtpSavp | Proto::RtpSavpf => false,
+            Proto::Udptl | Proto::Other => false,
+        }
+    }
+
     /// Whether the profile demands SRTP.
     pub fn is_secure(self) -> bool {
         match self {
@@ -244,7 +253,7 @@ impl Entry {
 /// One m= section.
 #[derive(Clone, Debug)]
 pub struct Media {
-    raw: Bytes,
+    pub(crate) raw: Bytes,
     line: Span,
     kind: Kind,
     proto: Proto,

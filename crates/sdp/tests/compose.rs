@@ -68,6 +68,7 @@ fn write(source: &Sdp, slots: &[Slot<'_>], hide: &[&[u8]]) -> Result<String, Com
         source,
         slots,
         hide,
+        lines: &[],
     })?;
     Ok(String::from_utf8(body).expect("text"))
 }
@@ -429,6 +430,7 @@ fn our_own_lines_have_our_families_and_a_clean_user_name() {
             source: &sdp,
             slots: &slots,
             hide: &[],
+            lines: &[],
         })
         .expect("composes");
         let expected = format!(

@@ -72,6 +72,7 @@ fn rewrite(name: &str, sdp: &Sdp) -> Vec<u8> {
         source: sdp,
         slots: &slots,
         hide: &[],
+        lines: &[],
     };
     compose(&plan).unwrap_or_else(|e| panic!("{name}: {e}"))
 }

@@ -204,6 +204,7 @@ fn write(sdp: &Sdp, plan: &Plan, hide: &[&[u8]]) -> Result<Vec<u8>, ComposeError
         source: sdp,
         slots: &slots,
         hide,
+        lines: &[],
     })
 }
 

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use config::{Config, Trunk};
 use route::{Tables, TrunkIx};
+use rtp_proto::control::Sound;
 use sip_proto::{Flow, ListenerId, Transport};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A socket that we listen on.
@@ -29,6 +31,8 @@ pub struct Snapshot {
     pub tables: Tables,
     /// Listeners, as bound.
     pub listeners: Vec<Listener>,
+    /// What can be played, by name.
+    pub sounds: HashMap<String, Arc<Sound>>,
 }
 
 impl Snapshot {

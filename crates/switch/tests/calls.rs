@@ -13,6 +13,7 @@ mod calls {
     mod challenge;
     mod codecs;
     mod connect;
+    mod digits;
     mod early_media;
     mod endings;
     mod failover;
@@ -23,5 +24,6 @@ mod calls {
     mod offers;
     mod routes;
     mod secure;
+    mod sounds;
     mod transactions;
 }

@@ -1,6 +1,7 @@
 //! What call control is told of a stream.
 
-use crate::control::Side;
+use crate::control::{PathChange, Side};
+use crate::dtmf::Heard;
 use std::time::Duration;
 
 /// Something that happened on a stream.
@@ -12,5 +13,19 @@ pub enum Notice {
         side: Side,
         /// For how long.
         quiet: Duration,
+    },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
+    },
+    /// A digit was pressed, and is over.
+    Digit {
+        /// Who pressed it.
+        side: Side,
+        /// Which, and for how long.
+        heard: Heard,
     },
 }

@@ -67,8 +67,10 @@ fn material(line: &Crypto) -> &[u8] {
 
 /// What the media plane has for a leg: keys of what the peer sends, and of what we send.
 fn keys_of(bed: &Bed, leg: usize) -> Option<(Option<Keys>, Option<Keys>)> {
-    let Security::Sdes { receive, send } = bed.world.media.legs()[leg].needs.security.as_ref()?;
-    Some((receive.clone(), send.clone()))
+    match bed.world.media.legs()[leg].needs.security.as_ref()? {
+        Security::Sdes { receive, send } => Some((receive.clone(), send.clone())),
+        Security::Dtls(_) => None,
+    }
 }
 
 fn plane(suite: Suite, line: &Crypto) -> Option<Keys> {

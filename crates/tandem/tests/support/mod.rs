@@ -6,6 +6,8 @@
     reason = "each test file is a program of its own and uses a part of this"
 )]
 
+#[macro_use]
+pub mod engines;
 pub mod secure;
 
 use std::cell::RefCell;
@@ -36,7 +38,8 @@ pub fn quick(setup: impl FnOnce(Setup) -> Setup) -> Bed {
 
 /// A daemon with the default trunks and T1 = 50 ms, changed by `setup`.
 pub fn bed(setup: impl FnOnce(Setup) -> Setup) -> Bed {
-    Bed::start(env!("CARGO_BIN_EXE_tandem"), setup(Setup::default()))
+    let setup = engines::chosen(setup(Setup::default()));
+    Bed::start(env!("CARGO_BIN_EXE_tandem"), setup)
 }
 
 /// Alice calls, Bob rings and answers, Alice acknowledges; media at the places that the bed has for it.

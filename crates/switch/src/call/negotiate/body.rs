@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot, Transport};
 use smallvec::SmallVec;
 
-use super::NOT_ACCEPTABLE;
+use super::{NOT_ACCEPTABLE, events};
 use crate::call::leg::{Leg, Line};
 use crate::snapshot::Snapshot;
 
@@ -46,6 +46,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
         })
         .collect();
     let address = snapshot.media_address();
+    let hide = events::hidden(snapshot.trunk(to.trunk));
     let compose = |version: u64| {
         sdp::compose(&Compose {
             origin: NewOrigin {
@@ -57,7 +58,8 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             address,
             source,
             slots: &slots,
-            hide: &[],
+            hide,
+            lines: &[],
         })
         .map(Bytes::from)
         .map_err(|_| NOT_ACCEPTABLE)
