@@ -3,6 +3,7 @@
 //! A command that fails comes back as an [`Event`]; one that was carried out says nothing unless it was asked for something.
 //! Stream ids are the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
 
+use crate::emodel;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::fmt;
@@ -20,8 +21,11 @@ pub use spoken::{Audio, Format};
 pub use crate::dtls::{Engines, Failure, Fingerprint, Setup};
 pub use crate::dtmf::{Digit, DigitError};
 pub use crate::ice::Credentials;
+pub use crate::losses::LossStructure;
+pub use crate::quality::Quality;
+pub use crate::rtcp::{Summary, VoipMetrics};
 pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
-pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
+pub use crate::stats::{DropCounts, DropReason, Heard, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
 /// One relayed media stream (an m-line of a call), named by whoever opened it.
@@ -90,11 +94,29 @@ pub struct Leg {
     pub map: PtMap,
     /// Differentiated services code point of what we send to this peer (0..=63; RFC 2474).
     pub dscp: u8,
+    /// What RTCP this peer gets.
+    pub rtcp: Rtcp,
+    /// The codec that is spoken on this leg, as far as its quality can be told from what is lost and late.
+    pub codec: Option<emodel::Codec>,
     /// Who is at the other end, as a number: another one when another party takes the leg's place (the next carrier, another
     /// branch, a transfer). What the other leg hears then goes on as one stream.
     pub party: u64,
     /// What is to be done beyond relaying.
     pub needs: Needs,
+}
+
+/// What RTCP a peer gets (RFC 3550 §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rtcp {
+    /// What the other peer sends; reports of our own while it sends none, or while its reports would be about another stream.
+    #[default]
+    Auto,
+    /// What the other peer sends; reports of our own only where its reports would be about another stream.
+    Relay,
+    /// Reports of our own.
+    Generate,
+    /// None.
+    Off,
 }
 
 /// What a leg needs beyond relaying: nothing, by default. A direction between legs that need nothing may be the kernel's.
@@ -215,6 +237,9 @@ pub enum Command {
         silence: Option<Duration>,
         /// The same for a leg that is on hold (expects nothing).
         hold_silence: Option<Duration>,
+        /// A leg that expects packets and hears none for this long while the other peer speaks: [`Event::OneWay`]; `None`: it
+        /// is not told.
+        one_way: Option<Duration>,
     },
     /// A leg has a new SDP: its latch window opens, and the learned address is forgotten unless the peer signalled the same
     /// address as before. Other ports or another bind address: rebound ([`Event::Failed`] when that fails; the stream then goes on as it was).
@@ -352,6 +377,15 @@ pub enum Event {
         /// For how long.
         duration: Duration,
     },
+    /// This leg's peer is not heard although the other one speaks, or is heard again.
+    OneWay {
+        /// The stream.
+        id: MediaId,
+        /// Who is not heard.
+        side: Side,
+        /// For how long; `None`: it is heard again.
+        quiet: Option<Duration>,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -378,6 +412,7 @@ impl Event {
             | Self::Played { id, .. }
             | Self::Path { id, .. }
             | Self::Digit { id, .. }
+            | Self::OneWay { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

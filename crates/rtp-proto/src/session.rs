@@ -4,10 +4,11 @@ use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
 use crate::packet::Packet;
 use crate::reception::Reception;
-use crate::rtcp::{self, Item};
+use crate::rtcp;
 use crate::rtp::{self, Kind, Translation};
 use crate::silence::Silence;
 use egress::Egress;
+use monitor::Monitor;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,7 +18,9 @@ mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
+mod monitor;
 mod notice;
+mod report;
 mod secure;
 mod sent;
 
@@ -72,6 +75,8 @@ pub struct Patience {
     pub expected: Option<Duration>,
     /// A leg on hold.
     pub held: Option<Duration>,
+    /// A leg that packets are expected from, while the other one speaks.
+    pub one_way: Option<Duration>,
 }
 
 /// The relay of one stream between two legs.
@@ -86,6 +91,10 @@ pub struct Session {
     b: Half,
     patience: Patience,
     notices: VecDeque<Notice>,
+    /// When both legs are looked at next.
+    look_at: Instant,
+    /// The stream is about to be closed.
+    ending: bool,
     /// A side whose [`Session::connect_change`] has not been asked for yet.
     changed: bool,
     /// A side whose [`Session::flow`] may be another than when it was last asked for.
@@ -128,6 +137,7 @@ struct Half {
     party: u64,
     /// For numbers that nobody should guess.
     seed: u64,
+    monitor: Monitor,
 }
 
 impl Session {
@@ -141,6 +151,8 @@ impl Session {
             b,
             patience,
             notices: VecDeque::new(),
+            look_at: now + monitor::LOOK,
+            ending: false,
             changed: false,
             rerouted: false,
         }
@@ -211,10 +223,16 @@ impl Session {
         [&self.a, &self.b]
             .into_iter()
             .flat_map(|half| {
-                let silent = half.silence.deadline(self.limit(half));
-                [silent, half.quiet_at(), half.keys_at(), half.beside_deadline()]
+                [
+                    half.silence.deadline(self.limit(half)),
+                    half.quiet_at(),
+                    half.keys_at(),
+                    half.beside_deadline(),
+                    half.monitor.report_at,
+                ]
             })
             .flatten()
+            .chain([self.look_at])
             .min()
     }
 
@@ -235,6 +253,7 @@ impl Session {
             }
             self.collect_digits(side);
         }
+        self.watch(now);
     }
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
@@ -258,6 +277,7 @@ impl Session {
         Side::BOTH
             .into_iter()
             .find_map(|side| self.say_digit(now, side, packet))
+            .or_else(|| self.poll_report(now, packet))
     }
 
     /// The next thing that call control should know.
@@ -363,6 +383,7 @@ impl Half {
                 .map(|digits| Box::new(dtmf::Keys::new(digits))),
             party: leg.party,
             seed,
+            monitor: Monitor::new(now, leg),
         };
         half.update_beside(now, &leg.needs, true);
         half
@@ -381,6 +402,7 @@ impl Half {
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
         self.silence.life(now);
+        self.monitor.update(now, leg, other_party);
     }
 
     /// What the RTP socket may be connected to: to nobody while the kernel relays, so that strangers are heard.
@@ -475,19 +497,7 @@ impl Half {
         self.address.accept_rtcp(now, from)?;
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
-        let to = there.address.rtcp_destination();
-        rtcp::for_each(packet.bytes(), |item| match item {
-            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
-            Item::Sent { .. } => {}
-            Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
-            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
-            Item::Summary { .. } | Item::Voip { .. } => {}
-        });
-        let to = to.ok_or(DropReason::NoRemote)?;
-        there.seal_rtcp(packet)?;
-        there.stats.sent_rtcp += 1;
-        let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
-        Ok(Some((channel, to)))
+        self.pass_rtcp(now, packet, there)
     }
 
     fn arrived(&mut self, now: Instant, accepted: Accepted, bytes: usize) {
@@ -515,15 +525,6 @@ impl Half {
         let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);
         if let Some(rtt) = now.saturating_duration_since(*at).checked_sub(held) {
             self.stats.rtt_us = u32::try_from(rtt.as_micros()).ok();
-        }
-    }
-
-    fn stats(&self) -> LegStats {
-        let (lost, jitter_us) = (self.reception.lost(), self.reception.jitter_us());
-        LegStats {
-            lost,
-            jitter_us,
-            ..self.stats.clone()
         }
     }
 }

@@ -171,6 +171,8 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
             }
         }
     }
+    // It is kept for as long as the session lasts.
+    writer.out.shrink_to_fit();
     Ok(writer.out)
 }
 

@@ -162,6 +162,13 @@ impl Switch {
             .collect()
     }
 
+    /// A call by its id, and the media stream that it has.
+    #[must_use]
+    pub fn call(&self, now: Now, id: &str) -> Option<(CallView, Option<control::MediaId>)> {
+        let call = self.calls.values().find(|call| *call.id == *id)?;
+        Some((call.view(now), call.media))
+    }
+
     /// Calls in progress on a trunk.
     #[must_use]
     pub fn trunk_calls(&self, trunk: &str) -> u32 {
@@ -410,6 +417,7 @@ impl Switch {
                 duration,
                 ..
             } => call.on_digit(core, now, *side, *digit, *duration),
+            control::Event::OneWay { side, quiet, .. } => call.on_one_way(core, *side, *quiet),
             control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
             control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
         });

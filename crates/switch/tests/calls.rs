@@ -22,6 +22,7 @@ mod calls {
     mod hold;
     mod odd;
     mod offers;
+    mod quality;
     mod routes;
     mod secure;
     mod sounds;

@@ -68,6 +68,11 @@ section! {
         /// its SDP nor where its signalling comes from; `false`: never, its SDP holds; absent: when it is where its
         /// signalling comes from.
         live symmetric_rtp: Option<bool> = Opt<Flag>, optional;
+        /// What RTCP it gets: `"auto"` what the other side sends, and reports of our own when that has sent none for 15 s, so
+        /// that nobody hangs up for want of any; `"relay"` what the other side sends and no more; `"generate"` reports of our
+        /// own about this leg; `"off"` none. While the two sides hear different streams (converted, a tone) the reports are
+        /// our own, unless `"off"`. What it sends is read for the statistics in any case.
+        live rtcp: Rtcp = Choice<Rtcp>, default("'auto'");
         /// Where media may come from and go to; none written: anywhere it signals.
         live media_acl: Vec<Cidr> = List<Range>, default("[]");
         /// Whether media that moves in mid-call may move to another address, not only to another port.
@@ -155,6 +160,20 @@ words! {
         AesGcm128 = "AEAD_AES_128_GCM",
         /// AES-256 in Galois/counter mode.
         AesGcm256 = "AEAD_AES_256_GCM",
+    } later []
+}
+
+words! {
+    /// What RTCP a trunk gets.
+    Rtcp {
+        /// The other side's, or ours while there is none.
+        Auto = "auto",
+        /// The other side's.
+        Relay = "relay",
+        /// Ours.
+        Generate = "generate",
+        /// None.
+        Off = "off",
     } later []
 }
 

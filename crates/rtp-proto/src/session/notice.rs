@@ -5,7 +5,7 @@ use crate::dtmf::Heard;
 use std::time::Duration;
 
 /// Something that happened on a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Notice {
     /// The peer of this leg has been silent for this long, beyond the limit. Told once per silence.
     Silent {
@@ -27,5 +27,19 @@ pub enum Notice {
         side: Side,
         /// Which, and for how long.
         heard: Heard,
+    },
+    /// The peer of this leg is not heard although its counterpart speaks, or is heard again.
+    OneWay {
+        /// Who is not heard.
+        side: Side,
+        /// For how long; `None`: it is heard again.
+        quiet: Option<Duration>,
+    },
+    /// Some seconds of what this leg's peer says have been rated.
+    Rated {
+        /// Whose.
+        side: Side,
+        /// Mean opinion score, 1 to 4.5 (ITU-T G.107).
+        mos: f32,
     },
 }

@@ -1,5 +1,7 @@
 //! What the called side's answers mean: progress, early media, the answer, a challenge, a refusal.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use route::{AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
@@ -382,5 +384,17 @@ impl Call {
         core.counters.rtp_timeouts += 1;
         tracing::info!(call = %self.id, ?side, "no media: the call is ended");
         self.end(core, now, Ending::by_switch("rtp-timeout", 200, 102));
+    }
+
+    /// Nothing is heard from one side though the other one speaks (`quiet`: for how long), or it is heard again.
+    pub(crate) fn on_one_way(&mut self, core: &mut Core, side: Side, quiet: Option<Duration>) {
+        let is_news = quiet.is_some() && self.phase == Phase::Answered;
+        if let Some(leg) = self.leg_mut(side) {
+            leg.unheard = quiet.is_some();
+        }
+        if is_news {
+            core.counters.one_way += 1;
+            tracing::info!(call = %self.id, ?side, ?quiet, "nothing is heard from one side");
+        }
     }
 }

@@ -234,6 +234,7 @@ impl Call {
                     legs: [leg_a, leg_b],
                     silence,
                     hold_silence: media.hold_timeout,
+                    one_way: media.one_way_after,
                 });
             }
         }

@@ -97,6 +97,8 @@ pub(crate) struct Leg {
     /// RTCP shares the RTP port on this leg.
     pub(crate) mux: bool,
     pub(crate) session: Session,
+    /// Nothing is heard from it though the other side speaks.
+    pub(crate) unheard: bool,
     /// A 2xx of ours that has not been ACKed.
     pub(crate) unacked: Option<Unacked>,
     pub(crate) uac: Option<Box<Uac>>,
@@ -122,6 +124,7 @@ impl Leg {
             ports: None,
             mux: false,
             session,
+            unheard: false,
             unacked: None,
             uac: None,
             bye: Bye::No,

@@ -213,7 +213,7 @@ fn silence_is_counted_from_what_the_kernel_heard() {
     let limit = Duration::from_secs(30);
     let patience = Patience {
         expected: Some(limit),
-        held: None,
+        ..Patience::default()
     };
     let session = Session::new(now, &[leg(A), leg(B)], patience, SEED);
     let silent = Notice::Silent {

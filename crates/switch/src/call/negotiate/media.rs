@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use config::Trunk;
 use rtp_proto::control::{self, Latch, Remote, StreamKind};
+use rtp_proto::emodel;
 use rtp_proto::{Cidr, PtMap};
 use sdp::{Direction, PtMapping};
 
@@ -47,6 +48,13 @@ pub(crate) fn leg(
         latch: latch(trunk, leg),
         map,
         dscp: snapshot.config.media.dscp,
+        rtcp: match trunk.rtcp {
+            config::Rtcp::Auto => control::Rtcp::Auto,
+            config::Rtcp::Relay => control::Rtcp::Relay,
+            config::Rtcp::Generate => control::Rtcp::Generate,
+            config::Rtcp::Off => control::Rtcp::Off,
+        },
+        codec: codec(leg),
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
@@ -55,6 +63,12 @@ pub(crate) fn leg(
             ..control::Needs::default()
         },
     })
+}
+
+/// The codec of a leg (`name/clock`), as far as its quality can be told.
+fn codec(leg: &Leg) -> Option<emodel::Codec> {
+    let (name, _) = leg.session.codec.as_deref()?.split_once('/')?;
+    emodel::Codec::named(name)
 }
 
 fn latch(trunk: &Trunk, leg: &Leg) -> Latch {
