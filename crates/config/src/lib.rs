@@ -27,7 +27,8 @@ pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Api, Auth, Class, Config, Engine, Failover, Listen, Media, Node, NumberFormat, NumberRule,
-    NumberStyle, Objective, Records, Role, Sip, Srtp, SrtpSuite, Target, Transcode, Transport, Trunk,
+    NumberStyle, Objective, Records, Role, Sip, Srtp, SrtpKeying, SrtpSuite, Target, Transcode, Transport,
+    Trunk,
 };
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};

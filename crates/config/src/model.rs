@@ -3,7 +3,8 @@
 mod trunk;
 
 pub use trunk::{
-    Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Srtp, SrtpSuite, Target, Transcode, Trunk,
+    Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Srtp, SrtpKeying, SrtpSuite, Target, Transcode,
+    Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};

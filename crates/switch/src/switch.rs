@@ -400,6 +400,7 @@ impl Switch {
                 call.on_media_failed(core, now);
             }
             control::Event::Silent { side, .. } => call.on_silence(core, now, *side),
+            control::Event::Path { side, change, .. } => call.on_path(core, now, *side, *change),
             control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
             control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
         });

@@ -13,6 +13,7 @@ mod calls {
     mod challenge;
     mod codecs;
     mod connect;
+    mod dtls;
     mod early_media;
     mod endings;
     mod failover;

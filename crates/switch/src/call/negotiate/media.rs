@@ -34,6 +34,7 @@ pub(crate) fn leg(
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
+    let (security, ice) = security::plane(&leg.session, snapshot);
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,
@@ -49,7 +50,8 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
-            security: security::plane(&leg.session),
+            security,
+            ice,
         },
     })
 }
