@@ -26,9 +26,9 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Api, Auth, Class, Config, Engine, Failover, Listen, Media, Node, NumberFormat, NumberRule,
-    NumberStyle, Objective, Records, Role, Sip, Srtp, SrtpKeying, SrtpSuite, Target, Transcode, Transport,
-    Trunk,
+    Advance, Announcement, Api, Auth, Class, Config, Country, Dtmf, Engine, Failover, Listen, Media, Node,
+    NumberFormat, NumberRule, NumberStyle, Objective, Records, Role, Sip, Sound, Srtp, SrtpKeying, SrtpSuite,
+    Target, Tone, Transcode, Transport, Trunk,
 };
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};

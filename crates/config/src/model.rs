@@ -3,14 +3,14 @@
 mod trunk;
 
 pub use trunk::{
-    Advance, Auth, Failover, NumberFormat, NumberStyle, Role, Srtp, SrtpKeying, SrtpSuite, Target, Transcode,
-    Trunk,
+    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Srtp, SrtpKeying,
+    SrtpSuite, Target, Transcode, Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
 use crate::form::net::{Address, Ip, Ports};
 use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
-use crate::form::text::{FilePath, Name, NumberPattern, Text};
+use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
 use crate::section::{Table, Tables, section};
 use crate::values::Pattern;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -42,6 +42,8 @@ section! {
         live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
         /// Classes of service.
         live classes named "class": Vec<Class> = Tables<Class>, default("[]");
+        /// Sounds that trunks' keys name.
+        live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.
         live numbers named "number": Vec<NumberRule> = Tables<NumberRule>, default("[]");
     }
@@ -119,6 +121,9 @@ section! {
         live ports: RangeInclusive<u16> = Ports, default("'10000-29999'");
         /// What relays packets.
         restart engine: Engine = Choice<Engine>, default("'auto'");
+        /// Interfaces whose packets the kernel relays, if not those of all. One that is not there yet gets its turn when it
+        /// comes; what arrives by others is relayed in userspace.
+        restart interfaces: Vec<String> = List<InterfaceName>, default("[]");
         /// Threads of the relay.
         restart workers: Option<u16> = Opt<Whole<u16, 1, 256>>, derived(None, "one per processor core");
         /// A call is ended when no media arrived for this long where some was due.
@@ -204,6 +209,53 @@ section! {
         /// The trunk that gets the call, or several to be tried in this order.
         live to: Vec<String> = OneOrList<Name>, required;
     }
+}
+
+section! {
+    /// A sound: a tone, or a recording.
+    Sound, label Some("name"), later [],
+    {
+        /// Its name, in other keys.
+        live name: String = Name, required;
+        /// A tone of the telephone network, with its cadence.
+        live tone: Option<Tone> = Opt<Choice<Tone>>, optional;
+        /// As the tone sounds where.
+        live country: Country = Choice<Country>, default("'us'");
+        /// A recording: a WAV file of 16-bit samples, A-law or mu-law.
+        live file: Option<PathBuf> = Opt<FilePath>, optional;
+        /// How often it is played; 0: until it has to stop.
+        live times: u16 = Whole<u16, 0, 1_000>, default("0");
+    }
+}
+
+words! {
+    /// What a tone says (ITU-T E.182).
+    Tone {
+        /// The called side rings.
+        Ringback = "ringback",
+        /// The called side is busy.
+        Busy = "busy",
+        /// No way through.
+        Congestion = "congestion",
+        /// The number does not exist: the special information tone.
+        Unobtainable = "unobtainable",
+    } later []
+}
+
+words! {
+    /// Whose telephones a tone is to sound like.
+    Country {
+        /// United States and Canada.
+        Us = "us",
+        /// United Kingdom.
+        Uk = "uk",
+        /// Germany, and most of Europe.
+        De = "de",
+        /// France.
+        Fr = "fr",
+        /// Italy.
+        It = "it",
+    } later []
 }
 
 impl Config {

@@ -5,35 +5,38 @@
 //! what of a session may be one, is [`rtp_proto::offload`]'s to say.
 
 mod clock;
+mod complaint;
 mod error;
 mod interfaces;
 mod layout;
+mod links;
+mod netlink;
 mod pins;
 mod requirements;
 mod routes;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use aya::maps::{Array, HashMap, MapData, MapError};
-use aya::programs::SchedClassifier;
-use aya::programs::links::{FdLink, LinkOrder, PinnedLink};
-use aya::programs::tc::{TcAttachOptions, TcAttachType};
 use aya::{Ebpf, EbpfLoader};
-use clock::Clock;
+use complaint::Complaint;
 pub use error::KernelError;
-use layout::{FlowRecord, Key, TallyRecord};
+use layout::Joints;
+use links::Links;
 use pins::{Found, Pins};
 use routes::{Routes, Way};
 use rtp_proto::offload::{Flow, Ledger};
-use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use table::{Place, Table};
 
 /// The program, as `make bpf` builds it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("../bpf/relay.bpf.o");
-/// The program's name in it.
-const PROGRAM: &str = "relay";
-/// BPF_F_LOCK: a tally is read and written whole.
-const LOCKED: u64 = 4;
+/// The index of `lo`, in every network namespace.
+const LOOPBACK: u32 = 1;
 
 /// How the kernel path is set up.
 #[derive(Clone, Debug)]
@@ -42,9 +45,9 @@ pub struct KernelConfig {
     pub name: String,
     /// Directory on a bpf file system; the pins are in `NAME/NUMBER/` under it.
     pub pins: PathBuf,
-    /// Interfaces by which media comes in; empty: all that are up, `lo` too.
+    /// Interfaces by which media comes in, those that come later too; empty: all that carry Ethernet frames, and `lo`.
     pub interfaces: Vec<String>,
-    /// Flows there is room for; a session has two.
+    /// Flows there is room for; a session has two. Each takes 0.3 kB of kernel memory, used or not.
     pub flows: u32,
 }
 
@@ -66,41 +69,32 @@ pub struct KernelPath {
     routes: Mutex<Routes>,
     /// Counts changes of the routing table.
     route_changes: AtomicU64,
-    clock: Clock,
     pins: Pins,
     found: Mutex<Found>,
-    attached: Vec<String>,
-    /// Held open for as long as the process runs: the program's links, and the program.
-    _links: Vec<PinnedLink>,
-    _program: Ebpf,
-}
-
-struct Table {
-    flows: HashMap<MapData, Key, FlowRecord>,
-    tallies: Array<MapData, TallyRecord>,
-    free: Vec<u32>,
-    used: u32,
-    size: u32,
-}
-
-impl fmt::Debug for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (used, free) = (self.used, self.free.len());
-        write!(
-            f,
-            "Table({used} of {} slots used, {free} of them free)",
-            self.size
-        )
-    }
+    links: Mutex<Links>,
+    complaint: Mutex<Complaint>,
 }
 
 /// A flow at work.
 #[derive(Debug)]
 pub(crate) struct Installed {
-    pub(crate) flow: Flow,
-    key: Key,
-    slot: u32,
-    way: Way,
+    flow: Flow,
+    place: Place,
+    ways: Ways,
+}
+
+/// Where a flow's peers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ways {
+    from: Way,
+    to: Way,
+}
+
+impl Installed {
+    /// Whether this is the flow that is at work.
+    pub(crate) fn is(&self, flow: &Flow) -> bool {
+        self.flow == *flow
+    }
 }
 
 impl KernelConfig {
@@ -120,31 +114,29 @@ impl KernelPath {
     /// What is missing, or what the kernel says against it.
     pub fn open(config: &KernelConfig) -> Result<Self, KernelError> {
         config.check()?;
-        let routes = Routes::open().map_err(KernelError::Routes)?;
+        let mut routes = Routes::open().map_err(KernelError::Routes)?;
         let (pins, found) = pins::open(&config.pins, &config.name)?;
-        let mut opened = Opening { pins, whole: false };
+        let opened = Opening { pins, whole: false };
         let mut program = load(config.flows)?;
-        let links = attach(&mut program, config, &opened.pins)?;
         let table = Table::open(&mut program, config.flows, &opened.pins)?;
-        opened.whole = true;
-        let (attached, links) = links.into_iter().unzip();
+        let mut links = Links::new(program, &config.interfaces)?;
+        let there = routes.interfaces().map_err(KernelError::Routes)?;
+        links.begin(&there, &opened.pins)?;
         Ok(Self {
             table: Mutex::new(table),
             routes: Mutex::new(routes),
             route_changes: AtomicU64::new(0),
-            clock: Clock::now(),
             pins: opened.take(),
             found: Mutex::new(found),
-            attached,
-            _links: links,
-            _program: program,
+            links: Mutex::new(links),
+            complaint: Mutex::new(Complaint::default()),
         })
     }
 
     /// The interfaces whose packets it sees.
     #[must_use]
-    pub fn interfaces(&self) -> &[String] {
-        &self.attached
+    pub fn interfaces(&self) -> Vec<String> {
+        locked(&self.links).names()
     }
 
     /// The directory with the pins of this process.
@@ -156,8 +148,7 @@ impl KernelPath {
     /// Flows at work now.
     #[must_use]
     pub fn flows(&self) -> usize {
-        let table = locked(&self.table);
-        usize::try_from(table.used).map_or(0, |used| used - table.free.len())
+        locked(&self.table).flows()
     }
 
     /// How many processes before this one left flows at work, which [`remove_found`](Self::remove_found) has not ended.
@@ -173,68 +164,80 @@ impl KernelPath {
     }
 
     /// Relays what `flow` says from now on, counting on from `ledger`.
-    pub(crate) fn install(&self, flow: Flow, ledger: &Ledger) -> Result<Installed, KernelError> {
-        let way = self.way(&flow)?;
-        let oif = match way {
-            Way::Local => 0,
-            Way::Out(oif) => oif,
-            Way::None => return Err(KernelError::NoRoute),
-        };
-        let key = Key::new(flow.local);
-        let mut table = locked(&self.table);
-        let slot = table.reserve()?;
-        let tally = TallyRecord::new(ledger, &self.clock);
-        let written = match table.tallies.set(slot, tally, LOCKED) {
-            Ok(()) => table.flows.insert(key, FlowRecord::new(&flow, oif, slot), 0),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            table.free.push(slot);
-            return Err(map_error(&error));
+    pub(crate) fn install(&self, mut flow: Flow, ledger: &Ledger) -> Result<Installed, KernelError> {
+        let ways = self.ways(&flow)?;
+        let joints = ways.joints().ok_or(KernelError::NoRoute)?;
+        let place = locked(&self.table).insert(&flow, joints, ledger)?;
+        // One table of payload types in memory for all flows that have the same.
+        flow.types = Arc::clone(place.types());
+        Ok(Installed { flow, place, ways })
+    }
+
+    /// A flow was refused. A peer that cannot be reached is an everyday thing; a full table the operator should know, but not of
+    /// each call.
+    pub(crate) fn complain(&self, now: Instant, error: &KernelError) {
+        if matches!(error, KernelError::NoRoute) {
+            tracing::debug!(%error, "a stream stays in userspace");
+        } else if let Some(streams) = locked(&self.complaint).again(now) {
+            tracing::warn!(%error, streams, "streams stay in userspace; this is said once a minute");
         }
-        Ok(Installed { flow, key, slot, way })
     }
 
     /// What a flow has counted so far.
     pub(crate) fn read(&self, installed: &Installed) -> Result<Ledger, KernelError> {
-        let tally = locked(&self.table).tallies.get(&installed.slot, LOCKED);
-        tally
-            .map(|tally| tally.ledger(&self.clock))
-            .map_err(|error| map_error(&error))
+        locked(&self.table).read(&installed.place)
     }
 
     /// Ends a flow; what it counted. From the moment this returns, packets come to the socket.
     pub(crate) fn remove(&self, installed: &Installed) -> Result<Ledger, KernelError> {
-        let mut table = locked(&self.table);
-        match table.flows.remove(&installed.key) {
-            Ok(()) | Err(MapError::KeyNotFound) => {}
-            Err(error) => return Err(map_error(&error)),
-        }
-        // A packet that found the flow before it went is counted by now: that takes less than the system call that took it away.
-        let tally = table.tallies.get(&installed.slot, LOCKED);
-        table.free.push(installed.slot);
-        tally
-            .map(|tally| tally.ledger(&self.clock))
-            .map_err(|error| map_error(&error))
+        locked(&self.table).remove(&installed.place)
     }
 
-    /// A number that is another when routes may have changed.
+    /// A number that is another when routes may have changed. Interfaces that have come get the program.
     pub(crate) fn route_changes(&self) -> u64 {
-        if locked(&self.routes).changed() {
+        let mut routes = locked(&self.routes);
+        if routes.changed() {
+            match routes.interfaces() {
+                Ok(there) => locked(&self.links).follow(&there, &self.pins),
+                Err(error) => tracing::warn!(%error, "the interfaces cannot be listed"),
+            }
             self.route_changes.fetch_add(1, Ordering::Relaxed);
         }
         self.route_changes.load(Ordering::Relaxed)
     }
 
-    /// Whether a flow's peer is still reached the same way.
+    /// Whether a flow's peers are still reached the same way.
     pub(crate) fn is_routed(&self, installed: &Installed) -> bool {
-        self.way(&installed.flow).is_ok_and(|way| way == installed.way)
+        self.ways(&installed.flow)
+            .is_ok_and(|ways| ways == installed.ways)
     }
 
-    fn way(&self, flow: &Flow) -> Result<Way, KernelError> {
-        locked(&self.routes)
-            .way(flow.via.ip(), flow.to.ip())
-            .map_err(KernelError::Routes)
+    fn ways(&self, flow: &Flow) -> Result<Ways, KernelError> {
+        let mut routes = locked(&self.routes);
+        let mut way =
+            |from: &SocketAddr, to: &SocketAddr| routes.way(from.ip(), to.ip()).map_err(KernelError::Routes);
+        Ok(Ways {
+            from: way(&flow.local, &flow.from)?,
+            to: way(&flow.via, &flow.to)?,
+        })
+    }
+}
+
+impl Ways {
+    /// By which interfaces packets come and go. They have to come by the one that leads back to their source: what comes by
+    /// another is for the stack to judge, which knows martians and reverse path filters.
+    fn joints(self) -> Option<Joints> {
+        let iif = match self.from {
+            Way::Local => LOOPBACK,
+            Way::Out(iif) => iif,
+            Way::None => return None,
+        };
+        let oif = match self.to {
+            Way::Local => 0,
+            Way::Out(oif) => oif,
+            Way::None => return None,
+        };
+        Some(Joints { iif, oif, types: 0 })
     }
 }
 
@@ -265,100 +268,15 @@ impl Drop for Opening {
     }
 }
 
-impl Table {
-    fn open(program: &mut Ebpf, size: u32, pins: &Pins) -> Result<Self, KernelError> {
-        let mut take = |name: &str| {
-            let missing = || KernelError::Load(format!("it has no map {name}"));
-            let map = program.take_map(name).ok_or_else(missing)?;
-            let path = pins.path(name);
-            map.pin(&path)
-                .map_err(|error| KernelError::Load(format!("pinning {}: {error}", path.display())))?;
-            Ok(map)
-        };
-        let (flows, tallies) = (take(pins::FLOWS)?, take("tallies")?);
-        Ok(Self {
-            flows: HashMap::try_from(flows).map_err(|error| map_error(&error))?,
-            tallies: Array::try_from(tallies).map_err(|error| map_error(&error))?,
-            free: Vec::new(),
-            used: 0,
-            size,
-        })
-    }
-
-    fn reserve(&mut self) -> Result<u32, KernelError> {
-        if let Some(slot) = self.free.pop() {
-            return Ok(slot);
-        }
-        if self.used >= self.size {
-            return Err(KernelError::Full);
-        }
-        self.used += 1;
-        Ok(self.used - 1)
-    }
-}
-
 fn load(flows: u32) -> Result<Ebpf, KernelError> {
-    let refused = |error: &dyn std::error::Error| KernelError::Load(chain(error));
-    let mut program = EbpfLoader::new()
-        .map_max_entries(pins::FLOWS, flows.max(1))
-        .map_max_entries("tallies", flows.max(1))
+    let flows = flows.max(1);
+    EbpfLoader::new()
+        .map_max_entries(pins::FLOWS, flows)
+        .map_max_entries("slots", flows)
+        .map_max_entries("gates", flows)
+        .map_max_entries("types", table::TYPES)
         .load(OBJECT)
-        .map_err(|error| refused(&error))?;
-    classifier(&mut program)?
-        .load()
-        .map_err(|error| refused(&error))?;
-    Ok(program)
-}
-
-fn classifier(program: &mut Ebpf) -> Result<&mut SchedClassifier, KernelError> {
-    let found = program
-        .program_mut(PROGRAM)
-        .ok_or_else(|| KernelError::Load(format!("it has no program {PROGRAM}")))?;
-    found.try_into().map_err(|error| KernelError::Load(chain(&error)))
-}
-
-/// Attaches the program to all interfaces asked for, or all that will have it, and pins the links.
-fn attach(
-    program: &mut Ebpf,
-    config: &KernelConfig,
-    pins: &Pins,
-) -> Result<Vec<(String, PinnedLink)>, KernelError> {
-    let named = !config.interfaces.is_empty();
-    let interfaces = if named {
-        config.interfaces.clone()
-    } else {
-        interfaces::usable()
-    };
-    let classifier = classifier(program)?;
-    let (mut links, mut last) = (Vec::new(), "no interface is up".to_owned());
-    for interface in interfaces {
-        match attach_one(classifier, &interface, pins) {
-            Ok(link) => links.push((interface, link)),
-            Err(error) if named => return Err(KernelError::Attach(format!("{interface}: {error}"))),
-            // It may have gone meanwhile.
-            Err(error) => {
-                tracing::debug!(%interface, %error, "the relay program is not attached");
-                last = format!("{interface}: {error}");
-            }
-        }
-    }
-    if links.is_empty() {
-        return Err(KernelError::Attach(last));
-    }
-    Ok(links)
-}
-
-fn attach_one(classifier: &mut SchedClassifier, interface: &str, pins: &Pins) -> Result<PinnedLink, String> {
-    let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-    let id = classifier
-        .attach_with_options(interface, TcAttachType::Ingress, options)
-        .map_err(|error| chain(&error))?;
-    let link = classifier.take_link(id).map_err(|error| chain(&error))?;
-    let link: FdLink = link
-        .try_into()
-        .map_err(|error: aya::programs::links::LinkError| chain(&error))?;
-    link.pin(pins.path(&format!("{}{interface}", pins::LINK)))
-        .map_err(|error| chain(&error))
+        .map_err(|error| KernelError::Load(chain(&error)))
 }
 
 /// An error with its causes: aya's say little at the top.
@@ -371,10 +289,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-fn map_error(error: &MapError) -> KernelError {
-    KernelError::Map(chain(error))
 }
 
 /// A thread that panicked left a table that is still true: each call changes it by whole steps.

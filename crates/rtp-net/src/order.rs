@@ -42,7 +42,12 @@ impl Order {
                 Ok(sockets) => Fresh::One(Box::new(sockets)),
                 Err(_) => Fresh::None,
             },
-            Command::Update { .. } | Command::Close { .. } | Command::Report { .. } => Fresh::None,
+            Command::Update { .. }
+            | Command::Play { .. }
+            | Command::Hush { .. }
+            | Command::Press { .. }
+            | Command::Close { .. }
+            | Command::Report { .. } => Fresh::None,
         };
         Self { command, fresh }
     }

@@ -199,6 +199,25 @@ impl Worker {
                         self.tell(Event::Report { id, stats });
                     }
                 }
+                (
+                    Command::Press {
+                        id,
+                        side,
+                        digit,
+                        duration,
+                    },
+                    _,
+                ) => {
+                    let slot = self.slots.get(&id).copied();
+                    if let Some((slot, Some(stream))) =
+                        slot.and_then(|slot| Some((slot, self.streams.get_mut(slot)?)))
+                    {
+                        stream.press(now, side, digit, duration, &mut self.buffer, &mut self.tally);
+                        self.attend(now, slot);
+                    }
+                }
+                // TODO-LEAD
+                (Command::Play { .. } | Command::Hush { .. }, _) => {}
                 // An order is made with the sockets that its command needs.
                 (Command::Open { .. }, Fresh::None | Fresh::One(_)) => {}
             }
@@ -322,6 +341,12 @@ impl Worker {
             self.tell(match notice {
                 Notice::Silent { side, quiet } => Event::Silent { id, side, quiet },
                 Notice::Path { side, change } => Event::Path { id, side, change },
+                Notice::Digit { side, heard } => Event::Digit {
+                    id,
+                    side,
+                    digit: heard.digit,
+                    duration: heard.duration,
+                },
             });
         }
     }

@@ -10,7 +10,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod sound;
+mod spoken;
+
+pub use audio::{Codec, Format as AudioFormat, OpusParameters};
+pub use sound::{Country, Sound, SoundSource, Tone};
+pub use spoken::{Audio, Format};
+
 pub use crate::dtls::{Engines, Failure, Fingerprint, Setup};
+pub use crate::dtmf::{Digit, DigitError};
 pub use crate::ice::Credentials;
 pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
@@ -98,6 +106,28 @@ pub struct Needs {
     pub security: Option<Security>,
     /// The peer says by connectivity checks where it is; under mux only.
     pub ice: Option<Ice>,
+    /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
+    pub digits: Option<Arc<Digits>>,
+}
+
+/// How digits are written on a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digits {
+    /// How they are said to this peer.
+    pub said: Said,
+    /// The payload type with which it takes telephone events (RFC 4733), and their clock in Hz.
+    pub events: Option<(u8, u32)>,
+    /// The payload types with which its events arrive.
+    pub heard: SmallVec<[u8; 2]>,
+}
+
+/// How digits are said to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// As telephone events.
+    Events,
+    /// By call control: nothing goes into the stream, [`Event::Digit`] tells of those that were heard on the other leg.
+    Signalled,
 }
 
 /// ICE on a leg, of which we are the lite side (RFC 8445 §2.5). Who has the credentials is the peer, wherever it sends from.
@@ -140,67 +170,6 @@ pub enum Security {
     },
     /// SRTP with keys from a handshake between us and the peer.
     Dtls(Dtls),
-}
-
-/// What is spoken on a leg, as the last offer/answer left it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audio {
-    /// What we send to this peer.
-    pub send: Format,
-    /// What may arrive from it; `send` among them.
-    pub accepts: SmallVec<[Format; 2]>,
-    /// Telephone events (RFC 4733): payload type and clock in Hz.
-    pub events: Option<(u8, u32)>,
-    /// Payload type of comfort noise at 8000 Hz (RFC 3389), where the peer takes it.
-    pub comfort_noise: Option<u8>,
-}
-
-/// A payload type, and how its packets are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
-    /// The number it has on this leg (0..=127).
-    pub payload_type: u8,
-    /// What it is.
-    pub codec: Codec,
-    /// Milliseconds of audio per packet that the peer prefers.
-    pub packet_time: u16,
-}
-
-/// A codec that can be made of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// ITU-T G.711, mu-law, 8 kHz.
-    Pcmu,
-    /// ITU-T G.711, A-law, 8 kHz.
-    Pcma,
-    /// ITU-T G.722: 16 kHz audio on an RTP clock of 8 kHz (RFC 3551 §4.5.2).
-    G722,
-    /// Opus (RFC 6716, RFC 7587), RTP clock 48 kHz.
-    Opus {
-        /// The peer takes in-band forward error correction (`useinbandfec`).
-        fec: bool,
-        /// Bits per second that it wants at most (`maxaveragebitrate`); 0: what suits.
-        bitrate: u32,
-    },
-    /// Linear 16-bit samples in network byte order (RFC 3551 §4.5.11).
-    L16 {
-        /// Samples per second: 8000, 16000, 44100 or 48000.
-        rate: u32,
-        /// Channels, 1 or 2.
-        channels: u8,
-    },
-}
-
-impl Codec {
-    /// RTP clock rate in Hz.
-    #[must_use]
-    pub fn clock(self) -> u32 {
-        match self {
-            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
-            Self::Opus { .. } => 48_000,
-            Self::L16 { rate, .. } => rate,
-        }
-    }
 }
 
 /// Where a peer receives.
@@ -260,6 +229,37 @@ pub enum Command {
         /// before the next packet.
         rebind: bool,
     },
+    /// Plays a sound to a leg's peer, in place of what the other leg says and of any sound before. [`Event::Played`] tells
+    /// when one that ends has ended.
+    Play {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+        /// The sound.
+        sound: Arc<Sound>,
+        /// What that peer speaks.
+        audio: Arc<Audio>,
+    },
+    /// Stops what is being played to a leg's peer: it hears the other leg again.
+    Hush {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+    },
+    /// Says a digit to a leg's peer, after those that are being said: nothing else is said to it meanwhile. For a peer whose
+    /// digits go into the stream ([`Digits::said`]).
+    Press {
+        /// The stream.
+        id: MediaId,
+        /// Who hears it.
+        side: Side,
+        /// The digit.
+        digit: Digit,
+        /// For how long it is pressed; made 40 ms or 8 s if it is shorter or longer.
+        duration: Duration,
+    },
     /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
     Close {
         /// The stream.
@@ -277,7 +277,13 @@ impl Command {
     #[must_use]
     pub fn id(&self) -> MediaId {
         match self {
-            Self::Open { id, .. } | Self::Update { id, .. } | Self::Close { id } | Self::Report { id } => *id,
+            Self::Open { id, .. }
+            | Self::Update { id, .. }
+            | Self::Play { id, .. }
+            | Self::Hush { id, .. }
+            | Self::Press { id, .. }
+            | Self::Close { id }
+            | Self::Report { id } => *id,
         }
     }
 }
@@ -319,6 +325,13 @@ pub enum Event {
         /// For how long.
         quiet: Duration,
     },
+    /// A sound that ends has been played to the end.
+    Played {
+        /// The stream.
+        id: MediaId,
+        /// Who heard it.
+        side: Side,
+    },
     /// Checks or a handshake on this leg have come to something.
     Path {
         /// The stream.
@@ -327,6 +340,17 @@ pub enum Event {
         side: Side,
         /// What it is.
         change: PathChange,
+    },
+    /// A digit was pressed on a leg that is listened to ([`Needs::digits`]), and is over.
+    Digit {
+        /// The stream.
+        id: MediaId,
+        /// Who pressed it.
+        side: Side,
+        /// The digit.
+        digit: Digit,
+        /// For how long.
+        duration: Duration,
     },
     /// The sockets are closed; the ports may be given back.
     Closed {
@@ -351,7 +375,9 @@ impl Event {
         match self {
             Self::Failed { id, .. }
             | Self::Silent { id, .. }
+            | Self::Played { id, .. }
             | Self::Path { id, .. }
+            | Self::Digit { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

@@ -216,9 +216,9 @@ impl Address {
     }
 
     /// The current address was heard by somebody else.
-    pub(crate) fn heard_elsewhere(&mut self, at: Instant, mark: (u32, u16)) {
+    pub(crate) fn heard_elsewhere(&mut self, at: Instant, mark: Option<(u32, u16)>) {
         if self.heard.is_none_or(|heard| at > heard.at) {
-            self.heard = Some(Heard { at, mark: Some(mark) });
+            self.heard = Some(Heard { at, mark });
         }
     }
 

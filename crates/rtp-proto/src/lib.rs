@@ -6,16 +6,21 @@
 //! - [`Session`]: one relayed stream: a packet in, a verdict out.
 //! - [`offload`]: what the kernel may relay of it in the session's place.
 
+mod chance;
 mod cidr;
 pub mod control;
 pub mod dtls;
+mod dtmf;
+pub mod emodel;
 pub mod ice;
 pub mod ids;
 mod latch;
+mod losses;
 pub mod offload;
 mod packet;
 mod ports;
 mod pt_map;
+mod quality;
 mod reception;
 mod rtcp;
 mod rtp;
@@ -26,6 +31,7 @@ mod stats;
 pub mod stun;
 
 pub use cidr::{Cidr, CidrError};
+pub use dtmf::{Digit, DigitError, Heard};
 pub use latch::is_unroutable;
 pub use packet::Packet;
 pub use ports::{PortPair, PortPool};

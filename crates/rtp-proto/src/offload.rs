@@ -1,17 +1,21 @@
 //! A direction of a session that somebody else relays: the kernel. What it is told ([`Flow`]), and the reception statistics that
 //! it goes on counting and gives back ([`Ledger`]). Who has a direction counts it; nobody else does meanwhile.
 
+use crate::control::StreamKind;
 use crate::rtp::{NONE, Translation};
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How many different clock rates a flow may have.
 pub const RATES: usize = 8;
 
-/// What is to be done with RTP that arrives on one leg. Everything that this does not cover is for the session.
+/// What is to be done with what arrives on one leg. Everything that this does not cover is for the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
+    /// RTP, or datagrams that are only counted (UDPTL).
+    pub kind: StreamKind,
     /// Our address, where it arrives.
     pub local: SocketAddr,
     /// The one source that is believed.
@@ -24,21 +28,62 @@ pub struct Flow {
     pub mux: bool,
     /// Differentiated services code point that it leaves with.
     pub dscp: u8,
-    /// The payload type that each payload type leaves with; [`Flow::DROP`]: it is counted and goes no further.
-    pub payload_types: [u8; 128],
+    /// What becomes of each payload type.
+    pub types: Arc<Types>,
+    /// The listener hears one stream, whoever speaks: its numbers.
+    pub rewrite: Option<Rewrite>,
+}
+
+/// What becomes of each payload type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Types {
+    /// The payload type that each leaves with, [`Types::DROP`], or [`Types::UP`].
+    pub out: [u8; 128],
     /// The clock of each payload type, as an index of `rates`.
     pub clocks: [u8; 128],
     /// Clock rates in Hz; never 0.
     pub rates: [u32; RATES],
 }
 
-impl Flow {
-    /// Not a payload type.
+/// How the numbers of a stream are changed. What is counted is the packet as it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The SSRC that this is about. Packets of another one, and those whose sequence number is 3000 or more away from the
+    /// highest, are for the session.
+    pub of: u32,
+    /// What it becomes.
+    pub ssrc: u32,
+    /// Added to the sequence number.
+    pub sequence: u16,
+    /// Added to the timestamp.
+    pub timestamp: u32,
+}
+
+impl Types {
+    /// Not a payload type: it is counted and goes no further.
     pub const DROP: u8 = NONE;
+    /// Not a payload type: it is counted, [marked](COUNTED) and left to the session.
+    pub const UP: u8 = 0xfe;
+}
+
+/// A packet that comes up although it has been counted says version 3 in place of 2 (RFC 3550 §5.1): this bit of its first octet.
+pub const COUNTED: u8 = 0x40;
+
+/// The table of a map, with marks for those of its payload types that somebody listens to (bit n: type n); `None` when it has
+/// too many clocks.
+pub(crate) fn types(map: &Translation, heard: u128) -> Option<Types> {
+    let (clocks, rates) = clocks(map)?;
+    let mut out = map.table();
+    for (payload_type, slot) in out.iter_mut().enumerate() {
+        if heard >> payload_type & 1 == 1 {
+            *slot = Types::UP;
+        }
+    }
+    Some(Types { out, clocks, rates })
 }
 
 /// The clocks of all payload types, as indices of a short list; `None` when the list is too short for this map.
-pub(crate) fn clocks(map: &Translation) -> Option<([u8; 128], [u32; RATES])> {
+fn clocks(map: &Translation) -> Option<([u8; 128], [u32; RATES])> {
     let mut rates: SmallVec<[u32; RATES]> = SmallVec::new();
     let mut index = [0; 128];
     for (slot, payload_type) in index.iter_mut().zip(0..) {
@@ -112,6 +157,8 @@ pub struct Ledger {
     pub failed: u64,
     /// Their bytes.
     pub failed_bytes: u64,
+    /// Packets left to the session since it was lent, marked as [counted](COUNTED).
+    pub up: u64,
 }
 
 /// Sequence numbers of one SSRC without a restart.

@@ -1,5 +1,6 @@
 //! Reception statistics of one leg (RFC 3550 §6.4, §A.1, §A.3, §A.8).
 
+use crate::losses::{LossStructure, Losses, WINDOW};
 use crate::offload::{Last, Ledger, Run};
 use crate::rtp::{Header, Translation};
 use crate::stats::LegStats;
@@ -16,6 +17,9 @@ pub(crate) struct Reception {
     run: Option<Run>,
     /// Loss of earlier runs.
     lost_before: u64,
+    /// Packets expected in earlier runs.
+    expected_before: u64,
+    losses: Losses,
     last: Option<Last>,
     /// The last packet before the offer/answer that came after it.
     resting: Option<Last>,
@@ -47,7 +51,7 @@ impl Reception {
         match self
             .run
             .as_mut()
-            .map_or(Order::Stray, |run| run.place(header.sequence))
+            .map_or(Order::Stray, |run| run.place(header.sequence, &mut self.losses))
         {
             Order::Next | Order::Stray => {}
             Order::Late => stats.reordered += 1,
@@ -60,6 +64,39 @@ impl Reception {
     /// Packets of this leg that never came.
     pub(crate) fn lost(&self) -> u64 {
         self.lost_before + self.run.as_ref().map_or(0, Run::lost)
+    }
+
+    /// Packets that were sent to us, going by their numbers.
+    pub(crate) fn expected(&self) -> u64 {
+        self.expected_before + self.run.as_ref().map_or(0, Run::expected)
+    }
+
+    /// Runs of lost packets so far.
+    pub(crate) fn loss_events(&self) -> u32 {
+        self.losses_now().events
+    }
+
+    /// How the loss is spread; `packet_ms` is the duration of a packet.
+    pub(crate) fn loss_structure(&self, packet_ms: f32) -> LossStructure {
+        self.losses_now()
+            .structure(self.expected(), self.lost(), packet_ms)
+    }
+
+    fn losses_now(&self) -> Losses {
+        match &self.run {
+            Some(run) => self.losses.with_window(run.seen, run.expected()),
+            None => self.losses,
+        }
+    }
+
+    /// The run that the last packet belongs to.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// The last packet; none before the first, and behind a [`pause`](Self::pause).
+    pub(crate) fn last(&self) -> Option<&Last> {
+        self.last.as_ref()
     }
 
     /// Jitter now, in microseconds.
@@ -95,14 +132,25 @@ impl Reception {
         (ledger.run, ledger.last) = (self.run.clone(), self.last.clone());
     }
 
-    /// Takes the state from a ledger.
+    /// Takes the state from a ledger. How loss is spread is not in it: it is seen in the windows, if they are read often enough
+    /// (128 packets); what passes unseen between two of them leaves no trace in the structure.
     pub(crate) fn take(&mut self, ledger: &Ledger) {
+        if let (Some(old), Some(new)) = (&self.run, &ledger.run) {
+            if new.continues(old) {
+                let ahead = (new.highest - old.highest).min(WINDOW);
+                self.losses.settle(old.seen, old.expected(), ahead);
+            } else {
+                self.losses = self.losses_now();
+                self.expected_before += old.expected();
+            }
+        }
         (self.lost_before, self.jitter) = (ledger.lost_before, ledger.jitter);
         self.run.clone_from(&ledger.run);
         self.last.clone_from(&ledger.last);
     }
 
     fn begin(&mut self, ssrc: u32, sequence: u16, before: u64) {
+        (self.losses, self.expected_before) = (self.losses_now(), self.expected());
         self.lost_before = self.lost();
         // The extended number starts one cycle up, so that late packets from before the first have one too.
         let highest = u64::from(sequence) + 0x1_0000;
@@ -144,7 +192,7 @@ impl Reception {
 }
 
 impl Run {
-    fn place(&mut self, sequence: u16) -> Order {
+    fn place(&mut self, sequence: u16, losses: &mut Losses) -> Order {
         if self.seen == 0 {
             (self.seen, self.unique) = (1, 1);
             return Order::Next;
@@ -158,6 +206,7 @@ impl Run {
         if ahead == 0 {
             Order::Again
         } else if ahead < MAX_DROPOUT {
+            losses.settle(self.seen, self.expected(), u64::from(ahead));
             self.highest += u64::from(ahead);
             self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
             self.unique += 1;
@@ -180,8 +229,22 @@ impl Run {
         }
     }
 
-    fn lost(&self) -> u64 {
-        (self.highest - self.base + 1).saturating_sub(self.unique)
+    /// Packets from the lowest number to the highest.
+    pub(crate) fn expected(&self) -> u64 {
+        self.highest - self.base + 1
+    }
+
+    /// Those of them that never came.
+    pub(crate) fn lost(&self) -> u64 {
+        self.expected().saturating_sub(self.unique)
+    }
+
+    /// Whether this is what became of an earlier state.
+    fn continues(&self, earlier: &Self) -> bool {
+        self.ssrc == earlier.ssrc
+            && self.base <= earlier.base
+            && self.highest >= earlier.highest
+            && self.unique >= earlier.unique
     }
 }
 

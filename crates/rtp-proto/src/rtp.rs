@@ -1,6 +1,6 @@
 //! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
 
-use crate::pt_map::PtMap;
+use crate::pt_map::{PtEntry, PtMap};
 use crate::session::Numbers;
 use rtp_rs::RtpReader;
 use smallvec::SmallVec;
@@ -54,6 +54,23 @@ pub(crate) fn mark(packet: &[u8]) -> Option<(u32, u16)> {
     (first >> 6 == 2).then_some((u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
 }
 
+/// What a valid packet carries, without CSRCs, extension and padding.
+pub(crate) fn payload(packet: &[u8]) -> &[u8] {
+    RtpReader::new(packet).map_or(&[], |reader| reader.payload())
+}
+
+/// The header of a packet of our own.
+pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    let [first, second, ..] = &mut header;
+    (*first, *second) = (0x80, payload_type & 0x7f);
+    renumber(&mut header, numbers);
+    header
+}
+
+/// Bytes of a header without CSRCs and extension.
+const HEADER: usize = 12;
+
 /// Writes another payload type, leaving the marker bit.
 pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {
     if let Some(octet) = packet.get_mut(1) {
@@ -80,51 +97,53 @@ pub(crate) fn renumber(packet: &mut [u8], numbers: &Numbers) {
 /// No payload type: the packet is dropped.
 pub(crate) const NONE: u8 = 0xff;
 
-/// A [`PtMap`] made ready for looking up.
+/// A [`PtMap`] for as long as a leg has it: small, as there is one per leg and few have more than three entries.
 #[derive(Debug)]
 pub(crate) struct Translation {
-    to: [u8; 128],
-    clocks: SmallVec<[(u8, u32); 8]>,
+    entries: SmallVec<[PtEntry; 3]>,
+    only: bool,
 }
 
 impl Translation {
     pub(crate) fn new(map: &PtMap) -> Self {
-        let mut to = [NONE; 128];
-        if !map.is_only() {
-            to.iter_mut().zip(0..).for_each(|(slot, pt)| *slot = pt);
+        Self {
+            entries: SmallVec::from_slice(map.entries()),
+            only: map.is_only(),
         }
-        let mut clocks = SmallVec::new();
-        for entry in map.entries() {
-            if let Some(slot) = to.get_mut(usize::from(entry.from)) {
-                *slot = entry.to;
-            }
-            if entry.clock != 0 {
-                clocks.push((entry.from, entry.clock));
-            }
-        }
-        Self { to, clocks }
     }
 
     /// The number under which the other leg knows this payload type.
     pub(crate) fn outgoing(&self, payload_type: u8) -> Option<u8> {
-        self.to
-            .get(usize::from(payload_type))
-            .copied()
-            .filter(|to| *to != NONE)
+        match self.entry(payload_type) {
+            Some(entry) => Some(entry.to),
+            None => Some(payload_type).filter(|_| !self.only),
+        }
+    }
+
+    /// Whether this payload type passes at all.
+    pub(crate) fn passes(&self, payload_type: u8) -> bool {
+        self.outgoing(payload_type).is_some()
     }
 
     /// The whole table: [`NONE`] where nothing passes.
     pub(crate) fn table(&self) -> [u8; 128] {
-        self.to
+        let mut to = [NONE; 128];
+        to.iter_mut()
+            .zip(0..)
+            .for_each(|(slot, from)| *slot = self.outgoing(from).unwrap_or(NONE));
+        to
+    }
+
+    fn entry(&self, payload_type: u8) -> Option<&PtEntry> {
+        self.entries.iter().find(|entry| entry.from == payload_type)
     }
 
     /// RTP clock rate of a payload type, in Hz; never 0.
     pub(crate) fn clock(&self, payload_type: u8) -> u32 {
         let listed = self
-            .clocks
-            .iter()
-            .find(|(pt, _)| *pt == payload_type)
-            .map(|(_, clock)| *clock);
+            .entry(payload_type)
+            .map(|entry| entry.clock)
+            .filter(|clock| *clock != 0);
         listed.unwrap_or_else(|| static_clock(payload_type))
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
-use crate::offload::Ledger;
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::rtcp::{self, Item};
@@ -14,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 mod beside;
+mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
@@ -112,18 +112,21 @@ struct Half {
     /// Our RTP address.
     local: SocketAddr,
     dscp: u8,
+    /// Payload types that the session itself wants to see (bit n: type n), wherever the others are relayed.
+    heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
-    lent: Option<Box<Ledger>>,
+    lent: Option<Box<lend::Lent>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.
     secure: Option<Box<Secure>>,
     /// What is said beside media on the RTP port: checks and a handshake.
     beside: Option<Box<Beside>>,
+    /// What is to be done about digits.
+    keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
-    #[allow(dead_code, reason = "as in egress")]
     seed: u64,
 }
 
@@ -165,8 +168,9 @@ impl Session {
     ) -> Verdict {
         let (here, there) = self.halves(side);
         let changes = here.address.changes();
+        let counted = here.was_counted(channel, from, packet);
         let result = match here.sort(channel, packet.bytes()) {
-            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there),
+            Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
             Ok(Sorted::Beside) => here.hear_beside(now, from, packet.bytes()),
@@ -183,6 +187,7 @@ impl Session {
             }
         };
         (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
+        self.collect_digits(side);
         verdict
     }
 
@@ -206,8 +211,8 @@ impl Session {
         [&self.a, &self.b]
             .into_iter()
             .flat_map(|half| {
-                let silence = half.silence.deadline(self.limit(half));
-                [silence, half.quiet_at(), half.beside_deadline()]
+                let silent = half.silence.deadline(self.limit(half));
+                [silent, half.quiet_at(), half.keys_at(), half.beside_deadline()]
             })
             .flatten()
             .min()
@@ -220,6 +225,7 @@ impl Session {
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
             here.beside_timeout(now);
+            here.keys_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -227,6 +233,7 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
+            self.collect_digits(side);
         }
     }
 
@@ -247,9 +254,10 @@ impl Session {
     }
 
     /// The next packet of the session's own, not yet sealed.
-    #[allow(clippy::unused_self, reason = "it has nothing to say yet")]
-    fn own(&mut self, _now: Instant, _packet: &mut Packet<'_>) -> Option<Transmit> {
-        None
+    fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        Side::BOTH
+            .into_iter()
+            .find_map(|side| self.say_digit(now, side, packet))
     }
 
     /// The next thing that call control should know.
@@ -343,10 +351,16 @@ impl Half {
             stats: LegStats::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
+            heard: 0,
             lent: None,
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
             beside: None,
+            keys: leg
+                .needs
+                .digits
+                .clone()
+                .map(|digits| Box::new(dtmf::Keys::new(digits))),
             party: leg.party,
             seed,
         };
@@ -362,6 +376,7 @@ impl Half {
         let other_party = self.party != leg.party;
         self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
+        self.press_with(leg.needs.digits.as_ref());
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
@@ -396,13 +411,28 @@ impl Half {
         }
     }
 
-    fn rtp(&mut self, now: Instant, from: SocketAddr, packet: &mut Packet<'_>, there: &mut Self) -> Forward {
+    fn rtp(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        packet: &mut Packet<'_>,
+        there: &mut Self,
+        counted: bool,
+    ) -> Forward {
         self.open_rtp(now, from, packet)?;
         let header = rtp::parse(packet.bytes()).ok_or(DropReason::Invalid)?;
-        let accepted = self.address.accept(now, from, Some(&header))?;
-        self.arrived(now, accepted, packet.len());
-        self.stats.payload_type = Some(header.payload_type);
-        self.reception.packet(now, &header, &self.map, &mut self.stats);
+        if !counted {
+            let accepted = self.address.accept(now, from, Some(&header))?;
+            self.arrived(now, accepted, packet.len());
+            self.stats.payload_type = Some(header.payload_type);
+            self.reception.packet(now, &header, &self.map, &mut self.stats);
+        }
+        if self.keys.is_some() || there.keys.is_some() {
+            match self.pressed(now, &header, packet, there) {
+                dtmf::Path::Relay => {}
+                dtmf::Path::Ends(forward) => return forward,
+            }
+        }
         let outgoing = self
             .map
             .outgoing(header.payload_type)
@@ -446,10 +476,12 @@ impl Half {
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
         let to = there.address.rtcp_destination();
-        rtcp::for_each_report(packet.bytes(), |item| match item {
-            Item::Sent { mark } if to.is_some() => there.report_sent(now, mark),
+        rtcp::for_each(packet.bytes(), |item| match item {
+            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
             Item::Sent { .. } => {}
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
+            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
+            Item::Summary { .. } | Item::Voip { .. } => {}
         });
         let to = to.ok_or(DropReason::NoRemote)?;
         there.seal_rtcp(packet)?;

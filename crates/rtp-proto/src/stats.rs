@@ -48,6 +48,8 @@ pub struct LegStats {
     pub rtt_us: Option<u32>,
     /// How often the peer's address was learned anew.
     pub latches: u32,
+    /// Digits that this peer pressed, where they were listened to (RFC 4733).
+    pub digits: u32,
     /// Packets that arrived here and went no further, by reason.
     pub dropped: DropCounts,
 }

@@ -113,6 +113,13 @@ pub enum CodecFilter<'a> {
     Pts(&'a [u8]),
     /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
     Answer(&'a PtMapping),
+    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
+    AnswerExtended {
+        /// The codecs of both.
+        mapping: &'a PtMapping,
+        /// What is added.
+        added: &'a [Codec<'a>],
+    },
 }
 
 /// Why nothing was written.
@@ -164,6 +171,8 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
             }
         }
     }
+    // It is kept for as long as the session lasts.
+    writer.out.shrink_to_fit();
     Ok(writer.out)
 }
 

@@ -4,12 +4,15 @@ mod called;
 mod caller;
 mod connect;
 mod dial;
+mod digits;
 mod end;
 mod failover;
+mod info;
 mod leg;
 mod negotiate;
 mod reinvite;
 mod relay;
+mod sound;
 mod story;
 
 use std::sync::Arc;
@@ -30,11 +33,13 @@ use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
 
 use self::connect::Connecting;
+use self::digits::Telling;
 use self::end::Ended;
 pub(crate) use self::end::Ending;
 pub(crate) use self::leg::{ALLOW, Leg, Uac};
 use self::reinvite::Exchange;
 use self::relay::Relayed;
+use self::sound::Playing;
 pub(crate) use self::story::Story;
 
 /// How far a call has come.
@@ -126,9 +131,11 @@ pub(crate) struct Call {
     pub(crate) media: Option<MediaId>,
     /// Ports of attempts that failed, until the media plane has closed the stream.
     pub(crate) parked: SmallVec<[PortPair; 2]>,
+    pub(crate) playing: Option<Playing>,
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) relayed: Vec<Relayed>,
+    pub(crate) telling: Telling,
     pub(crate) stage_timer: Option<TimerKey>,
     pub(crate) max_timer: Option<TimerKey>,
     pub(crate) interim_timer: Option<TimerKey>,
@@ -163,9 +170,11 @@ impl Call {
             hunt: None,
             media: None,
             parked: SmallVec::new(),
+            playing: None,
             connecting: None,
             exchange: None,
             relayed: Vec::new(),
+            telling: Telling::default(),
             stage_timer: None,
             max_timer: None,
             interim_timer: None,

@@ -32,10 +32,12 @@ mod orphan;
 pub mod record;
 mod resume;
 mod snapshot;
+mod sounds;
 mod switch;
 
 pub use crate::gauges::Gauges;
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::resume::LegState;
 pub use crate::snapshot::{Listener, Snapshot};
+pub use crate::sounds::{Clip, sounds};
 pub use crate::switch::{Switch, SwitchConfig};

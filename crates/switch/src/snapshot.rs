@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use config::{Config, Trunk};
 use route::{Tables, TrunkIx};
+use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
 use sip_proto::{Flow, ListenerId, Transport};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A socket that we listen on.
@@ -32,6 +34,8 @@ pub struct Snapshot {
     pub listeners: Vec<Listener>,
     /// Our certificate for DTLS-SRTP, and who does the handshakes; `None`: offers of it are refused.
     pub dtls: Option<Arc<dyn Engines>>,
+    /// What can be played, by name.
+    pub sounds: HashMap<String, Arc<Sound>>,
 }
 
 impl Snapshot {

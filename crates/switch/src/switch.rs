@@ -324,7 +324,7 @@ impl Switch {
             Some(Method::Invite) => call.on_reinvite(core, now, side, asked),
             Some(Method::Bye) => call.on_bye(core, now, side, asked),
             Some(Method::Options) => health::answer_options(core, now, &asked),
-            Some(Method::Info) => call.on_relayed(core, now, side, asked),
+            Some(Method::Info) => call.on_info(core, now, side, asked),
             Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
     }
@@ -401,6 +401,15 @@ impl Switch {
             }
             control::Event::Silent { side, .. } => call.on_silence(core, now, *side),
             control::Event::Path { side, change, .. } => call.on_path(core, now, *side, *change),
+            control::Event::Played { .. } => {
+                call.on_played(core, now);
+            }
+            control::Event::Digit {
+                side,
+                digit,
+                duration,
+                ..
+            } => call.on_digit(core, now, *side, *digit, *duration),
             control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
             control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
         });

@@ -13,6 +13,7 @@ mod calls {
     mod challenge;
     mod codecs;
     mod connect;
+    mod digits;
     mod dtls;
     mod early_media;
     mod endings;
@@ -23,5 +24,7 @@ mod calls {
     mod odd;
     mod offers;
     mod routes;
+    mod secure;
+    mod sounds;
     mod transactions;
 }

@@ -139,6 +139,7 @@ fn kernel_path(config: &config::Config) -> Result<Option<Arc<KernelPath>>> {
     }
     let kernel = KernelConfig {
         name: pin_name(config),
+        interfaces: config.media.interfaces.clone(),
         ..KernelConfig::default()
     };
     match KernelPath::open(&kernel) {

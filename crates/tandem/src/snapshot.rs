@@ -40,6 +40,10 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
     let decks = load_decks(&config, &mut files.seen)?;
     let tables = Tables::build(&config, decks)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let sounds = switch::sounds(&config, |path| {
+        files.seen.push(path.to_path_buf());
+        Err("TODO-LEAD".to_owned())
+    })?;
     let listeners = listeners(&config);
     Ok(Loaded {
         snapshot: Snapshot {
@@ -47,6 +51,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
             tables,
             listeners,
             dtls: certificate(),
+            sounds,
         },
         warnings: lines(&report.warnings),
         files: files.seen,

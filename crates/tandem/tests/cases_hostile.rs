@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[macro_use]
 mod support;
 
 use sip_msg::torture;
@@ -408,7 +409,6 @@ fn odd_packets() -> Vec<Vec<u8>> {
 
 /// MR-10. While A and B1 talk, odd packets come to all ports, from A's own address and from a stranger, who sends 100,000 random
 /// ones besides. The good streams lose nothing; nothing of the stranger's arrives.
-#[test]
 fn mr_10_odd_packets_disturb_no_stream() {
     const COUNT: usize = 250;
     const RANDOM: usize = 100_000;
@@ -481,4 +481,8 @@ fn assert_all(stream: &Stream, count: usize, heard: &[Heard]) {
         }
     }
     assert_eq!(next, count, "packets of {:#x} arrived", stream.ssrc);
+}
+
+on_both_engines! {
+    mr_10_odd_packets_disturb_no_stream,
 }

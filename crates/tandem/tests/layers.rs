@@ -17,6 +17,7 @@ use serde_json::Value;
 const LAYERS: &[(&str, u8)] = &[
     ("tandem-sip-msg", 0),
     ("tandem-sdp", 0),
+    ("tandem-audio", 0),
     ("tandem-config", 1),
     ("tandem-sip-proto", 1),
     ("tandem-rtp-proto", 1),

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[macro_use]
 mod support;
 
 use std::net::SocketAddr;
@@ -76,7 +77,6 @@ fn send_from_behind_nat(alice: &SipPeer, method: &str, cseq: u32, tag: &str, bod
 
 /// RFC 7362, RFC 4961: A's SDP names an address that nobody can reach; from its first packet on its media and its RTCP go to where
 /// they come from.
-#[test]
 fn mr_01_media_goes_where_it_comes_from_when_sdp_is_private() {
     let bed = quick(|setup| setup);
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
@@ -116,7 +116,6 @@ fn mr_01_a_caller_behind_a_nat_is_hung_up_where_its_messages_come_from() {
 }
 
 /// `symmetric_rtp = false`: the SDP holds, whatever comes from elsewhere.
-#[test]
 fn mr_01_without_symmetric_rtp_the_sdp_holds() {
     let bed = quick(|setup| setup.key("pbx", "symmetric_rtp = false"));
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
@@ -234,12 +233,10 @@ fn besieged(keys: &[(&str, &str)]) {
     );
 }
 
-#[test]
 fn mr_02_strangers_are_neither_heard_nor_answered() {
     besieged(&[]);
 }
 
-#[test]
 fn mr_02_nor_with_symmetric_rtp() {
     besieged(&[("b1", "symmetric_rtp = true"), ("pbx", "symmetric_rtp = true")]);
 }
@@ -269,7 +266,6 @@ fn moves(talk: &Held<'_>, [old, new]: [&RtpPeer; 2], at_b: &RtpPeer) -> bool {
 
 /// A NAT gives A another port, then another address: its stream goes on there when SSRC and sequence fit and the old place has
 /// been silent; to another address only if the trunk says so.
-#[test]
 fn mr_03_rebound_peer_is_found_again() {
     for (key, ports_only, follows) in [
         ("rebind_any_address = false", true, true),
@@ -292,7 +288,6 @@ fn mr_03_rebound_peer_is_found_again() {
 }
 
 /// A re-INVITE moves B1's port: the new one is heard at once; what still comes from the old one never takes the stream back.
-#[test]
 fn mr_04_source_moves_with_the_reinvite_and_not_back() {
     const COUNT: usize = 30;
     let bed = quick(|setup| setup);
@@ -336,4 +331,13 @@ fn mr_04_source_moves_with_the_reinvite_and_not_back() {
     assert!(old.collect(1, ms(20)).is_empty(), "and not at the old one");
     talk.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
+}
+
+on_both_engines! {
+    mr_01_media_goes_where_it_comes_from_when_sdp_is_private,
+    mr_01_without_symmetric_rtp_the_sdp_holds,
+    mr_02_strangers_are_neither_heard_nor_answered,
+    mr_02_nor_with_symmetric_rtp,
+    mr_03_rebound_peer_is_found_again,
+    mr_04_source_moves_with_the_reinvite_and_not_back,
 }

@@ -109,6 +109,11 @@ impl Media {
                 leg,
                 rebind: _,
             } => self.update(now, id, side, leg, agenda),
+            Command::Play { id, .. } | Command::Hush { id, .. } | Command::Press { id, .. } => {
+                if self.streams.get(&id).is_none_or(|stream| stream.closing) {
+                    self.faults.push(format!("{id} is to be heard that is not open"));
+                }
+            }
             Command::Close { id } => {
                 match self.streams.get_mut(&id) {
                     Some(stream) if stream.closing => self.faults.push(format!("{id} closed twice")),

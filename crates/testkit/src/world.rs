@@ -67,7 +67,10 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
         advertise: listen.advertise.unwrap_or(listen.bind),
     };
     let listeners = config.listen.iter().enumerate().map(listener).collect();
+    let no_files = |path: &std::path::Path| panic!("{} in a test", path.display());
+    let sounds = switch::sounds(&config, no_files).unwrap_or_else(|errors| panic!("{errors:?}"));
     Arc::new(Snapshot {
+        sounds,
         config,
         tables,
         listeners,

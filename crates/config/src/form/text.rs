@@ -119,6 +119,33 @@ impl TextForm for Name {
     }
 }
 
+/// The name of a network interface, as `ip link` shows it.
+pub(crate) struct InterfaceName;
+
+impl TextForm for InterfaceName {
+    type Out = String;
+    fn expected() -> String {
+        "a network interface's name, such as `eth0`".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        // IFNAMSIZ, with its final zero.
+        if plain && (1..16).contains(&text.len()) && text != "." && text != ".." {
+            Ok(text.to_owned())
+        } else {
+            Err(Fault::new(format!("{} is no interface's name", quote(text))))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,15}$" })
+    }
+}
+
 /// The name of a codec in SDP (RFC 8866 §6.6 `encoding-name`).
 pub(crate) struct Codec;
 

@@ -14,7 +14,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"),
     later [
-        "users", "register", "profile", "session_timer", "reliable_provisional", "dtmf", "transfer",
+        "users", "register", "profile", "session_timer", "reliable_provisional", "transfer",
         "identity", "headers", "network", "udp_only", "destinations", "screening",
     ],
     {
@@ -44,6 +44,8 @@ section! {
         /// `codecs`, by converting to those; `"offer"` always offers what `codecs` names beyond what the other side has;
         /// `"off"` refuses such calls with 488. Converted are PCMU, PCMA, G722, opus and L16.
         live transcode: Transcode = Choice<Transcode>, default("'auto'");
+        /// How it writes digits, and is written them. What the other side of a call writes otherwise is converted.
+        live dtmf: Dtmf = Choice<Dtmf>, default("'auto'");
         /// Whether media with it is encrypted (SRTP). `"off"`: never, and an offer that insists on it
         /// is refused with 488; `"optional"`: when it can be. Keys are offered to it under the plain profile (RTP/AVP), which
         /// leaves the choice to the other side, and of its own offers all kinds are taken, a browser's too; `"required"`: always. It is offered
@@ -80,6 +82,13 @@ section! {
         live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
         /// Headers that are carried over between this trunk and the other side as they are.
         live pass_headers: Vec<String> = List<HeaderName>, default("[]");
+        /// What its callers hear while the called side rings and sends no audio of its own: the name of a `[[sound]]`; absent:
+        /// its own equipment makes the tone.
+        live ringback: Option<String> = Opt<Name>, optional;
+        /// What its parties hear while the other side has put them on hold and sends nothing: the name of a `[[sound]]`.
+        live hold_music: Option<String> = Opt<Name>, optional;
+        /// What its callers hear before a call that failed is refused.
+        live announcements: Vec<Announcement> = List<Table<Announcement>>, default("[]");
         /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
         live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
     }
@@ -105,6 +114,18 @@ words! {
         /// Never.
         Off = "off",
     } later []
+}
+
+words! {
+    /// How digits are written on a trunk.
+    Dtmf {
+        /// As telephone events where it has them, else by INFO.
+        Auto = "auto",
+        /// As telephone events in RTP (RFC 4733) only.
+        Rfc4733 = "rfc4733",
+        /// By INFO only: `application/dtmf-relay` is written, `application/dtmf` read too. It is offered no telephone events.
+        Info = "info",
+    } later ["inband"]
 }
 
 words! {
@@ -167,6 +188,17 @@ section! {
         host: Host = split_target(&uri).ok()?.0;
         /// Its port, when written.
         port: Option<u16> = split_target(&uri).ok()?.1;
+    }
+}
+
+section! {
+    /// A sound for some ways to fail.
+    Announcement, label None, later [],
+    {
+        /// The statuses that the caller is about to hear.
+        live on: Vec<u16> = List<FailureStatus>, required;
+        /// The name of a `[[sound]]`; one that never ends is played for 10 s.
+        live sound: String = Name, required;
     }
 }
 

@@ -51,3 +51,21 @@ pub enum KernelError {
     #[error("no route to the peer")]
     NoRoute,
 }
+
+impl KernelError {
+    /// Why a flow was refused, as a metric's label.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::NoRoute => "no_route",
+            Self::Version { .. }
+            | Self::Capability { .. }
+            | Self::FileSystem { .. }
+            | Self::Pin { .. }
+            | Self::Load(_)
+            | Self::Attach(_)
+            | Self::Routes(_)
+            | Self::Map(_) => "fault",
+        }
+    }
+}

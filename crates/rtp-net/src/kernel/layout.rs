@@ -6,7 +6,8 @@
 )]
 
 use super::clock::Clock;
-use rtp_proto::offload::{Flow, Last, Ledger, Run};
+use rtp_proto::control::StreamKind;
+use rtp_proto::offload::{Flow, Last, Ledger, Run, Types};
 use std::net::{IpAddr, SocketAddr};
 
 /// `struct flow_key`.
@@ -19,10 +20,20 @@ pub(crate) struct Key {
     family: u16,
 }
 
+/// `struct types`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TypesRecord {
+    out: [u8; 128],
+    clock: [u8; 128],
+    rates: [u32; 8],
+}
+
 /// `struct flow`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct FlowRecord {
+struct FlowRecord {
+    key: Key,
     from: [u8; 16],
     via: [u8; 16],
     to: [u8; 16],
@@ -31,25 +42,28 @@ pub(crate) struct FlowRecord {
     to_port: [u8; 2],
     traffic_class: u8,
     flags: u8,
+    iif: u32,
     oif: u32,
-    slot: u32,
-    out: [u8; 128],
-    clock: [u8; 128],
-    rates: [u32; 8],
+    types: u32,
+    rewrite_of: u32,
+    rewrite_ssrc: u32,
+    rewrite_timestamp: u32,
+    rewrite_sequence: u16,
+    none: u16,
 }
 
 /// `struct tally`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TallyRecord {
-    lock: u32,
-    ssrc: u32,
+struct TallyRecord {
     packets: u64,
     bytes: u64,
     forwarded: u64,
     forwarded_bytes: u64,
     refused: u64,
     failed: u64,
+    failed_bytes: u64,
+    up: u64,
     arrival: u64,
     lost_before: u64,
     base: u64,
@@ -60,28 +74,53 @@ pub(crate) struct TallyRecord {
     reordered: u64,
     duplicates: u64,
     jitter: u64,
-    failed_bytes: u64,
     jitter_max: u32,
     max_gap: u32,
     ssrcs: u32,
     timestamp: u32,
     clock: u32,
     restart: u32,
+    ssrc: u32,
     sequence: u16,
     last_type: u8,
     payload_type: u8,
     flags: u32,
+    none: u32,
+}
+
+/// `struct slot`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotRecord {
+    lock: u32,
+    none: u32,
+    flow: FlowRecord,
+    tally: TallyRecord,
+}
+
+/// By which interfaces a flow's packets come and go, and which `types` it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joints {
+    /// By which it comes in.
+    pub(crate) iif: u32,
+    /// By which it leaves; 0: the other peer is on this host.
+    pub(crate) oif: u32,
+    pub(crate) types: u32,
 }
 
 // SAFETY: `repr(C)`, integers and arrays of them only, and (see `no_padding` below) not a byte between or after the fields.
 unsafe impl aya::Pod for Key {}
 // SAFETY: as above.
-unsafe impl aya::Pod for FlowRecord {}
+unsafe impl aya::Pod for TypesRecord {}
 // SAFETY: as above.
-unsafe impl aya::Pod for TallyRecord {}
+unsafe impl aya::Pod for SlotRecord {}
 
 /// `FLOW_MUX`.
 const MUX: u8 = 1;
+/// `FLOW_REWRITE`.
+const REWRITE: u8 = 2;
+/// `FLOW_ANY`.
+const ANY: u8 = 4;
 /// `TALLY_RUN`.
 const RUN: u32 = 1;
 /// `TALLY_LAST`.
@@ -94,8 +133,10 @@ const NO_TYPE: u8 = u8::MAX;
 const _: () = {
     // no_padding: the sizes are the sums of the fields'.
     assert!(size_of::<Key>() == 20);
-    assert!(size_of::<FlowRecord>() == 3 * 16 + 3 * 2 + 2 + 8 + 2 * 128 + 8 * 4);
-    assert!(size_of::<TallyRecord>() == 8 + 17 * 8 + 6 * 4 + 4 + 4);
+    assert!(size_of::<TypesRecord>() == 2 * 128 + 8 * 4);
+    assert!(size_of::<FlowRecord>() == 20 + 3 * 16 + 3 * 2 + 2 + 6 * 4 + 4);
+    assert!(size_of::<TallyRecord>() == 18 * 8 + 7 * 4 + 4 + 8);
+    assert!(size_of::<SlotRecord>() == 8 + size_of::<FlowRecord>() + size_of::<TallyRecord>());
 };
 
 impl Key {
@@ -108,10 +149,40 @@ impl Key {
     }
 }
 
-impl FlowRecord {
-    /// `oif`: the interface that leads to the other peer; 0: that peer is on this host.
-    pub(crate) fn new(flow: &Flow, oif: u32, slot: u32) -> Self {
+impl TypesRecord {
+    pub(crate) fn new(types: &Types) -> Self {
         Self {
+            out: types.out,
+            clock: types.clocks,
+            rates: types.rates,
+        }
+    }
+}
+
+impl SlotRecord {
+    pub(crate) fn new(flow: &Flow, joints: Joints, ledger: &Ledger, clock: &Clock) -> Self {
+        Self {
+            lock: 0,
+            none: 0,
+            flow: FlowRecord::new(flow, joints),
+            tally: TallyRecord::new(ledger, clock),
+        }
+    }
+
+    pub(crate) fn ledger(&self, clock: &Clock) -> Ledger {
+        self.tally.ledger(clock)
+    }
+}
+
+impl FlowRecord {
+    fn new(flow: &Flow, joints: Joints) -> Self {
+        let rewrite = flow.rewrite;
+        let any = match flow.kind {
+            StreamKind::Rtp => 0,
+            StreamKind::Udptl => ANY,
+        };
+        Self {
+            key: Key::new(flow.local),
             from: words(flow.from.ip()),
             via: words(flow.via.ip()),
             to: words(flow.to.ip()),
@@ -119,30 +190,33 @@ impl FlowRecord {
             via_port: flow.via.port().to_be_bytes(),
             to_port: flow.to.port().to_be_bytes(),
             traffic_class: (flow.dscp & 0x3f) << 2,
-            flags: if flow.mux { MUX } else { 0 },
-            oif,
-            slot,
-            out: flow.payload_types,
-            clock: flow.clocks,
-            rates: flow.rates,
+            flags: any | if flow.mux { MUX } else { 0 } | if rewrite.is_some() { REWRITE } else { 0 },
+            iif: joints.iif,
+            oif: joints.oif,
+            types: joints.types,
+            rewrite_of: rewrite.map_or(0, |rewrite| rewrite.of),
+            rewrite_ssrc: rewrite.map_or(0, |rewrite| rewrite.ssrc),
+            rewrite_timestamp: rewrite.map_or(0, |rewrite| rewrite.timestamp),
+            rewrite_sequence: rewrite.map_or(0, |rewrite| rewrite.sequence),
+            none: 0,
         }
     }
 }
 
 impl TallyRecord {
-    pub(crate) fn new(ledger: &Ledger, clock: &Clock) -> Self {
+    fn new(ledger: &Ledger, clock: &Clock) -> Self {
         let (run, last) = (ledger.run.as_ref(), ledger.last.as_ref());
         let seen = run.map_or(0, |run| run.seen);
         let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
         Self {
-            lock: 0,
-            ssrc: run.map_or(0, |run| run.ssrc),
             packets: ledger.packets,
             bytes: ledger.bytes,
             forwarded: ledger.forwarded,
             forwarded_bytes: ledger.forwarded_bytes,
             refused: ledger.refused,
             failed: ledger.failed,
+            failed_bytes: ledger.failed_bytes,
+            up: ledger.up,
             arrival: last.map_or(0, |last| clock.nanos(last.arrival)),
             lost_before: ledger.lost_before,
             base: run.map_or(0, |run| run.base),
@@ -153,21 +227,22 @@ impl TallyRecord {
             reordered: ledger.reordered,
             duplicates: ledger.duplicates,
             jitter: ledger.jitter,
-            failed_bytes: ledger.failed_bytes,
             jitter_max: ledger.jitter_max_us,
             max_gap: ledger.max_gap_ms,
             ssrcs: ledger.ssrcs,
             timestamp: last.map_or(0, |last| last.timestamp),
             clock: last.map_or(0, |last| last.clock),
             restart: run.and_then(|run| run.restart).map_or(NO_RESTART, u32::from),
+            ssrc: run.map_or(0, |run| run.ssrc),
             sequence: ledger.sequence,
             last_type: last.map_or(NO_TYPE, |last| last.payload_type),
             payload_type: ledger.payload_type.unwrap_or(NO_TYPE),
             flags: if run.is_some() { RUN } else { 0 } | if last.is_some() { LAST } else { 0 },
+            none: 0,
         }
     }
 
-    pub(crate) fn ledger(&self, clock: &Clock) -> Ledger {
+    fn ledger(&self, clock: &Clock) -> Ledger {
         let run = (self.flags & RUN != 0).then(|| Run {
             ssrc: self.ssrc,
             base: self.base,
@@ -201,6 +276,7 @@ impl TallyRecord {
             refused: self.refused,
             failed: self.failed,
             failed_bytes: self.failed_bytes,
+            up: self.up,
         }
     }
 }
@@ -254,6 +330,7 @@ mod tests {
             refused: 24,
             failed: 25,
             failed_bytes: 26,
+            up: 27,
         };
         assert_eq!(TallyRecord::new(&ledger, &clock).ledger(&clock), ledger);
         (ledger.run, ledger.last, ledger.payload_type) = (None, None, None);

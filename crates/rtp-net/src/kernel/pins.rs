@@ -4,7 +4,7 @@
 //! need not agree with its predecessor about anything.
 
 use super::error::KernelError;
-use super::layout::{FlowRecord, Key};
+use super::layout::Key;
 use aya::maps::{HashMap, Map, MapData, MapError};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -24,7 +24,7 @@ pub(crate) struct Found {
 
 /// Makes the next directory under `root/name`.
 pub(crate) fn open(root: &Path, name: &str) -> Result<(Pins, Found), KernelError> {
-    let base = root.join(name);
+    let base = root.join(file_name(name));
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| KernelError::Pin { path, error }
@@ -47,6 +47,18 @@ pub(crate) fn open(root: &Path, name: &str) -> Result<(Pins, Found), KernelError
     fs::create_dir(&directory).map_err(failed(&directory))?;
     let directories = numbers.iter().map(|n| base.join(n.to_string())).collect();
     Ok((Pins { directory }, Found { directories }))
+}
+
+/// A name that a bpf file system takes: it has no dots.
+fn file_name(name: &str) -> String {
+    let mut plain = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => plain.push(char::from(byte)),
+            _ => plain.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    plain
 }
 
 impl Pins {
@@ -86,7 +98,7 @@ impl Found {
 
 fn empty(table: &Path) -> Result<(), MapError> {
     let map = Map::HashMap(MapData::from_pin(table)?);
-    let mut flows: HashMap<MapData, Key, FlowRecord> = HashMap::try_from(map)?;
+    let mut flows: HashMap<MapData, Key, u32> = HashMap::try_from(map)?;
     let keys = flows.keys().collect::<Result<Vec<_>, _>>()?;
     keys.iter().try_for_each(|key| flows.remove(key))
 }
@@ -113,3 +125,13 @@ fn try_remove(directory: &Path) -> io::Result<()> {
 pub(crate) const FLOWS: &str = "flows";
 /// What pins of links begin with.
 pub(crate) const LINK: &str = "link-";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_become_such_that_a_bpf_file_system_takes() {
+        assert_eq!(super::file_name("tandem-1_A"), "tandem-1_A");
+        assert_eq!(super::file_name("sbc.example"), "sbc%2eexample");
+        assert_eq!(super::file_name("../x"), "%2e%2e%2fx");
+    }
+}

@@ -1,17 +1,16 @@
 //! By which interface a peer is reached: asked of the routing table (rtnetlink), remembered until the table changes.
 
+use super::interfaces::{self, Interface};
+use super::netlink;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{RecvFlags, SocketFlags};
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 
 const RTM_NEWROUTE: u16 = 24;
 const RTM_GETROUTE: u16 = 26;
-const NLM_F_REQUEST: u16 = 1;
-const NLMSG_ERROR: u16 = 2;
 const RTA_DST: u16 = 1;
 const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
@@ -19,8 +18,8 @@ const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
 /// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV4_RULE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE.
 const CHANGES: u32 = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400;
-/// `struct nlmsghdr` and `struct rtmsg`.
-const HEADERS: usize = 16 + 12;
+/// `struct rtmsg`.
+const HEADER: usize = 12;
 /// Answers remembered.
 const REMEMBERED: usize = 4096;
 
@@ -47,8 +46,8 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn open() -> io::Result<Self> {
         Ok(Self {
-            ask: socket(SocketFlags::CLOEXEC, 0)?,
-            changes: socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, CHANGES)?,
+            ask: netlink::socket(SocketFlags::CLOEXEC, 0)?,
+            changes: netlink::socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, CHANGES)?,
             known: HashMap::new(),
             sequence: 0,
         })
@@ -84,31 +83,26 @@ impl Routes {
         Ok(way)
     }
 
+    /// The interfaces that there are.
+    pub(crate) fn interfaces(&mut self) -> io::Result<Vec<Interface>> {
+        self.sequence = self.sequence.wrapping_add(1);
+        interfaces::list(&self.ask, self.sequence)
+    }
+
     fn lookup(&mut self, from: IpAddr, to: IpAddr) -> io::Result<Way> {
         self.sequence = self.sequence.wrapping_add(1);
-        let request = request(self.sequence, from, to);
-        rustix::net::send(&self.ask, &request, SendFlags::empty())?;
-        let mut buffer = [0_u8; 8192];
-        loop {
-            match rustix::net::recv(&self.ask, &mut buffer[..], RecvFlags::empty()) {
-                Ok((length, _)) => {
-                    let answer = buffer.get(..length).unwrap_or_default();
-                    if let Some(way) = answered(answer, self.sequence) {
-                        return Ok(way);
-                    }
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+        let (sequence, mut way) = (self.sequence, Way::None);
+        netlink::ask(&self.ask, &request(sequence, from, to), |message| {
+            if message.sequence != sequence {
+                return true;
             }
-        }
+            if message.kind == RTM_NEWROUTE {
+                way = answered(message.body);
+            }
+            false
+        })?;
+        Ok(way)
     }
-}
-
-fn socket(flags: SocketFlags, groups: u32) -> io::Result<OwnedFd> {
-    // No protocol is number 0: NETLINK_ROUTE.
-    let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, groups))?;
-    Ok(socket)
 }
 
 /// RTM_GETROUTE for one destination and source (rtnetlink(7)).
@@ -120,63 +114,28 @@ fn request(sequence: u32, from: IpAddr, to: IpAddr) -> Vec<u8> {
     let (from, to) = (octets(from), octets(to));
     let bits = u8::try_from(8 * to.len()).unwrap_or(0);
     let family = if to.len() == 4 { 2 } else { 10 }; // AF_INET, AF_INET6
-    let mut message = Vec::with_capacity(HEADERS + 2 * (4 + 16));
-    let total = u32::try_from(HEADERS + 2 * (4 + to.len())).unwrap_or(0);
-    message.extend_from_slice(&total.to_ne_bytes());
-    message.extend_from_slice(&RTM_GETROUTE.to_ne_bytes());
-    message.extend_from_slice(&NLM_F_REQUEST.to_ne_bytes());
-    message.extend_from_slice(&sequence.to_ne_bytes());
-    message.extend_from_slice(&0_u32.to_ne_bytes());
     // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags.
-    message.extend_from_slice(&[family, bits, bits, 0, 0, 0, 0, 0]);
-    message.extend_from_slice(&0_u32.to_ne_bytes());
+    let mut body = vec![family, bits, bits, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     for (kind, value) in [(RTA_DST, &to), (RTA_SRC, &from)] {
         let length = u16::try_from(4 + value.len()).unwrap_or(0);
-        message.extend_from_slice(&length.to_ne_bytes());
-        message.extend_from_slice(&kind.to_ne_bytes());
-        message.extend_from_slice(value);
+        body.extend_from_slice(&length.to_ne_bytes());
+        body.extend_from_slice(&kind.to_ne_bytes());
+        body.extend_from_slice(value);
     }
-    message
+    netlink::request(RTM_GETROUTE, netlink::NLM_F_REQUEST, sequence, &body)
 }
 
-/// What an answer to request number `sequence` says; `None`: it is something else's.
-fn answered(message: &[u8], sequence: u32) -> Option<Way> {
-    let (kind, number) = (u16_at(message, 4)?, u32_at(message, 8)?);
-    if number != sequence {
-        return None;
-    }
-    if kind == NLMSG_ERROR {
-        return Some(Way::None);
-    }
-    if kind != RTM_NEWROUTE {
-        return None;
-    }
-    let oif = || attribute(message.get(HEADERS..)?, RTA_OIF);
-    Some(match message.get(16 + 7) {
+/// What a route says.
+fn answered(route: &[u8]) -> Way {
+    let oif = || {
+        let value = netlink::attribute(route.get(HEADER..)?, RTA_OIF)?;
+        netlink::u32_at(value, 0)
+    };
+    match route.get(7) {
         Some(&RTN_LOCAL) => Way::Local,
         Some(&RTN_UNICAST) => oif().map_or(Way::None, Way::Out),
         _ => Way::None,
-    })
-}
-
-/// The 32-bit value of an attribute.
-fn attribute(mut attributes: &[u8], wanted: u16) -> Option<u32> {
-    loop {
-        let (length, kind) = (u16_at(attributes, 0)?, u16_at(attributes, 2)?);
-        if kind == wanted {
-            return u32_at(attributes, 4);
-        }
-        let aligned = usize::from(length.max(4)).next_multiple_of(4);
-        attributes = attributes.get(aligned..)?;
     }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -198,10 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_short_is_none() {
-        let answer = request(3, IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        for length in 0..answer.len() {
-            assert_eq!(answered(&answer[..length], 3), None);
+    fn a_route_cut_short_leads_nowhere() {
+        let mut route = vec![2, 32, 32, 0, 0, 0, 0, RTN_UNICAST, 0, 0, 0, 0];
+        route.extend([8, 0, 4, 0, 5, 0, 0, 0]);
+        assert_eq!(answered(&route), Way::Out(5));
+        for length in 0..route.len() {
+            assert_eq!(answered(&route[..length]), Way::None);
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Which directions of a stream the kernel relays, and the moves between it and the session.
 
 use super::tally::Tally;
-use crate::kernel::{Installed, KernelError, KernelPath};
+use crate::kernel::{Installed, KernelPath};
 use rtp_proto::Session;
 use rtp_proto::control::Side;
-use rtp_proto::offload::Ledger;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,7 +67,12 @@ impl Lending {
         }
         for side in Side::BOTH {
             let flow = session.flow(side);
-            if self.installed(side).map(|installed| &installed.flow) == flow.as_ref() {
+            let unchanged = match (self.installed(side), &flow) {
+                (Some(installed), Some(flow)) => installed.is(flow),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if unchanged {
                 continue;
             }
             self.reclaim(side, session, tally);
@@ -82,7 +86,8 @@ impl Lending {
                     Err(error) => {
                         session.reclaim(side, &ledger);
                         self.not_before = Some(now + REFUSED);
-                        refused(&error);
+                        tally.refused(&error);
+                        kernel.complain(now, &error);
                     }
                 }
             }
@@ -139,12 +144,13 @@ impl Lending {
             return;
         };
         tally.flows(-1);
-        let ledger = kernel.remove(&installed).unwrap_or_else(|error| {
-            tracing::error!(%error, "a flow cannot be taken back");
-            // Nothing is known of what it counted.
-            Ledger::default()
-        });
-        tally.in_kernel(session.reclaim(side, &ledger));
+        match kernel.remove(&installed) {
+            Ok(ledger) => tally.in_kernel(session.reclaim(side, &ledger)),
+            Err(error) => {
+                tracing::error!(%error, "a flow cannot be taken back; what it counted last is lost");
+                session.abandon(side);
+            }
+        }
     }
 
     fn installed(&self, side: Side) -> Option<&Installed> {
@@ -159,13 +165,5 @@ impl Lending {
             Side::A => &mut self.a,
             Side::B => &mut self.b,
         }
-    }
-}
-
-/// The session goes on in userspace. A peer that cannot be reached is an everyday thing; a full table the operator should know.
-fn refused(error: &KernelError) {
-    match error {
-        KernelError::NoRoute => tracing::debug!(%error, "a stream stays in userspace"),
-        _ => tracing::warn!(%error, "a stream stays in userspace"),
     }
 }

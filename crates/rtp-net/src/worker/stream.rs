@@ -4,7 +4,7 @@ use super::lending::Lending;
 use super::tally::Tally;
 use crate::kernel::KernelPath;
 use crate::sockets::{Failure, Place, Sockets};
-use rtp_proto::control::{DropReason, Leg, MediaId, SessionStats, Side};
+use rtp_proto::control::{Digit, DropReason, Leg, MediaId, SessionStats, Side};
 use rtp_proto::offload::Touch;
 use rtp_proto::{Channel, Notice, Packet, Session, Transmit, Verdict};
 use rustix::event::epoll;
@@ -127,7 +127,22 @@ impl Stream {
     fn settle(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) -> bool {
         let spoke = self.transmit(now, buffer, tally);
         self.lend(now, buffer, tally);
-        self.apply_connects(tally) || spoke
+        let roused = self.session.roused();
+        self.apply_connects(tally) || spoke || roused
+    }
+
+    /// Says a digit to a side's peer, where digits are said in the stream.
+    pub(crate) fn press(
+        &mut self,
+        now: Instant,
+        side: Side,
+        digit: Digit,
+        duration: Duration,
+        buffer: &mut [u8],
+        tally: &mut Tally,
+    ) {
+        self.session.press(now, side, digit, duration);
+        self.settle(now, buffer, tally);
     }
 
     /// Sends what the session itself has to say; whether it had anything.

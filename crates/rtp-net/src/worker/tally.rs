@@ -1,5 +1,6 @@
 //! A worker's counters: plain numbers on the packet path, published once a second.
 
+use crate::kernel::KernelError;
 use metrics::{Counter, Gauge, counter, gauge};
 use rtp_proto::control::DropReason;
 use rtp_proto::offload::Progress;
@@ -10,6 +11,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How many reasons for dropping there are.
 const REASONS: usize = DropReason::ALL.len();
 
+/// Why the kernel may not take a direction: no room, no way to the peer, another fault.
+const REFUSALS: [&str; 3] = ["full", "no_route", "fault"];
+
 /// What one worker counts, since it was last published.
 pub(crate) struct Tally {
     forwarded: u64,
@@ -19,10 +23,13 @@ pub(crate) struct Tally {
     /// Flows in the kernel now.
     flows: i64,
     dropped: [u64; REASONS],
+    /// Directions that the kernel would not take, as in [`REFUSALS`].
+    refused: [u64; 3],
     streams: Gauge,
     flow_gauge: Gauge,
     counters: [Counter; 4],
     reasons: Vec<Counter>,
+    refusals: [Counter; 3],
     due: Option<Instant>,
 }
 
@@ -38,6 +45,7 @@ impl Tally {
             kernel: 0,
             flows: 0,
             dropped: [0; REASONS],
+            refused: [0; 3],
             streams: gauge!("tandem_media_streams", "worker" => index.to_string()),
             flow_gauge: gauge!("tandem_media_kernel_flows", "worker" => index.to_string()),
             counters: [
@@ -47,6 +55,8 @@ impl Tally {
                 counter!("tandem_media_kernel_packets_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
+            refusals: REFUSALS
+                .map(|reason| counter!("tandem_media_kernel_refused_total", "reason" => reason)),
             due: None,
         }
     }
@@ -84,6 +94,13 @@ impl Tally {
         self.flows = self.flows.saturating_add(change);
     }
 
+    /// The kernel would not take a direction.
+    pub(crate) fn refused(&mut self, error: &KernelError) {
+        for (reason, count) in REFUSALS.iter().zip(&mut self.refused) {
+            *count += u64::from(*reason == error.label());
+        }
+    }
+
     /// A socket reported an error: ICMP unreachable, buffers full.
     pub(crate) fn error(&mut self) {
         self.errors += 1;
@@ -110,6 +127,9 @@ impl Tally {
             counter.increment(count);
         }
         for (counter, count) in self.reasons.iter().zip(&mut self.dropped) {
+            counter.increment(std::mem::take(count));
+        }
+        for (counter, count) in self.refusals.iter().zip(&mut self.refused) {
             counter.increment(std::mem::take(count));
         }
         (self.forwarded, self.bytes, self.errors, self.kernel) = (0, 0, 0, 0);

@@ -2,7 +2,7 @@
 
 use crate::kernel_support::{Bench, is_available};
 use crate::support::{Peer, REPORT, packet, receive};
-use rtp_proto::control::{LegStats, PtMap, Remote, Side};
+use rtp_proto::control::{LegStats, PtMap, Remote, Side, StreamKind};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -46,6 +46,21 @@ fn it_is_the_same_over_ipv6() {
     let stats = bench.plane.close();
     let packets = stats.legs.iter().map(|leg| (leg.packets, leg.sent_packets));
     assert_eq!(packets.collect::<Vec<_>>(), [(125, 125), (125, 125)]);
+}
+
+#[test]
+fn fax_is_relayed_in_the_kernel_too() {
+    if !is_available() {
+        return;
+    }
+    let mut bench = Bench::with(|legs| legs.iter_mut().for_each(|leg| leg.kind = StreamKind::Udptl));
+    bench.settle();
+    bench.a_talks(50);
+    bench.b_talks(1);
+    assert_eq!(bench.kernel.flows(), 2, "nothing came up");
+    let stats = bench.plane.close();
+    let packets = stats.legs.iter().map(|leg| (leg.packets, leg.sent_packets));
+    assert_eq!(packets.collect::<Vec<_>>(), [(75, 26), (26, 75)]);
 }
 
 #[test]

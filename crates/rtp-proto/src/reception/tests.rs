@@ -70,6 +70,18 @@ fn a_new_ssrc_starts_anew_and_keeps_the_loss_of_the_old() {
 }
 
 #[test]
+fn loss_keeps_its_structure_over_a_new_source() {
+    let first = [1, 2, 5, 6].map(|s| (1, s));
+    let second = [9000, 9003].map(|s| (2, s));
+    let packets = first.into_iter().chain(second).zip(0..);
+    let (_, reception) = feed(packets.map(|((ssrc, s), n)| (n, ssrc, s, u32::from(s) * 160)));
+    let found = reception.loss_structure(20.0);
+    assert_eq!((found.events, found.longest, reception.expected()), (2, 2, 10));
+    // Three came between the two runs: one burst of 2 + 3 + 2.
+    assert_eq!((found.bursts, found.burst_ms), (1, 140));
+}
+
+#[test]
 fn jitter_follows_the_formula() {
     let steady = feed((0..200).map(|n| (n * 20_000, 1, n as u16, n as u32 * 160))).1;
     assert_eq!(steady.jitter_us(), 0);
@@ -127,6 +139,36 @@ proptest! {
         let span = numbers.iter().max().unwrap() - numbers.iter().min().unwrap() + 1;
         prop_assert_eq!(reception.lost(), u64::from(span) - unique.len() as u64);
         prop_assert_eq!(stats.duplicates, (numbers.len() - unique.len()) as u64);
+
+        let lowest = numbers.iter().min().unwrap();
+        let came: Vec<bool> = (*lowest..lowest + span).map(|n| unique.contains(&n)).collect();
+        let runs: Vec<usize> = came.split(|came| *came).map(<[bool]>::len).filter(|length| *length > 0).collect();
+        let structure = reception.loss_structure(20.0);
+        prop_assert_eq!(structure.events as usize, runs.len());
+        prop_assert_eq!(structure.longest as usize, runs.iter().max().copied().unwrap_or(0));
+        prop_assert_eq!(reception.expected(), u64::from(span));
+    }
+
+    /// A ledger that is read every so often shows the same structure as counting here.
+    #[test]
+    fn reading_a_ledger_loses_no_structure(pattern in prop::collection::vec(prop::bool::weighted(0.9), 2..2000), every in 1_usize..100) {
+        let sequences: Vec<u16> = (0_u16..).zip(&pattern).filter(|(n, came)| *n == 0 || **came).map(|(n, _)| n).collect();
+        let (_, there) = regular(&sequences);
+        let mut here = Reception::default();
+        let mut ledger = Ledger::default();
+        let mut next = 0;
+        // Losses in between may be long: what counts is how far the sequence goes from one reading to the next.
+        for (index, sequence) in sequences.iter().enumerate() {
+            if usize::from(*sequence) >= next {
+                regular(&sequences[..=index]).1.lend(&mut ledger);
+                here.take(&ledger);
+                next = usize::from(*sequence) + every;
+            }
+        }
+        there.lend(&mut ledger);
+        here.take(&ledger);
+        prop_assert_eq!(here.loss_structure(20.0), there.loss_structure(20.0));
+        prop_assert_eq!(here.expected(), there.expected());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that its counterpart did not say (a tone, an announcement, a digit, other samples), or when another party takes the
 //! counterpart's place, and from then on every packet to the peer is numbered here.
 
+use crate::chance::mix;
 use crate::rtp::Header;
 use std::time::{Duration, Instant};
 
@@ -118,8 +119,9 @@ impl Egress {
         numbers
     }
 
-    /// The numbers of a packet of our own that shares the timestamp of something long (an event).
-    pub(crate) fn same(&mut self, now: Instant, timestamp: u32) -> Numbers {
+    /// The numbers of a packet of our own that shares the timestamp of something long (an event). Time goes on from where that
+    /// began.
+    pub(crate) fn same(&mut self, timestamp: u32) -> Numbers {
         let numbers = Numbers {
             ssrc: self.ssrc,
             sequence: self.next,
@@ -127,7 +129,6 @@ impl Egress {
             marker: false,
         };
         self.next = self.next.wrapping_add(1);
-        self.sent = Some(now);
         numbers
     }
 
@@ -154,7 +155,10 @@ impl Egress {
         if begins || header.sequence.wrapping_sub(source.highest).cast_signed() > 0 {
             source.highest = header.sequence;
             self.next = numbers.sequence.wrapping_add(1);
-            (self.timestamp, self.sent) = (numbers.timestamp, Some(now));
+            // Packets of one timestamp (an event's): time goes on from the first.
+            if numbers.timestamp != self.timestamp || self.sent.is_none() {
+                (self.timestamp, self.sent) = (numbers.timestamp, Some(now));
+            }
         }
         self.source = Some(source);
         numbers
@@ -196,14 +200,6 @@ impl Egress {
             .unwrap_or(u32::MAX)
             .max(1)
     }
-}
-
-/// Spreads a seed over all bits (the finaliser of SplitMix64).
-fn mix(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -2,10 +2,36 @@
 
 use super::{Channel, Half, Session, Sorted};
 use crate::control::{Side, StreamKind};
-use crate::offload::{self, Flow, Ledger, Progress, Touch};
+use crate::offload::{self, COUNTED, Flow, Ledger, Progress, Touch};
+use crate::packet::Packet;
 use crate::rtp;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// What a lent direction's ledger held when last seen, as far as it matters what is new in the next.
+#[derive(Debug)]
+pub(super) struct Lent {
+    packets: u64,
+    forwarded: u64,
+    forwarded_bytes: u64,
+    refused: u64,
+    failed: u64,
+    failed_bytes: u64,
+}
+
+impl Lent {
+    fn of(ledger: &Ledger) -> Self {
+        Self {
+            packets: ledger.packets,
+            forwarded: ledger.forwarded,
+            forwarded_bytes: ledger.forwarded_bytes,
+            refused: ledger.refused,
+            failed: ledger.failed,
+            failed_bytes: ledger.failed_bytes,
+        }
+    }
+}
 
 impl Session {
     /// Whether [`flow`](Self::flow) may say something else than before; told once.
@@ -13,15 +39,15 @@ impl Session {
         std::mem::take(&mut self.rerouted)
     }
 
-    /// What could be relayed without the session of what arrives on `side`: RTP between two peers, of which the one is firmly
-    /// where it is and the other's address is known and may be sent to. `None`: nothing.
+    /// What could be relayed without the session of what arrives on `side`: RTP or UDPTL between two peers, of which the one is
+    /// firmly where it is and the other's address is known and may be sent to. `None`: nothing.
     #[must_use]
     pub fn flow(&self, side: Side) -> Option<Flow> {
         let (here, there) = (self.half(side), self.half(side.other()));
-        let plain = here.kind == StreamKind::Rtp
-            && there.kind == StreamKind::Rtp
+        let plain = here.kind == there.kind
             && there.may_send
             && there.egress.is_none()
+            && self.digits_relayable(side)
             && here.secure.is_none()
             && here.beside.is_none()
             && there.beside.is_none()
@@ -31,25 +57,35 @@ impl Session {
         if !offload::rewritable([here.local, from, there.local, to]) {
             return None;
         }
-        let (clocks, rates) = offload::clocks(&here.map)?;
+        let types = offload::types(&here.map, here.listened())?;
         Some(Flow {
+            kind: here.kind,
             local: here.local,
             from,
             via: there.local,
             to,
             mux: here.mux,
             dscp: there.dscp,
-            payload_types: here.map.table(),
-            clocks,
-            rates,
+            types: Arc::new(types),
+            rewrite: None,
         })
+    }
+
+    /// Payload types (bit n: type n) of packets from `side` that the session wants to see although the kernel may relay all
+    /// others. They come up [counted](COUNTED).
+    pub fn listen(&mut self, side: Side, payload_types: u128) {
+        let (here, _) = self.halves(side);
+        if here.heard != payload_types {
+            here.heard = payload_types;
+            self.rerouted = true;
+        }
     }
 
     /// The kernel relays what arrives on `side` from now on, and begins to count with this.
     pub fn lend(&mut self, side: Side) -> Ledger {
         let (here, _) = self.halves(side);
         let ledger = here.ledger();
-        here.lent = Some(Box::new(ledger.clone()));
+        here.lent = Some(Box::new(Lent::of(&ledger)));
         self.changed = true;
         ledger
     }
@@ -74,7 +110,7 @@ impl Session {
         };
         let failed_bytes = ledger.failed_bytes.saturating_sub(seen.failed_bytes);
         let new = ledger.packets > seen.packets;
-        seen.clone_from(ledger);
+        *seen = Lent::of(ledger);
         let sent = &mut there.stats;
         sent.sent_packets = (sent.sent_packets + progress.packets).saturating_sub(progress.failed);
         sent.sent_bytes = (sent.sent_bytes + progress.bytes).saturating_sub(failed_bytes);
@@ -82,8 +118,18 @@ impl Session {
         here.stats.dropped.send += progress.failed;
         if new {
             here.read(ledger);
+            if let (StreamKind::Udptl, Some(last)) = (here.kind, &ledger.last) {
+                there.silence.life_at(last.arrival);
+            }
         }
         progress
+    }
+
+    /// The kernel has stopped relaying `side`, and nothing is known of what it counted since it was last [asked](Self::absorb).
+    pub fn abandon(&mut self, side: Side) {
+        let (here, _) = self.halves(side);
+        here.lent = None;
+        (self.changed, self.rerouted) = (true, true);
     }
 
     /// The kernel has stopped relaying `side`, and this is the last that it counted.
@@ -99,8 +145,12 @@ impl Session {
     #[must_use]
     pub fn touch(&self, side: Side, channel: Channel, from: SocketAddr, packet: &[u8]) -> Touch {
         let here = self.half(side);
-        let is_rtp = matches!(here.sort(channel, packet), Ok(Sorted::Rtp)) && rtp::parse(packet).is_some();
-        if !is_rtp || here.lent.is_none() {
+        let is_media = match here.sort(channel, packet) {
+            Ok(Sorted::Rtp) => rtp::parse(packet).is_some(),
+            Ok(Sorted::Udptl) => true,
+            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => false,
+        };
+        if !is_media || here.lent.is_none() {
             Touch::Nothing
         } else if here.address.is_current(from) {
             Touch::Reclaim
@@ -142,11 +192,28 @@ impl Half {
         stats.ssrcs = ledger.ssrcs;
         stats.ssrc = ledger.run.as_ref().map(|run| run.ssrc);
         stats.payload_type = ledger.payload_type;
-        self.reception.take(ledger);
-        if let (Some(last), Some(run)) = (&ledger.last, &ledger.run) {
+        if let Some(last) = &ledger.last {
+            let mark = ledger.run.as_ref().map(|run| (run.ssrc, ledger.sequence));
             self.silence.life_at(last.arrival);
-            self.address
-                .heard_elsewhere(last.arrival, (run.ssrc, ledger.sequence));
+            self.address.heard_elsewhere(last.arrival, mark);
         }
+        if self.kind == StreamKind::Rtp {
+            self.reception.take(ledger);
+        }
+    }
+
+    /// Whether this is a packet that the kernel has counted and left to us; it then becomes what it was.
+    pub(super) fn was_counted(&self, channel: Channel, from: SocketAddr, packet: &mut Packet<'_>) -> bool {
+        if self.listened() == 0 || channel != Channel::Rtp || !self.address.is_current(from) {
+            return false;
+        }
+        let [first, second, ..] = packet.bytes_mut() else {
+            return false;
+        };
+        let counted = *first >> 6 == 3 && self.listened() >> (*second & 127) & 1 == 1;
+        if counted {
+            *first &= !COUNTED;
+        }
+        counted
     }
 }

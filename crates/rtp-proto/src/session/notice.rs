@@ -1,6 +1,7 @@
 //! What call control is told of a stream.
 
 use crate::control::{PathChange, Side};
+use crate::dtmf::Heard;
 use std::time::Duration;
 
 /// Something that happened on a stream.
@@ -19,5 +20,12 @@ pub enum Notice {
         side: Side,
         /// What it is.
         change: PathChange,
+    },
+    /// A digit was pressed, and is over.
+    Digit {
+        /// Who pressed it.
+        side: Side,
+        /// Which, and for how long.
+        heard: Heard,
     },
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 mod abuse;
 mod cases;
 mod counting;
+mod digits;
 mod lending;
 mod liveness;
 mod moves;

@@ -38,6 +38,10 @@ impl<'a> Formats<'a> {
             }
             CodecFilter::Pts(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
             CodecFilter::Answer(mapping) => formats.by_mapping(media, mapping),
+            CodecFilter::AnswerExtended { mapping, added } => {
+                formats.by_mapping(media, mapping);
+                formats.added = added;
+            }
         }
         let named = |pt: u8| entry(media, pt).and_then(|e| media.codec(e));
         formats

@@ -137,6 +137,7 @@ impl Call {
         self.story.progress(now);
         let body = match sdp_of(message) {
             Ok(Some(sdp)) => self.early_media(core, message, sdp),
+            Ok(None) if (180..=183).contains(&status) => self.ring_back(core),
             Ok(None) | Err(_) => None,
         };
         // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
@@ -153,6 +154,7 @@ impl Call {
         if let Some(hunt) = &mut self.hunt {
             hunt.remember_early(message.to_tag().unwrap_or_default(), sdp);
         }
+        self.hush(core);
         self.update_media(core, Side::A, &mapping);
         Some(body)
     }
@@ -179,18 +181,19 @@ impl Call {
             })
         };
         let updates = [
-            update(Side::B, b, &self.a, map_b),
-            update(Side::A, &self.a, b, map_a),
+            update(Side::B, b, Some(&self.a), map_b),
+            update(Side::A, &self.a, Some(b), map_a),
         ];
         for command in updates.into_iter().flatten() {
             core.media(command);
         }
+        self.hold_music(core);
     }
 
     /// 2xx: the called party is there.
     fn on_answer(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
         let Some(leg) = self.b.as_mut() else { return };
-        let Some(invite) = leg.uac.as_ref().map(|uac| uac.invite.clone()) else {
+        let Some(invite) = leg.uac.as_ref().and_then(|uac| uac.invite.clone()) else {
             return;
         };
         let Ok(dialog) = Dialog::uac(&invite, message) else {
@@ -232,6 +235,7 @@ impl Call {
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
         self.phase = Phase::Connecting;
+        self.hush(core);
         self.update_media(core, Side::A, &mapping);
         Ok(body)
     }
@@ -272,9 +276,8 @@ impl Call {
             return false;
         };
         let Some((flow, invite, mut auth)) = self.b.as_ref().and_then(|leg| {
-            leg.uac
-                .as_ref()
-                .map(|uac| (leg.flow, uac.invite.clone(), uac.auth))
+            let uac = leg.uac.as_ref()?;
+            Some((leg.flow, uac.invite.clone()?, uac.auth))
         }) else {
             return false;
         };
@@ -327,8 +330,16 @@ impl Call {
             .dialog
             .as_ref()
             .is_some_and(|d| Some(d.remote_tag()) == message.to_tag());
-        if !same {
-            orphan::answered_late(core, now, &self.snapshot, id, &uac.invite, leg, message);
+        if same {
+            return;
+        }
+        match &uac.invite {
+            Some(invite) => orphan::answered_late(core, now, &self.snapshot, id, invite, leg, message),
+            None => {
+                if let Some(invite) = orphan::asked_by(core, &self.snapshot, leg.flow, message) {
+                    orphan::answered_late(core, now, &self.snapshot, id, &invite, leg, message);
+                }
+            }
         }
     }
 

@@ -177,7 +177,11 @@ impl Call {
         let (client, invite) = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
         let leg = self.b.as_mut()?;
         core.tags.insert(leg.tag.clone(), (self.key, Side::B));
-        leg.uac = Some(Box::new(Uac { client, invite, auth }));
+        leg.uac = Some(Box::new(Uac {
+            client,
+            invite: Some(Box::new(invite)),
+            auth,
+        }));
         Some(())
     }
 
@@ -202,7 +206,7 @@ impl Call {
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
     fn open_media(&mut self, core: &mut Core, _now: Now) {
         let Some(b) = self.b.as_ref() else { return };
-        let leg_b = negotiate::media_leg(&self.snapshot, b, &self.a, PtMap::identity(), false);
+        let leg_b = negotiate::media_leg(&self.snapshot, b, Some(&self.a), PtMap::identity(), false);
         match self.media {
             Some(id) => {
                 if let Some(leg) = leg_b {
@@ -215,7 +219,7 @@ impl Call {
                 }
             }
             None => {
-                let leg_a = negotiate::media_leg(&self.snapshot, &self.a, b, PtMap::identity(), false);
+                let leg_a = negotiate::media_leg(&self.snapshot, &self.a, Some(b), PtMap::identity(), false);
                 let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else {
                     return;
                 };

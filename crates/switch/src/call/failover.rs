@@ -55,7 +55,7 @@ impl Call {
                 let redirect = answer
                     .filter(|_| (300..400).contains(&status))
                     .and_then(contact_user);
-                self.end(
+                self.fail(
                     core,
                     now,
                     Ending {
@@ -90,7 +90,7 @@ impl Call {
             .iter()
             .find(|(s, _)| *s == status)
             .and_then(|(_, q850)| *q850);
-        self.end(
+        self.fail(
             core,
             now,
             Ending {
@@ -102,6 +102,9 @@ impl Call {
 
     /// The stage's time is up: no 100, no progress, or no answer.
     pub(crate) fn on_stage_timeout(&mut self, core: &mut Core, now: Now) {
+        if self.on_played(core, now) {
+            return;
+        }
         let Some(hunt) = self.hunt.as_ref().filter(|_| self.phase == Phase::Dialing) else {
             return;
         };

@@ -12,6 +12,7 @@ use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
 use smallvec::SmallVec;
 
+use super::negotiate::Events;
 use super::negotiate::Security;
 use crate::core::Core;
 use crate::io::Now;
@@ -33,8 +34,8 @@ pub(crate) enum Bye {
 /// An INVITE of ours to this leg, the first or a later one.
 pub(crate) struct Uac {
     pub(crate) client: ClientId,
-    /// The INVITE as it was sent; a dialog and the ACK are made of it.
-    pub(crate) invite: Message,
+    /// The INVITE as it was sent; a dialog and the ACK are made of it. Not kept beyond the ACK: it is the largest thing a call has.
+    pub(crate) invite: Option<Box<Message>>,
     /// The challenges that this INVITE and its predecessors have met.
     pub(crate) auth: digest::Attempt,
 }
@@ -56,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) codec: Option<Box<str>>,
     /// What is spoken on this leg, where the other speaks something else.
     pub(crate) converted: Option<Arc<Audio>>,
+    /// Its telephone events.
+    pub(crate) events: Events,
     /// Profile of the relayed RTP stream on this leg, as the last offer had it.
     pub(crate) profile: Option<Proto>,
     /// How it is encrypted.

@@ -6,9 +6,12 @@
 use body::Live;
 use bytes::Bytes;
 use codecs::Spoken;
-use sdp::{CodecFilter, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use config::Trunk;
+use rtp_proto::control::Audio;
+use sdp::{CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
 use sip_proto::Mint;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 use super::leg::{Leg, Line, Session};
 use crate::snapshot::Snapshot;
@@ -17,9 +20,11 @@ mod body;
 mod codecs;
 mod convert;
 mod dtls;
+mod events;
 mod media;
 mod security;
 
+pub(crate) use events::{Events, said};
 pub(crate) use media::{leg as media_leg, pt_maps};
 pub(crate) use security::Security;
 
@@ -69,7 +74,7 @@ pub(crate) fn offer(
     let at = body::receives(snapshot, y)?;
     let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
     let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
-    let added = convert::added(
+    let mut added = convert::added(
         media,
         trunk_x,
         trunk_y,
@@ -79,6 +84,7 @@ pub(crate) fn offer(
             .as_deref()
             .filter(|_| y.session.converted.is_some()),
     );
+    events::offer(media, trunk_x, trunk_y, &mut added);
     let codecs = match &allowed {
         names if !added.is_empty() => CodecFilter::Extended {
             names: names.as_deref(),
@@ -101,13 +107,61 @@ pub(crate) fn offer(
             media,
             rtcp,
             codecs,
-            direction: None,
+            direction: with_music(&offer, media, trunk_y),
             transport: written.transport(),
             session: &written.session,
         },
     )?;
-    x.session.remote = Some(offer);
+    x.session.remote = Some(offer.detached());
     Ok(body)
+}
+
+/// X sends nothing to Y, but Y may hear our music. `None`: as X says.
+fn with_music(offer: &Sdp, media: &Media, y: &Trunk) -> Option<Direction> {
+    let direction = sdp::hold_direction(offer, media);
+    let music = y.hold_music.is_some() && direction == Direction::Inactive;
+    music.then_some(Direction::SendOnly)
+}
+
+/// What a peer's last body says of its direction.
+pub(crate) fn direction(session: &Session) -> Option<Direction> {
+    live_media(session).map(|(sdp, media)| sdp::hold_direction(sdp, media))
+}
+
+/// What a peer hears in the session as it is; `None`: nothing that we can speak.
+pub(crate) fn heard(session: &Session) -> Option<Arc<Audio>> {
+    let (_, media) = live_media(session)?;
+    session
+        .converted
+        .clone()
+        .or_else(|| convert::heard(media, session.codec.as_deref()?))
+}
+
+/// Our own answer to X's offer, for a sound of ours, and what X then hears.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when there is nothing in the offer that we can speak.
+pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc<Audio>), u16> {
+    let (offer, _) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let offer = offer.clone();
+    let index = x.session.lines.iter().position(|line| *line == Line::Live);
+    let media = index
+        .and_then(|index| offer.media().get(index))
+        .ok_or(NOT_ACCEPTABLE)?;
+    let own = convert::alone(media, snapshot.trunk(x.trunk)).ok_or(NOT_ACCEPTABLE)?;
+    let mux = media.rtcp_mux();
+    let written = security::accept(&x.session);
+    let live = Live {
+        media,
+        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
+        codecs: CodecFilter::Pts(&own.answer),
+        direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, media))),
+        transport: written.transport(),
+    };
+    let body = body::write(snapshot, x, &offer, &live)?;
+    x.mux = mux;
+    x.session.codec = Some(own.name);
+    Ok((body, own.audio))
 }
 
 /// Makes Y's answer into ours to X, and says how payload types go from one to the other.
@@ -146,7 +200,9 @@ pub(crate) fn answer(
     // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
     let wanted = sdp::hold_direction(offer, offered);
     let direction = Some(sdp::hold_direction(&answer, media).answer_to(wanted));
-    let spoken = codecs::spoken(offered, media, snapshot.trunk(x.trunk))?;
+    let trunks: [&Trunk; 2] = [snapshot.trunk(x.trunk), snapshot.trunk(y.trunk)];
+    let [of_x, of_y] = trunks;
+    let spoken = codecs::spoken(offered, media, of_x, of_y)?;
     let offer = offer.clone();
     let at = body::receives(snapshot, x)?;
     let written = security::accept(&mut x.session, snapshot, at);
@@ -166,14 +222,27 @@ pub(crate) fn answer(
     let own = own
         .and_then(|index| offer.media().get(index))
         .ok_or(NOT_ACCEPTABLE)?;
+    let added = match &spoken {
+        Spoken::Same { mapping, .. } => events::answer(own, mapping, trunks),
+        Spoken::Converted(_) | Spoken::Facsimile => SmallVec::new(),
+    };
+    let events = events::agreed(own, media, &spoken, added.first().copied(), trunks);
     let live = match &spoken {
-        Spoken::Same { mapping, .. } => live(media, CodecFilter::Answer(mapping)),
+        Spoken::Same { mapping, .. } if added.is_empty() => live(media, CodecFilter::Answer(mapping)),
+        Spoken::Same { mapping, .. } => live(
+            media,
+            CodecFilter::AnswerExtended {
+                mapping,
+                added: &added,
+            },
+        ),
         Spoken::Converted(converted) => live(own, CodecFilter::Pts(&converted.answer)),
         Spoken::Facsimile => live(media, CodecFilter::All),
     };
     let body = body::write(snapshot, x, &answer, &live)?;
     y.mux = y.session.mux_offered && media.rtcp_mux();
     x.mux = offered_mux;
-    y.session.remote = Some(answer);
+    y.session.remote = Some(answer.detached());
+    [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

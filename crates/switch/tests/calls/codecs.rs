@@ -81,18 +81,12 @@ fn mr_13_a_call_from_opus_to_g711_is_converted() {
     bed.wait(10);
     let legs = bed.world.media.legs();
     let spoken = legs.each_ref().map(|leg| leg.needs.transcode.as_ref().unwrap());
-    assert_eq!(
-        spoken[0].send.codec,
-        Codec::Opus {
-            fec: false,
-            bitrate: 0
-        }
-    );
+    assert_eq!(spoken[0].send.audio.codec, Codec::Opus);
     assert_eq!(
         (spoken[0].send.payload_type, spoken[0].events),
         (111, Some((96, 48_000)))
     );
-    assert_eq!(spoken[1].send.codec, Codec::Pcmu);
+    assert_eq!(spoken[1].send.audio.codec, Codec::Pcmu);
     let event = offered.formats().last().unwrap();
     assert_eq!(spoken[1].events, Some((event, 8_000)));
     bed.hang_up(&mut a, &b);

@@ -6,6 +6,9 @@
     reason = "each test file is a program of its own and uses a part of this"
 )]
 
+#[macro_use]
+pub mod engines;
+
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -34,7 +37,8 @@ pub fn quick(setup: impl FnOnce(Setup) -> Setup) -> Bed {
 
 /// A daemon with the default trunks and T1 = 50 ms, changed by `setup`.
 pub fn bed(setup: impl FnOnce(Setup) -> Setup) -> Bed {
-    Bed::start(env!("CARGO_BIN_EXE_tandem"), setup(Setup::default()))
+    let setup = engines::chosen(setup(Setup::default()));
+    Bed::start(env!("CARGO_BIN_EXE_tandem"), setup)
 }
 
 /// Alice calls, Bob rings and answers, Alice acknowledges; media at the places that the bed has for it.

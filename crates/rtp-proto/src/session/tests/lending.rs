@@ -1,7 +1,7 @@
 //! Directions that the kernel relays. Its part is played by another [`Reception`], which is what its program is made after.
 
 use super::*;
-use crate::offload::{Flow, Progress, Touch};
+use crate::offload::{COUNTED, Ledger, Progress, Touch, Types};
 use crate::rtp::Translation;
 use proptest::prelude::*;
 
@@ -58,8 +58,8 @@ fn a_direction_may_be_lent_once_its_source_is_firm() {
         (flow.local, flow.from, flow.via, flow.to),
         (ours, at(A), ours, at(B))
     );
-    assert_eq!((flow.dscp, flow.mux, flow.payload_types[96]), (46, false, 96));
-    assert_eq!(flow.rates[usize::from(flow.clocks[14])], 90_000);
+    assert_eq!((flow.dscp, flow.mux, flow.types.out[96]), (46, false, 96));
+    assert_eq!(flow.types.rates[usize::from(flow.types.clocks[14])], 90_000);
     assert_eq!(relay.session.flow(Side::B), None, "B has not spoken");
 }
 
@@ -102,9 +102,9 @@ fn payload_types_that_do_not_pass_are_marked() {
         relay.pass(20);
     }
     let flow = relay.session.flow(Side::A).unwrap();
-    let types = [0, 111, 8].map(|n: usize| flow.payload_types[n]);
-    assert_eq!(types, [8, 96, Flow::DROP]);
-    assert_eq!(flow.rates[usize::from(flow.clocks[111])], 48_000);
+    let types = [0, 111, 8].map(|n: usize| flow.types.out[n]);
+    assert_eq!(types, [8, 96, Types::DROP]);
+    assert_eq!(flow.types.rates[usize::from(flow.types.clocks[111])], 48_000);
 }
 
 #[test]
@@ -255,4 +255,86 @@ proptest! {
             (moving.now, staying.now) = (moving.now + Duration::from_millis(20), staying.now + Duration::from_millis(20));
         }
     }
+}
+
+#[test]
+fn a_payload_type_that_is_listened_to_comes_up_counted() {
+    let mut relay = firm();
+    relay.session.listen(Side::A, 1 << 101);
+    assert!(relay.session.rerouted());
+    let flow = relay.session.flow(Side::A).unwrap();
+    assert_eq!((flow.types.out[101], flow.types.out[0]), (Types::UP, 0));
+    let mut ledger = relay.session.lend(Side::A);
+    kernel(relay.now, &mut ledger, 26, 10);
+    let before = relay.session.stats();
+    let event = |version: u8| {
+        let mut event = rtp(101, 1, 36);
+        event[0] = version;
+        event
+    };
+    let mut marked = event(0x80 | COUNTED);
+    assert_eq!(
+        relay.session.touch(Side::A, Channel::Rtp, at(A), &marked),
+        Touch::Nothing
+    );
+    assert_eq!(relay.receive_in(Side::A, Channel::Rtp, A, &mut marked), rtp_to(B));
+    assert_eq!(marked, event(0x80), "as it was sent");
+    let after = relay.session.stats();
+    assert_eq!(after.legs[0], before.legs[0], "counted once, and not here");
+    assert_eq!(after.legs[1].sent_packets, before.legs[1].sent_packets + 1);
+    assert!(relay.session.is_lent(Side::A));
+    // Anybody else may say what he likes, and nobody may of another type.
+    assert_eq!(
+        relay.receive(Side::A, Channel::Rtp, "127.0.0.66:6", event(0xc0)),
+        dropped(DropReason::Invalid)
+    );
+    let mut other = rtp(0, 1, 37);
+    other[0] = 0xc0;
+    assert_eq!(
+        relay.receive(Side::A, Channel::Rtp, A, other),
+        dropped(DropReason::Invalid)
+    );
+}
+
+#[test]
+fn fax_is_lent_too_and_both_sides_live_by_it() {
+    let fax = |media| with(leg(media), |leg| leg.kind = StreamKind::Udptl);
+    let mut relay = Relay::between(fax(A), fax(B));
+    relay.session.patience.expected = Some(Duration::from_mins(1));
+    for _ in 0..25 {
+        relay.receive(Side::A, Channel::Rtp, A, vec![0, 1, 2, 3]);
+        relay.pass(20);
+    }
+    let flow = relay.session.flow(Side::A).unwrap();
+    assert_eq!(flow.kind, StreamKind::Udptl);
+    let mut ledger = relay.session.lend(Side::A);
+    relay.pass(10_000);
+    (ledger.packets, ledger.bytes, ledger.forwarded) = (26, 104, 1);
+    ledger.last = Some(crate::offload::Last {
+        arrival: relay.now,
+        timestamp: 0,
+        payload_type: 255,
+        clock: 0,
+    });
+    let limit = relay.session.poll_timeout().unwrap();
+    relay.session.absorb(Side::A, &ledger);
+    assert!(relay.session.poll_timeout().unwrap() > limit);
+    assert_eq!(relay.leg_stats(Side::A).packets, 26);
+    assert_eq!(
+        relay.session.touch(Side::A, Channel::Rtp, at(A), &[1]),
+        Touch::Reclaim
+    );
+}
+
+#[test]
+fn what_was_last_known_of_a_flow_that_is_lost_stays() {
+    let mut relay = firm();
+    let mut ledger = relay.session.lend(Side::A);
+    kernel(relay.now, &mut ledger, 26, 10);
+    relay.session.absorb(Side::A, &ledger);
+    relay.session.abandon(Side::A);
+    assert!(!relay.session.is_lent(Side::A) && relay.session.rerouted());
+    assert_eq!(relay.leg_stats(Side::A).packets, 35);
+    relay.talk(Side::A, A, 1, 36, 1, B);
+    assert_eq!(relay.leg_stats(Side::A).lost, 0);
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot, Transport};
 use smallvec::SmallVec;
 
-use super::NOT_ACCEPTABLE;
+use super::{NOT_ACCEPTABLE, events};
 use crate::call::leg::{Leg, Line};
 use crate::snapshot::Snapshot;
 
@@ -57,6 +57,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
         })
         .collect();
     let address = snapshot.media_address();
+    let hide = events::hidden(snapshot.trunk(to.trunk));
     let compose = |version: u64| {
         sdp::compose(&Compose {
             origin: NewOrigin {
@@ -68,7 +69,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             address,
             source,
             slots: &slots,
-            hide: &[],
+            hide,
             lines: session,
         })
         .map(Bytes::from)

@@ -5,6 +5,7 @@ use sdp::{Codec, Media, PtMapping};
 
 use super::NOT_ACCEPTABLE;
 use super::convert::{self, Converted};
+use super::events;
 use crate::call::leg::Session;
 
 /// What an offer and its answer come to.
@@ -49,7 +50,7 @@ impl Spoken {
 ///
 /// # Errors
 /// [`NOT_ACCEPTABLE`] when nothing is in common, and nothing can be converted.
-pub(super) fn spoken(offered: &Media, answered: &Media, x: &Trunk) -> Result<Spoken, u16> {
+pub(super) fn spoken(offered: &Media, answered: &Media, x: &Trunk, y: &Trunk) -> Result<Spoken, u16> {
     if !answered.proto().is_rtp() {
         return Ok(Spoken::Facsimile);
     }
@@ -60,7 +61,7 @@ pub(super) fn spoken(offered: &Media, answered: &Media, x: &Trunk) -> Result<Spo
     let shared = mapping.pairs().iter().filter_map(described).find(is_primary);
     let first = answered.codecs().find(is_primary);
     let crosses = first.is_none_or(|first| mapping.pairs().iter().any(|pair| pair.b == first.pt));
-    if !crosses && let Some(converted) = convert::converted(offered, answered, x) {
+    if !crosses && let Some(converted) = convert::converted(offered, answered, x, events::apart(y)) {
         return Ok(Spoken::Converted(converted));
     }
     let codec = shared.ok_or(NOT_ACCEPTABLE)?;

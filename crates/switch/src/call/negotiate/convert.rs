@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use config::{Transcode, Trunk};
-use rtp_proto::control::{self, Audio, Format};
+use rtp_proto::control::{self, Audio, AudioFormat, Format, OpusParameters};
 use sdp::{Codec, Media};
 use smallvec::SmallVec;
 
@@ -94,15 +94,20 @@ fn events(offered: &Media, y: &Trunk, numbers: &mut Numbers, added: &mut SmallVe
 }
 
 /// Payload types that an offer leaves free.
-struct Numbers(u128);
+pub(super) struct Numbers(u128);
 
 impl Numbers {
-    fn beside(offered: &Media) -> Self {
+    pub(super) fn beside(offered: &Media) -> Self {
         Self(offered.payload_types().fold(0, |set, pt| set | 1 << pt))
     }
 
+    /// This one is not free either.
+    pub(super) fn leave(&mut self, pt: u8) {
+        self.0 |= 1 << (pt & 127);
+    }
+
     /// This one if it is free, or else a dynamic one (RFC 3551 §6).
-    fn take(&mut self, pt: u8) -> Option<u8> {
+    pub(super) fn take(&mut self, pt: u8) -> Option<u8> {
         let free = |pt: &u8| *pt < 128 && self.0 & (1 << pt) == 0;
         let pt = Some(pt).filter(free).or_else(|| (96..128).find(free))?;
         self.0 |= 1 << pt;
@@ -120,24 +125,12 @@ fn source<'a>(offered: &'a Media, x: &Trunk) -> Option<Codec<'a>> {
 
 /// A codec as the media plane knows it, if it can be converted.
 fn spoken(codec: &Codec<'_>) -> Option<control::Codec> {
-    let number = |key| codec.parameter(key).and_then(|value| value.parse().ok());
-    Some(match codec.name {
-        name if name.eq_ignore_ascii_case("PCMU") && codec.clock == 8_000 => control::Codec::Pcmu,
-        name if name.eq_ignore_ascii_case("PCMA") && codec.clock == 8_000 => control::Codec::Pcma,
-        name if name.eq_ignore_ascii_case("G722") => control::Codec::G722,
-        name if name.eq_ignore_ascii_case("opus") && codec.clock == 48_000 => control::Codec::Opus {
-            fec: codec.parameter("useinbandfec") == Some("1"),
-            bitrate: number("maxaveragebitrate").unwrap_or(0),
-        },
-        name if name.eq_ignore_ascii_case("L16") => match codec.clock {
-            rate @ (8_000 | 16_000 | 44_100 | 48_000) if codec.channels <= 2 => control::Codec::L16 {
-                rate,
-                channels: codec.channels,
-            },
-            _ => return None,
-        },
-        _ => return None,
-    })
+    // G.722's clock is 8000 by an old mistake that some devices do not make (RFC 3551 §4.5.2).
+    let clock = match codec.name {
+        name if name.eq_ignore_ascii_case("G722") => 8_000,
+        _ => codec.clock,
+    };
+    control::Codec::parse(codec.name, clock, codec.channels.into())
 }
 
 /// Both sides of a converted call.
@@ -152,12 +145,13 @@ pub(super) struct Converted {
     pub(super) names: [Box<str>; 2],
 }
 
-/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can.
-pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk) -> Option<Converted> {
+/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can. `apart`: the offerer has its
+/// events whatever the answerer has.
+pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk, apart: bool) -> Option<Converted> {
     let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
     let of_y = answered.codecs().find(primary)?;
     let of_x = source(offered, x)?;
-    let has_events = answered.codecs().any(|codec| codec.is_event());
+    let has_events = apart || answered.codecs().any(|codec| codec.is_event());
     let audio_x = audio(offered, of_x, has_events, false)?;
     let audio_y = audio(answered, of_y, has_events, true)?;
     let answer = [
@@ -173,6 +167,34 @@ pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk) -> Option<
     })
 }
 
+/// A side that hears only us.
+pub(super) struct Alone {
+    /// What it hears.
+    pub(super) audio: Arc<Audio>,
+    /// The formats of our answer.
+    pub(super) answer: SmallVec<[u8; 4]>,
+    /// Name of the codec.
+    pub(super) name: Box<str>,
+}
+
+/// How an offer is answered where we speak alone; `None`: it has nothing that we can speak.
+pub(super) fn alone(offered: &Media, x: &Trunk) -> Option<Alone> {
+    let codec = source(offered, x)?;
+    let audio = audio(offered, codec, true, false)?;
+    let answer = [Some(codec.pt), audio.events.map(|(pt, _)| pt)];
+    Some(Alone {
+        audio: Arc::new(audio),
+        answer: answer.into_iter().flatten().collect(),
+        name: name(&codec),
+    })
+}
+
+/// What a side hears that has this codec (`name/clock`) in use.
+pub(super) fn heard(media: &Media, codec: &str) -> Option<Arc<Audio>> {
+    let codec = media.codecs().find(|listed| listed.is_named(codec))?;
+    audio(media, codec, true, false).map(Arc::new)
+}
+
 fn name(codec: &Codec<'_>) -> Box<str> {
     format!("{}/{}", codec.name, codec.clock).into_boxed_str()
 }
@@ -180,12 +202,14 @@ fn name(codec: &Codec<'_>) -> Box<str> {
 /// What is spoken with one side, in `codec` before all; `all`: any other that it has listed may arrive too.
 fn audio(media: &Media, codec: Codec<'_>, events: bool, all: bool) -> Option<Audio> {
     let packet_time = media.ptime().filter(|ms| (1..=LONGEST).contains(ms));
-    let packet_time = u16::try_from(packet_time.unwrap_or(PACKET_TIME)).ok()?;
     let format = |codec: &Codec<'_>| {
         spoken(codec).map(|known| Format {
             payload_type: codec.pt,
-            codec: known,
-            packet_time,
+            audio: AudioFormat {
+                codec: known,
+                ptime: packet_time.unwrap_or(PACKET_TIME),
+                opus: OpusParameters::from_fmtp(codec.fmtp.unwrap_or_default()),
+            },
         })
     };
     let send = format(&codec)?;
@@ -196,11 +220,11 @@ fn audio(media: &Media, codec: Codec<'_>, events: bool, all: bool) -> Option<Aud
     // Beside the codec's own clock, events of 8000 Hz are common and understood.
     let event = |clock| media.codecs().find(|c| c.is_event() && c.clock == clock);
     let events = events
-        .then(|| event(send.codec.clock()).or_else(|| event(8_000)))
+        .then(|| event(send.audio.codec.clock()).or_else(|| event(8_000)))
         .flatten();
     let noise = media
         .codecs()
-        .find(|c| c.name.eq_ignore_ascii_case("CN") && c.clock == 8_000 && send.codec.clock() == 8_000);
+        .find(|c| c.name.eq_ignore_ascii_case("CN") && c.clock == 8_000 && send.audio.codec.clock() == 8_000);
     Some(Audio {
         send,
         accepts: std::iter::once(send).chain(others).collect(),

@@ -8,7 +8,7 @@ use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::{Cidr, PtMap};
 use sdp::{Direction, PtMapping};
 
-use super::{live_media, security};
+use super::{events, live_media, security};
 use crate::call::leg::{Leg, Session};
 use crate::snapshot::Snapshot;
 
@@ -16,7 +16,7 @@ use crate::snapshot::Snapshot;
 pub(crate) fn leg(
     snapshot: &Snapshot,
     leg: &Leg,
-    other: &Leg,
+    other: Option<&Leg>,
     map: PtMap,
     answered: bool,
 ) -> Option<control::Leg> {
@@ -25,8 +25,9 @@ pub(crate) fn leg(
     let direction = live.map_or(Direction::SendRecv, |(sdp, media)| {
         sdp::hold_direction(sdp, media)
     });
-    let other_receives =
-        live_media(&other.session).is_none_or(|(sdp, media)| sdp::hold_direction(sdp, media).receives());
+    let other_receives = other
+        .and_then(|other| super::direction(&other.session))
+        .is_none_or(Direction::receives);
     let udptl = live.is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
     let remote = live
         .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
@@ -50,8 +51,10 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
+            digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
             security,
             ice,
+            ..control::Needs::default()
         },
     })
 }

@@ -1,0 +1,163 @@
+//! Digits that one side writes otherwise than the other takes them: INFO into the stream, and what was heard there into INFO.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rtp_proto::control::{Command as MediaCommand, Digit, Said, Side};
+use sip_msg::{Message, Method};
+use sip_proto::{ClientId, digest};
+
+use super::info::{self, Read};
+use super::leg::Outgoing;
+use super::{Call, Leg, Phase, negotiate};
+use crate::core::{Asked, ClientOwner, Core, Credentials};
+use crate::io::Now;
+
+/// Digits that may wait for the INFO before to be answered.
+const WAITING: usize = 64;
+
+/// The digits that are told by INFO, one after the other, so that they come in order.
+#[derive(Default)]
+pub(crate) struct Telling {
+    waiting: VecDeque<Pressed>,
+    now: Option<Box<Told>>,
+}
+
+struct Pressed {
+    to: Side,
+    digit: Digit,
+    duration: Duration,
+}
+
+/// An INFO that waits for its answer.
+struct Told {
+    client: ClientId,
+    pressed: Pressed,
+    request: Message,
+    auth: digest::Attempt,
+}
+
+impl Telling {
+    /// Whether this request is one of ours that tells of a digit.
+    pub(crate) fn is_by(&self, id: ClientId) -> bool {
+        self.now.as_ref().is_some_and(|told| told.client == id)
+    }
+}
+
+impl Call {
+    /// An INFO: a digit for a side that takes digits in its stream is said there, if it comes from one that has none in its own.
+    /// Anything else crosses.
+    pub(crate) fn on_info(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
+        let has_events = |leg: &Leg| leg.session.events.taken.is_some();
+        let converts = self.says_digits(side.other()) && !self.leg(side).is_some_and(has_events);
+        let Some(id) = self.media.filter(|_| converts) else {
+            return self.on_relayed(core, now, side, asked);
+        };
+        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
+        match info::read(asked.message.content_type(), &asked.message.body()) {
+            Read::Digit(digit, duration) => {
+                core.answer(now, &asked, 200, Some(&tag));
+                core.media(MediaCommand::Press {
+                    id,
+                    side: side.other(),
+                    digit,
+                    duration,
+                });
+            }
+            Read::Garbled => core.answer(now, &asked, 400, Some(&tag)),
+            Read::Other => self.on_relayed(core, now, side, asked),
+        }
+    }
+
+    /// Whether a side's digits are said in its stream.
+    fn says_digits(&self, side: Side) -> bool {
+        let takes = self.leg(side).is_some_and(|leg| {
+            let said = negotiate::said(self.snapshot.trunk(leg.trunk), &leg.session);
+            said == Said::Events && leg.session.events.taken.is_some()
+        });
+        takes && self.phase == Phase::Answered
+    }
+
+    /// A digit was heard in a side's stream: the other is told, if it takes digits so.
+    pub(crate) fn on_digit(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        digit: Digit,
+        duration: Duration,
+    ) {
+        let to = side.other();
+        let told = self.leg(to).is_some_and(|leg| {
+            negotiate::said(self.snapshot.trunk(leg.trunk), &leg.session) == Said::Signalled
+        });
+        if !told || self.phase != Phase::Answered || self.telling.waiting.len() >= WAITING {
+            return;
+        }
+        self.telling.waiting.push_back(Pressed { to, digit, duration });
+        if self.telling.now.is_none() {
+            self.tell_next(core, now);
+        }
+    }
+
+    /// The INFO before is done with, or there was none.
+    pub(crate) fn tell_next(&mut self, core: &mut Core, now: Now) {
+        self.telling.now = None;
+        if self.phase != Phase::Answered {
+            self.telling.waiting.clear();
+        }
+        while let Some(pressed) = self.telling.waiting.pop_front() {
+            if let Some((client, request)) = self.tell(core, now, &pressed, None) {
+                self.telling.now = Some(Box::new(Told {
+                    client,
+                    pressed,
+                    request,
+                    auth: digest::Attempt::default(),
+                }));
+                return;
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        pressed: &Pressed,
+        credentials: Option<Credentials>,
+    ) -> Option<(ClientId, Message)> {
+        let snapshot = self.snapshot.clone();
+        let key = self.key;
+        let leg = self.leg_mut(pressed.to)?;
+        let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &Method::Info)?;
+        for (id, value) in credentials.into_iter().flatten() {
+            writer.header(id, &value);
+        }
+        let body = info::write(pressed.digit, pressed.duration);
+        let bytes = writer.finish_with(info::RELAY, body.as_bytes());
+        core.request(now, flow, bytes, ClientOwner::Relayed(key, pressed.to))
+    }
+
+    /// The INFO has an answer. Whatever it is, the next digit follows; a challenge is met first (RFC 3261 §22.2).
+    pub(crate) fn on_told(&mut self, core: &mut Core, now: Now, message: &Message) {
+        let status = message.status().unwrap_or(500);
+        if status < 200 {
+            return;
+        }
+        let Some(mut told) = self.telling.now.take() else {
+            return;
+        };
+        if matches!(status, 401 | 407) && self.phase == Phase::Answered {
+            let (uri, body) = (told.request.uri().to_vec(), told.request.body());
+            let to = told.pressed.to;
+            let header = self.credentials(core, to, &mut told.auth, message, &Method::Info, &uri, &body);
+            let again = header.and_then(|header| self.tell(core, now, &told.pressed, Some(header)));
+            if let Some((client, request)) = again {
+                (told.client, told.request) = (client, request);
+                self.telling.now = Some(told);
+                return;
+            }
+        }
+        self.tell_next(core, now);
+    }
+}

@@ -1,0 +1,149 @@
+//! What we play ourselves: ringback while the called side is silent, music on hold, and announcements before a refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use config::Trunk;
+use rtp_proto::PtMap;
+use rtp_proto::control::{Audio, Command as MediaCommand, Side, Sound};
+
+use super::end::Ending;
+use super::{Call, Phase, negotiate};
+use crate::core::{Core, Timer};
+use crate::io::Now;
+
+/// How long an announcement is played that has no end of its own.
+const ENDLESS: Duration = Duration::from_secs(10);
+/// How long one is waited for that has.
+const LONGEST: Duration = Duration::from_secs(120);
+/// Session progress: what is played is in the media.
+const PROGRESS: u16 = 183;
+
+/// What is being played.
+pub(crate) enum Playing {
+    /// To the caller, until the called side speaks.
+    Ringback,
+    /// To this side, until the other is back.
+    HoldMusic(Side),
+    /// To the caller, who is then refused so.
+    Announcement(Box<Ending>),
+}
+
+impl Call {
+    /// The called side rings and sends nothing to hear: the body of our own progress, if its tone is ours to make.
+    pub(crate) fn ring_back(&mut self, core: &mut Core) -> Option<Bytes> {
+        let silent = self.hunt.as_ref().is_some_and(|hunt| hunt.early.is_empty());
+        let name = self.snapshot.trunk(self.a.trunk).ringback.clone()?;
+        if self.playing.is_some() || !silent {
+            return None;
+        }
+        let body = self.play_to_caller(core, &name)?;
+        self.playing = Some(Playing::Ringback);
+        Some(body)
+    }
+
+    /// The called side is heard from now on, or nobody is.
+    pub(crate) fn hush(&mut self, core: &mut Core) {
+        let side = match self.playing.take() {
+            Some(Playing::Ringback | Playing::Announcement(_)) => Side::A,
+            Some(Playing::HoldMusic(side)) => side,
+            None => return,
+        };
+        if let Some(id) = self.media {
+            core.media(MediaCommand::Hush { id, side });
+        }
+    }
+
+    /// The call has failed: the caller is told so, in sound first if there is one for it.
+    pub(crate) fn fail(&mut self, core: &mut Core, now: Now, ending: Ending) {
+        if self.phase != Phase::Dialing || matches!(self.playing, Some(Playing::Announcement(_))) {
+            return self.end(core, now, ending);
+        }
+        let trunk = self.snapshot.trunk(self.a.trunk).clone();
+        let name = announcement(&trunk, ending.status);
+        let sound = name.and_then(|name| self.snapshot.sounds.get(name).cloned());
+        let body = name.and_then(|name| self.play_to_caller(core, name));
+        let (Some(sound), Some(body)) = (sound, body) else {
+            return self.end(core, now, ending);
+        };
+        self.playing = Some(Playing::Announcement(Box::new(ending)));
+        let limit = if sound.times == 0 { ENDLESS } else { LONGEST };
+        core.disarm(&mut self.stage_timer);
+        self.stage_timer = Some(core.arm(now, limit, Timer::Stage(self.key)));
+        self.tell_progress(core, now, PROGRESS, Some(&body));
+    }
+
+    /// A sound has been played to its end, or for long enough. Whether that was all there was to wait for.
+    pub(crate) fn on_played(&mut self, core: &mut Core, now: Now) -> bool {
+        match self.playing.take() {
+            Some(Playing::Announcement(ending)) => {
+                self.end(core, now, *ending);
+                true
+            }
+            other => {
+                self.playing = other;
+                false
+            }
+        }
+    }
+
+    /// One side may have been put on hold, or be back: music begins or ends.
+    pub(crate) fn hold_music(&mut self, core: &mut Core) {
+        let Some(id) = self.media.filter(|_| self.phase == Phase::Answered) else {
+            return;
+        };
+        let held = Side::BOTH.into_iter().find_map(|side| {
+            let (leg, other) = (self.leg(side)?, self.leg(side.other())?);
+            let name = self.snapshot.trunk(leg.trunk).hold_music.as_deref()?;
+            let sound = self.snapshot.sounds.get(name)?.clone();
+            let waits = negotiate::direction(&leg.session)?.receives();
+            let gone = !negotiate::direction(&other.session)?.sends();
+            let audio = negotiate::heard(&leg.session).filter(|_| waits && gone)?;
+            Some((side, sound, audio))
+        });
+        match (held, &self.playing) {
+            (Some((side, sound, audio)), None) => {
+                self.playing = Some(Playing::HoldMusic(side));
+                core.media(MediaCommand::Play {
+                    id,
+                    side,
+                    sound,
+                    audio,
+                });
+            }
+            (None, Some(Playing::HoldMusic(_))) => self.hush(core),
+            (Some(_) | None, _) => {}
+        }
+    }
+
+    /// Begins to play to the caller, who has no final answer yet; our own answer to its offer.
+    fn play_to_caller(&mut self, core: &mut Core, name: &str) -> Option<Bytes> {
+        let id = self.media?;
+        self.invite.as_ref()?.offer.as_ref()?;
+        let sound: Arc<Sound> = self.snapshot.sounds.get(name)?.clone();
+        let (body, audio): (Bytes, Arc<Audio>) = negotiate::own_answer(&self.snapshot, &mut self.a).ok()?;
+        let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
+        core.media(MediaCommand::Update {
+            id,
+            side: Side::A,
+            rebind: leg.mux,
+            leg,
+        });
+        core.media(MediaCommand::Play {
+            id,
+            side: Side::A,
+            sound,
+            audio,
+        });
+        Some(body)
+    }
+}
+
+fn announcement(trunk: &Trunk, status: u16) -> Option<&str> {
+    let entry = trunk
+        .announcements
+        .iter()
+        .find(|entry| entry.on.contains(&status))?;
+    Some(&entry.sound)
+}

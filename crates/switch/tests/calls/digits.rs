@@ -1,0 +1,210 @@
+//! Digits between sides that write them in different ways: what is offered and answered, and what becomes of each digit.
+
+use std::time::Duration;
+
+use rtp_proto::control::{Command, Digit, Event, Said, Side};
+use switch::Input;
+use testkit::bed::{A, B1, Bed};
+use testkit::{Party, Sip, sdp};
+
+/// The caller's trunk writes digits so, and the carrier so.
+fn bed(caller: &str, carrier: &str) -> Bed {
+    let key = |mode: &str| format!("dtmf = \"{mode}\"");
+    let mut bed = Bed::changed(&[("name = \"pbx\"", &key(caller)), ("name = \"b1\"", &key(carrier))]);
+    bed.world.media.logs = true;
+    bed
+}
+
+/// A call; what the carrier was offered, and what the caller was answered.
+fn connect(bed: &mut Bed, events: bool) -> (Party, Party, [Vec<String>; 2]) {
+    let mut end = Bed::caller_end();
+    if !events {
+        end.codecs.retain(|(_, name)| !name.starts_with("telephone"));
+    }
+    let mut a = bed.caller("+4420");
+    let invite = a.invite(Some(&end.offer("sendrecv")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    let b = bed.callee(B1, &at_b);
+    let mut end = Bed::carrier_end(B1);
+    end.codecs = vec![(0, "PCMU/8000"), (122, "telephone-event/8000")];
+    let answer = end.answer(at_b.sdp().unwrap(), "sendrecv");
+    bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(50);
+    let formats = |sip: &Sip| sdp::live(sip.sdp().unwrap()).formats;
+    let both = [formats(&at_b), formats(&ok)];
+    (a, b, both)
+}
+
+fn info(party: &mut Party, content_type: &str, body: &str) -> Sip {
+    let mut info = party.request("INFO").with("Content-Type", content_type);
+    info.body = body.to_owned();
+    info
+}
+
+fn pressed(bed: &Bed) -> Vec<(Side, char, u128)> {
+    let press = |(_, command): &(_, Command)| match command {
+        Command::Press {
+            side,
+            digit,
+            duration,
+            ..
+        } => Some((*side, digit.character(), duration.as_millis())),
+        _ => None,
+    };
+    bed.world.media.log.iter().filter_map(press).collect()
+}
+
+fn hear(bed: &mut Bed, side: Side, character: char) {
+    let opened = |(_, command): &(_, Command)| match command {
+        Command::Open { id, .. } => Some(*id),
+        _ => None,
+    };
+    let id = bed.world.media.log.iter().find_map(opened).unwrap();
+    bed.world.tell(Input::Media(Event::Digit {
+        id,
+        side,
+        digit: Digit::try_from(character).unwrap(),
+        duration: Duration::from_millis(200),
+    }));
+}
+
+/// All nine: what is offered and answered; a digit of each side reaches the other once, as that takes it.
+#[test]
+fn every_way_to_write_digits_meets_every_other() {
+    let modes = ["auto", "rfc4733", "info"];
+    for (caller, carrier) in modes.into_iter().flat_map(|a| modes.map(|b| (a, b))) {
+        let what = format!("{caller} to {carrier}");
+        let mut bed = bed(caller, carrier);
+        let (mut a, mut b, [offered, answered]) = connect(&mut bed, true);
+        let takes = |mode: &str| mode != "info";
+        assert_eq!(offered.contains(&"101".to_owned()), takes(carrier), "{what}");
+        assert_eq!(answered.contains(&"101".to_owned()), takes(caller), "{what}");
+        if !takes(caller) && !takes(carrier) {
+            assert!(
+                bed.world
+                    .media
+                    .legs()
+                    .iter()
+                    .all(|leg| leg.needs.digits.is_none())
+            );
+        } else {
+            let digits = bed
+                .world
+                .media
+                .legs()
+                .each_ref()
+                .map(|leg| leg.needs.digits.clone().unwrap());
+            for (digits, mode) in digits.iter().zip([caller, carrier]) {
+                let said = if takes(mode) {
+                    Said::Events
+                } else {
+                    Said::Signalled
+                };
+                let events = takes(mode).then_some((101, 8000));
+                assert_eq!((digits.said, digits.events), (said, events), "{what}");
+                assert_eq!(digits.heard.contains(&101), takes(mode), "{what}");
+            }
+        }
+        for (from, to) in [(Side::A, Side::B), (Side::B, Side::A)] {
+            let (at, at_other) = if from == Side::A { (A, B1) } else { (B1, A) };
+            let (party, other) = match from {
+                Side::A => (&mut a, &mut b),
+                Side::B => (&mut b, &mut a),
+            };
+            let (mode, other_mode) = match from {
+                Side::A => (caller, carrier),
+                Side::B => (carrier, caller),
+            };
+            if takes(mode) {
+                hear(&mut bed, from, '5');
+                if takes(other_mode) {
+                    bed.quiet(at_other, 1000);
+                } else {
+                    let told = bed.serve(at_other, other, "INFO", 200);
+                    assert_eq!(told.body, "Signal=5\r\nDuration=200\r\n");
+                    assert_eq!(told.get("Content-Type"), Some("application/dtmf-relay"));
+                }
+                assert!(pressed(&bed).iter().all(|(side, ..)| *side != to), "{what}");
+            } else {
+                let sent = info(party, "application/dtmf-relay", "Signal=10\r\nDuration=120\r\n");
+                bed.send(at, &sent);
+                if takes(other_mode) {
+                    bed.expect(at, "200 INFO");
+                    bed.quiet(at_other, 1000);
+                    assert_eq!(pressed(&bed), [(to, '*', 120)], "{what}");
+                } else {
+                    let relayed = bed.serve(at_other, other, "INFO", 200);
+                    assert_eq!(relayed.body, sent.body, "as it is");
+                    bed.expect(at, "200 INFO");
+                    assert_eq!(pressed(&bed), [], "{what}");
+                }
+            }
+        }
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+/// A carrier with events gets them offered although the caller, who writes INFO, has none.
+#[test]
+fn events_are_offered_on_behalf_of_a_caller_who_writes_info() {
+    let mut bed = bed("info", "auto");
+    let (mut a, b, [offered, answered]) = connect(&mut bed, false);
+    assert_eq!((offered.len(), answered.as_slice()), (3, &["0".to_owned()][..]));
+    let sent = info(&mut a, "application/dtmf", "#");
+    bed.send(A, &sent);
+    bed.expect(A, "200 INFO");
+    bed.wait(10);
+    assert_eq!(pressed(&bed), [(Side::B, '#', 160)]);
+    for (content_type, body, status) in [
+        ("application/dtmf-relay", "Signal=\r\n", 400),
+        ("application/dtmf", "E", 400),
+    ] {
+        let garbled = info(&mut a, content_type, body);
+        bed.send(A, &garbled);
+        bed.expect(A, &format!("{status} INFO"));
+    }
+    let other = info(&mut a, "application/media_control+xml", "<media_control/>");
+    bed.send(A, &other);
+    bed.serve(B1, &b, "INFO", 200);
+    bed.expect(A, "200 INFO");
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// INFOs could overtake each other: each waits for the answer to the one before.
+#[test]
+fn digits_are_told_one_after_the_other() {
+    let mut bed = bed("auto", "info");
+    let (mut a, b, _) = connect(&mut bed, true);
+    for character in "112#".chars() {
+        hear(&mut bed, Side::A, character);
+    }
+    for signal in ["1", "1", "2", "#"] {
+        bed.wait(100);
+        let told = bed.serve(B1, &b, "INFO", if signal == "2" { 415 } else { 200 });
+        assert_eq!(told.body, format!("Signal={signal}\r\nDuration=200\r\n"));
+        assert!(bed.drain(B1).is_empty(), "the next waits");
+    }
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// Whoever has events and sends INFO all the same has his reasons, and may do both: it is not ours to double a digit.
+#[test]
+fn an_info_beside_events_crosses_as_it_is() {
+    let mut bed = bed("auto", "auto");
+    let (mut a, b, _) = connect(&mut bed, true);
+    let sent = info(&mut a, "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
+    bed.send(A, &sent);
+    bed.serve(B1, &b, "INFO", 200);
+    bed.expect(A, "200 INFO");
+    assert_eq!(pressed(&bed), []);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}

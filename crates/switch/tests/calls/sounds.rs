@@ -1,0 +1,171 @@
+//! What the switch plays itself: ringback, music on hold, announcements.
+
+use rtp_proto::control::{Command, Event, Side, SoundSource, Tone};
+use switch::Input;
+use testkit::bed::{A, B1, B2, Bed};
+use testkit::sdp;
+
+const SOUNDS: &str = r#"
+[[sound]]
+name = "ring"
+tone = "ringback"
+country = "de"
+
+[[sound]]
+name = "sorry"
+tone = "unobtainable"
+times = 2
+"#;
+
+fn bed(keys: &str) -> Bed {
+    Bed::changed(&[("name = \"pbx\"", keys), ("", SOUNDS)])
+}
+
+/// The tones that were played and hushed so far, in order.
+fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
+    let log = bed.world.media.log.iter();
+    log.filter_map(|(_, command)| match command {
+        Command::Play { side, sound, .. } => match sound.source {
+            SoundSource::Tone { tone, .. } => Some((*side, Some(tone))),
+            SoundSource::Clip { .. } => None,
+        },
+        Command::Hush { side, .. } => Some((*side, None)),
+        Command::Open { .. }
+        | Command::Update { .. }
+        | Command::Press { .. }
+        | Command::Close { .. }
+        | Command::Report { .. } => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_caller_hears_ringback_until_the_called_side_speaks() {
+    let mut bed = bed("ringback = \"ring\"");
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    let ringing = bed.expect(A, "180 INVITE");
+    assert_eq!(
+        sdp::live(ringing.sdp().expect("our own answer")).formats,
+        ["0", "101"]
+    );
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    assert!(bed.expect(A, "180 INVITE").sdp().is_none(), "said once");
+    assert_eq!(played(&bed), [(Side::A, Some(Tone::Ringback))]);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    assert_eq!(played(&bed), [(Side::A, Some(Tone::Ringback)), (Side::A, None)]);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+#[test]
+fn early_media_of_the_called_side_is_not_talked_over() {
+    let mut bed = bed("ringback = \"ring\"");
+    let (mut a, b, at_b) = bed.dial();
+    let early = Bed::answer_of(B1, &b, &at_b);
+    bed.send(B1, &b.reply(&at_b, 183, early.sdp()));
+    bed.expect(A, "183 INVITE");
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    bed.expect(A, "180 INVITE");
+    assert_eq!(played(&bed), []);
+    let cancel = a.cancel();
+    bed.send(A, &cancel);
+    bed.expect(A, "200 CANCEL");
+    let refusal = bed.expect(A, "487 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    let cancel = bed.expect(B1, "CANCEL");
+    bed.send(B1, &b.reply(&cancel, 200, None));
+    bed.send(B1, &b.reply(&at_b, 487, None));
+    bed.expect(B1, "ACK");
+    bed.settle_one();
+}
+
+#[test]
+fn a_failed_call_is_announced_before_it_is_refused() {
+    for ends in [true, false] {
+        let mut bed = bed("announcements = [{ on = [404], sound = \"sorry\" }]");
+        let (mut a, b, at_b) = bed.dial();
+        bed.send(B1, &b.reply(&at_b, 404, None));
+        bed.expect(B1, "ACK");
+        let progress = bed.expect(A, "183 INVITE");
+        assert!(progress.sdp().is_some());
+        assert_eq!(played(&bed), [(Side::A, Some(Tone::Unobtainable))]);
+        bed.quiet(A, 1000);
+        if ends {
+            let id = bed
+                .world
+                .media
+                .log
+                .last()
+                .map(|(_, command)| command.id())
+                .unwrap();
+            bed.world.tell(Input::Media(Event::Played { id, side: Side::A }));
+        } else {
+            bed.wait(118_000);
+        }
+        let refusal = bed.expect_within(A, "404 INVITE", if ends { 10 } else { 1_001 });
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        let record = bed.settle_one();
+        assert_eq!(record.cause.sip, 404);
+        bed.quiet(B2, 10);
+    }
+}
+
+#[test]
+fn an_announcement_can_be_cancelled() {
+    let mut bed = bed("announcements = [{ on = [404], sound = \"sorry\" }]");
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 404, None));
+    bed.expect(B1, "ACK");
+    bed.expect(A, "183 INVITE");
+    let cancel = a.cancel();
+    bed.send(A, &cancel);
+    bed.expect(A, "200 CANCEL");
+    let refusal = bed.expect(A, "487 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    assert_eq!(bed.settle_one().cause.kind, "cancelled");
+}
+
+/// The carrier puts the PBX on hold and sends nothing: the PBX hears music, and knows that it may.
+#[test]
+fn a_held_party_hears_music_until_the_other_is_back() {
+    let mut bed = bed("hold_music = \"ring\"");
+    let (mut a, mut b) = bed.connect();
+    for (direction, offered, answered, to_b, playing) in [
+        (
+            "inactive",
+            "sendonly",
+            "recvonly",
+            "inactive",
+            Some(Tone::Ringback),
+        ),
+        ("sendrecv", "sendrecv", "sendrecv", "sendrecv", None),
+        // It plays music of its own.
+        ("sendonly", "sendonly", "recvonly", "recvonly", None),
+    ] {
+        let invite = b.invite(Some(&Bed::carrier_end(B1).offer(direction)));
+        bed.send(B1, &invite);
+        let at_a = bed.expect(A, "INVITE");
+        assert_eq!(sdp::live(at_a.sdp().unwrap()).direction(), offered);
+        let answer = Bed::caller_end().answer(at_a.sdp().unwrap(), answered);
+        bed.send(A, &a.reply(&at_a, 200, Some(&answer)));
+        bed.expect(A, "ACK");
+        let ok = bed.expect(B1, "200 INVITE");
+        assert_eq!(sdp::live(ok.sdp().unwrap()).direction(), to_b);
+        let ack = b.ack(&ok);
+        bed.send(B1, &ack);
+        bed.wait(10);
+        let last = played(&bed).last().and_then(|(_, tone)| *tone);
+        assert_eq!(last, playing, "{direction}");
+    }
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
