@@ -3,8 +3,8 @@
 mod trunk;
 
 pub use trunk::{
-    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Rtcp, Srtp, SrtpSuite,
-    Target, Transcode, Trunk,
+    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Rtcp, Srtp, SrtpKeying,
+    SrtpSuite, Target, Transcode, Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};

@@ -93,6 +93,15 @@ impl Proto {
         }
     }
 
+    /// Of SRTP with keys from a DTLS handshake (RFC 5764).
+    pub fn dtls(feedback: bool) -> Self {
+        if feedback {
+            Proto::UdpTlsSavpf
+        } else {
+            Proto::UdpTlsSavp
+        }
+    }
+
     /// Whether the profile has early feedback.
     pub fn is_feedback(self) -> bool {
         match self {

@@ -69,9 +69,10 @@ pub fn complement(direction: Direction) -> Direction {
 }
 
 /// The stream's direction with c=0.0.0.0 (or `::`) read as "I do not receive" (RFC 3264 §8.4): sendrecv becomes
-/// sendonly, recvonly becomes inactive.
+/// sendonly, recvonly becomes inactive. With port 9 and ICE it means that there is no candidate yet (RFC 8840 §4.1.1).
 pub fn hold_direction(sdp: &Sdp, m: &Media) -> Direction {
-    let nowhere = sdp.connection(m).is_some_and(|a| a.is_unspecified());
+    let nowhere = sdp.connection(m).is_some_and(|a| a.is_unspecified())
+        && !(m.port() == 9 && crate::ice::ice(sdp, m).is_some());
     Direction::new(m.direction().sends(), m.direction().receives() && !nowhere)
 }
 

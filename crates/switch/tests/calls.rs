@@ -14,6 +14,7 @@ mod calls {
     mod codecs;
     mod connect;
     mod digits;
+    mod dtls;
     mod early_media;
     mod endings;
     mod failover;

@@ -46,11 +46,15 @@ section! {
         live transcode: Transcode = Choice<Transcode>, default("'auto'");
         /// How it writes digits, and is written them. What the other side of a call writes otherwise is converted.
         live dtmf: Dtmf = Choice<Dtmf>, default("'auto'");
-        /// Whether media with it is encrypted (SRTP with keys in the SDP, RFC 4568). `"off"`: never, and an offer that insists on it
+        /// Whether media with it is encrypted (SRTP). `"off"`: never, and an offer that insists on it
         /// is refused with 488; `"optional"`: when it can be. Keys are offered to it under the plain profile (RTP/AVP), which
-        /// leaves the choice to the other side, and of its own offers both kinds are taken; `"required"`: always. It is offered
+        /// leaves the choice to the other side, and of its own offers all kinds are taken, a browser's too; `"required"`: always. It is offered
         /// RTP/SAVP, and whatever would be plain is refused with 488.
         live srtp: Srtp = Choice<Srtp>, default("'off'");
+        /// Where the keys for its encrypted media come from when it is offered some: `"sdes"`, from the SDP (RFC 4568); `"dtls"`, from a
+        /// DTLS handshake (RFC 5763), with ICE if it has that. Then `srtp = "optional"` offers no plain media either. Of its own
+        /// offers both kinds are taken.
+        live srtp_keying: SrtpKeying = Choice<SrtpKeying>, default("'sdes'");
         /// The crypto suites that it may use: in this order they are offered to it. Of its own offers the first line that
         /// names one of them is taken.
         live srtp_suites: Vec<SrtpSuite> = OneOrList<Choice<SrtpSuite>>, default("['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM', 'AEAD_AES_256_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32']");
@@ -138,6 +142,16 @@ words! {
         Optional = "optional",
         /// Always.
         Required = "required",
+    } later []
+}
+
+words! {
+    /// Where keys come from.
+    SrtpKeying {
+        /// From the SDP.
+        Sdes = "sdes",
+        /// From a handshake on the media path.
+        Dtls = "dtls",
     } later []
 }
 

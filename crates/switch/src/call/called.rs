@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use route::{AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
-use rtp_proto::control::{Command as MediaCommand, Side};
+use rtp_proto::control::{Command as MediaCommand, PathChange, Side};
 use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, Dialog, digest};
 
@@ -374,6 +374,21 @@ impl Call {
     /// The media plane could not bind our ports: nobody would hear anything.
     pub(crate) fn on_media_failed(&mut self, core: &mut Core, now: Now) {
         self.end(core, now, Ending::by_switch("media-failed", 503, 47));
+    }
+
+    /// Checks or a handshake on a leg have come to something.
+    pub(crate) fn on_path(&mut self, core: &mut Core, now: Now, side: Side, change: PathChange) {
+        match change {
+            PathChange::Secured => tracing::debug!(call = %self.id, ?side, "media has its keys"),
+            // Its BYE is most likely on the way; if not, the silence ends the call.
+            PathChange::Goodbye => tracing::debug!(call = %self.id, ?side, "the peer has closed its media"),
+            PathChange::NotSecured(failure) => {
+                tracing::info!(call = %self.id, ?side, %failure, "no keys for media: the call is ended");
+                self.end(core, now, Ending::by_switch("media-not-secured", 488, 88));
+            }
+            // A page that is closed says no goodbye, and its checks stop.
+            PathChange::NoConsent(_) => self.on_silence(core, now, side),
+        }
     }
 
     /// Ends an answered call for want of media.

@@ -63,6 +63,8 @@ pub(crate) struct Session {
     pub(crate) profile: Option<Proto>,
     /// How it is encrypted.
     pub(crate) security: Option<Security>,
+    /// Our last offer to the peer has RTCP on RTP's port.
+    pub(crate) mux_offered: bool,
 }
 
 /// One m-line of a leg's session.

@@ -19,6 +19,7 @@ use crate::snapshot::Snapshot;
 mod body;
 mod codecs;
 mod convert;
+mod dtls;
 mod events;
 mod media;
 mod security;
@@ -60,7 +61,7 @@ pub(crate) fn offer(
     offer: Sdp,
 ) -> Result<Bytes, u16> {
     let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
-    let wanted = |media: &Media| security::admits(trunk_x, media);
+    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk_x, &offer, media));
     let live = sdp::first_acceptable(&offer, wanted).ok_or(NOT_ACCEPTABLE)?;
     let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
     let moved = security::has_moved(&x.session, &offer, media);
@@ -68,8 +69,10 @@ pub(crate) fn offer(
     if y.session.lines.is_empty() {
         y.session.lines.push(Line::Live);
     }
-    security::take(&mut x.session, trunk_x, media, moved, mint);
-    let written = security::offer(&mut y.session, trunk_y, media, mint)?;
+    let stream = security::Stream::new(snapshot, trunk_x, &offer, media);
+    security::take(&mut x.session, stream, moved, mint);
+    let at = body::receives(snapshot, y)?;
+    let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
     let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
     let mut added = convert::added(
         media,
@@ -90,7 +93,8 @@ pub(crate) fn offer(
         Some(names) => CodecFilter::Only(names),
         None => CodecFilter::All,
     };
-    let rtcp = if media.rtcp_mux() {
+    y.session.mux_offered = media.rtcp_mux() || written.mux;
+    let rtcp = if y.session.mux_offered {
         RtcpPlan::MuxOffer
     } else {
         RtcpPlan::Pair
@@ -105,6 +109,7 @@ pub(crate) fn offer(
             codecs,
             direction: with_music(&offer, media, trunk_y),
             transport: written.transport(),
+            session: &written.session,
         },
     )?;
     x.session.remote = Some(offer.detached());
@@ -184,8 +189,8 @@ pub(crate) fn answer(
     if offered.kind() != media.kind() || offered.proto().is_rtp() != media.proto().is_rtp() {
         return Err(NOT_ACCEPTABLE);
     }
-    security::conclude(&mut y.session, snapshot.trunk(y.trunk), media)?;
-    let written = security::accept(&x.session);
+    let stream = security::Stream::new(snapshot, snapshot.trunk(y.trunk), &answer, media);
+    security::conclude(&mut y.session, stream)?;
     let (offered_mux, offered_rtp) = (offered.rtcp_mux(), offered.proto().is_rtp());
     let rtcp = if offered_mux {
         RtcpPlan::Mux
@@ -199,6 +204,8 @@ pub(crate) fn answer(
     let [of_x, of_y] = trunks;
     let spoken = codecs::spoken(offered, media, of_x, of_y)?;
     let offer = offer.clone();
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
     let live = |media, codecs| Live {
         media,
         rtcp,
@@ -209,6 +216,7 @@ pub(crate) fn answer(
         } else {
             Transport::default()
         },
+        session: &written.session,
     };
     let own = x.session.lines.iter().position(|line| *line == Line::Live);
     let own = own
@@ -232,7 +240,7 @@ pub(crate) fn answer(
         Spoken::Facsimile => live(media, CodecFilter::All),
     };
     let body = body::write(snapshot, x, &answer, &live)?;
-    y.mux = offered_mux && media.rtcp_mux();
+    y.mux = y.session.mux_offered && media.rtcp_mux();
     x.mux = offered_mux;
     y.session.remote = Some(answer.detached());
     [x.session.events, y.session.events] = events;

@@ -36,6 +36,7 @@ pub(crate) fn leg(
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
+    let (security, ice) = security::plane(&leg.session, snapshot);
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,
@@ -59,7 +60,8 @@ pub(crate) fn leg(
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
             digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
-            security: security::plane(&leg.session),
+            security,
+            ice,
             ..control::Needs::default()
         },
     })

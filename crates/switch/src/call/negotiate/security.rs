@@ -1,23 +1,30 @@
-//! Whether and how media is encrypted on each leg: SRTP with keys in the SDP (RFC 4568).
+//! Whether and how media is encrypted on each leg: SRTP with keys in the SDP (RFC 4568) or from a handshake (RFC 5763).
 //!
 //! | `srtp` of the trunk | its offers | what it is offered |
 //! |---|---|---|
 //! | `off` | RTP/AVP(F), keys in it ignored | RTP/AVP(F) |
-//! | `optional` | RTP/AVP(F) with or without keys, RTP/SAVP(F) with a usable line | RTP/AVP(F) with keys: whoever takes none of them answers without |
-//! | `required` | either profile, with a usable line | RTP/SAVP(F) |
+//! | `optional` | RTP/AVP(F) with or without keys, RTP/SAVP(F) with a usable line, UDP/TLS/RTP/SAVP(F) with a fingerprint | RTP/AVP(F) with keys: whoever takes none of them answers without |
+//! | `required` | any profile, with a usable line or a fingerprint | RTP/SAVP(F) |
+//!
+//! With `srtp_keying = "dtls"` what is offered is UDP/TLS/RTP/SAVP(F), for `optional` too: no profile leaves the choice between
+//! that and plain media. RTP/SAVP(F) with a fingerprint and without a usable line is taken for DTLS-SRTP, which some write so.
 //!
 //! What is refused so is as if the stream were not there: 488, unless the offer has another. Each leg has its own keys, and they
 //! stay for as long as the leg and its suite: to change one that need not is to depend on what the peer thinks of rollover
 //! counters.
 
-use config::{Srtp, SrtpSuite, Trunk};
+use std::net::SocketAddr;
+
+use config::{Srtp, SrtpKeying, SrtpSuite, Trunk};
 use rtp_proto::control::{self, Keys, MasterKey, Mki, Suite};
 use sdp::{Crypto, CryptoKey, CryptoSuite, Media, Proto, Sdp, Transport};
 use sip_proto::Mint;
 use smallvec::SmallVec;
 
 use super::NOT_ACCEPTABLE;
+use super::dtls::{self, Dtls};
 use crate::call::leg::Session;
+use crate::snapshot::Snapshot;
 
 /// What our keys serve for, in packets: as long as the most careful of peers expects to read.
 const LIFETIME: u64 = 1 << 31;
@@ -27,6 +34,28 @@ const LIFETIME: u64 = 1 << 31;
 pub(crate) enum Security {
     /// By keys in the SDP.
     Sdes(Sdes),
+    /// By keys from a handshake.
+    Dtls(Box<Dtls>),
+}
+
+/// One side's stream in its SDP.
+#[derive(Clone, Copy)]
+pub(super) struct Stream<'a> {
+    snapshot: &'a Snapshot,
+    trunk: &'a Trunk,
+    sdp: &'a Sdp,
+    media: &'a Media,
+}
+
+impl<'a> Stream<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, trunk: &'a Trunk, sdp: &'a Sdp, media: &'a Media) -> Self {
+        Self {
+            snapshot,
+            trunk,
+            sdp,
+            media,
+        }
+    }
 }
 
 /// Both sides' lines.
@@ -53,6 +82,10 @@ enum Agreed {
 pub(super) struct Written {
     proto: Option<Proto>,
     attributes: Vec<String>,
+    /// For the session part.
+    pub(super) session: Vec<String>,
+    /// RTCP has to share the RTP port.
+    pub(super) mux: bool,
 }
 
 impl Written {
@@ -65,14 +98,30 @@ impl Written {
 }
 
 /// Whether the trunk's policy lets us take this stream of an offer of its.
-pub(super) fn admits(trunk: &Trunk, media: &Media) -> bool {
+pub(super) fn admits(stream: Stream<'_>) -> bool {
+    let Stream { trunk, media, .. } = stream;
     match media.proto() {
         Proto::RtpAvp | Proto::RtpAvpf => trunk.srtp != Srtp::Required || usable(trunk, media).is_some(),
-        Proto::RtpSavp | Proto::RtpSavpf => trunk.srtp != Srtp::Off && usable(trunk, media).is_some(),
-        Proto::UdpTlsSavp | Proto::UdpTlsSavpf => false,
+        Proto::RtpSavp | Proto::RtpSavpf => {
+            trunk.srtp != Srtp::Off && (usable(trunk, media).is_some() || wants_handshake(stream))
+        }
+        Proto::UdpTlsSavp | Proto::UdpTlsSavpf => trunk.srtp != Srtp::Off && wants_handshake(stream),
         // Facsimile has no SRTP.
         Proto::Udptl | Proto::Other => trunk.srtp != Srtp::Required,
     }
+}
+
+/// Whether keys for this stream of an offer come from a handshake.
+fn wants_handshake(stream: Stream<'_>) -> bool {
+    let Stream {
+        snapshot,
+        trunk,
+        sdp,
+        media,
+    } = stream;
+    let proto = media.proto();
+    let instead = proto.is_secure() && usable(trunk, media).is_none();
+    (proto.is_dtls() || instead) && dtls::is_met(snapshot, sdp, media)
 }
 
 /// The first line of an offer that the trunk may use.
@@ -85,11 +134,23 @@ fn usable(trunk: &Trunk, media: &Media) -> Option<Crypto> {
 
 /// Takes an offer from the leg's peer, which [`admits`] has let pass: what it sends is under its keys from now on, and our
 /// answer has a key of ours. `moved`: it has another address than before.
-pub(super) fn take(session: &mut Session, trunk: &Trunk, media: &Media, moved: bool, mint: &mut Mint) {
+pub(super) fn take(session: &mut Session, stream: Stream<'_>, moved: bool, mint: &mut Mint) {
+    let Stream {
+        trunk, sdp, media, ..
+    } = stream;
     if !media.proto().is_rtp() {
         return;
     }
     session.profile = Some(media.proto());
+    if wants_handshake(stream) {
+        let before = match session.security.take() {
+            Some(Security::Dtls(dtls)) => Some(*dtls),
+            Some(Security::Sdes(_)) | None => None,
+        };
+        let taken = Dtls::take(before, sdp, media, mint);
+        session.security = Some(Security::Dtls(Box::new(taken)));
+        return;
+    }
     let line = Some(media).filter(|_| trunk.srtp != Srtp::Off);
     let Some(theirs) = line.and_then(|media| usable(trunk, media)) else {
         session.security = None;
@@ -97,7 +158,7 @@ pub(super) fn take(session: &mut Session, trunk: &Trunk, media: &Media, moved: b
     };
     let before = match &session.security {
         Some(Security::Sdes(sdes)) => sdes.agreed(),
-        None => None,
+        Some(Security::Dtls(_)) | None => None,
     };
     // Who comes to another address with another key may know nothing of our rollover counter (RFC 4568 §7.1.4).
     let kept = before
@@ -121,26 +182,43 @@ pub(super) fn take(session: &mut Session, trunk: &Trunk, media: &Media, moved: b
     }));
 }
 
-/// The answer to the offer that was [taken](take).
-pub(super) fn accept(session: &Session) -> Written {
-    let line = match &session.security {
-        Some(Security::Sdes(sdes)) => sdes.agreed().map(|(ours, _)| ours),
-        None => None,
+/// The answer to the offer that was [taken](take); `at`: where we receive.
+pub(super) fn accept(session: &mut Session, snapshot: &Snapshot, at: SocketAddr) -> Written {
+    let proto = session.profile;
+    let plain = Written {
+        proto,
+        ..Written::default()
     };
-    Written {
-        proto: session.profile,
-        attributes: line.into_iter().map(attribute).collect(),
+    match &mut session.security {
+        Some(Security::Sdes(sdes)) => Written {
+            attributes: sdes
+                .agreed()
+                .map(|(ours, _)| attribute(ours))
+                .into_iter()
+                .collect(),
+            ..plain
+        },
+        Some(Security::Dtls(dtls)) => {
+            dtls.settle();
+            Written {
+                attributes: dtls.answer(snapshot, at),
+                session: dtls.session_lines(),
+                ..plain
+            }
+        }
+        None => plain,
     }
 }
 
-/// What the leg's peer is offered, of a stream like `media` of the other side's.
+/// What the leg's peer is offered, of a stream like `media` of the other side's; `at`: where we receive.
 ///
 /// # Errors
 /// [`NOT_ACCEPTABLE`] for what can't be encrypted on a trunk that insists on it.
 pub(super) fn offer(
     session: &mut Session,
-    trunk: &Trunk,
+    (snapshot, trunk): (&Snapshot, &Trunk),
     media: &Media,
+    at: SocketAddr,
     mint: &mut Mint,
 ) -> Result<Written, u16> {
     if !media.proto().is_rtp() {
@@ -149,9 +227,11 @@ pub(super) fn offer(
             Srtp::Off | Srtp::Optional => Ok(Written::default()),
         };
     }
-    let feedback = media.proto().is_feedback();
+    // Browsers write a profile with feedback whether they need it or not; telephones refuse what they don't know.
+    let feedback = media.proto().is_feedback() && !media.proto().is_dtls();
     let agreed_plain = match &session.security {
         Some(Security::Sdes(sdes)) => matches!(sdes.agreed, Agreed::Plain),
+        Some(Security::Dtls(_)) => false,
         None => session.profile.is_some() && session.remote.is_some(),
     };
     let wanted = match trunk.srtp {
@@ -162,6 +242,8 @@ pub(super) fn offer(
     };
     if !wanted {
         session.security = None;
+    } else if session.security.is_none() && trunk.srtp_keying == SrtpKeying::Dtls && snapshot.dtls.is_some() {
+        session.security = Some(Security::Dtls(Box::new(Dtls::new(mint))));
     } else if session.security.is_none() {
         let lines = (1..).zip(&trunk.srtp_suites).map(|(tag, suite)| {
             let suite = suite_of(*suite);
@@ -181,6 +263,18 @@ pub(super) fn offer(
             agreed: Agreed::Nothing,
         }));
     }
+    if let Some(Security::Dtls(dtls)) = &session.security {
+        // As it was; it may be RTP/SAVP.
+        let before = session.profile.filter(|profile| profile.is_secure());
+        let proto = before.unwrap_or(Proto::dtls(feedback));
+        session.profile = Some(proto);
+        return Ok(Written {
+            proto: Some(proto),
+            attributes: dtls.offer(snapshot, at),
+            session: dtls.session_lines(),
+            mux: true,
+        });
+    }
     let secure = match (trunk.srtp, session.profile) {
         (Srtp::Off, _) => false,
         (Srtp::Required, None) => true,
@@ -192,11 +286,12 @@ pub(super) fn offer(
     session.profile = Some(proto);
     let attributes = match &session.security {
         Some(Security::Sdes(sdes)) => sdes.ours.iter().map(attribute).collect(),
-        None => Vec::new(),
+        Some(Security::Dtls(_)) | None => Vec::new(),
     };
     Ok(Written {
         proto: Some(proto),
         attributes,
+        ..Written::default()
     })
 }
 
@@ -205,7 +300,10 @@ pub(super) fn offer(
 /// # Errors
 /// [`NOT_ACCEPTABLE`] for an answer that takes none of our lines although it has some or had to, that has another profile, or
 /// that gives our own keys back (RFC 4568 §5.1.3, §7.1.2).
-pub(super) fn conclude(session: &mut Session, trunk: &Trunk, media: &Media) -> Result<(), u16> {
+pub(super) fn conclude(session: &mut Session, stream: Stream<'_>) -> Result<(), u16> {
+    let Stream {
+        trunk, sdp, media, ..
+    } = stream;
     if !media.proto().is_rtp() {
         return Ok(());
     }
@@ -216,6 +314,8 @@ pub(super) fn conclude(session: &mut Session, trunk: &Trunk, media: &Media) -> R
     match &mut session.security {
         None if media.proto().is_secure() => Err(NOT_ACCEPTABLE),
         None => Ok(()),
+        Some(Security::Dtls(dtls)) if media.proto().is_secure() => dtls.conclude(sdp, media),
+        Some(Security::Dtls(_)) => Err(NOT_ACCEPTABLE),
         Some(Security::Sdes(sdes)) => {
             if sdes.settle(Crypto::lines(media)) {
                 return Ok(());
@@ -232,14 +332,21 @@ pub(super) fn conclude(session: &mut Session, trunk: &Trunk, media: &Media) -> R
 }
 
 /// What the media plane is told.
-pub(super) fn plane(session: &Session) -> Option<control::Security> {
-    let Security::Sdes(sdes) = session.security.as_ref()?;
+pub(super) fn plane(
+    session: &Session,
+    snapshot: &Snapshot,
+) -> (Option<control::Security>, Option<control::Ice>) {
+    let sdes = match &session.security {
+        Some(Security::Sdes(sdes)) => sdes,
+        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot),
+        None => return (None, None),
+    };
     let (send, receive) = match (&sdes.agreed, sdes.agreed()) {
-        (Agreed::Plain, _) => return None,
+        (Agreed::Plain, _) => return (None, None),
         (Agreed::Line(..), Some((ours, theirs))) => (keys(ours), keys(theirs)),
         (Agreed::Nothing | Agreed::Line(..), _) => (None, None),
     };
-    Some(control::Security::Sdes { receive, send })
+    (Some(control::Security::Sdes { receive, send }), None)
 }
 
 /// Whether the peer's stream comes from another place than before (RFC 4568 §7.1.4); a hold is no place.
