@@ -129,7 +129,8 @@ impl Codec {
         }
     }
 
-    /// Rate of its samples in Hz. Opus decodes to and encodes from 8, 16 and 48 kHz alike: there it is the best it can do.
+    /// Rate of its samples in Hz. For Opus the best it can do; see [`encode_rate`](Self::encode_rate) and
+    /// [`decode_rate`](Self::decode_rate).
     #[must_use]
     pub const fn rate(self) -> u32 {
         match self {
@@ -140,12 +141,20 @@ impl Codec {
         }
     }
 
-    /// The sample rate in Hz at which this codec is best run when the other end of the work is at `other` Hz: any that Opus
-    /// has itself saves a resampler.
+    /// The rate in Hz of the samples that are encoded when they come at `other` Hz: any that the codec takes saves a resampler.
     #[must_use]
-    pub const fn rate_towards(self, other: u32) -> u32 {
+    pub const fn encode_rate(self, other: u32) -> u32 {
         match (self, other) {
             (Self::Opus, 8_000 | 16_000 | 48_000) => other,
+            _ => self.rate(),
+        }
+    }
+
+    /// The rate in Hz of the decoded samples when they are wanted at `other` Hz.
+    #[must_use]
+    pub const fn decode_rate(self, other: u32) -> u32 {
+        match (self, other) {
+            (Self::Opus, ..=16_000) => 16_000,
             _ => self.rate(),
         }
     }

@@ -5,14 +5,27 @@
 //! once a machine is set up. Time is passed in.
 //!
 //! - [`Codec`], [`Decoder`], [`Encoder`]: payloads to samples and back.
+//! - [`Transcoder`]: one direction between two legs: jitter buffer, concealment, comfort noise, another codec or packet time.
+//! - [`Player`]: tones ([`tone`]), announcements ([`Clip`]) and digits ([`dtmf`]) in a leg's codec.
+//! - [`level`]: how loud it is, and whether anybody speaks.
 //! - [`Resampler`]: one sample rate to another.
 
 mod codec;
 mod conceal;
+pub mod dtmf;
+mod fifo;
+mod jitter;
+pub mod level;
 mod noise;
+mod outlet;
+mod player;
+mod receive;
 mod resample;
 #[cfg(test)]
 mod signal;
+pub mod tone;
+mod transcode;
+mod wav;
 
 pub use codec::decoder::Decoder;
 pub use codec::encoder::Encoder;
@@ -21,7 +34,12 @@ pub use codec::opus::OpusParameters;
 pub use codec::{Codec, CodecError, Format};
 pub use conceal::Concealer;
 pub use noise::{ComfortNoise, NoiseParameters, SILENCE_LEVEL};
+pub use outlet::{Frame, FrameKind};
+pub use player::{Player, Program};
+pub use receive::{Arrival, Pushed, ReceiveStats};
 pub use resample::Resampler;
+pub use transcode::{Conversion, TranscodeStats, Transcoder, TranscoderSettings};
+pub use wav::{Clip, LONGEST_CLIP, WavError};
 
 /// Longest packet that anything here handles, in milliseconds.
 pub const MAX_PTIME_MS: u32 = 120;

@@ -13,13 +13,13 @@ pub enum Decoder {
     /// G.722.
     G722(Box<G722Decoder>),
     /// Opus.
-    Opus(OpusDecoder),
+    Opus(Box<OpusDecoder>),
     /// L16, with so many channels.
     L16(u8),
 }
 
 impl Decoder {
-    /// A decoder whose samples come at [`Codec::rate_towards`]`(other)` Hz.
+    /// A decoder whose samples come at [`Codec::decode_rate`]`(other)` Hz.
     ///
     /// # Errors
     /// [`CodecError::Rate`] when the codec can't do that rate.
@@ -28,7 +28,7 @@ impl Decoder {
             Codec::Pcmu => Self::G711(Law::Mu),
             Codec::Pcma => Self::G711(Law::A),
             Codec::G722 => Self::G722(Box::new(G722Decoder::new())),
-            Codec::Opus => Self::Opus(OpusDecoder::new(codec.rate_towards(other))?),
+            Codec::Opus => Self::Opus(Box::new(OpusDecoder::new(codec.decode_rate(other))?)),
             Codec::L16 { channels, .. } => Self::L16(channels.clamp(1, 2)),
         })
     }

@@ -19,7 +19,7 @@ pub enum Encoder {
 }
 
 impl Encoder {
-    /// An encoder for samples at [`Codec::rate_towards`]`(other)` Hz.
+    /// An encoder for samples at [`Codec::encode_rate`]`(other)` Hz.
     ///
     /// # Errors
     /// [`CodecError::Rate`] when the codec can't do that rate.
@@ -29,7 +29,7 @@ impl Encoder {
             Codec::Pcma => Self::G711(Law::A),
             Codec::G722 => Self::G722(Box::new(G722Encoder::new())),
             Codec::Opus => {
-                let rate = format.codec.rate_towards(other);
+                let rate = format.codec.encode_rate(other);
                 Self::Opus(OpusEncoder::new(rate, &format.opus)?)
             }
             Codec::L16 { channels, .. } => Self::L16(channels.clamp(1, 2)),

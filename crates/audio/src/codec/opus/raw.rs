@@ -6,12 +6,10 @@
 
 #![allow(unsafe_code, reason = "libopus was translated from C and kept its pointers")]
 
-use super::CodecError;
+use super::{CodecError, NAME};
 use std::fmt;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use unsafe_libopus as unsafe_opus;
-
-const NAME: &str = "opus";
 
 fn rate_error(rate: u32) -> CodecError {
     CodecError::Rate { codec: NAME, rate }
@@ -114,76 +112,4 @@ impl fmt::Debug for RawEncoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RawEncoder")
     }
-}
-
-/// A decoder's state.
-pub(super) struct RawDecoder(NonNull<unsafe_opus::OpusDecoder>);
-
-// SAFETY: as for the encoder.
-unsafe impl Send for RawDecoder {}
-
-impl RawDecoder {
-    /// To mono at a rate in Hz.
-    pub(super) fn new(rate: u32) -> Result<Self, CodecError> {
-        let hertz = i32::try_from(rate).map_err(|_| rate_error(rate))?;
-        let mut error = 0;
-        // SAFETY: takes numbers only; gives null or a state that is ours.
-        let state = unsafe { unsafe_opus::opus_decoder_create(hertz, 1, &raw mut error) };
-        NonNull::new(state).map(Self).ok_or_else(|| rate_error(rate))
-    }
-
-    /// Decodes a packet, or what is said of the lost one before it (`fec`), or conceals (no packet), into all of `samples`.
-    pub(super) fn decode(
-        &mut self,
-        packet: Option<&[u8]>,
-        samples: &mut [i16],
-        fec: bool,
-    ) -> Result<usize, CodecError> {
-        let (data, len) = match packet {
-            Some([]) => return Err(CodecError::Payload(NAME)),
-            Some(packet) => (packet.as_ptr(), length(packet.len())),
-            None => (ptr::null(), 0),
-        };
-        // SAFETY: the state is alive; data is null with length 0 or a slice's own; the library writes at most the given
-        // number of samples, which is the slice's (mono).
-        let decoded = unsafe {
-            unsafe_opus::opus_decode(
-                self.0.as_ptr(),
-                data,
-                len,
-                samples.as_mut_ptr(),
-                length(samples.len()),
-                i32::from(fec),
-            )
-        };
-        usize::try_from(decoded).map_err(|_| CodecError::Payload(NAME))
-    }
-}
-
-impl Drop for RawDecoder {
-    fn drop(&mut self) {
-        // SAFETY: the state is alive and ours, and nobody has it after this.
-        unsafe { unsafe_opus::opus_decoder_destroy(self.0.as_ptr()) }
-    }
-}
-
-impl fmt::Debug for RawDecoder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RawDecoder")
-    }
-}
-
-/// Samples that a packet holds at a rate in Hz.
-pub(super) fn samples(packet: &[u8], rate: u32) -> Result<usize, CodecError> {
-    let hertz = i32::try_from(rate).map_err(|_| rate_error(rate))?;
-    if packet.is_empty() {
-        return Err(CodecError::Payload(NAME));
-    }
-    // SAFETY: the pointer comes with the slice's length, which isn't 0, and is only read.
-    let found =
-        unsafe { unsafe_opus::opus_packet_get_nb_samples(packet.as_ptr(), length(packet.len()), hertz) };
-    usize::try_from(found)
-        .ok()
-        .filter(|n| *n > 0)
-        .ok_or(CodecError::Payload(NAME))
 }

@@ -51,7 +51,7 @@ fn parameters_are_read_from_fmtp() {
 
 #[test]
 fn sines_survive_at_every_rate() {
-    for rate in [8_000, 16_000, 48_000] {
+    for rate in [16_000, 48_000] {
         let said = signal::sine(rate, 1_004.0, 8_000.0, rate as usize * 2);
         let mut decoder = OpusDecoder::new(rate).unwrap();
         let mut heard = Vec::new();
@@ -158,8 +158,8 @@ fn hostile_packets_do_no_harm() {
             )
         })
         .collect();
-    let mut decoder = OpusDecoder::new(8_000).unwrap();
-    let mut samples = [0; 960];
+    let mut decoder = OpusDecoder::new(16_000).unwrap();
+    let mut samples = [0; 1_920];
     for turn in 0..20_000_u64 {
         let mut packet = corpus[source.below(corpus.len() as u64) as usize].clone();
         match turn % 4 {
@@ -172,9 +172,49 @@ fn hostile_packets_do_no_harm() {
             }
         }
         let _ = match turn % 7 {
-            0 => decoder.recover(&packet, &mut samples[..160]),
-            1 => decoder.conceal(&mut samples[..160]),
+            0 => decoder.recover(&packet, &mut samples[..320]),
+            1 => decoder.conceal(&mut samples[..320]),
             _ => decoder.decode(&packet, &mut samples),
         };
+    }
+}
+
+#[test]
+fn a_packets_length_is_in_its_first_octets() {
+    let table: [(&[u8], Option<u32>); 12] = [
+        (&[], None),
+        (&[0 << 3], Some(480)),
+        (&[3 << 3], Some(2_880)),
+        (&[9 << 3], Some(960)),
+        (&[13 << 3 | 1, 0], Some(1_920)),
+        (&[16 << 3], Some(120)),
+        (&[31 << 3 | 2, 0], Some(1_920)),
+        (&[31 << 3 | 3], None),
+        (&[31 << 3 | 3, 6], Some(5_760)),
+        (&[31 << 3 | 3, 7], None),
+        (&[31 << 3 | 3, 0], None),
+        (&[3 << 3 | 3, 0xc2], Some(5_760)),
+    ];
+    for (packet, units) in table {
+        assert_eq!(duration(packet), units, "{packet:?}");
+    }
+}
+
+/// What a loss is filled with is no louder than what was heard.
+#[test]
+fn losses_are_filled_with_something_like_what_was_heard() {
+    for rate in [16_000, 48_000] {
+        let said = signal::sine(rate, 350.0, 9_000.0, rate as usize);
+        let mut decoder = OpusDecoder::new(rate).unwrap();
+        let mut frame = vec![0; crate::samples_in(rate, 20)];
+        for packet in packets(rate, &OpusParameters::default(), &said, 20) {
+            decoder.decode(&packet, &mut frame).unwrap();
+        }
+        // Longer gaps are left to the concealer, which fades.
+        for _ in 0..2 {
+            decoder.conceal(&mut frame).unwrap();
+            let level = signal::rms(&frame);
+            assert!((500.0..8_000.0).contains(&level), "{rate}: {level}");
+        }
     }
 }
