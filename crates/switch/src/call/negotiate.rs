@@ -150,13 +150,15 @@ pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc
         .ok_or(NOT_ACCEPTABLE)?;
     let own = convert::alone(media, snapshot.trunk(x.trunk)).ok_or(NOT_ACCEPTABLE)?;
     let mux = media.rtcp_mux();
-    let written = security::accept(&x.session);
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
     let live = Live {
         media,
         rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
         codecs: CodecFilter::Pts(&own.answer),
         direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, media))),
         transport: written.transport(),
+        session: &written.session,
     };
     let body = body::write(snapshot, x, &offer, &live)?;
     x.mux = mux;
