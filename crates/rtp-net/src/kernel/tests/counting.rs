@@ -76,7 +76,7 @@ fn leg(flow: &Flow, side: Side) -> Leg {
         map,
         dscp: 46,
         party: 0,
-        rtcp: Rtcp::Off,
+        rtcp: rtp_proto::control::Rtcp::Off,
         codec: None,
         needs: Needs::default(),
     }
