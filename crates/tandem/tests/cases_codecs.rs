@@ -202,6 +202,6 @@ fn a_caller_hears_ringback_and_then_why_the_call_failed() {
     assert!(ringback > 0.3, "{ringback:.3}");
     call.expect(404);
     call.ack_failure();
-    let record = &bed.finish(1)[0];
+    let record = &bed.finish_lingering(1, 1)[0];
     check(record, "refused", 404, "called", 1);
 }
