@@ -17,7 +17,6 @@ use treat::Voice;
 
 mod beside;
 mod dtmf;
-#[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
 mod monitor;
