@@ -1,5 +1,6 @@
 //! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
 
+use crate::control::Leg;
 use crate::pt_map::PtMap;
 use crate::session::Numbers;
 use rtp_rs::RtpReader;
@@ -57,6 +58,17 @@ pub(crate) fn mark(packet: &[u8]) -> Option<(u32, u16)> {
 /// What a valid packet carries, without CSRCs, extension and padding.
 pub(crate) fn payload(packet: &[u8]) -> &[u8] {
     RtpReader::new(packet).map_or(&[], |reader| reader.payload())
+}
+
+/// Where that is.
+pub(crate) fn payload_range(packet: &[u8]) -> std::ops::Range<usize> {
+    let padded = packet.first().is_some_and(|first| first & 0x20 != 0);
+    let padding = packet
+        .last()
+        .filter(|_| padded)
+        .map_or(0, |last| usize::from(*last));
+    let end = packet.len().saturating_sub(padding);
+    end.saturating_sub(payload(packet).len())..end
 }
 
 /// The header of a packet of our own.
@@ -120,6 +132,18 @@ impl Translation {
             }
         }
         Self { to, clocks }
+    }
+
+    /// What a leg's packets are to the other leg, with the clocks of what is converted.
+    pub(crate) fn of(leg: &Leg) -> Self {
+        let mut translation = Self::new(&leg.map);
+        if let Some(audio) = &leg.needs.transcode {
+            let spoken = audio.accepts.iter().chain([&audio.send]);
+            let spoken = spoken.map(|format| (format.payload_type, format.audio.codec.clock()));
+            let noise = audio.comfort_noise.map(|pt| (pt, 8_000));
+            translation.clocks.extend(spoken.chain(audio.events).chain(noise));
+        }
+        translation
     }
 
     /// The number under which the other leg knows this payload type.

@@ -1,6 +1,6 @@
 //! One relayed stream: two legs, and what becomes of each packet that arrives on one of them.
 
-use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
+use crate::control::{Audio, DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
 use crate::offload::Ledger;
 use crate::packet::Packet;
@@ -11,7 +11,9 @@ use crate::silence::Silence;
 use egress::Egress;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use treat::Voice;
 
 mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
@@ -20,6 +22,7 @@ mod lend;
 mod notice;
 mod secure;
 mod sent;
+mod treat;
 
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
@@ -119,6 +122,10 @@ struct Half {
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.
     secure: Option<Box<Secure>>,
+    /// What this peer speaks, where the other speaks another codec.
+    audio: Option<Arc<Audio>>,
+    /// What this peer hears by our own means.
+    voice: Option<Box<Voice>>,
     /// What is to be done about digits.
     keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
@@ -133,14 +140,16 @@ impl Session {
     pub fn new(now: Instant, legs: &[Leg; 2], patience: Patience, seed: u64) -> Self {
         let [a, b] = legs;
         let (a, b) = (Half::new(now, a, seed), Half::new(now, b, seed.rotate_left(32)));
-        Self {
+        let mut session = Self {
             a,
             b,
             patience,
             notices: VecDeque::new(),
             changed: false,
             rerouted: false,
-        }
+        };
+        session.converse();
+        session
     }
 
     /// A leg has a new SDP. Statistics go on.
@@ -151,6 +160,7 @@ impl Session {
         }
         here.update(now, leg);
         there.address.other_updated(now);
+        self.converse();
         (self.changed, self.rerouted) = (true, true);
     }
 
@@ -209,7 +219,7 @@ impl Session {
             .into_iter()
             .flat_map(|half| {
                 let silent = half.silence.deadline(self.limit(half));
-                [silent, half.quiet_at(), half.keys_at()]
+                [silent, half.quiet_at(), half.keys_at(), half.voice_at()]
             })
             .flatten()
             .min()
@@ -248,9 +258,10 @@ impl Session {
 
     /// The next packet of the session's own, not yet sealed.
     fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
-        Side::BOTH
-            .into_iter()
-            .find_map(|side| self.say_digit(now, side, packet))
+        Side::BOTH.into_iter().find_map(|side| {
+            self.say_digit(now, side, packet)
+                .or_else(|| self.voice(now, side, packet))
+        })
     }
 
     /// The next thing that call control should know.
@@ -333,7 +344,7 @@ impl Half {
             mux: leg.mux,
             may_send: leg.may_send,
             expects: leg.expects,
-            map: Translation::new(&leg.map),
+            map: Translation::of(leg),
             address: Address::new(now, leg.latch.clone(), leg.remote, leg.mux),
             connected: None,
             reception: Reception::default(),
@@ -347,6 +358,8 @@ impl Half {
             lent: None,
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
+            audio: leg.needs.transcode.clone(),
+            voice: None,
             keys: leg
                 .needs
                 .digits
@@ -360,7 +373,8 @@ impl Half {
     fn update(&mut self, now: Instant, leg: &Leg) {
         (self.kind, self.mux) = (leg.kind, leg.mux);
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
-        self.map = Translation::new(&leg.map);
+        self.map = Translation::of(leg);
+        self.audio.clone_from(&leg.needs.transcode);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
         self.secure_with(leg.needs.security.as_ref(), self.party != leg.party);
         self.party = leg.party;
@@ -413,11 +427,15 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
+        there.overhear(now, &header, packet);
         if self.keys.is_some() || there.keys.is_some() {
             match self.pressed(now, &header, packet, there) {
                 dtmf::Path::Relay => {}
                 dtmf::Path::Ends(forward) => return forward,
             }
+        }
+        if there.voice.is_some() {
+            return there.treated(now, &header, packet);
         }
         let outgoing = self
             .map

@@ -24,6 +24,7 @@ impl Session {
             && there.may_send
             && there.egress.is_none()
             && self.digits_relayable(side)
+            && self.heard_as_said(side)
             && here.secure.is_none()
             && there.secure.is_none();
         let from = here.address.firm().filter(|_| plain)?;

@@ -14,6 +14,11 @@ pub enum Notice {
         /// For how long.
         quiet: Duration,
     },
+    /// A sound that ends has been played to the end.
+    Played {
+        /// Who heard it.
+        side: Side,
+    },
     /// A digit was pressed, and is over.
     Digit {
         /// Who pressed it.

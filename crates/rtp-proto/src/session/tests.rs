@@ -12,6 +12,7 @@ mod lending;
 mod liveness;
 mod moves;
 mod secure;
+mod treat;
 
 /// Where the switch's own legs would be; the machine never looks at it.
 const BIND: &str = "127.0.0.1";
