@@ -23,6 +23,7 @@ pub(crate) fn record(n: u64) -> CallRecord {
         lost: 2,
         jitter_us: 812,
         dropped: 0,
+        digits: 4,
     };
     CallRecord {
         version: RECORD_VERSION,

@@ -6,7 +6,8 @@
 
 use dimpl::{Config, Dtls, DtlsCertificate, Output as Said, SrtpProfile};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, date_time_ymd};
-use rtp_proto::dtls::{Broken, Engine, Engines, Fingerprint, Hash, Output, Profile, Role};
+use rtp_proto::dtls::{Broken, Engine, Engines, Fingerprint, Hash, Keying, Output, Role};
+use rtp_proto::srtp::Suite;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -109,8 +110,8 @@ impl Engine for Handshake {
             Said::Packet(bytes) => Output::Datagram(bytes),
             Said::PeerCert(der) => Output::Certificate(der),
             Said::KeyingMaterial(material, profile) => {
-                let secrets = known(profile).and_then(|profile| profile.split(self.role, &material));
-                Output::Secrets(secrets.ok_or_else(|| Broken(format!("unusable keys for {profile}")))?)
+                let keying = known(profile).and_then(|suite| Keying::deal(suite, self.role, &material));
+                Output::Keys(keying.ok_or_else(|| Broken(format!("unusable keys for {profile}")))?)
             }
             Said::Connected => Output::Connected,
             Said::CloseNotify => Output::Closed,
@@ -121,11 +122,11 @@ impl Engine for Handshake {
     }
 }
 
-fn known(profile: SrtpProfile) -> Option<Profile> {
+fn known(profile: SrtpProfile) -> Option<Suite> {
     match profile {
-        SrtpProfile::AES128_CM_SHA1_80 => Some(Profile::Aes128CmSha1_80),
-        SrtpProfile::AEAD_AES_128_GCM => Some(Profile::AeadAes128Gcm),
-        SrtpProfile::AEAD_AES_256_GCM => Some(Profile::AeadAes256Gcm),
+        SrtpProfile::AES128_CM_SHA1_80 => Some(Suite::AesCm128Sha80),
+        SrtpProfile::AEAD_AES_128_GCM => Some(Suite::AesGcm128),
+        SrtpProfile::AEAD_AES_256_GCM => Some(Suite::AesGcm256),
         _ => None,
     }
 }

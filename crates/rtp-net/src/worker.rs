@@ -368,6 +368,7 @@ impl Worker {
                     digit: heard.digit,
                     duration: heard.duration,
                 },
+                Notice::Path { side, change } => Event::Path { id, side, change },
             });
         }
     }

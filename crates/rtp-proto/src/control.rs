@@ -10,9 +10,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use audio::{Codec, Format as AudioFormat, OpusParameters};
+mod digits;
+mod sound;
+mod spoken;
 
+pub use audio::{Codec, Format as AudioFormat, OpusParameters};
+pub use digits::{Digits, Said};
+pub use sound::{Country, Sound, SoundSource, Tone};
+pub use spoken::{Audio, Format};
+
+pub use crate::dtls::{Engines, Failure, Fingerprint, Setup};
 pub use crate::dtmf::{Digit, DigitError};
+pub use crate::ice::Credentials;
 pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
 pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
@@ -99,27 +108,37 @@ pub struct Needs {
     pub security: Option<Security>,
     /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
     pub digits: Option<Arc<Digits>>,
+    /// The peer says by connectivity checks where it is; under mux only.
+    pub ice: Option<Ice>,
 }
 
-/// How digits are written on a leg.
+/// ICE on a leg, of which we are the lite side (RFC 8445 §2.5). Who has the credentials is the peer, wherever it sends from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digits {
-    /// How they are said to this peer.
-    pub said: Said,
-    /// The payload type with which it takes telephone events (RFC 4733), and their clock in Hz.
-    pub events: Option<(u8, u32)>,
-    /// The payload types with which its events arrive.
-    pub heard: SmallVec<[u8; 2]>,
+pub struct Ice {
+    /// Ours.
+    pub local: Credentials,
+    /// The peer's user name fragment; `None`: its SDP is not known yet.
+    pub remote: Option<Box<str>>,
+    /// The peer is a lite agent too and sends no checks: it is where its SDP says.
+    pub lite: bool,
 }
 
-/// How digits are said to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// As telephone events.
-    Events,
-    /// By call control: nothing goes into the stream, [`Event::Digit`] tells of those that were heard on the other leg.
-    Signalled,
+/// DTLS-SRTP on a leg (RFC 5763).
+#[derive(Clone, Debug)]
+pub struct Dtls {
+    /// Our certificate, and who does the handshakes.
+    pub engines: Arc<dyn Engines>,
+    /// What offer and answer say.
+    pub setup: Setup,
 }
+
+impl PartialEq for Dtls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engines, &other.engines) && self.setup == other.setup
+    }
+}
+
+impl Eq for Dtls {}
 
 /// How what is said on a leg is protected. Nothing else is sent or believed there; what can't be protected yet is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,84 +150,8 @@ pub enum Security {
         /// What we send is under these; `None`: the peer has not said yet which of ours it takes.
         send: Option<Keys>,
     },
-}
-
-/// A sound that can be played to a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sound {
-    /// What it is.
-    pub source: SoundSource,
-    /// How often it is played; 0: until it is hushed.
-    pub times: u32,
-}
-
-/// Where a sound comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SoundSource {
-    /// A tone of the telephone network, with its cadence (ITU-T E.180).
-    Tone {
-        /// What it says.
-        tone: Tone,
-        /// As it sounds where.
-        country: Country,
-    },
-    /// Recorded samples.
-    Clip {
-        /// One channel.
-        samples: Arc<[i16]>,
-        /// Samples per second.
-        rate: u32,
-    },
-}
-
-/// What a tone says (ITU-T E.182).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// The called side rings.
-    Ringback,
-    /// The called side is busy.
-    Busy,
-    /// No way through.
-    Congestion,
-    /// The number does not exist: the special information tone.
-    Unobtainable,
-}
-
-/// Whose telephones a tone is to sound like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Country {
-    /// United States and Canada.
-    Us,
-    /// United Kingdom.
-    Uk,
-    /// Germany, and most of Europe.
-    De,
-    /// France.
-    Fr,
-    /// Italy.
-    It,
-}
-
-/// What is spoken on a leg, as the last offer/answer left it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audio {
-    /// What we send to this peer.
-    pub send: Format,
-    /// What may arrive from it; `send` among them.
-    pub accepts: SmallVec<[Format; 2]>,
-    /// Telephone events (RFC 4733): payload type and clock in Hz.
-    pub events: Option<(u8, u32)>,
-    /// Payload type of comfort noise at 8000 Hz (RFC 3389), where the peer takes it.
-    pub comfort_noise: Option<u8>,
-}
-
-/// A payload type, and what its packets hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
-    /// The number it has on this leg (0..=127).
-    pub payload_type: u8,
-    /// The codec, and the packets that the peer prefers.
-    pub audio: audio::Format,
+    /// SRTP with keys from a handshake between us and the peer.
+    Dtls(Dtls),
 }
 
 /// Where a peer receives.
@@ -327,6 +270,20 @@ impl Command {
     }
 }
 
+/// What comes of connectivity checks and of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathChange {
+    /// A DTLS handshake has given the leg its keys.
+    Secured,
+    /// The leg gets no keys: nothing is relayed there.
+    NotSecured(Failure),
+    /// The peer has ended its DTLS association, as one does who goes away.
+    Goodbye,
+    /// The peer's consent to be sent to (RFC 7675) has expired, after nothing was heard for this long: nothing is sent until it
+    /// checks again.
+    NoConsent(Duration),
+}
+
 /// What the media plane tells call control.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -368,6 +325,15 @@ pub enum Event {
         /// For how long.
         duration: Duration,
     },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// The stream.
+        id: MediaId,
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -393,6 +359,7 @@ impl Event {
             | Self::Silent { id, .. }
             | Self::Played { id, .. }
             | Self::Digit { id, .. }
+            | Self::Path { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

@@ -12,12 +12,11 @@ mod fingerprint;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Broken, Engine, Engines, Output, Profile, Role};
+pub use engine::{Broken, Engine, Engines, Keying, Output, Role};
 pub use fingerprint::{Fingerprint, Hash, certifies};
 
 use smallvec::SmallVec;
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,23 +41,6 @@ pub struct Setup {
     pub role: Role,
     /// The peer's fingerprints; empty while its SDP is not known.
     pub expected: SmallVec<[Fingerprint; 2]>,
-}
-
-/// Master keys and salts of both directions (RFC 5764 §4.2), each the key followed by the salt.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secrets {
-    /// What both sides protect with.
-    pub profile: Profile,
-    /// For what we send.
-    pub local: Box<[u8]>,
-    /// For what the peer sends.
-    pub remote: Box<[u8]>,
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({:?})", self.profile)
-    }
 }
 
 /// Why there are no keys.
@@ -93,7 +75,7 @@ pub enum Event {
     /// The peer is who its SDP says, and talks from this address.
     Keys {
         /// The new keys.
-        secrets: Secrets,
+        keying: Keying,
         /// Where the peer's last handshake message came from.
         from: SocketAddr,
     },
@@ -127,7 +109,7 @@ pub struct Association {
     /// The peer's certificate (DER), while nothing says what it should be.
     certificate: Option<Box<[u8]>>,
     verified: bool,
-    secrets: Option<Secrets>,
+    keying: Option<Keying>,
     connected: bool,
     deadline: Option<Instant>,
     wake: Option<Instant>,
@@ -150,7 +132,7 @@ impl Association {
             heard: None,
             certificate: None,
             verified: false,
-            secrets: None,
+            keying: None,
             connected: false,
             deadline: None,
             wake: None,
@@ -320,7 +302,7 @@ impl Association {
                     self.out.push_back(Box::from(bytes));
                 }
                 Output::Certificate(der) => self.certificate = Some(Box::from(der)),
-                Output::Secrets(secrets) => self.secrets = Some(secrets),
+                Output::Keys(keying) => self.keying = Some(keying),
                 Output::Connected => self.connected = true,
                 Output::Nothing => {}
                 Output::Closed => self.events.push_back(Event::Closed),
@@ -351,10 +333,10 @@ impl Association {
         if !self.connected || !self.verified {
             return;
         }
-        match (self.secrets.take(), self.peer) {
-            (Some(secrets), Some(from)) => {
+        match (self.keying.take(), self.peer) {
+            (Some(keying), Some(from)) => {
                 self.state = State::Done;
-                self.events.push_back(Event::Keys { secrets, from });
+                self.events.push_back(Event::Keys { keying, from });
             }
             // A handshake without use_srtp.
             (None, _) | (_, None) => self.spoil_for(Failure::Handshake),
@@ -396,7 +378,7 @@ impl Association {
     fn start_over(&mut self) {
         (self.engine, self.wake, self.heard) = (None, None, None);
         (self.certificate, self.verified) = (None, false);
-        (self.secrets, self.connected) = (None, false);
+        (self.keying, self.connected) = (None, false);
         self.out.clear();
     }
 }

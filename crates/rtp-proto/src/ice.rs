@@ -197,6 +197,11 @@ impl Agent {
         self.selected.map(|selected| selected.address)
     }
 
+    /// Where good checks came from.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.valid.iter().map(|valid| valid.address)
+    }
+
     /// Whether packets from here are the peer's, as far as an address can tell.
     #[must_use]
     pub fn knows(&self, from: SocketAddr) -> bool {

@@ -11,6 +11,7 @@
 
 use crate::control::{DropReason, Latch, Remote};
 use crate::rtp::Header;
+use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -60,8 +61,17 @@ pub(crate) struct Address {
     waiting: Option<(SocketAddr, Instant)>,
     rtcp: Option<SocketAddr>,
     rtcp_heard: Option<Instant>,
+    /// Somebody else vouches for the peer's addresses, and no latching is done.
+    assured: Option<Box<Assured>>,
     /// Counts changes of where the peer is and of whether that is firm.
     changes: u32,
+}
+
+/// What connectivity checks say of the peer (RFC 8445).
+#[derive(Debug, PartialEq, Eq)]
+struct Assured {
+    to: Option<SocketAddr>,
+    known: SmallVec<[SocketAddr; 4]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +110,7 @@ impl Address {
             waiting: None,
             rtcp: None,
             rtcp_heard: None,
+            assured: None,
             changes: 0,
         };
         address.start_over();
@@ -143,8 +154,37 @@ impl Address {
         (self.rtcp, self.rtcp_heard) = (None, None);
     }
 
+    /// The peer is at `known` and wants to be sent to at `to`, as somebody knows who asked for a password.
+    pub(crate) fn assure(&mut self, to: Option<SocketAddr>, known: impl Iterator<Item = SocketAddr>) {
+        let assured = Some(Box::new(Assured {
+            to,
+            known: known.collect(),
+        }));
+        if self.assured != assured {
+            self.assured = assured;
+            self.loosen();
+        }
+    }
+
+    /// Nobody vouches for the peer's addresses any more.
+    pub(crate) fn unassure(&mut self) {
+        if self.assured.take().is_some() {
+            self.loosen();
+        }
+    }
+
+    /// The verdict of who vouches for the peer's addresses, if anybody does.
+    fn vouched(&self, from: SocketAddr) -> Option<Result<(), DropReason>> {
+        let assured = self.assured.as_ref()?;
+        let known = assured.known.iter().any(|known| same(*known, from));
+        Some(if known { Ok(()) } else { Err(self.refusal(from)) })
+    }
+
     /// Where RTP for this peer goes.
     pub(crate) fn rtp_destination(&self) -> Option<SocketAddr> {
+        if let Some(assured) = &self.assured {
+            return assured.to.filter(|to| self.may_send_to(*to));
+        }
         if self.barred { None } else { self.current }
     }
 
@@ -210,6 +250,9 @@ impl Address {
         from: SocketAddr,
         header: Option<&Header>,
     ) -> Result<Accepted, DropReason> {
+        if let Some(verdict) = self.vouched(from) {
+            return verdict.map(|()| Accepted::Known);
+        }
         let mark = header.map(|h| (h.ssrc, h.sequence));
         if self.current.is_some_and(|current| same(current, from)) {
             self.hear(now, mark);
@@ -245,6 +288,9 @@ impl Address {
         from: SocketAddr,
         mark: (u32, u16),
     ) -> Result<(), DropReason> {
+        if let Some(verdict) = self.vouched(from) {
+            return verdict;
+        }
         if self.current.is_some_and(|current| same(current, from)) {
             return Ok(());
         }
@@ -277,6 +323,9 @@ impl Address {
 
     /// Whether [`accept_rtcp`](Self::accept_rtcp) takes a packet from there.
     pub(crate) fn could_be_rtcp(&self, now: Instant, from: SocketAddr) -> Result<(), DropReason> {
+        if let Some(verdict) = self.vouched(from) {
+            return verdict;
+        }
         if self.mux {
             let ours = self.current.is_some_and(|current| same(current, from));
             return if ours || self.early(from) {
@@ -401,7 +450,8 @@ impl Address {
         }
     }
 
-    fn allowed(&self, ip: IpAddr) -> bool {
+    /// Whether the access list lets this address in.
+    pub(crate) fn allowed(&self, ip: IpAddr) -> bool {
         self.rule.acl.is_empty() || self.rule.acl.iter().any(|net| net.contains(ip))
     }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use treat::Voice;
 
+mod beside;
 mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
@@ -24,6 +25,7 @@ mod secure;
 mod sent;
 mod treat;
 
+use beside::Beside;
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
 use secure::Secure;
@@ -128,6 +130,8 @@ struct Half {
     voice: Option<Box<Voice>>,
     /// What is to be done about digits.
     keys: Option<Box<dtmf::Keys>>,
+    /// What is said beside media on the RTP port: checks and a handshake.
+    beside: Option<Box<Beside>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
@@ -180,6 +184,7 @@ impl Session {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
             Ok(Sorted::Rtcp) => here.rtcp(now, from, packet, there),
             Ok(Sorted::Udptl) => here.udptl(now, from, packet, there),
+            Ok(Sorted::Beside) => here.hear_beside(now, from, packet.bytes()),
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
@@ -192,8 +197,7 @@ impl Session {
                 Verdict::Drop(reason)
             }
         };
-        self.changed |= moved;
-        self.rerouted |= rerouted;
+        (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
         self.collect_digits(side);
         verdict
     }
@@ -218,8 +222,14 @@ impl Session {
         [&self.a, &self.b]
             .into_iter()
             .flat_map(|half| {
-                let silent = half.silence.deadline(self.limit(half));
-                [silent, half.quiet_at(), half.keys_at(), half.voice_at()]
+                let silence = half.silence.deadline(self.limit(half));
+                [
+                    silence,
+                    half.quiet_at(),
+                    half.beside_deadline(),
+                    half.keys_at(),
+                    half.voice_at(),
+                ]
             })
             .flatten()
             .min()
@@ -232,6 +242,7 @@ impl Session {
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
             here.keys_timeout(now);
+            here.beside_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -246,6 +257,9 @@ impl Session {
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
     /// [`transmit_failed`](Self::transmit_failed) if it could not be.
     pub fn poll_transmit(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        if let Some(transmit) = self.say_beside(packet) {
+            return Some(transmit);
+        }
         loop {
             let transmit = self.own(now, packet)?;
             let (there, _) = self.halves(transmit.side);
@@ -266,7 +280,7 @@ impl Session {
 
     /// The next thing that call control should know.
     pub fn poll_notice(&mut self) -> Option<Notice> {
-        self.notices.pop_front()
+        self.notices.pop_front().or_else(|| self.beside_notice())
     }
 
     /// A leg's RTP socket should now be connected to this address (`Some`), or to none (`None`), so that other sources are
@@ -332,6 +346,7 @@ enum Sorted {
     Rtp,
     Rtcp,
     Udptl,
+    Beside,
 }
 
 /// Where a packet goes; `None`: the session has taken it.
@@ -339,7 +354,7 @@ type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
 impl Half {
     fn new(now: Instant, leg: &Leg, seed: u64) -> Self {
-        Self {
+        let mut half = Self {
             kind: leg.kind,
             mux: leg.mux,
             may_send: leg.may_send,
@@ -365,9 +380,12 @@ impl Half {
                 .digits
                 .clone()
                 .map(|digits| Box::new(dtmf::Keys::new(digits))),
+            beside: None,
             party: leg.party,
             seed,
-        }
+        };
+        half.update_beside(now, &leg.needs, true);
+        half
     }
 
     fn update(&mut self, now: Instant, leg: &Leg) {
@@ -376,10 +394,12 @@ impl Half {
         self.map = Translation::of(leg);
         self.audio.clone_from(&leg.needs.transcode);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
-        self.secure_with(leg.needs.security.as_ref(), self.party != leg.party);
+        let other_party = self.party != leg.party;
+        self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
         self.press_with(leg.needs.digits.as_ref());
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
+        self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
         self.silence.life(now);
     }
@@ -407,6 +427,7 @@ impl Half {
             (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
             (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
+            (Kind::Other, Channel::Rtp) if self.beside.is_some() => Ok(Sorted::Beside),
             (Kind::Other, _) => Err(DropReason::Invalid),
         }
     }

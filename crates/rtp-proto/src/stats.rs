@@ -117,6 +117,10 @@ drop_reasons! {
     Replay replay;
     /// There is no SRTP key for it yet, or none any more.
     NoKey no_key;
+    /// A connectivity check without the stream's credentials, or one too many (ICE).
+    Check check;
+    /// A DTLS datagram that is no part of the leg's handshake.
+    Handshake handshake;
     /// The other leg's socket would not take it (buffer full, unreachable).
     Send send;
 }

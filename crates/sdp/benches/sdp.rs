@@ -39,6 +39,7 @@ fn body(c: &mut Criterion) {
         rtcp: RtcpPlan::Pair,
         codecs: CodecFilter::All,
         direction: None,
+        transport: sdp::Transport::default(),
     }];
     let hide: [&[u8]; 2] = [b"secret-host.internal", b"10.20.30.40"];
     c.bench_function("sdp/compose 300 B", |b| {
@@ -49,6 +50,7 @@ fn body(c: &mut Criterion) {
                 source: &source,
                 slots: &slots,
                 hide: &hide,
+                lines: &[],
             }))
         });
     });

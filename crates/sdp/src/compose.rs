@@ -43,6 +43,17 @@ pub struct Compose<'a> {
     pub slots: &'a [Slot<'a>],
     /// A kept line that contains one of these (any case) is dropped.
     pub hide: &'a [&'a [u8]],
+    /// Attributes of our own for the session part, without line ends: `a=ice-lite`.
+    pub lines: &'a [String],
+}
+
+/// How a stream's packets travel, where that is not as in the source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transport<'a> {
+    /// Profile of the m= line; `None`: the source's. Feedback messages (`a=rtcp-fb`) go where it has none.
+    pub proto: Option<Proto>,
+    /// Attributes of our own, without line ends: `a=crypto:…`, `a=fingerprint:…`. The source's of the same names are dropped.
+    pub lines: &'a [String],
 }
 
 /// One m= section to write.
@@ -60,6 +71,8 @@ pub enum Slot<'a> {
         codecs: CodecFilter<'a>,
         /// `None`: the source's, with its hold by address made explicit.
         direction: Option<Direction>,
+        /// Profile and what goes with it.
+        transport: Transport<'a>,
     },
     /// A refused stream (RFC 3264 §6): the peer's m= line with port 0.
     Rejected {
@@ -140,6 +153,7 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
                 rtcp,
                 codecs,
                 direction,
+                transport,
             } => {
                 writer.stream(
                     index,
@@ -149,12 +163,25 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
                         rtcp,
                         codecs,
                         direction,
+                        transport,
                     },
                 )?;
             }
         }
     }
     Ok(writer.out)
+}
+
+impl Transport<'_> {
+    /// Whether a line of the source goes because of what we say ourselves.
+    fn replaces(&self, attribute: &Attribute<'_>) -> bool {
+        let ours = |line: &String| {
+            Attribute::from_line(line.as_bytes())
+                .is_some_and(|own| own.name.eq_ignore_ascii_case(attribute.name))
+        };
+        let unheard = attribute.is("rtcp-fb") && self.proto.is_some_and(|proto| !proto.has_feedback());
+        unheard || self.lines.iter().any(ours)
+    }
 }
 
 /// [`Slot::Stream`]'s fields.
@@ -164,6 +191,7 @@ struct Stream<'a> {
     rtcp: RtcpPlan,
     codecs: CodecFilter<'a>,
     direction: Option<Direction>,
+    transport: Transport<'a>,
 }
 
 struct Writer<'a> {
@@ -234,12 +262,15 @@ impl Writer<'_> {
                 self.foreign(line);
             }
         }
+        for line in c.lines {
+            self.line(line.as_bytes());
+        }
     }
 
     /// `m=type 0 profile formats`: at least one format, whatever it is (RFC 3264 §6).
     fn rejected(&mut self, index: usize, line: &[u8]) -> Result<(), ComposeError> {
         let m = MLine::parse(line).map_err(|_| ComposeError::Line(index))?;
-        self.m_line(index, &m, 0)?;
+        self.m_line(index, &m, 0, None)?;
         let proto = Proto::from_token(m.proto);
         let before = self.out.len();
         for word in words(m.formats).take(Limits::default().formats) {
@@ -260,13 +291,20 @@ impl Writer<'_> {
     }
 
     /// All but the formats and the line end.
-    fn m_line(&mut self, index: usize, m: &MLine<'_>, port: u16) -> Result<(), ComposeError> {
-        if self.hidden.is_in(m.kind) || self.hidden.is_in(m.proto) {
+    fn m_line(
+        &mut self,
+        index: usize,
+        m: &MLine<'_>,
+        port: u16,
+        proto: Option<Proto>,
+    ) -> Result<(), ComposeError> {
+        let proto = proto.and_then(Proto::as_str).map_or(m.proto, str::as_bytes);
+        if self.hidden.is_in(m.kind) || self.hidden.is_in(proto) {
             return Err(ComposeError::Hidden(index));
         }
         self.out.extend_from_slice(b"m=");
         self.out.extend_from_slice(m.kind);
-        self.text(" ").number(port.into()).text(" ").text(m.proto);
+        self.text(" ").number(port.into()).text(" ").text(proto);
         Ok(())
     }
 
@@ -280,7 +318,7 @@ impl Writer<'_> {
     fn stream(&mut self, index: usize, s: &Stream<'_>) -> Result<(), ComposeError> {
         let m = MLine::parse(s.media.line()).map_err(|_| ComposeError::Line(index))?;
         let rtp = s.media.proto().is_rtp();
-        self.m_line(index, &m, s.port)?;
+        self.m_line(index, &m, s.port, s.transport.proto)?;
         let mut formats = Formats::default();
         if rtp {
             let left = Formats::select(s.media, s.codecs, &self.hidden);
@@ -303,6 +341,9 @@ impl Writer<'_> {
         if rtp {
             self.rtcp(s.port, s.rtcp);
         }
+        for line in s.transport.lines {
+            self.line(line.as_bytes());
+        }
         Ok(())
     }
 
@@ -316,6 +357,9 @@ impl Writer<'_> {
             let Some(attribute) = Attribute::from_line(line) else {
                 continue;
             };
+            if s.transport.replaces(&attribute) {
+                continue;
+            }
             match rules::fate(&attribute) {
                 rules::Fate::Drop | rules::Fate::IfValid => {}
                 rules::Fate::Keep => self.foreign(line),
@@ -431,6 +475,7 @@ pub fn basic_offer(
         rtcp,
         codecs,
         direction: None,
+        transport: Transport::default(),
     }];
     compose(&Compose {
         origin,
@@ -438,5 +483,6 @@ pub fn basic_offer(
         source: &source,
         slots: &slots,
         hide: &[],
+        lines: &[],
     })
 }

@@ -11,7 +11,9 @@
 mod codec;
 mod compose;
 mod crypto;
+mod dtls;
 mod fields;
+mod ice;
 mod media;
 mod offer;
 mod parse;
@@ -20,9 +22,11 @@ mod span;
 
 pub use codec::{Codec, same_codec};
 pub use compose::{
-    CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, basic_offer, compose, rules,
+    CodecFilter, Compose, ComposeError, NewOrigin, RtcpPlan, Slot, Transport, basic_offer, compose, rules,
 };
 pub use crypto::{Crypto, CryptoError, CryptoKey, CryptoSuite, FecOrder, SessionParam, Unusable};
+pub use dtls::{FingerprintLine, SetupRole, dtls_lines, fingerprints, is_bundled, mid, setup};
+pub use ice::{Candidate, ICE_LITE, Ice, candidates, ice, ice_lines};
 pub use media::{Attribute, Direction, Kind, Media, Proto};
 pub use offer::{Refusal, acceptable, complement, first_acceptable, hold_direction, is_hold, unchanged};
 pub use parse::{Endpoints, Limits, Origin, Sdp, SdpError, parse, parse_bytes};

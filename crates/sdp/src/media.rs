@@ -67,17 +67,18 @@ pub enum Proto {
 }
 
 impl Proto {
+    const NAMES: [(&str, Proto); 7] = [
+        ("RTP/AVP", Proto::RtpAvp),
+        ("RTP/AVPF", Proto::RtpAvpf),
+        ("RTP/SAVP", Proto::RtpSavp),
+        ("RTP/SAVPF", Proto::RtpSavpf),
+        ("UDP/TLS/RTP/SAVP", Proto::UdpTlsSavp),
+        ("UDP/TLS/RTP/SAVPF", Proto::UdpTlsSavpf),
+        ("udptl", Proto::Udptl),
+    ];
+
     pub(crate) fn from_token(token: &[u8]) -> Self {
-        const NAMES: [(&str, Proto); 7] = [
-            ("RTP/AVP", Proto::RtpAvp),
-            ("RTP/AVPF", Proto::RtpAvpf),
-            ("RTP/SAVP", Proto::RtpSavp),
-            ("RTP/SAVPF", Proto::RtpSavpf),
-            ("UDP/TLS/RTP/SAVP", Proto::UdpTlsSavp),
-            ("UDP/TLS/RTP/SAVPF", Proto::UdpTlsSavpf),
-            ("udptl", Proto::Udptl),
-        ];
-        let known = NAMES
+        let known = Self::NAMES
             .iter()
             .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()));
         known.map_or(Proto::Other, |(_, proto)| *proto)
@@ -89,6 +90,29 @@ impl Proto {
             Proto::RtpAvp | Proto::RtpAvpf => true,
             Proto::Udptl | Proto::Other => false,
             Proto::RtpSavp | Proto::RtpSavpf | Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+        }
+    }
+
+    /// As it is written; `None`: not one of those that are known.
+    pub fn as_str(self) -> Option<&'static str> {
+        let known = Self::NAMES.iter().find(|(_, proto)| *proto == self);
+        known.map(|(name, _)| *name)
+    }
+
+    /// Whether RTCP may carry feedback messages (RFC 4585).
+    pub fn has_feedback(self) -> bool {
+        match self {
+            Proto::RtpAvpf | Proto::RtpSavpf | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpSavp | Proto::UdpTlsSavp | Proto::Udptl | Proto::Other => false,
+        }
+    }
+
+    /// Whether keys come from a DTLS handshake (RFC 5764).
+    pub fn is_dtls(self) -> bool {
+        match self {
+            Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpAvpf | Proto::RtpSavp | Proto::RtpSavpf => false,
+            Proto::Udptl | Proto::Other => false,
         }
     }
 

@@ -46,6 +46,7 @@ fn stream(sdp: &Sdp, index: usize) -> Slot<'_> {
         rtcp: RtcpPlan::Pair,
         codecs,
         direction: None,
+        transport: sdp::Transport::default(),
     }
 }
 
@@ -56,6 +57,7 @@ fn filtered<'a>(sdp: &'a Sdp, codecs: CodecFilter<'a>) -> Slot<'a> {
         rtcp: RtcpPlan::Pair,
         codecs,
         direction: None,
+        transport: sdp::Transport::default(),
     }
 }
 
@@ -66,6 +68,7 @@ fn write(source: &Sdp, slots: &[Slot<'_>], hide: &[&[u8]]) -> Result<String, Com
         source,
         slots,
         hide,
+        lines: &[],
     })?;
     Ok(String::from_utf8(body).expect("text"))
 }
@@ -301,6 +304,7 @@ fn t38_keeps_its_profile_formats_and_attributes() {
         rtcp: RtcpPlan::MuxOffer,
         codecs: CodecFilter::Only(&policy),
         direction: None,
+        transport: sdp::Transport::default(),
     };
     let written = write(&sdp, &[slot], &[]).expect("composes");
     let source = include_str!("data/t38.sdp");
@@ -426,6 +430,7 @@ fn our_own_lines_have_our_families_and_a_clean_user_name() {
             source: &sdp,
             slots: &slots,
             hide: &[],
+            lines: &[],
         })
         .expect("composes");
         let expected = format!(

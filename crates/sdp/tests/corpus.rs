@@ -55,6 +55,7 @@ fn rewrite(name: &str, sdp: &Sdp) -> Vec<u8> {
                 rtcp: RtcpPlan::Pair,
                 codecs: CodecFilter::All,
                 direction: None,
+                transport: sdp::Transport::default(),
             },
             None => Slot::Rejected { line: media.line() },
         })
@@ -71,6 +72,7 @@ fn rewrite(name: &str, sdp: &Sdp) -> Vec<u8> {
         source: sdp,
         slots: &slots,
         hide: &[],
+        lines: &[],
     };
     compose(&plan).unwrap_or_else(|e| panic!("{name}: {e}"))
 }

@@ -181,6 +181,7 @@ fn write(sdp: &Sdp, plan: &Plan, hide: &[&[u8]]) -> Result<Vec<u8>, ComposeError
             rtcp: plan.rtcp,
             codecs,
             direction: plan.direction,
+            transport: sdp::Transport::default(),
         },
         _ => Slot::Rejected {
             line: sdp::Media::line(media),
@@ -199,6 +200,7 @@ fn write(sdp: &Sdp, plan: &Plan, hide: &[&[u8]]) -> Result<Vec<u8>, ComposeError
         source: sdp,
         slots: &slots,
         hide,
+        lines: &[],
     })
 }
 

@@ -400,6 +400,7 @@ impl Switch {
                 call.on_media_failed(core, now);
             }
             control::Event::Silent { side, .. } => call.on_silence(core, now, *side),
+            control::Event::Path { .. } => {}
             control::Event::Played { .. } => {
                 call.on_played(core, now);
             }

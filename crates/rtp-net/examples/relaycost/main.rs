@@ -154,7 +154,7 @@ impl Plane {
         self.plane.shutdown();
         let sent = self.events.iter().map(|event| match event {
             Event::Closed { stats, .. } => stats.legs.iter().map(|leg| leg.sent_packets).sum(),
-            Event::Failed { .. } | Event::Silent { .. } | Event::Report { .. } => 0,
+            Event::Failed { .. } | Event::Silent { .. } | Event::Path { .. } | Event::Report { .. } => 0,
         });
         sent.sum()
     }

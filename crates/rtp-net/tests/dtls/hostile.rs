@@ -107,7 +107,7 @@ fn a_handshake_survives_what_is_thrown_in() {
                 pair.ends[index].receive(pair.now, from.parse().unwrap(), &junk);
             }
         }
-        let keys = [0, 1].map(|index| pair.secrets(index).cloned());
+        let keys = [0, 1].map(|index| pair.keys(index).cloned());
         if let [Some(client), Some(server)] = keys {
             assert_eq!(client.local, server.remote);
             done += 1;

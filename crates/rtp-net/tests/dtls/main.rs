@@ -8,7 +8,9 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod bed;
 mod hostile;
 mod lossy;
 mod openssl;
 mod pair;
+mod session;

@@ -1,7 +1,7 @@
 //! Two associations with a network between them that a test decides about.
 
 use rtp_net::Identity;
-use rtp_proto::dtls::{Association, Engines, Event, Fingerprint, Role, Secrets, Setup};
+use rtp_proto::dtls::{Association, Engines, Event, Fingerprint, Keying, Role, Setup};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,9 +122,9 @@ impl Pair {
         self.now = end;
     }
 
-    pub(crate) fn secrets(&self, index: usize) -> Option<&Secrets> {
+    pub(crate) fn keys(&self, index: usize) -> Option<&Keying> {
         self.events[index].iter().find_map(|event| match event {
-            Event::Keys { secrets, .. } => Some(secrets),
+            Event::Keys { keying, .. } => Some(keying),
             Event::Failed(_) | Event::Closed => None,
         })
     }

@@ -1,6 +1,7 @@
 //! What a DTLS library has to do for an association.
 
-use super::{Fingerprint, Secrets};
+use super::Fingerprint;
+use crate::srtp::{Keys, Suite};
 use std::fmt;
 use std::time::Instant;
 
@@ -13,50 +14,31 @@ pub enum Role {
     Passive,
 }
 
-/// Protection profiles of `use_srtp` (RFC 5764 §4.1.2, RFC 7714 §14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Profile {
-    /// SRTP_AES128_CM_HMAC_SHA1_80
-    Aes128CmSha1_80,
-    /// SRTP_AES128_CM_HMAC_SHA1_32
-    Aes128CmSha1_32,
-    /// SRTP_AEAD_AES_128_GCM
-    AeadAes128Gcm,
-    /// SRTP_AEAD_AES_256_GCM
-    AeadAes256Gcm,
+/// Keys of both directions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keying {
+    /// For what we send.
+    pub local: Keys,
+    /// For what the peer sends.
+    pub remote: Keys,
 }
 
-impl Profile {
-    /// Lengths of master key and master salt in bytes.
+impl Keying {
+    /// Out of exported keying material: client's key, server's key, client's salt, server's salt (RFC 5764 §4.2). `None`: it is too
+    /// short for the suite.
     #[must_use]
-    pub fn lengths(self) -> (usize, usize) {
-        match self {
-            Self::Aes128CmSha1_80 | Self::Aes128CmSha1_32 => (16, 14),
-            Self::AeadAes128Gcm => (16, 12),
-            Self::AeadAes256Gcm => (32, 12),
-        }
-    }
-
-    /// Master keys and salts out of exported keying material: client's key, server's key, client's salt, server's salt (RFC 5764
-    /// §4.2). `None`: it is too short.
-    #[must_use]
-    pub fn split(self, role: Role, material: &[u8]) -> Option<Secrets> {
-        let (key, salt) = self.lengths();
-        let (client_key, rest) = material.split_at_checked(key)?;
-        let (server_key, rest) = rest.split_at_checked(key)?;
-        let (client_salt, rest) = rest.split_at_checked(salt)?;
-        let server_salt = rest.get(..salt)?;
-        let client: Box<[u8]> = [client_key, client_salt].concat().into();
-        let server: Box<[u8]> = [server_key, server_salt].concat().into();
+    pub fn deal(suite: Suite, role: Role, material: &[u8]) -> Option<Self> {
+        let (client_key, rest) = material.split_at_checked(suite.key_len())?;
+        let (server_key, rest) = rest.split_at_checked(suite.key_len())?;
+        let (client_salt, rest) = rest.split_at_checked(suite.salt_len())?;
+        let server_salt = rest.get(..suite.salt_len())?;
+        let client = Keys::single(suite, &[client_key, client_salt].concat()).ok()?;
+        let server = Keys::single(suite, &[server_key, server_salt].concat()).ok()?;
         let (local, remote) = match role {
             Role::Active => (client, server),
             Role::Passive => (server, client),
         };
-        Some(Secrets {
-            profile: self,
-            local,
-            remote,
-        })
+        Some(Self { local, remote })
     }
 }
 
@@ -68,7 +50,7 @@ pub enum Output<'a> {
     /// The peer's certificate (DER); the engine has checked that the peer has its key, and nothing else.
     Certificate(&'a [u8]),
     /// What was exported for SRTP.
-    Secrets(Secrets),
+    Keys(Keying),
     /// The peer's Finished was right.
     Connected,
     /// The peer says that it is through.

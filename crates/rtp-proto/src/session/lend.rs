@@ -26,6 +26,8 @@ impl Session {
             && self.digits_relayable(side)
             && self.heard_as_said(side)
             && here.secure.is_none()
+            && here.beside.is_none()
+            && there.beside.is_none()
             && there.secure.is_none();
         let from = here.address.firm().filter(|_| plain)?;
         let to = there.address.rtp_destination()?;
@@ -123,7 +125,7 @@ impl Session {
         let is_media = match here.sort(channel, packet) {
             Ok(Sorted::Rtp) => rtp::parse(packet).is_some(),
             Ok(Sorted::Udptl) => true,
-            Ok(Sorted::Rtcp) | Err(_) => false,
+            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => false,
         };
         if !is_media || here.lent.is_none() {
             Touch::Nothing

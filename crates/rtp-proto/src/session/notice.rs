@@ -1,6 +1,6 @@
 //! What call control is told of a stream.
 
-use crate::control::Side;
+use crate::control::{PathChange, Side};
 use crate::dtmf::Heard;
 use std::time::Duration;
 
@@ -25,5 +25,12 @@ pub enum Notice {
         side: Side,
         /// Which, and for how long.
         heard: Heard,
+    },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
     },
 }

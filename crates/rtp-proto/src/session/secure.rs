@@ -2,6 +2,7 @@
 
 use super::{Channel, Egress, Half};
 use crate::control::{DropReason, Security};
+use crate::dtls::Keying;
 use crate::packet::Packet;
 use crate::rtp::{self, Header, Kind};
 use crate::srtp::{Receiver, Refusal, Sender};
@@ -28,6 +29,8 @@ pub(super) struct Secure {
     /// `None`: it is not settled yet which of ours is used.
     sender: Option<Sender>,
     stray: Stray,
+    /// The keys come from a handshake and not with the SDP.
+    is_dtls: bool,
 }
 
 /// Packets in a row that could not be sealed because their index was used.
@@ -41,17 +44,29 @@ struct Stray {
 
 impl Secure {
     pub(super) fn new(security: &Security) -> Self {
-        let Security::Sdes { receive, send } = security;
+        let (receive, send, is_dtls) = match security {
+            Security::Sdes { receive, send } => (receive.clone(), send.clone(), false),
+            Security::Dtls(_) => (None, None, true),
+        };
         Self {
-            receiver: receive.clone().map(Receiver::new),
-            sender: send.clone().map(Sender::new),
+            receiver: receive.map(Receiver::new),
+            sender: send.map(Sender::new),
             stray: Stray::default(),
+            is_dtls,
         }
     }
 
     /// A new offer/answer with the same peer: keys that are the same go on, others replace them.
     pub(super) fn update(&mut self, security: &Security) {
-        let Security::Sdes { receive, send } = security;
+        let (receive, send) = match security {
+            Security::Sdes { receive, send } if !self.is_dtls => (receive, send),
+            // Those of a handshake stay until another one is done.
+            Security::Dtls(_) if self.is_dtls => return,
+            Security::Sdes { .. } | Security::Dtls(_) => {
+                *self = Self::new(security);
+                return;
+            }
+        };
         match (&mut self.receiver, receive) {
             (Some(receiver), Some(keys)) => receiver.rekey(keys.clone()),
             (held, keys) => *held = keys.clone().map(Receiver::new),
@@ -59,6 +74,18 @@ impl Secure {
         match (&mut self.sender, send) {
             (Some(sender), Some(keys)) => sender.rekey(keys.clone()),
             (held, keys) => *held = keys.clone().map(Sender::new),
+        }
+    }
+
+    /// A handshake is done: these replace what there was.
+    pub(super) fn install(&mut self, keying: Keying) {
+        match &mut self.receiver {
+            Some(receiver) => receiver.rekey(keying.remote),
+            held @ None => *held = Some(Receiver::new(keying.remote)),
+        }
+        match &mut self.sender {
+            Some(sender) => sender.rekey(keying.local),
+            held @ None => *held = Some(Sender::new(keying.local)),
         }
     }
 
@@ -133,7 +160,11 @@ impl Half {
         };
         let mark = rtp::mark(packet.bytes()).ok_or(DropReason::Invalid)?;
         self.address.could_be(now, from, mark)?;
-        secure.open(Form::Rtp, packet)
+        secure.open(Form::Rtp, packet)?;
+        if let Some(beside) = &mut self.beside {
+            beside.alive(now, from);
+        }
+        Ok(())
     }
 
     /// The same for RTCP.

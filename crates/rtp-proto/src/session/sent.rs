@@ -2,13 +2,17 @@
 
 use super::secure::Form;
 use super::{Channel, Half};
-use crate::control::DropReason;
+use crate::control::{DropReason, StreamKind};
 use crate::rtp::{self, Kind};
 use std::net::SocketAddr;
 
 impl Half {
     /// A packet for this peer was counted as sent, and was not; `sealed`: as it stands, what protects it included.
     pub(super) fn unsent(&mut self, channel: Channel, packet: &[u8], sealed: bool) {
+        if self.kind == StreamKind::Rtp && rtp::classify(packet, true) == Kind::Other {
+            // A check's answer, or part of a handshake: such are not counted.
+            return;
+        }
         let is_rtcp = channel == Channel::Rtcp || (self.mux && rtp::classify(packet, true) == Kind::Rtcp);
         let overhead = if sealed { self.overhead(Form::Rtp) } else { 0 };
         let stats = &mut self.stats;

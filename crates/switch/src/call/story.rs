@@ -205,4 +205,5 @@ fn fill(media: &mut MediaRecord, stats: &LegStats) {
     media.lost = stats.lost;
     media.jitter_us = u64::from(stats.jitter_us);
     media.dropped = stats.dropped.total();
+    media.digits = stats.digits.into();
 }

@@ -27,7 +27,6 @@ fn connect(bed: &mut Bed, events: bool) -> (Party, Party, [Vec<String>; 2]) {
     let at_b = bed.expect(B1, "INVITE");
     let b = bed.callee(B1, &at_b);
     let mut end = Bed::carrier_end(B1);
-    // The number that it was offered is not the one that it likes.
     end.codecs = vec![(0, "PCMU/8000"), (122, "telephone-event/8000")];
     let answer = end.answer(at_b.sdp().unwrap(), "sendrecv");
     bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
@@ -128,7 +127,7 @@ fn every_way_to_write_digits_meets_every_other() {
                 } else {
                     let told = bed.serve(at_other, other, "INFO", 200);
                     assert_eq!(told.body, "Signal=5\r\nDuration=200\r\n");
-                    assert_eq!(told.header("Content-Type"), Some("application/dtmf-relay"));
+                    assert_eq!(told.get("Content-Type"), Some("application/dtmf-relay"));
                 }
                 assert!(pressed(&bed).iter().all(|(side, ..)| *side != to), "{what}");
             } else {

@@ -30,9 +30,11 @@ fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
             SoundSource::Clip { .. } => None,
         },
         Command::Hush { side, .. } => Some((*side, None)),
-        Command::Open { .. } | Command::Update { .. } | Command::Close { .. } | Command::Report { .. } => {
-            None
-        }
+        Command::Open { .. }
+        | Command::Update { .. }
+        | Command::Press { .. }
+        | Command::Close { .. }
+        | Command::Report { .. } => None,
     })
     .collect()
 }

@@ -129,7 +129,10 @@ impl Call {
     fn pressed(&self) -> String {
         let digit = |notice: &Notice| match notice {
             Notice::Digit { side: Side::A, heard } => Some(heard.digit.character()),
-            Notice::Digit { side: Side::B, .. } | Notice::Silent { .. } | Notice::Played { .. } => None,
+            Notice::Digit { side: Side::B, .. }
+            | Notice::Silent { .. }
+            | Notice::Played { .. }
+            | Notice::Path { .. } => None,
         };
         self.notices.iter().filter_map(digit).collect()
     }

@@ -37,6 +37,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
                 rtcp,
                 codecs,
                 direction,
+                transport: sdp::Transport::default(),
             },
             Line::Rejected(text) => Slot::Rejected { line: text },
         })
@@ -55,6 +56,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             source,
             slots: &slots,
             hide,
+            lines: &[],
         })
         .map(Bytes::from)
         .map_err(|_| NOT_ACCEPTABLE)
