@@ -1,9 +1,12 @@
 //! From a configuration file to what the switch runs on.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use config::{Config, Report};
 use route::Tables;
+use rtp_net::Identity;
+use rtp_proto::dtls::Engines;
 use sip_proto::{ListenerId, Transport};
 use switch::{Listener, Snapshot};
 
@@ -39,7 +42,9 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let sounds = switch::sounds(&config, |path| {
         files.seen.push(path.to_path_buf());
-        Err("TODO-LEAD".to_owned())
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        let clip = audio::Clip::from_wav(&bytes).map_err(|error| error.to_string())?;
+        Ok((clip.share(), clip.rate()))
     })?;
     let listeners = listeners(&config);
     Ok(Loaded {
@@ -47,11 +52,25 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
             config,
             tables,
             listeners,
+            dtls: certificate(),
             sounds,
         },
         warnings: lines(&report.warnings),
         files: files.seen,
     })
+}
+
+/// The certificate for DTLS-SRTP: one for the life of the process.
+fn certificate() -> Option<Arc<dyn Engines>> {
+    static CERTIFICATE: OnceLock<Option<Arc<Identity>>> = OnceLock::new();
+    let made = CERTIFICATE.get_or_init(|| match Identity::generate() {
+        Ok(identity) => Some(Arc::new(identity)),
+        Err(error) => {
+            tracing::error!(%error, "offers of DTLS-SRTP are refused");
+            None
+        }
+    });
+    made.clone().map(|identity| identity as Arc<dyn Engines>)
 }
 
 fn load_decks(
