@@ -62,7 +62,6 @@ pub(crate) fn leg(
             digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
             security,
             ice,
-            ..control::Needs::default()
         },
     })
 }
