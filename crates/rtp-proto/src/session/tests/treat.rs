@@ -232,7 +232,7 @@ fn another_law_is_converted_in_place_and_at_once() {
             (to.0, 0xaaaa, 40_000)
         );
         assert_eq!(payload, &[silence.1; 160]);
-        assert_eq!(call.relay.session.poll_timeout(), None, "no clock of ours");
+        assert_eq!(call.relay.session.b.voice_at(), None, "no clock of ours");
     }
 }
 
