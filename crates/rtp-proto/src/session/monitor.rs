@@ -32,6 +32,8 @@ pub(super) struct Monitor {
     pub(super) reporter: Option<Box<Reporter>>,
     /// When the next of them is due.
     pub(super) report_at: Option<Instant>,
+    /// It was to be soon, as what the peer heard then was ours.
+    pub(super) hasty: bool,
     /// The last report to the peer was ours.
     pub(super) reports: bool,
     /// The mark of the peer's last sender report, and when that came.
@@ -58,6 +60,7 @@ impl Monitor {
             heard: None,
             reporter: None,
             report_at: None,
+            hasty: false,
             reports: false,
             sender_report: None,
             since: now,
@@ -204,12 +207,10 @@ impl Half {
         }
     }
 
-    /// The clock of what the peer hears.
+    /// The clock of what the peer hears: that of our own numbers, which may be of other samples than arrive.
     pub(super) fn heard_clock(&self, there: &Self) -> Option<u32> {
-        there
-            .reception
-            .newest_clock()
-            .or_else(|| self.egress.as_ref().and_then(|egress| egress.clock()))
+        let ours = self.egress.as_ref().and_then(|egress| egress.clock());
+        ours.or_else(|| there.reception.newest_clock())
     }
 
     /// The SSRC of what the peer hears.

@@ -82,6 +82,11 @@ impl Half {
             monitor.report_at = None;
             return;
         };
+        if monitor.hasty && !at_once && !monitor.reports {
+            // We spoke for a moment only (a digit): it was not long enough for a report.
+            monitor.report_at = None;
+        }
+        monitor.hasty = at_once;
         // Who was waiting for the other peer's reports waits no longer.
         if monitor
             .report_at

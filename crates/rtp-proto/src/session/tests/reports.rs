@@ -328,7 +328,7 @@ fn while_we_speak_ourselves_the_reports_are_ours() {
         let now = relay.now;
         let (header, at) = relay.session.a.reception.newest().unwrap();
         let mut egress = Box::new(Egress::after(at, &header));
-        let numbers = egress.own(now, 8000, true, 160);
+        let numbers = egress.own(now, 48_000, true, 960);
         relay.session.b.egress = Some(egress);
         assert_eq!(
             relay.receive(Side::A, Channel::Rtcp, RTCP_A, sender_report(1)),
@@ -347,9 +347,36 @@ fn while_we_speak_ourselves_the_reports_are_ours() {
         assert_eq!((said[0].kinds(), said[0].word(4)), (vec![200, 202], 0xa));
         let since = said[0].word(16).wrapping_sub(numbers.timestamp);
         assert!(
-            (800..=80_000).contains(&since) && since.is_multiple_of(800),
+            (4800..=480_000).contains(&since) && since.is_multiple_of(4800),
             "{since}"
         );
+    }
+}
+
+/// A digit that we make takes the stream for a moment: the reports stay the other peer's.
+#[test]
+fn a_moment_of_ours_is_no_reason_for_a_report() {
+    let mut relay = relay(Rtcp::Auto);
+    relay.converse(2, 1);
+    let (header, at) = relay.session.a.reception.newest().unwrap();
+    relay.session.b.egress = Some(Box::new(Egress::after(at, &header)));
+    for second in 2..30 {
+        if second % 4 == 0 {
+            assert_eq!(
+                relay.receive(Side::A, Channel::Rtcp, RTCP_A, sender_report(1)),
+                rtcp_to(RTCP_B)
+            );
+        }
+        if second % 7 == 0 {
+            let now = relay.now;
+            relay.session.b.egress.as_mut().unwrap().own(now, 8000, true, 160);
+            // Long enough for a look at the session in between.
+            for _ in 0..11 {
+                relay.pass(100);
+            }
+        }
+        let said = relay.converse(1, second * 50 + 1);
+        assert!(said.iter().all(|(_, ours)| ours.side == Side::A), "{said:?}");
     }
 }
 
