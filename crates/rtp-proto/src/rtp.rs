@@ -59,6 +59,24 @@ pub(crate) fn payload(packet: &[u8]) -> &[u8] {
     RtpReader::new(packet).map_or(&[], |reader| reader.payload())
 }
 
+/// Where that is.
+pub(crate) fn payload_range(packet: &[u8]) -> std::ops::Range<usize> {
+    let padded = packet.first().is_some_and(|first| first & 0x20 != 0);
+    let padding = packet
+        .last()
+        .filter(|_| padded)
+        .map_or(0, |last| usize::from(*last));
+    let end = packet.len().saturating_sub(padding);
+    end.saturating_sub(payload(packet).len())..end
+}
+
+/// Says that there is no padding: it has been overwritten.
+pub(crate) fn clear_padding(packet: &mut [u8]) {
+    if let Some(octet) = packet.first_mut() {
+        *octet &= !0x20;
+    }
+}
+
 /// The header of a packet of our own.
 pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
     let mut header = [0; HEADER];
@@ -69,7 +87,7 @@ pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
 }
 
 /// Bytes of a header without CSRCs and extension.
-const HEADER: usize = 12;
+pub(crate) const HEADER: usize = 12;
 
 /// Writes another payload type, leaving the marker bit.
 pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {

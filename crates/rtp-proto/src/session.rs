@@ -199,7 +199,7 @@ impl Session {
             }
         };
         (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
-        self.collect_digits(side);
+        self.collect_digits(now, side);
         verdict
     }
 
@@ -251,7 +251,7 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
-            self.collect_digits(side);
+            self.collect_digits(now, side);
         }
         self.watch(now);
     }
@@ -376,11 +376,7 @@ impl Half {
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
             beside: None,
-            keys: leg
-                .needs
-                .digits
-                .clone()
-                .map(|digits| Box::new(dtmf::Keys::new(digits))),
+            keys: dtmf::Keys::of(&leg.needs),
             party: leg.party,
             seed,
             monitor: Monitor::new(now, leg),
@@ -397,7 +393,7 @@ impl Half {
         let other_party = self.party != leg.party;
         self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
-        self.press_with(leg.needs.digits.as_ref());
+        self.press_with(&leg.needs);
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();

@@ -2,13 +2,15 @@
 //! or our own.
 
 use super::{Channel, Forward, Half, Notice, Session, Transmit};
-use crate::control::{Digit, Digits, DropReason, Said, Side};
-use crate::dtmf::{Converter, REPORT, Receiver, Report, Sender};
+use crate::control::{Digit, Digits, DropReason, InBand, Needs, Said, Side};
+use crate::dtmf::{Converter, Ear, REPORT, Receiver, Report, Sender, Tones};
 use crate::packet::Packet;
 use crate::rtp::{self, Header};
 use crate::session::{Egress, Numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+mod in_band;
 
 /// The digits of one leg.
 #[derive(Debug)]
@@ -20,19 +22,29 @@ pub(super) struct Keys {
     converter: Converter,
     /// What is said to its peer.
     sender: Sender,
-    /// The receiver has something to wait for that it did not have.
+    /// The same as tones, and what listens for tones of its own.
+    in_band: Option<Arc<InBand>>,
+    tones: Option<Box<Tones>>,
+    ear: Option<Box<Ear>>,
+    /// A timer has something to wait for that it did not have.
     roused: bool,
 }
 
 impl Keys {
-    pub(super) fn new(how: Arc<Digits>) -> Self {
-        Self {
-            how,
+    /// `None`: nothing is to be done.
+    pub(super) fn of(needs: &Needs) -> Option<Box<Self>> {
+        let mut keys = Box::new(Self {
+            how: needs.digits.clone()?,
             receiver: Receiver::default(),
             converter: Converter::default(),
             sender: Sender::default(),
+            in_band: None,
+            tones: None,
+            ear: None,
             roused: false,
-        }
+        });
+        keys.tune(needs.in_band.as_ref());
+        Some(keys)
     }
 }
 
@@ -48,15 +60,13 @@ impl Session {
     /// Says a digit to a side's peer. Whether there was room for it, and a way to say it.
     pub fn press(&mut self, now: Instant, side: Side, digit: Digit, duration: Duration) -> bool {
         let (there, _) = self.halves(side);
-        match &mut there.keys {
-            Some(keys) if keys.how.said == Said::Events && keys.how.events.is_some() => {
-                let pushed = keys.sender.push(now, digit, duration);
-                // The kernel would go on relaying beside it.
-                self.rerouted = true;
-                pushed
-            }
-            Some(_) | None => false,
-        }
+        let pushed = there
+            .keys
+            .as_mut()
+            .is_some_and(|keys| keys.say(now, digit, duration));
+        // The kernel would go on relaying beside it.
+        self.rerouted |= pushed;
+        pushed
     }
 
     /// There is a notice, or a timer that is due before those that were; told once.
@@ -70,23 +80,21 @@ impl Session {
         roused
     }
 
-    /// Tells of what has been heard.
-    pub(super) fn collect_digits(&mut self, side: Side) {
-        let (here, _) = self.halves(side);
-        let Half {
-            keys: Some(keys),
-            stats,
-            ..
-        } = here
-        else {
-            return;
-        };
-        let Some(heard) = keys.receiver.poll() else {
-            return;
-        };
-        stats.digits = stats.digits.saturating_add(1);
-        self.notices.push_back(Notice::Digit { side, heard });
-        self.collect_digits(side);
+    /// Tells of what has been heard, and says it to the other peer, if that takes it in another way in its stream.
+    pub(super) fn collect_digits(&mut self, now: Instant, side: Side) {
+        loop {
+            let (here, there) = self.halves(side);
+            let Some((heard, tone)) = here.keys.as_mut().and_then(|keys| keys.heard()) else {
+                return;
+            };
+            here.stats.digits = here.stats.digits.saturating_add(1);
+            if let Some(keys) = &mut there.keys
+                && keys.takes_anew(tone)
+            {
+                self.rerouted |= keys.say(now, heard.digit, heard.duration);
+            }
+            self.notices.push_back(Notice::Digit { side, heard });
+        }
     }
 
     /// The next packet of a digit that is said to a side's peer.
@@ -96,6 +104,9 @@ impl Session {
         side: Side,
         packet: &mut Packet<'_>,
     ) -> Option<Transmit> {
+        if let Some(transmit) = self.say_tone(now, side, packet) {
+            return Some(transmit);
+        }
         let (there, here) = self.halves(side);
         there
             .keys
@@ -115,25 +126,25 @@ impl Session {
 
     /// Whether nothing about digits keeps the direction from `side` here.
     pub(super) fn digits_relayable(&self, side: Side) -> bool {
-        let there = self.half(side.other());
-        there
-            .keys
-            .as_ref()
-            .is_none_or(|keys| keys.sender.poll_timeout().is_none())
+        let (here, there) = (self.half(side), self.half(side.other()));
+        let unheard = here.keys.as_ref().is_none_or(|keys| keys.ear.is_none());
+        let unsaid = |keys: &Keys| keys.sender.poll_timeout().is_none() && !keys.is_sounding();
+        unheard && there.keys.as_deref().is_none_or(unsaid)
     }
 }
 
 impl Half {
     /// Another way with digits. What is being heard and said goes on.
-    pub(super) fn press_with(&mut self, digits: Option<&Arc<Digits>>) {
-        match (&mut self.keys, digits) {
+    pub(super) fn press_with(&mut self, needs: &Needs) {
+        match (&mut self.keys, &needs.digits) {
             (Some(keys), Some(digits)) => {
                 if keys.how.events != digits.events || keys.how.said != digits.said {
                     keys.sender = Sender::default();
                 }
                 keys.how = digits.clone();
+                keys.tune(needs.in_band.as_ref());
             }
-            (keys, digits) => *keys = digits.cloned().map(|digits| Box::new(Keys::new(digits))),
+            (keys, _) => *keys = Keys::of(needs),
         }
     }
 
@@ -148,13 +159,22 @@ impl Half {
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
-        let at = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
-        at.into_iter().flatten().min()
+        let events = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
+        let tones = keys.tones_at();
+        events.into_iter().chain(tones).flatten().min()
+    }
+
+    /// Whether a digit of ours is being said to this peer.
+    pub(super) fn is_saying_digits(&self) -> bool {
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| keys.sender.is_busy() || keys.is_sounding())
     }
 
     pub(super) fn keys_timeout(&mut self, now: Instant) {
         if let Some(keys) = &mut self.keys {
             keys.receiver.handle_timeout(now);
+            keys.tones_timeout(now);
         }
     }
 
@@ -167,7 +187,7 @@ impl Half {
         there: &mut Self,
     ) -> Path {
         let said = there.keys.as_ref().map(|keys| keys.how.clone());
-        let busy = there.keys.as_ref().is_some_and(|keys| keys.sender.is_busy());
+        let busy = there.is_saying_digits();
         let Some(keys) = self.keys.as_mut() else {
             return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
         };
@@ -176,6 +196,7 @@ impl Half {
                 keys.receiver.other(now, header);
                 keys.roused = true;
             }
+            keys.listen(now, header, packet);
             return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
         }
         let clock = keys
@@ -189,7 +210,7 @@ impl Half {
             return Path::Relay;
         };
         match (said.said, said.events) {
-            (Said::Signalled, _) => Path::Ends(Ok(None)),
+            (Said::Signalled | Said::Tones, _) => Path::Ends(Ok(None)),
             (Said::Events, None) => Path::Ends(Err(DropReason::PayloadType)),
             (Said::Events, Some((_, other))) if other == clock && self.map.passes(header.payload_type) => {
                 Path::Relay
