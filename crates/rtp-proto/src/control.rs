@@ -130,17 +130,9 @@ pub struct Needs {
     pub ice: Option<Ice>,
     /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
     pub digits: Option<Arc<Digits>>,
-    /// Digits are tones here ([`Said::Tones`]), and something else on the other leg. Only beside `digits`.
-    pub in_band: Option<Arc<InBand>>,
-}
-
-/// The audio of a leg whose digits are tones in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InBand {
-    /// What is spoken with its peer.
-    pub audio: Audio,
-    /// Its tones are listened for, and taken out of what the other leg hears, as that takes digits in another way.
-    pub heard: bool,
+    /// Digits are tones here ([`Said::Tones`]), and something else on the other leg: what is spoken here. Tones in what arrives
+    /// are heard as digits, and taken out of what the other leg hears. Only beside `digits`.
+    pub in_band: Option<Arc<Audio>>,
 }
 
 /// How digits are written on a leg.

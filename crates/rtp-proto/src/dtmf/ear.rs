@@ -4,7 +4,7 @@
 //! that goes on behind it is the same, as telephones leave more of a pause between two than a network loses.
 
 use super::{Digit, Heard};
-use crate::control::{Codec, Format, InBand};
+use crate::control::{Audio, Codec, Format};
 use crate::packet::Packet;
 use crate::rtp::{self, Header};
 use audio::dtmf::{self, DigitDetector};
@@ -25,7 +25,7 @@ const OPUS_RATE: u32 = 16_000;
 /// What listens to one peer.
 #[derive(Debug)]
 pub(crate) struct Ear {
-    spoken: Arc<InBand>,
+    spoken: Arc<Audio>,
     /// `None`: nothing has come yet that can be decoded.
     line: Option<Box<Line>>,
     heard: SmallVec<[Heard; 2]>,
@@ -47,7 +47,7 @@ struct Line {
 }
 
 impl Ear {
-    pub(crate) fn new(spoken: Arc<InBand>) -> Self {
+    pub(crate) fn new(spoken: Arc<Audio>) -> Self {
         Self {
             spoken,
             line: None,
@@ -102,13 +102,13 @@ impl Line {
     /// That of this payload type, made anew if it is another than before. `None`: it is nothing that can be listened to.
     fn of<'a>(
         line: &'a mut Option<Box<Self>>,
-        spoken: &InBand,
+        spoken: &Audio,
         payload_type: u8,
         now: Instant,
     ) -> Option<&'a mut Self> {
         let is_it = |line: &Box<Self>| line.format.payload_type == payload_type;
         if !line.as_ref().is_some_and(is_it) {
-            let mut known = spoken.audio.accepts.iter();
+            let mut known = spoken.accepts.iter();
             let format = known.find(|format| format.payload_type == payload_type)?;
             *line = Some(Box::new(Self::new(*format, now)?));
         }

@@ -1,7 +1,7 @@
 //! Digits said to a peer as tones in what it hears (in band).
 
 use super::{Digit, Heard, LONGEST_DIGIT, PAUSE, QUEUE, SHORTEST};
-use crate::control::{Format, InBand};
+use crate::control::{Audio, Format};
 use audio::{Frame, Player, Program, dtmf};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 /// The tones that are to be said to one peer.
 #[derive(Debug)]
 pub(crate) struct Tones {
-    spoken: Arc<InBand>,
+    spoken: Arc<Audio>,
     waiting: VecDeque<Heard>,
     /// A digit is being said, or the pause behind it.
     player: Option<Box<Player>>,
 }
 
 impl Tones {
-    pub(crate) fn new(spoken: Arc<InBand>) -> Self {
+    pub(crate) fn new(spoken: Arc<Audio>) -> Self {
         Self {
             spoken,
             waiting: VecDeque::new(),
@@ -71,7 +71,7 @@ impl Tones {
 
     /// What the peer hears: payload type and codec.
     pub(crate) fn format(&self) -> Format {
-        self.spoken.audio.send
+        self.spoken.send
     }
 }
 

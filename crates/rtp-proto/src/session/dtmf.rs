@@ -2,7 +2,7 @@
 //! or our own.
 
 use super::{Channel, Forward, Half, Notice, Session, Transmit};
-use crate::control::{Digit, Digits, DropReason, InBand, Needs, Said, Side};
+use crate::control::{Digit, Digits, Audio, DropReason, Needs, Said, Side};
 use crate::dtmf::{Converter, Ear, REPORT, Receiver, Report, Sender, Tones};
 use crate::packet::Packet;
 use crate::rtp::{self, Header};
@@ -23,7 +23,7 @@ pub(super) struct Keys {
     /// What is said to its peer.
     sender: Sender,
     /// The same as tones, and what listens for tones of its own.
-    in_band: Option<Arc<InBand>>,
+    in_band: Option<Arc<Audio>>,
     tones: Option<Box<Tones>>,
     ear: Option<Box<Ear>>,
     /// A timer has something to wait for that it did not have.

@@ -1,7 +1,7 @@
 //! Digits as tones: said, heard and taken out, in each codec and over a network that loses.
 
 use super::*;
-use crate::control::{Audio, AudioFormat, Codec, Format, InBand};
+use crate::control::{Audio, AudioFormat, Codec, Format};
 use crate::packet::Packet;
 use crate::rtp;
 use crate::session::Numbers;
@@ -18,19 +18,16 @@ const CODECS: [Codec; 5] = [
     Codec::l16(16_000),
 ];
 
-fn spoken(codec: Codec) -> Arc<InBand> {
+fn spoken(codec: Codec) -> Arc<Audio> {
     let send = Format {
         payload_type: 100,
         audio: AudioFormat::new(codec),
     };
-    Arc::new(InBand {
-        audio: Audio {
-            send,
-            accepts: smallvec![send],
-            events: None,
-            comfort_noise: None,
-        },
-        heard: true,
+    Arc::new(Audio {
+        send,
+        accepts: smallvec![send],
+        events: None,
+        comfort_noise: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Digits as tones: heard in what one peer says, and said to the other.
 
-use super::{Channel, Ear, Half, InBand, Keys, Said, Session, Side, Tones, Transmit};
-use crate::control::Digit;
+use super::{Channel, Ear, Half, Keys, Said, Session, Side, Tones, Transmit};
+use crate::control::{Audio, Digit};
 use crate::dtmf::Heard;
 use crate::packet::Packet;
 use crate::rtp::{self, HEADER, Header};
@@ -60,15 +60,13 @@ impl Half {
 
 impl Keys {
     /// Other audio, or the same. What is being heard and said in the same goes on.
-    pub(super) fn tune(&mut self, in_band: Option<&Arc<InBand>>) {
+    pub(super) fn tune(&mut self, in_band: Option<&Arc<Audio>>) {
         if self.in_band.as_ref() == in_band {
             return;
         }
         self.in_band = in_band.cloned();
         self.tones = in_band.map(|spoken| Box::new(Tones::new(spoken.clone())));
-        self.ear = in_band
-            .filter(|spoken| spoken.heard)
-            .map(|spoken| Box::new(Ear::new(spoken.clone())));
+        self.ear = in_band.map(|spoken| Box::new(Ear::new(spoken.clone())));
     }
 
     /// Says a digit to the peer in its way. Whether there was room for it, and it has a way.

@@ -5,6 +5,8 @@ use crate::control::{Digit, Digits, Said};
 use crate::dtmf::Report;
 use crate::rtp::Header;
 
+mod ways;
+
 const EVENT_A: u8 = 101;
 const EVENT_B: u8 = 96;
 
