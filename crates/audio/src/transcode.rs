@@ -141,7 +141,12 @@ impl Transcoder {
     /// Makes sure that a frame of samples is there.
     fn fill(&mut self, due: Instant) {
         while self.fifo.len() < self.frame.len() {
+            let before = self.fifo.len();
             self.receiver.refill(due, &mut self.fifo);
+            if self.fifo.len() == before {
+                // Nothing may arrive at all: the rest is silence.
+                return;
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
 
+use crate::control::Leg;
 use crate::pt_map::{PtEntry, PtMap};
 use crate::session::Numbers;
 use rtp_rs::RtpReader;
@@ -130,10 +131,33 @@ impl Translation {
         }
     }
 
+    /// What a leg's packets are to the other leg, with the clocks of what is converted.
+    pub(crate) fn of(leg: &Leg) -> Self {
+        let mut translation = Self::new(&leg.map);
+        if let Some(audio) = &leg.needs.transcode {
+            let spoken = audio.accepts.iter().chain([&audio.send]);
+            let spoken = spoken.map(|format| (format.payload_type, format.audio.codec.clock()));
+            let noise = audio.comfort_noise.map(|pt| (pt, 8_000));
+            let converted = spoken.chain(audio.events).chain(noise);
+            for (from, clock) in converted {
+                if translation.entry(from).is_none() {
+                    // Known, and not to be passed on as it is.
+                    let entry = PtEntry {
+                        from,
+                        to: NONE,
+                        clock,
+                    };
+                    translation.entries.push(entry);
+                }
+            }
+        }
+        translation
+    }
+
     /// The number under which the other leg knows this payload type.
     pub(crate) fn outgoing(&self, payload_type: u8) -> Option<u8> {
         match self.entry(payload_type) {
-            Some(entry) => Some(entry.to),
+            Some(entry) => Some(entry.to).filter(|to| *to != NONE),
             None => Some(payload_type).filter(|_| !self.only),
         }
     }

@@ -12,8 +12,9 @@ mod support;
 use std::thread;
 use support::secure::{self, HEARS, HalfSecured, SENDS, Secured, bytes, exchange, packets, profile};
 use support::{NUMBER, check, invite_of, ms, quick};
-use testbed::rtp::RtpPeer;
-use testbed::srtp::{Line, lines};
+use testbed::bulk::ends;
+use testbed::rtp::{Header, RtpPeer, Stream};
+use testbed::srtp::{Libsrtp, Line, lines};
 use testbed::{Bed, sdp};
 
 const CM80: &str = "AES_CM_128_HMAC_SHA1_80";
@@ -40,6 +41,58 @@ fn sr_01_the_sequence_number_wraps_both_ways() {
     assert!(a.open(&at_a) == from_b, "{} of 400 at A", at_a.len());
     up.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
+}
+
+/// A stream that is the switch's own (here: converted) begins below 2^15, so that a receiver which loses its first packets still
+/// guesses the rollover counter right (RFC 3711 §3.3.1).
+#[test]
+fn sr_03_our_own_streams_begin_below_half_the_numbers() {
+    const AT_ONCE: usize = 25;
+    let bed = quick(|setup| {
+        setup
+            .key("pbx", "srtp = \"required\"")
+            .key("b1", "codecs = [\"PCMU\"]")
+    });
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let mut libsrtp = Libsrtp::start();
+    let mut first = Vec::new();
+    for _ in 0..200 / AT_ONCE {
+        let mut calls = Vec::new();
+        for (n, (at_a, at_b)) in ends(&bed, AT_ONCE).into_iter().enumerate() {
+            let [a, b] = [at_a, at_b].map(RtpPeer::bind);
+            let offer = secure::body(at_a, 0, "RTP/SAVP", &[Line::new(1, CM80, 1)]);
+            let call = alice.invite(NUMBER, Some(&offer.replace("RTP/SAVP 0 8 101", "RTP/SAVP 9")));
+            let leg = bob.incoming();
+            let b_to = sdp::audio(&invite_of(&leg).body());
+            leg.answer(&sdp::offer(at_b).replace("RTP/AVP 0 8 101", "RTP/AVP 0"));
+            libsrtp.receiver(n as u8, &secure::only_line(&call.expect(200).body()));
+            call.ack();
+            leg.expect_request("ACK");
+            calls.push((call, leg, a, b, b_to));
+        }
+        let stream = Stream::mark(0xb2);
+        for n in 0..10 {
+            for (_, _, _, b, b_to) in &calls {
+                b.send(*b_to, &stream.packet(n));
+            }
+            thread::sleep(ms(20));
+        }
+        for (n, (call, leg, a, _, _)) in calls.iter().enumerate() {
+            let heard = a.collect(1, ms(1000));
+            let opened = libsrtp.rtp(n as u8, &heard[0].packet).unwrap();
+            let header = Header::parse(&opened).unwrap();
+            assert_eq!(header.payload_type, 9, "G.722");
+            first.push(header.sequence);
+            call.bye();
+            leg.ok("BYE");
+            call.expect(200);
+        }
+    }
+    assert!(first.iter().all(|sequence| *sequence < 0x8000), "{first:?}");
+    first.sort_unstable();
+    first.dedup();
+    assert!(first.len() > 150, "and can't be guessed: {first:?}");
+    let _ = bed.finish(200);
 }
 
 /// RFC 3711 §3.2.1, §3.2.3: each SSRC has its own rollover counter, a new one begins at 0, and one that comes back goes on.

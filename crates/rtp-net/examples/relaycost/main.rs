@@ -159,6 +159,8 @@ impl Plane {
             | Event::Silent { .. }
             | Event::OneWay { .. }
             | Event::Path { .. }
+            | Event::Played { .. }
+            | Event::Digit { .. }
             | Event::Report { .. } => 0,
         });
         sent.sum()

@@ -79,7 +79,7 @@ fn ten_thousand_mutated_datagrams() {
             }
         }
         assert!(
-            answers > 100,
+            answers > 50,
             "{role:?}: {answers} answers: nothing was taken seriously"
         );
     }

@@ -8,6 +8,7 @@ use crate::control::{Audio, Codec, Format};
 use crate::packet::Packet;
 use crate::rtp::{self, Header};
 use audio::dtmf::{self, DigitDetector};
+use audio::g711::Law;
 use audio::{Decoder, Encoder, MAX_PTIME_MS, samples_in};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -144,8 +145,8 @@ impl Line {
     fn hush(&mut self, packet: &mut Packet<'_>) {
         let range = rtp::payload_range(packet.bytes());
         let octet = match self.format.audio.codec {
-            Codec::Pcmu => 0xff,
-            Codec::Pcma => 0xd5,
+            Codec::Pcmu => Law::Mu.silence(),
+            Codec::Pcma => Law::A.silence(),
             Codec::L16 { .. } => 0,
             Codec::G722 | Codec::Opus => return self.hush_coded(packet, range.start),
         };

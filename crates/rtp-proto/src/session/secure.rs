@@ -182,7 +182,8 @@ impl Half {
     }
 
     /// Seals an RTP packet that is relayed to this peer, whose header says this. A source that begins to count anew under the
-    /// same SSRC would use indices again; from then on its numbers are ours.
+    /// same SSRC would use indices again, and one that changes its SSRC again and again would have more than fit under the key:
+    /// from then on the numbers are ours.
     pub(super) fn seal_rtp(
         &mut self,
         now: Instant,
@@ -198,16 +199,25 @@ impl Half {
                 secure.stray = Stray::default();
                 return Ok(());
             }
-            Err(refusal @ (Refusal::TooOld | Refusal::Replayed)) if self.egress.is_none() => refusal,
+            Err(refusal @ (Refusal::TooOld | Refusal::Replayed | Refusal::TooManySources))
+                if self.egress.is_none() =>
+            {
+                refusal
+            }
             Err(refusal) => return Err(outgoing(refusal)),
         };
-        let next = secure
-            .sender
-            .as_ref()
-            .and_then(|sender| sender.next_sequence(header.ssrc));
+        let many = refusal == Refusal::TooManySources;
+        let next = secure.sender.as_ref().and_then(|sender| {
+            let ssrc = if many {
+                sender.latest_source()?
+            } else {
+                header.ssrc
+            };
+            Some((ssrc, sender.next_sequence(ssrc)?))
+        });
         match next {
-            Some(next) if secure.stray.note(header, refusal) => {
-                let mut egress = Box::new(Egress::resume(header.ssrc, next, header.timestamp));
+            Some((ssrc, next)) if many || secure.stray.note(header, refusal) => {
+                let mut egress = Box::new(Egress::resume(ssrc, next, header.timestamp));
                 rtp::renumber(packet.bytes_mut(), &egress.relay(now, header, clock));
                 self.egress = Some(egress);
                 secure.seal(Form::Rtp, packet).map_err(outgoing)

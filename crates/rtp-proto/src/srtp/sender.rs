@@ -77,6 +77,12 @@ impl Sender {
             || self.rtcp.len() >= MAX_SOURCES
     }
 
+    /// The source whose packet was sent last.
+    #[must_use]
+    pub fn latest_source(&self) -> Option<u32> {
+        self.rtp.latest()
+    }
+
     /// The sequence number behind the highest that was sent of this source.
     #[must_use]
     pub fn next_sequence(&self, ssrc: u32) -> Option<u16> {

@@ -33,6 +33,11 @@ impl<S> Table<S> {
         self.entries.insert(0, (ssrc, state));
     }
 
+    /// The source that was last in use.
+    pub(super) fn latest(&self) -> Option<u32> {
+        self.entries.first().map(|(ssrc, _)| *ssrc)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -10,6 +10,7 @@ thread_local! {
 
 /// Runs a test whose beds relay with this engine. Where the kernel may not be used this says so; with
 /// `TANDEM_KERNEL_TESTS=required` it fails.
+#[allow(clippy::print_stderr, reason = "said loudly")]
 pub fn with(engine: &'static str, test: fn()) {
     if engine == "kernel"
         && let Err(missing) = rtp_net::KernelConfig::default().check()
@@ -33,7 +34,6 @@ pub fn chosen(setup: Setup) -> Setup {
 }
 
 /// Makes tests of these functions, one for each engine.
-
 #[allow(unused_macros, reason = "each test file uses a part of this")]
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {

@@ -153,3 +153,21 @@ fn nothing_is_sent_before_the_first_packet_or_long_after_the_last() {
     let passed = frame.timestamp.wrapping_sub(frames[0].timestamp) / 8;
     assert!(passed.abs_diff(60_000) <= 40, "{passed}");
 }
+
+#[test]
+fn who_takes_nothing_sends_nothing() {
+    let mut transcoder = Transcoder::new(&settings(&[], Format::new(Codec::Pcma))).unwrap();
+    let now = Instant::now();
+    let arrival = Arrival {
+        ssrc: 1,
+        payload_type: 13,
+        sequence: 1,
+        timestamp: 0,
+        payload: &[40],
+    };
+    transcoder.push(now, &arrival);
+    let mut payload = [0; 200];
+    for ms in 0..1_000 {
+        while transcoder.poll(now + ms * MS, &mut payload).is_some() {}
+    }
+}

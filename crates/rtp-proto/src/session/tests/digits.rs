@@ -135,6 +135,7 @@ impl Call {
             | Notice::Silent { .. }
             | Notice::OneWay { .. }
             | Notice::Path { .. }
+            | Notice::Played { .. }
             | Notice::Rated { .. } => None,
         };
         self.notices.iter().filter_map(digit).collect()
@@ -348,8 +349,8 @@ fn the_kernel_leaves_events_to_us_and_relays_the_rest() {
     use crate::offload::{COUNTED, Types};
     let a = (Said::Events, Some((EVENT_A, 8000)));
     let mut relay = legs(a, (Said::Events, Some((EVENT_B, 8000))));
+    relay.talk(Side::B, B, 8, 100, 30, A);
     relay.talk(Side::A, A, 7, 100, 30, B);
-    relay.talk(Side::B, B, 8, 100, 15, A);
     let flow = relay.session.flow(Side::A).unwrap();
     assert_eq!(flow.types.out[usize::from(EVENT_A)], Types::UP);
     assert_eq!(flow.types.out[0], 0);

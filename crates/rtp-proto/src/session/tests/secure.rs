@@ -380,6 +380,32 @@ fn a_source_that_counts_anew_goes_on_under_our_numbers() {
     }
 }
 
+/// However often a source changes its SSRC, it is heard: when no more fit under the key, under the last one.
+#[test]
+fn a_source_that_changes_its_ssrc_again_and_again_is_still_heard() {
+    let (mut relay, mut a) = to_plain(Suite::AesGcm128);
+    let mut heard = Vec::new();
+    for ssrc in 0..400 {
+        for n in [7, 8] {
+            let mut packet = rtp(0, ssrc, n);
+            assert_eq!(relay.receive_in(Side::B, Channel::Rtp, B, &mut packet), rtp_to(A));
+            let opened = a.open(packet);
+            heard.push(u32::from_be_bytes([opened[8], opened[9], opened[10], opened[11]]));
+        }
+        relay.pass(20);
+    }
+    heard.dedup();
+    assert_eq!(heard, (0..256).collect::<Vec<_>>());
+    let packet = a.seal(rtp(0, 1, 1));
+    relay.receive(Side::A, Channel::Rtp, A, packet);
+    let mut report = sender_report(1);
+    report[4..8].copy_from_slice(&399_u32.to_be_bytes());
+    let verdict = relay.receive_in(Side::B, Channel::Rtcp, "127.0.0.20:30001", &mut report);
+    assert_eq!(verdict, rtcp_to("127.0.0.10:20001"));
+    let opened = a.open_rtcp(report);
+    assert_eq!(opened[4..8], 255_u32.to_be_bytes(), "its reports go with it");
+}
+
 #[test]
 fn copies_and_stragglers_of_a_plain_source_are_dropped_and_change_nothing() {
     let (mut relay, mut a) = to_plain(Suite::AesCm128Sha80);

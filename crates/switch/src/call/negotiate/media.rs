@@ -65,7 +65,6 @@ pub(crate) fn leg(
             in_band,
             security,
             ice,
-            ..control::Needs::default()
         },
     })
 }

@@ -1,0 +1,207 @@
+//! Calls whose sides speak different codecs, and sounds of the switch's own, through the daemon.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod support;
+
+use std::f64::consts::TAU;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use audio::{Codec, Decoder, Encoder, Format};
+use support::{NUMBER, check, invite_of, ms, quick, text};
+use testbed::rtp::{Header, RtpPeer};
+use testbed::sdp;
+
+const FRAME: Duration = Duration::from_millis(20);
+/// Frames of a conversation: the first of them fill the jitter buffer.
+const FRAMES: usize = 60;
+
+fn body(at: SocketAddr, line: &str, lines: &str) -> String {
+    let ip = at.ip();
+    format!(
+        "v=0\r\no=- 3 3 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {line}\r\n{lines}",
+        at.port()
+    )
+}
+
+/// A tone in a codec, packet by packet.
+struct Voice {
+    codec: Codec,
+    encoder: Encoder,
+    payload_type: u8,
+    hertz: f64,
+}
+
+impl Voice {
+    fn new(codec: Codec, payload_type: u8, hertz: f64) -> Self {
+        let encoder = Encoder::new(&Format::new(codec), codec.rate()).unwrap();
+        Self {
+            codec,
+            encoder,
+            payload_type,
+            hertz,
+        }
+    }
+
+    fn packet(&mut self, n: usize) -> Vec<u8> {
+        let rate = self.codec.rate();
+        let samples = rate as usize / 50;
+        let tone: Vec<i16> = (n * samples..(n + 1) * samples)
+            .map(|at| (8000.0 * (TAU * self.hertz * at as f64 / f64::from(rate)).sin()) as i16)
+            .collect();
+        let mut payload = vec![0; 1400];
+        let length = self.encoder.encode(&tone, &mut payload).unwrap();
+        let header = Header {
+            marker: n == 0,
+            payload_type: self.payload_type,
+            sequence: 65_520_u16.wrapping_add(n as u16),
+            timestamp: n as u32 * self.codec.clock() / 50,
+            ssrc: u32::from(self.payload_type) + 7,
+        };
+        header.packet(&payload[..length])
+    }
+}
+
+/// How much of the power of what was heard is at this frequency.
+fn purity(codec: Codec, payload_type: u8, heard: &[Vec<u8>], hertz: f64) -> f64 {
+    let mut decoder = Decoder::new(codec, codec.rate()).unwrap();
+    let mut all = Vec::new();
+    for packet in heard {
+        assert_eq!(Header::parse(packet).unwrap().payload_type, payload_type);
+        let mut samples = vec![0; 6000];
+        let length = decoder.decode(&packet[12..], &mut samples).unwrap();
+        all.extend_from_slice(&samples[..length]);
+    }
+    // The last half second, when everything has settled.
+    let rate = f64::from(codec.rate());
+    let last = &all[all.len().saturating_sub(codec.rate() as usize / 2)..];
+    let angle = |at: usize| TAU * hertz * at as f64 / rate;
+    let part = |wave: fn(f64) -> f64| {
+        let terms = last.iter().enumerate();
+        terms.map(|(at, s)| f64::from(*s) * wave(angle(at))).sum::<f64>()
+    };
+    let (sine, cosine) = (part(f64::sin), part(f64::cos));
+    let power: f64 = last.iter().map(|s| f64::from(*s).powi(2)).sum();
+    2.0 * (sine * sine + cosine * cosine) / (last.len() as f64 * power.max(1.0))
+}
+
+/// One SSRC, and every number once and in order.
+fn assert_whole(heard: &[Vec<u8>]) {
+    let headers: Vec<_> = heard
+        .iter()
+        .map(|packet| Header::parse(packet).unwrap())
+        .collect();
+    for pair in headers.windows(2) {
+        assert_eq!(pair[1].ssrc, pair[0].ssrc);
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert!(pair[1].timestamp.wrapping_sub(pair[0].timestamp).cast_signed() > 0);
+    }
+}
+
+#[test]
+fn each_side_hears_the_other_in_its_own_codec() {
+    let opus = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n";
+    for (codec, payload_type, line, lines, offered) in [
+        (Codec::Opus, 111, "111", opus, "PCMU"),
+        (Codec::G722, 9, "9", "", "PCMU"),
+        (Codec::Pcma, 8, "8", "", "PCMU"),
+    ] {
+        let bed = quick(|setup| {
+            setup
+                .key("b1", &format!("codecs = [\"{offered}\"]"))
+                .without("b2")
+        });
+        let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+        let (a, b) = (bed.places.rtp_a, bed.places.rtp_b1);
+        let call = alice.invite(NUMBER, Some(&body(a, line, lines)));
+        let leg = bob.incoming();
+        let offer = invite_of(&leg).body();
+        assert!(text(&offer).contains("RTP/AVP 0\r\n"), "{}", text(&offer));
+        leg.answer(&body(b, "0", ""));
+        let answer = call.expect(200).body();
+        assert!(
+            text(&answer).contains(&format!("RTP/AVP {line}")),
+            "{}",
+            text(&answer)
+        );
+        call.ack();
+        leg.expect_request("ACK");
+        let (b_to, a_to) = (sdp::audio(&offer), sdp::audio(&answer));
+        let [at_a, at_b] = [a, b].map(RtpPeer::bind);
+        let (heard_a, heard_b) = thread::scope(|scope| {
+            let a = scope.spawn(|| at_a.collect(FRAMES, ms(1500)));
+            let b = scope.spawn(|| at_b.collect(FRAMES, ms(1500)));
+            let start = Instant::now();
+            let mut says_a = Voice::new(codec, payload_type, 700.0);
+            let mut says_b = Voice::new(Codec::Pcmu, 0, 1100.0);
+            for n in 0..FRAMES + 20 {
+                thread::sleep((start + FRAME * n as u32).saturating_duration_since(Instant::now()));
+                at_a.send(a_to, &says_a.packet(n));
+                at_b.send(b_to, &says_b.packet(n));
+            }
+            (a.join().unwrap(), b.join().unwrap())
+        });
+        let packets =
+            |heard: Vec<testbed::rtp::Heard>| heard.into_iter().map(|h| h.packet).collect::<Vec<_>>();
+        let (heard_a, heard_b) = (packets(heard_a), packets(heard_b));
+        assert!(
+            heard_a.len() >= FRAMES - 5 && heard_b.len() >= FRAMES - 5,
+            "{codec:?}"
+        );
+        assert_whole(&heard_a);
+        assert_whole(&heard_b);
+        for (codec, payload_type, heard, hertz) in [
+            (Codec::Pcmu, 0, &heard_b, 700.0),
+            (codec, payload_type, &heard_a, 1100.0),
+        ] {
+            let purity = purity(codec, payload_type, heard, hertz);
+            assert!(
+                purity > 0.95,
+                "{codec:?}: {purity:.3} of what is heard is the tone"
+            );
+        }
+        call.bye();
+        leg.ok("BYE");
+        call.expect(200);
+        check(&bed.finish(1)[0], "normal", 200, "caller", 1);
+    }
+}
+
+/// The called side rings without a sound, and then refuses: the caller hears the ringing tone, then the announcement, as one stream.
+#[test]
+fn a_caller_hears_ringback_and_then_why_the_call_failed() {
+    let bed = quick(|setup| {
+        setup
+            .key("pbx", "ringback = \"ring\"")
+            .key("pbx", "announcements = [{ on = [404], sound = \"sorry\" }]")
+            .extra("[[sound]]\nname = \"ring\"\ntone = \"ringback\"\n\n[[sound]]\nname = \"sorry\"\ntone = \"unobtainable\"\ntimes = 1\n")
+    });
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let at_a = RtpPeer::bind(bed.places.rtp_a);
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.reply(180);
+    assert!(!call.expect(180).body().is_empty());
+    let ringing = at_a.collect(50, ms(1000));
+    assert_eq!(ringing.len(), 50);
+    leg.reply(404);
+    leg.expect_request("ACK");
+    call.expect(183);
+    let mut heard: Vec<_> = ringing.into_iter().map(|h| h.packet).collect();
+    heard.extend(at_a.collect(60, ms(1000)).into_iter().map(|h| h.packet));
+    assert_whole(&heard);
+    // 440 Hz and 480 Hz make the one, 950 Hz and more the other.
+    let ringback = purity(Codec::Pcmu, 0, &heard[20..45], 440.0);
+    assert!(ringback > 0.3, "{ringback:.3}");
+    call.expect(404);
+    call.ack_failure();
+    let record = &bed.finish_lingering(1, 1)[0];
+    check(record, "refused", 404, "called", 1);
+}
