@@ -188,7 +188,7 @@ impl Session {
         packet: &mut Packet<'_>,
     ) -> Verdict {
         let (here, there) = self.halves(side);
-        let changes = here.address.changes();
+        let changes = (here.address.changes(), there.egress.is_some());
         let counted = here.was_counted(channel, from, packet);
         let result = match here.sort(channel, packet.bytes()) {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
@@ -198,7 +198,7 @@ impl Session {
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
-        let rerouted = here.address.changes() != changes;
+        let rerouted = (here.address.changes(), there.egress.is_some()) != changes;
         let verdict = match result {
             Ok(Some((channel, to))) => Verdict::Forward { channel, to },
             Ok(None) => Verdict::Kept,

@@ -107,8 +107,8 @@ impl Line {
         payload_type: u8,
         now: Instant,
     ) -> Option<&'a mut Self> {
-        let is_it = |line: &Box<Self>| line.format.payload_type == payload_type;
-        if !line.as_ref().is_some_and(is_it) {
+        let is_it = |line: &Self| line.format.payload_type == payload_type;
+        if !line.as_deref().is_some_and(is_it) {
             let mut known = spoken.accepts.iter();
             let format = known.find(|format| format.payload_type == payload_type)?;
             *line = Some(Box::new(Self::new(*format, now)?));

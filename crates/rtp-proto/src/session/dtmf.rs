@@ -2,7 +2,7 @@
 //! or our own.
 
 use super::{Channel, Forward, Half, Notice, Session, Transmit};
-use crate::control::{Digit, Digits, Audio, DropReason, Needs, Said, Side};
+use crate::control::{Audio, Digit, Digits, DropReason, Needs, Said, Side};
 use crate::dtmf::{Converter, Ear, REPORT, Receiver, Report, Sender, Tones};
 use crate::packet::Packet;
 use crate::rtp::{self, Header};
@@ -190,7 +190,7 @@ impl Half {
         let said = there.keys.as_ref().map(|keys| keys.how.clone());
         let busy = there.is_saying_digits();
         let Some(keys) = self.keys.as_mut() else {
-            return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
+            return self.beside(now, header, there, busy);
         };
         if !keys.how.heard.contains(&header.payload_type) {
             if keys.receiver.is_busy() {
@@ -198,7 +198,7 @@ impl Half {
                 keys.roused = true;
             }
             keys.listen(now, header, packet);
-            return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
+            return self.beside(now, header, there, busy);
         }
         let clock = keys
             .how
@@ -211,7 +211,10 @@ impl Half {
             return Path::Relay;
         };
         match (said.said, said.events) {
-            (Said::Signalled | Said::Tones, _) => Path::Ends(Ok(None)),
+            (Said::Signalled | Said::Tones, _) => {
+                self.hold_back(now, header, there);
+                Path::Ends(Ok(None))
+            }
             (Said::Events, None) => Path::Ends(Err(DropReason::PayloadType)),
             (Said::Events, Some((_, other))) if other == clock && self.map.passes(header.payload_type) => {
                 Path::Relay
@@ -219,6 +222,31 @@ impl Half {
             (Said::Events, Some(event)) => {
                 Path::Ends(self.convert(now, header, packet, there, (clock, event)))
             }
+        }
+    }
+
+    /// A packet that is no event: nothing reaches the other peer beside a digit of ours.
+    fn beside(&self, now: Instant, header: &Header, there: &mut Self, busy: bool) -> Path {
+        if !busy {
+            return Path::Relay;
+        }
+        self.hold_back(now, header, there);
+        Path::Ends(Ok(None))
+    }
+
+    /// A packet that the other peer is not to hear: what follows has the numbers that it would have had.
+    fn hold_back(&self, now: Instant, header: &Header, there: &mut Self) {
+        let heard = there.stats.sent_packets > 0 || self.lent.is_some();
+        if heard && there.egress.is_none() && there.voice.is_none() {
+            // By this packet, not by the reception: that may be lent.
+            let before = Header {
+                sequence: header.sequence.wrapping_sub(1),
+                ..*header
+            };
+            there.egress = Some(Box::new(Egress::after(now, &before)));
+        }
+        if let Some(egress) = &mut there.egress {
+            egress.skip(header);
         }
     }
 

@@ -98,11 +98,7 @@ fn plane_knows(bed: &Bed, modes: [&str; 2], what: &str) {
         assert_eq!(digits.heard.contains(&101), events.is_some(), "{what}");
         let spoken = leg.needs.in_band.as_ref().map(|audio| audio.send);
         let codec = spoken.map(|format| (format.payload_type, format.audio.codec));
-        assert_eq!(
-            codec,
-            (way == Said::Tones).then_some((0, Codec::Pcmu)),
-            "{what}"
-        );
+        assert_eq!(codec, (way == Said::Tones).then_some((0, Codec::Pcmu)), "{what}");
     }
 }
 

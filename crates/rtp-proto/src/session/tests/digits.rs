@@ -77,7 +77,7 @@ impl Call {
         for _ in 0..4 {
             let notices = self.relay.pass(5);
             self.notices.extend(notices);
-            let mut buffer = [0; 200];
+            let mut buffer = [0; 2000];
             let mut packet = Packet::new(&mut buffer, 0);
             let mut said = Vec::new();
             while let Some(transmit) = self.relay.session.poll_transmit(self.relay.now, &mut packet) {
