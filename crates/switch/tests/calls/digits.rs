@@ -222,6 +222,36 @@ fn without_events_on_the_other_side_tones_stay_tones() {
     bed.settle_one();
 }
 
+/// MR-13: events on a clock that no codec of the answer has are not answered (RFC 4733 §2.1).
+#[test]
+fn mr_13_events_of_another_clock_than_the_codec_are_not_answered() {
+    let mut bed = bed("auto", "auto");
+    let mut end = Bed::caller_end();
+    end.codecs = vec![
+        (111, "opus/48000/2"),
+        (0, "PCMU/8000"),
+        (97, "telephone-event/48000"),
+    ];
+    let mut a = bed.caller("+4420");
+    let invite = a.invite(Some(&end.offer("sendrecv")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    let b = bed.callee(B1, &at_b);
+    let mut end = Bed::carrier_end(B1);
+    end.codecs = vec![(0, "PCMU/8000"), (97, "telephone-event/48000")];
+    let answer = end.answer(at_b.sdp().unwrap(), "sendrecv");
+    assert!(answer.contains("telephone-event/48000"));
+    bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    assert_eq!(sdp::live(ok.sdp().unwrap()).formats, ["0"]);
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
 /// A carrier with events gets them offered although the caller, who writes INFO, has none.
 #[test]
 fn events_are_offered_on_behalf_of_a_caller_who_writes_info() {

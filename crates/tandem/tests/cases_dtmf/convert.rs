@@ -164,6 +164,9 @@ fn tones_and_events_are_converted_into_each_other() {
         .collect();
     assert_eq!(digits, [(4, 3), (10, 3)]);
     assert_eq!(tones(&heard), "");
+    // The workers publish once a second.
+    thread::sleep(ms(1200));
+    assert_eq!(bed.metrics().sum("tandem_media_digits_total"), Some(5.0));
     talk.hang_up();
     let record = &bed.finish(1)[0];
     assert_eq!(record.number("caller_media.digits"), 3);
