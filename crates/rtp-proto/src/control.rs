@@ -4,7 +4,6 @@
 //! Stream ids are the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

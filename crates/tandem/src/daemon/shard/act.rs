@@ -93,7 +93,7 @@ impl Shard {
                 id,
                 stats: Box::new(SessionStats::default()),
             },
-            Media::Play { .. } | Media::Hush { .. } | Media::Report { .. } => return,
+            Media::Play { .. } | Media::Hush { .. } | Media::Press { .. } | Media::Report { .. } => return,
         }));
     }
 
