@@ -54,9 +54,9 @@ docs: ## Write docs/configuration.md from the code
 bpf: ## Build the kernel path's eBPF program, which is committed (needs clang 14 and llvm)
 	crates/rtp-net/bpf/build
 
-accept: ## The long runs: 10,000 calls at 500 per second, 500 calls talking, reloads under load
+accept: ## The long runs: 10,000 calls, 500 talking, 2,000 in the kernel and a kill of it (root), reloads under load
 	cargo build --locked --release -p tandem -p tandem-benches
-	$(TARGET)/release/acceptance --daemon $(TANDEM)
+	ulimit -n 20000 2>/dev/null || ulimit -n "$$(ulimit -Hn)"; $(TARGET)/release/acceptance --daemon $(TANDEM)
 	TANDEM_ACCEPT=1 cargo test --locked --release -p tandem --test reload --test hostile
 
 bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, records
@@ -66,6 +66,6 @@ bench-system: ## CPU, latency and memory per call and packet, beside Kamailio an
 	cargo build --locked --release -p tandem -p tandem-benches
 	benches/system/run $(TANDEM)
 
-bench-media: ## The media half of it: the kernel path, userspace and rtpengine in turn (root, for the kernel path)
+bench-media: ## The media half of it: kernel path, userspace, bare relay, rtpengine; then up to the first loss (root)
 	cargo build --locked --release -p tandem -p tandem-benches
-	benches/system/run $(TANDEM) --only media
+	benches/system/run $(TANDEM) --only media --ramp 250

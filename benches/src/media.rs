@@ -1,7 +1,10 @@
-//! Cost per relayed packet, added latency, memory per call: N calls held, G.711 at 50 packets per second both ways.
+//! Cost per relayed packet, added latency, memory per call: N calls held, G.711 at 50 packets per second both ways. And how many
+//! calls there may be until a packet is lost.
 
-use crate::ng::Ng;
-use crate::peers;
+pub mod bare;
+mod rtpengine;
+mod tandem;
+
 use crate::signalling::{cpu_us, drops};
 use anyhow::Result;
 use std::fs;
@@ -9,9 +12,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-use testbed::bulk::{self, Held};
 use testbed::load::{LoadReport, RtpLoad};
-use testbed::{Bed, Places, Setup, proc, sdp};
+use testbed::{Places, proc};
 
 /// Kernel memory of one UDP socket with its file, kB (measured: sock, inode, dentry and file objects).
 pub const SOCKET_KB: f64 = 2.9;
@@ -112,6 +114,111 @@ impl Drop for ProgramTimes {
     }
 }
 
+/// Who relays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Tandem, its eBPF program.
+    Kernel,
+    /// Tandem, its threads.
+    Userspace,
+    /// The least that a relay in userspace can do: one thread, two connected sockets per call on epoll.
+    Bare,
+    /// rtpengine without its kernel module.
+    Rtpengine,
+}
+
+impl Engine {
+    /// All of them, in the order of a round.
+    pub const ALL: [Self; 4] = [Self::Kernel, Self::Userspace, Self::Bare, Self::Rtpengine];
+
+    /// As it is printed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "Tandem, kernel",
+            Self::Userspace => "Tandem, userspace",
+            Self::Bare => "bare relay",
+            Self::Rtpengine => "rtpengine, userspace",
+        }
+    }
+
+    /// Starts it fresh, with room for `most` calls, lets `play` use it and ends it.
+    fn with<T>(
+        self,
+        daemon: &Path,
+        most: usize,
+        play: impl FnOnce(&mut dyn Stand) -> Result<T>,
+    ) -> Result<T> {
+        match self {
+            Self::Kernel => tandem::with(daemon, "kernel", play),
+            Self::Userspace => tandem::with(daemon, "userspace", play),
+            Self::Bare => bare::with(most, play),
+            Self::Rtpengine => rtpengine::with(play),
+        }
+    }
+}
+
+/// A relay to be measured.
+trait Stand {
+    /// Its processes.
+    fn pids(&self) -> Vec<u32>;
+    /// Where the two ends of call number `n` are.
+    fn ends(&self, n: usize) -> (SocketAddr, SocketAddr);
+    /// Sets that call up; where A and B send to.
+    fn set_up(&mut self, n: usize) -> Result<(SocketAddr, SocketAddr)>;
+    /// Sets a call up and ends it: what is made once, with the first, isn't the price of a call.
+    fn warm_up(&mut self) -> Result<()>;
+}
+
+/// A round through a fresh relay.
+///
+/// # Errors
+/// It doesn't start or refuses a call.
+pub fn round(engine: Engine, daemon: &Path, load: Load) -> Result<Round> {
+    engine.with(daemon, load.calls, |stand| {
+        let ends: Vec<_> = (0..load.calls).map(|n| stand.ends(n)).collect();
+        let rtp = RtpLoad::bind(&ends);
+        stand.warm_up()?;
+        let empty = footprint(&stand.pids());
+        let to: Vec<_> = (0..load.calls).map(|n| stand.set_up(n)).collect::<Result<_>>()?;
+        Ok(measure(load, &stand.pids(), &empty, &rtp, &to))
+    })
+}
+
+/// How far a relay got on the way up.
+#[derive(Debug, Clone, Copy)]
+pub struct Ramp {
+    /// The last number of calls at which nothing was lost, late or altered.
+    pub clean: usize,
+    /// The first at which something was.
+    pub broke: Option<usize>,
+}
+
+/// Adds `step` calls at a time, up to `most`, and has them all talk for `time`, until a packet is lost.
+///
+/// # Errors
+/// It doesn't start or refuses a call.
+pub fn ramp(engine: Engine, daemon: &Path, step: usize, most: usize, time: Duration) -> Result<Ramp> {
+    engine.with(daemon, most, |stand| {
+        stand.warm_up()?;
+        let (mut to, mut clean) = (Vec::new(), 0);
+        while to.len() + step <= most {
+            for _ in 0..step {
+                to.push(stand.set_up(to.len())?);
+            }
+            let ends: Vec<_> = (0..to.len()).map(|n| stand.ends(n)).collect();
+            let rtp = RtpLoad::bind(&ends);
+            let _ = rtp.run(&to, WARM_UP);
+            if !rtp.run(&to, time).is_clean() {
+                let broke = Some(to.len());
+                return Ok(Ramp { clean, broke });
+            }
+            clean = to.len();
+        }
+        Ok(Ramp { clean, broke: None })
+    })
+}
+
 /// Measures calls that are already up; `empty` is what the server was before them.
 fn measure(
     load: Load,
@@ -142,77 +249,18 @@ fn measure(
     }
 }
 
-fn addresses(places: &Places, calls: usize) -> Vec<(SocketAddr, SocketAddr)> {
-    let step = |base: SocketAddr, n: usize| SocketAddr::new(base.ip(), base.port() + 2 * n as u16);
-    (0..calls)
-        .map(|n| (step(places.rtp_a, n), step(places.rtp_b1, n)))
-        .collect()
-}
-
-/// A round through a fresh Tandem with this `media.engine`, leak check included.
-///
-/// # Errors
-/// None; a daemon that misbehaves panics with its log.
-pub fn tandem(daemon: &Path, engine: &str, load: Load) -> Result<Round> {
-    let setup = Setup::default().t1_ms(500).media_ports(10_000, 19_999);
-    let bed = Bed::start(daemon, setup.media(&format!("engine = \"{engine}\"")));
-    let pids = [bed.pid()];
-    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
-    let ends = bulk::ends(&bed, load.calls);
-    let rtp = RtpLoad::bind(&ends);
-    // What is made once, with the first call, isn't the price of a call.
-    bulk::call(
-        &alice,
-        &bob,
-        ends.first()
-            .copied()
-            .unwrap_or((bed.places.rtp_a, bed.places.rtp_b1)),
-    )
-    .hang_up();
-    let empty = footprint(&pids);
-    let held: Vec<Held<'_>> = ends.iter().map(|rtp| bulk::call(&alice, &bob, *rtp)).collect();
-    let to: Vec<_> = held.iter().map(|held| (held.a_to, held.b_to)).collect();
-    let round = measure(load, &pids, &empty, &rtp, &to);
-    for call in &held {
-        call.hang_up();
-    }
-    let _ = bed.wait_records(load.calls + 1);
-    Ok(round)
-}
-
-/// A round through a fresh rtpengine, calls set up by its control protocol.
-///
-/// # Errors
-/// It doesn't start or refuses.
-pub fn rtpengine(load: Load) -> Result<Round> {
-    let (server, mut ng) = peers::rtpengine()?;
-    let pids = server.pids();
-    let ends = addresses(&server.places, load.calls);
-    let rtp = RtpLoad::bind(&ends);
-    set_up(&mut ng, "warm", (server.places.rtp_b2, server.places.rtp_x))?;
-    ng.delete("warm")?;
-    let empty = footprint(&pids);
-    let mut to = Vec::new();
-    for (n, ends) in ends.iter().enumerate() {
-        to.push(set_up(&mut ng, &format!("call-{n}"), *ends)?);
-    }
-    let round = measure(load, &pids, &empty, &rtp, &to);
-    for n in 0..load.calls {
-        ng.delete(&format!("call-{n}"))?;
-    }
-    Ok(round)
-}
-
-fn set_up(ng: &mut Ng, call: &str, ends: (SocketAddr, SocketAddr)) -> Result<(SocketAddr, SocketAddr)> {
-    let for_b = ng.offer(call, &sdp::offer(ends.0))?;
-    let for_a = ng.answer(call, &sdp::offer(ends.1))?;
-    Ok((sdp::audio(for_a.as_bytes()), sdp::audio(for_b.as_bytes())))
+/// Two ports further for each call.
+fn step(base: SocketAddr, n: usize) -> SocketAddr {
+    SocketAddr::new(base.ip(), base.port() + 2 * n as u16)
 }
 
 /// The same load with nothing between the ends: what the load itself and the kernel take.
 #[must_use]
 pub fn direct(load: Load) -> LoadReport {
-    let ends = addresses(&Places::v4(), load.calls);
+    let places = Places::v4();
+    let ends: Vec<_> = (0..load.calls)
+        .map(|n| (step(places.rtp_a, n), step(places.rtp_b1, n)))
+        .collect();
     let crossed: Vec<_> = ends.iter().map(|(a, b)| (*b, *a)).collect();
     RtpLoad::bind(&ends).run(&crossed, load.time)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 use testbed::bulk::{self, Held};
-use testbed::load::RtpLoad;
+use testbed::load::{LoadReport, RtpLoad};
 use testbed::rtp::{Comparison, End, RtpPeer, Stream, converse};
 use testbed::{Bed, Setup, Stats};
 
@@ -34,6 +34,10 @@ enum Play {
     Calls,
     /// 500 calls talk for a minute.
     Media,
+    /// 2,000 calls talk for five minutes in the kernel (root).
+    Kernel,
+    /// 500 calls talk in the kernel while the process is killed (root).
+    Killed,
     /// A reload every 100 ms for a minute under 200 calls per second.
     Reload,
 }
@@ -45,12 +49,14 @@ fn main() -> Result<()> {
         "there is no daemon at {}",
         options.daemon.display()
     );
-    for play in [Play::Calls, Play::Media, Play::Reload] {
+    for play in [Play::Calls, Play::Media, Play::Kernel, Play::Killed, Play::Reload] {
         if options.only.is_none_or(|only| only == play) {
             let divide = options.divide.max(1);
             match play {
                 Play::Calls => calls(&options.daemon, divide),
                 Play::Media => media(&options.daemon, divide),
+                Play::Kernel => kernel(&options.daemon, divide),
+                Play::Killed => killed(&options.daemon, divide),
                 Play::Reload => reload(&options.daemon, divide),
             }
         }
@@ -168,28 +174,91 @@ fn end_call(held: &Held<'_>, talk: ScopedJoinHandle<'_, [Comparison; 2]>) -> u32
 fn media(daemon: &Path, divide: u32) {
     let count = (500 / divide) as usize;
     let time = Duration::from_secs(u64::from(60 / divide).max(2));
-    let bed = Bed::start(daemon, Setup::default().t1_ms(500).media_ports(10_000, 19_999));
+    let setup = Setup::default().t1_ms(500).media_ports(10_000, 19_999);
+    let (bed, report) = talk(daemon, setup, count, time, |_| {});
+    let lost = bed.drops();
+    bed.finish(count);
+    said("media", count, &report);
+    assert!(
+        lost == 0 && report.is_clean(),
+        "media was lost, altered or out of order: {lost}"
+    );
+}
+
+fn in_kernel() -> Setup {
+    let setup = Setup::default().t1_ms(500).media_ports(10_000, 29_999);
+    setup.media("engine = \"kernel\"")
+}
+
+fn kernel(daemon: &Path, divide: u32) {
+    let count = (2_000 / divide) as usize;
+    let time = Duration::from_secs(u64::from(300 / divide).max(2));
+    let (bed, report) = talk(daemon, in_kernel(), count, time, |_| {});
+    let lost = bed.drops();
+    let metrics = bed.metrics();
+    let relayed = metrics
+        .sum("tandem_media_kernel_packets_total")
+        .unwrap_or_default();
+    bed.finish(count);
+    said("kernel", count, &report);
+    println!("kernel: {relayed} of them never left it");
+    assert!(
+        lost == 0 && report.is_clean(),
+        "media was lost, altered or out of order: {lost}"
+    );
+}
+
+/// The process dies in the middle of the talk; its program does not.
+fn killed(daemon: &Path, divide: u32) {
+    let count = (500 / divide) as usize;
+    let time = Duration::from_secs(u64::from(30 / divide).max(6));
+    let half = time / 2;
+    let (_bed, report) = talk(daemon, in_kernel(), count, time, |bed| {
+        thread::sleep(half);
+        testbed::proc::kill(bed.pid());
+    });
+    said("killed", count, &report);
+    assert!(report.is_clean(), "media was lost, altered or out of order");
+}
+
+/// `count` calls talk for `time`, after two seconds in which they settle; meanwhile something happens to the daemon. If it lives,
+/// they are hung up then.
+fn talk(
+    daemon: &Path,
+    setup: Setup,
+    count: usize,
+    time: Duration,
+    meanwhile: impl FnOnce(&Bed) + Send,
+) -> (Bed, LoadReport) {
+    let bed = Bed::start(daemon, setup);
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let ends = bulk::ends(&bed, count);
     let rtp = RtpLoad::bind(&ends);
     let held: Vec<Held<'_>> = ends.iter().map(|rtp| bulk::call(&alice, &bob, *rtp)).collect();
     let to: Vec<_> = held.iter().map(|held| (held.a_to, held.b_to)).collect();
-    let report = rtp.run(&to, time);
-    for call in &held {
-        call.hang_up();
+    let settled = rtp.run(&to, Duration::from_secs(2));
+    let report = thread::scope(|scope| {
+        scope.spawn(|| meanwhile(&bed));
+        rtp.run(&to, time)
+    });
+    if bed.is_alive() {
+        held.iter().for_each(Held::hang_up);
     }
-    let lost = bed.drops();
-    bed.finish(count);
+    assert!(settled.is_clean(), "while it settled: {settled:?}");
+    (bed, report)
+}
+
+fn said(what: &str, count: usize, report: &LoadReport) {
     println!(
-        "media: {count} calls, {} packets, {} lost, {} out of order, {} altered; p50 {} µs, p99 {} µs; {lost} buffer errors",
+        "{what}: {count} calls, {} packets, {} lost, {} out of order, {} altered; p50 {} µs, p99 {} µs, p99.9 {} µs",
         report.sent,
         report.lost,
         report.reordered,
         report.altered,
         report.latency_us(0.5),
-        report.latency_us(0.99)
+        report.latency_us(0.99),
+        report.latency_us(0.999),
     );
-    assert!(report.is_clean(), "media was lost, altered or out of order");
 }
 
 /// Valid and invalid files in turn; the valid ones differ, so that each is a change.

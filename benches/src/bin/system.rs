@@ -10,14 +10,16 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+use tandem_benches::media::Engine;
 use tandem_benches::report::{median, table};
 use tandem_benches::{media, signalling};
+use testbed::load::LoadReport;
 
 /// Compares the release daemon with Debian's Kamailio and rtpengine on this machine.
 #[derive(Debug, Parser)]
 struct Options {
     /// The daemon, built for release.
-    #[arg(long)]
+    #[arg(long, default_value = "target/release/tandem")]
     daemon: PathBuf,
     /// Rounds that count; one more goes first and is dropped.
     #[arg(long, default_value_t = 3)]
@@ -34,9 +36,18 @@ struct Options {
     /// Seconds of talk in a media round.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// After the media rounds: this many calls more at a time, until a packet is lost; 0: no.
+    #[arg(long, default_value_t = 0)]
+    ramp: usize,
+    /// The most calls of a ramp.
+    #[arg(long, default_value_t = 3000)]
+    most: usize,
     /// Only this half.
     #[arg(long)]
     only: Option<Half>,
+    /// Be the bare relay that the others are compared with.
+    #[arg(long, hide = true)]
+    bare: Option<String>,
     /// One short round of each, nothing dropped: whether it runs, not what it measures.
     #[arg(long)]
     quick: bool,
@@ -53,6 +64,9 @@ enum Half {
 
 fn main() -> Result<()> {
     let mut options = Options::parse();
+    if let Some(order) = &options.bare {
+        return media::bare::serve(order);
+    }
     if options.quick {
         (
             options.rounds,
@@ -160,21 +174,34 @@ fn media_table(options: &Options) -> Result<usize> {
         time: Duration::from_secs(options.seconds),
     };
     let _times = media::ProgramTimes::keep().context("the eBPF program's time cannot be measured")?;
-    let (mut kernel, mut ours, mut theirs, mut direct) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut rounds, mut direct) = (Engine::ALL.map(|_| Vec::new()), Vec::new());
     for number in 0..=options.rounds {
         eprintln!("media, round {number} of {}", options.rounds);
-        let in_kernel = media::tandem(&options.daemon, "kernel", load)?;
-        let in_userspace = media::tandem(&options.daemon, "userspace", load)?;
-        let rtpengine = media::rtpengine(load)?;
+        for (engine, rounds) in Engine::ALL.into_iter().zip(&mut rounds) {
+            let round = media::round(engine, &options.daemon, load)?;
+            if number > 0 || options.quick {
+                rounds.push(round);
+            }
+        }
         if number > 0 || options.quick {
-            kernel.push(in_kernel);
-            ours.push(in_userspace);
-            theirs.push(rtpengine);
             direct.push(media::direct(load));
         }
     }
+    print_media(options, &rounds, &direct);
+    for engine in Engine::ALL.into_iter().filter(|_| options.ramp > 0) {
+        let time = Duration::from_secs(options.seconds);
+        let ramp = media::ramp(engine, &options.daemon, options.ramp, options.most, time)?;
+        let broke = ramp.broke.map_or("no more were tried".to_owned(), |calls| {
+            format!("packets lost at {calls}")
+        });
+        println!("{}: {} calls without loss, {broke}", engine.name(), ramp.clean);
+    }
+    let [kernel, ours, ..] = &rounds;
+    Ok(kernel.iter().chain(ours).filter(|round| !round.counts()).count())
+}
+
+fn print_media(options: &Options, rounds: &[Vec<media::Round>; 4], direct: &[LoadReport]) {
     let base = |share: f64| median(direct.iter().map(|report| report.latency_us(share) as f64));
-    let row = |name: &str, rounds: &[media::Round]| media_row(name, rounds, base);
     println!(
         "{} calls held, G.711 20 ms both ways for {} s",
         options.held, options.seconds
@@ -185,6 +212,7 @@ fn media_table(options: &Options) -> Result<usize> {
         "of it the program's",
         "added p50 µs",
         "p99 µs",
+        "p99.9 µs",
         "kB/call",
         "sockets/call",
         "with sockets kB/call",
@@ -192,17 +220,16 @@ fn media_table(options: &Options) -> Result<usize> {
         "reordered",
         "rounds that count",
     ];
-    let head = head.map(str::to_owned).to_vec();
-    table(&[
-        head,
-        row("Tandem, kernel", &kernel),
-        row("Tandem, userspace", &ours),
-        row("rtpengine, userspace", &theirs),
-    ]);
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (engine, rounds) in Engine::ALL.into_iter().zip(rounds) {
+        rows.push(media_row(engine.name(), rounds, base));
+    }
+    table(&rows);
     println!(
-        "without a relay: p50 {:.0} µs, p99 {:.0} µs",
+        "without a relay: p50 {:.0} µs, p99 {:.0} µs, p99.9 {:.0} µs",
         base(0.5),
-        base(0.99)
+        base(0.99),
+        base(0.999)
     );
     let cpu = |rounds: &[media::Round]| {
         median(
@@ -212,11 +239,15 @@ fn media_table(options: &Options) -> Result<usize> {
                 .map(|round| round.cpu_us),
         )
     };
-    for (name, rounds, limit) in [("the kernel", &kernel, "0.10"), ("userspace", &ours, "0.70")] {
-        let ratio = ratio(cpu(rounds), cpu(&theirs));
-        println!("Tandem in {name} / rtpengine: {ratio} (at most {limit})");
+    let [kernel, ours, bare, theirs] = rounds;
+    for (name, ours, other, theirs, limit) in [
+        ("Tandem in the kernel", kernel, "rtpengine", theirs, "0.10"),
+        ("Tandem in userspace", ours, "rtpengine", theirs, "0.70"),
+        ("Tandem in userspace", ours, "bare relay", bare, "1.20"),
+    ] {
+        let ratio = ratio(cpu(ours), cpu(theirs));
+        println!("{name} / {other}: {ratio} (at most {limit})");
     }
-    Ok(kernel.iter().chain(&ours).filter(|round| !round.counts()).count())
 }
 
 /// 0 is what no round that counts gives.
@@ -239,6 +270,7 @@ fn media_row(name: &str, rounds: &[media::Round], base: impl Fn(f64) -> f64) -> 
         format!("{:.2}", figure(&|round| round.program_us)),
         format!("{:.0}", added(0.5)),
         format!("{:.0}", added(0.99)),
+        format!("{:.0}", added(0.999)),
         format!("{:.1}", figure(&|round| round.memory_kb)),
         format!("{:.1}", figure(&|round| round.sockets)),
         format!("{:.1}", figure(&media::Round::total_kb)),

@@ -16,6 +16,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send 
 pub trait Backend: Send + Sync + 'static {
     /// Calls there are now, oldest first.
     fn calls(&self) -> Answer<'_, Vec<CallView>>;
+    /// One call by its id, with what has arrived and been sent so far.
+    fn call(&self, id: String) -> Answer<'_, Option<CallView>>;
     /// Ends a call by its id.
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome>;
     /// Trunks with their load and health.

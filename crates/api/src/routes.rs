@@ -61,12 +61,8 @@ async fn calls(State(backend): State<Shared>) -> Result<Json<Vec<CallView>>, Pro
 }
 
 async fn call(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Json<CallView>, Problem> {
-    let calls = backend.calls().await?;
-    calls
-        .into_iter()
-        .find(|call| call.id == id)
-        .map(Json)
-        .ok_or_else(|| Problem::not_found("call", &id))
+    let call = backend.call(id.clone()).await?;
+    call.map(Json).ok_or_else(|| Problem::not_found("call", &id))
 }
 
 async fn hangup(State(backend): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {

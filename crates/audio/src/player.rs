@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// What is played.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// A tone, without end.
-    Tone(&'static [Part]),
+    /// A tone, its cadence so many times; `None`: without end.
+    Tone(&'static [Part], Option<u32>),
     /// A clip, so many times; `None`: without end.
     Clip(Clip, Option<u32>),
     /// A digit of `ms` milliseconds and a pause behind it.
@@ -29,7 +29,7 @@ pub enum Program {
 /// A program under way.
 #[derive(Debug)]
 enum Playing {
-    Tone(ToneGenerator),
+    Tone(ToneGenerator, Option<u32>),
     Clip {
         clip: Clip,
         at: usize,
@@ -73,7 +73,7 @@ impl Player {
         let wanted = match &program {
             Program::Clip(clip, _) if clip.rate() > 16_000 => 48_000,
             Program::Clip(clip, _) if clip.rate() > 8_000 => 16_000,
-            Program::Clip(..) | Program::Tone(_) | Program::Digit { .. } | Program::Silence(_) => 8_000,
+            Program::Clip(..) | Program::Tone(..) | Program::Digit { .. } | Program::Silence(_) => 8_000,
         };
         let rate = format.codec.encode_rate(wanted);
         let mut outlet = Outlet::new(format, wanted, timestamp)?;
@@ -125,7 +125,7 @@ impl Player {
 impl Playing {
     fn new(program: Program, rate: u32) -> Self {
         match program {
-            Program::Tone(cadence) => Self::Tone(ToneGenerator::new(cadence, rate)),
+            Program::Tone(cadence, times) => Self::Tone(ToneGenerator::new(cadence, rate), times),
             Program::Clip(clip, times) => {
                 let block = samples_in(clip.rate(), BLOCK_MS).max(1);
                 let resampler = Resampler::new(clip.rate(), rate, block);
@@ -155,9 +155,9 @@ impl Playing {
     /// Fills a frame; whether there's more.
     fn fill(&mut self, frame: &mut [i16]) -> bool {
         match self {
-            Self::Tone(generator) => {
+            Self::Tone(generator, times) => {
                 generator.fill(frame);
-                true
+                times.is_none_or(|times| generator.rounds() < times)
             }
             Self::Digit(generator) => generator.fill(frame),
             Self::Silence(left) => {

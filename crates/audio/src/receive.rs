@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 /// How long a packet waits, at least and at most, and before anything is known.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
+/// An event is over when none of its packets has come for this long: they come every 20 to 50 ms.
+const EVENT: Duration = Duration::from_millis(60);
 /// After such a silence the sender's timestamps need not have gone on.
 const AWAY: Duration = Duration::from_secs(1);
 /// Loss from which on it's worth to wait for the next packet, which may repeat the lost one.
@@ -132,6 +134,8 @@ pub(crate) struct Receiver {
     /// Share of the packets that were lost of late.
     loss: f32,
     last_push: Option<Instant>,
+    /// When the last packet of an event came.
+    last_event: Option<Instant>,
     pub(crate) stats: ReceiveStats,
 }
 
@@ -181,6 +185,7 @@ impl Receiver {
             waited: None,
             loss: 0.0,
             last_push: None,
+            last_event: None,
             stats: ReceiveStats::default(),
         })
     }
@@ -190,6 +195,9 @@ impl Receiver {
         let Some(what) = self.what(arrival) else {
             return Pushed::Unknown;
         };
+        if what == What::Event {
+            self.last_event = Some(now);
+        }
         if let What::Audio(index) = what {
             self.choose(index);
         }
@@ -313,6 +321,12 @@ impl Receiver {
     /// The noise that comes out in a pause.
     pub(crate) fn noise(&self) -> Option<crate::NoiseParameters> {
         self.inputs.get(self.current).map(|input| input.concealer.noise())
+    }
+
+    /// Whether an event is going on.
+    pub(crate) fn in_event(&self, at: Instant) -> bool {
+        let last = self.last_event;
+        last.is_some_and(|last| at.saturating_duration_since(last) < EVENT) && self.paused().is_some()
     }
 
     /// When the last packet was taken.

@@ -61,6 +61,8 @@ pub struct ToneGenerator {
     part: usize,
     /// Samples of the present part that were made.
     at: u32,
+    /// How often the cadence has been played to its end.
+    rounds: u32,
     oscillators: [Oscillator; MOST],
 }
 
@@ -73,6 +75,7 @@ impl ToneGenerator {
             rate,
             part: 0,
             at: 0,
+            rounds: 0,
             oscillators: [Oscillator::default(); MOST],
         };
         generator.tune();
@@ -84,6 +87,12 @@ impl ToneGenerator {
         for sample in samples {
             *sample = round(self.next());
         }
+    }
+
+    /// How often the cadence has been played to its end.
+    #[must_use]
+    pub fn rounds(&self) -> u32 {
+        self.rounds
     }
 
     fn tune(&mut self) {
@@ -114,7 +123,11 @@ impl ToneGenerator {
         self.at += 1;
         if self.at >= length {
             self.at = if self.cadence.len() == 1 { edge } else { 0 };
-            self.part = (self.part + 1) % self.cadence.len();
+            self.part += 1;
+            if self.part >= self.cadence.len() {
+                self.part = 0;
+                self.rounds = self.rounds.saturating_add(1);
+            }
             if self.cadence.len() > 1 {
                 self.tune();
             }

@@ -46,7 +46,7 @@ pub struct TranscoderSettings<'a> {
     pub inputs: &'a [(u8, Codec)],
     /// Payload type of comfort noise that may arrive.
     pub noise_in: Option<u8>,
-    /// Payload types of telephone events that may arrive: they are silence here.
+    /// Payload types of telephone events that may arrive. While one goes on nothing is sent: it's somebody else's to send it.
     pub events_in: [Option<u8>; 2],
     /// What is sent.
     pub output: Format,
@@ -157,6 +157,10 @@ impl Transcoder {
     }
 
     fn send(&mut self, due: Instant, payload: &mut [u8]) -> Option<Frame> {
+        if self.receiver.in_event(due) {
+            self.outlet.nothing();
+            return None;
+        }
         let silent = self.noise_out && self.receiver.is_only_noise();
         let Some(noise) = self.receiver.noise().filter(|_| silent) else {
             self.sent_noise = None;

@@ -89,6 +89,12 @@ impl Clip {
         }
     }
 
+    /// Samples that somebody else has too, at a rate in Hz.
+    #[must_use]
+    pub fn shared(samples: Arc<[i16]>, rate: u32) -> Self {
+        Self { samples, rate }
+    }
+
     /// Reads the bytes of a WAV file: PCM of 16 bits, A-law or µ-law; mono, or stereo, which is mixed.
     ///
     /// # Errors
@@ -123,6 +129,12 @@ impl Clip {
         } else {
             "format"
         }))
+    }
+
+    /// The samples, shared.
+    #[must_use]
+    pub fn share(&self) -> Arc<[i16]> {
+        self.samples.clone()
     }
 
     /// The samples.

@@ -27,8 +27,8 @@ pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Announcement, Api, Auth, Class, Config, Country, Dtmf, Engine, Failover, Listen, Media, Node,
-    NumberFormat, NumberRule, NumberStyle, Objective, Records, Role, Sip, Sound, Target, Tone, Transcode,
-    Transport, Trunk,
+    NumberFormat, NumberRule, NumberStyle, Objective, Records, Role, Rtcp, Sip, Sound, Srtp, SrtpKeying,
+    SrtpSuite, Target, Tone, Transcode, Transport, Trunk,
 };
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};

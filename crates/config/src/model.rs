@@ -3,7 +3,8 @@
 mod trunk;
 
 pub use trunk::{
-    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Target, Transcode, Trunk,
+    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Rtcp, Srtp, SrtpKeying,
+    SrtpSuite, Target, Transcode, Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
@@ -129,6 +130,10 @@ section! {
         live rtp_timeout: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'60s'");
         /// The same while a call is on hold.
         live hold_timeout: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'1h'");
+        /// A side of an answered call that sends nothing for this long while the other one speaks is noticed: in the log, the
+        /// call, its record and the metrics. Five times as long where its stream has had pauses of a second before: it
+        /// suppresses silence.
+        live one_way_after: Option<Duration> = OrOff<Time<1_000, 3_600_000>>, default("'4s'");
         /// DSCP of media packets; 46 is expedited forwarding (RFC 3246).
         live dscp: u8 = Whole<u8, 0, 63>, default("46");
     }

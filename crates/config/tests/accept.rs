@@ -8,7 +8,7 @@
 mod common;
 
 use common::{GOOD, Memory};
-use config::{Advance, Config, Engine, Host, NumberStyle, Role, Transport, check, parse};
+use config::{Advance, Config, Engine, Host, NumberStyle, Role, Srtp, SrtpSuite, Transport, check, parse};
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,6 +44,10 @@ fn what_is_not_written_has_its_default() {
     assert!(trunk.enabled && trunk.symmetric_rtp.is_none() && !trunk.rebind_any_address);
     assert_eq!((trunk.priority, trunk.max_calls, trunk.max_cps), (1, None, None));
     assert_eq!(
+        (trunk.srtp, trunk.srtp_suites[0]),
+        (Srtp::Off, SrtpSuite::AesCm128Sha80)
+    );
+    assert_eq!(
         (trunk.options_interval, trunk.options_down.as_slice()),
         (None, &[408, 503][..])
     );
@@ -53,6 +57,22 @@ fn what_is_not_written_has_its_default() {
         [4, 15, 180]
     );
     assert_eq!(failover.attempts, None);
+}
+
+#[test]
+fn srtp_is_a_trunks_policy_and_its_suites_an_order() {
+    let trunk =
+        carrier("srtp = \"required\"\nsrtp_suites = [\"AEAD_AES_256_GCM\", \"AES_CM_128_HMAC_SHA1_32\"]");
+    assert_eq!(trunk.srtp, Srtp::Required);
+    assert_eq!(
+        trunk.srtp_suites,
+        [SrtpSuite::AesGcm256, SrtpSuite::AesCm128Sha32]
+    );
+    let one = carrier("srtp = \"optional\"\nsrtp_suites = \"AEAD_AES_128_GCM\"");
+    assert_eq!(
+        (one.srtp, one.srtp_suites.as_slice()),
+        (Srtp::Optional, &[SrtpSuite::AesGcm128][..])
+    );
 }
 
 /// Called-party answers stop; 408, 503 and the server's own failures but 501 and 505 advance; the rest is judged by

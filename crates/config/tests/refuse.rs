@@ -123,7 +123,6 @@ fn keys_of_later_versions_are_said_to_be_that() {
         "users",
         "register",
         "session_timer",
-        "srtp",
         "transfer",
         "identity",
         "headers",

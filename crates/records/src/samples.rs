@@ -1,7 +1,10 @@
 //! Records for tests.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use switch::record::{AttemptRecord, CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, RecordState};
+use switch::record::{
+    AttemptRecord, CallRecord, Cause, Heard, HungUpBy, LossStructure, MediaRecord, Quality, RECORD_VERSION,
+    RecordState,
+};
 
 /// The `n`th call: an answered one of a minute that failed over once.
 pub(crate) fn record(n: u64) -> CallRecord {
@@ -24,6 +27,27 @@ pub(crate) fn record(n: u64) -> CallRecord {
         jitter_us: 812,
         dropped: 0,
         digits: 4,
+        loss: LossStructure {
+            events: 2,
+            longest: 1,
+            gap_density: 0.0007,
+            gap_ms: 60_000,
+            ..LossStructure::default()
+        },
+        quality: Some(Quality {
+            r_factor: 91.9,
+            mos: 4.38,
+            mos_min: 4.31,
+            mos_last: 4.39,
+            delay_ms: 44,
+        }),
+        rtt_us: Some(12_345),
+        mute_ms: 0,
+        heard: Some(Box::new(Heard {
+            reports: 12,
+            lost: 3,
+            ..Heard::default()
+        })),
     };
     CallRecord {
         version: RECORD_VERSION,
@@ -54,6 +78,8 @@ pub(crate) fn record(n: u64) -> CallRecord {
         ],
         caller_media: media.clone(),
         called_media: media,
+        mos: Some(4.38),
+        mos_min: Some(4.31),
         decision: vec![
             "carrier-a: priority 1, weight 10".to_owned(),
             "carrier-b: priority 2, weight 10".to_owned(),

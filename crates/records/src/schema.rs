@@ -154,13 +154,14 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<u32, StoreEr
 /// Sets the connection up and carries out the migrations that the file lacks, each in a transaction of its own.
 fn prepare(connection: &Connection) -> Result<(), Error> {
     // NORMAL: a checkpoint syncs the log before it touches the database, so a power cut never leaves a damaged file;
-    // commits themselves don't wait for the disk. Checkpoints are the keeper's, never a commit's.
+    // commits themselves don't wait for the disk. Checkpoints are the keeper's, never a commit's. The cache is small: rows are
+    // written at the end of their tables, and the pages of the indices are in the operating system's.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -16384;
+         PRAGMA cache_size = -1024;
          PRAGMA temp_store = MEMORY;",
     )?;
     let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

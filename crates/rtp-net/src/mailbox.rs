@@ -42,14 +42,14 @@ impl Bell {
 /// The end of whoever commands.
 #[derive(Debug)]
 pub(crate) struct Letterbox {
-    sender: Sender<Order>,
+    sender: Sender<Box<Order>>,
     bell: Arc<Bell>,
 }
 
 /// The worker's end.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    receiver: Receiver<Order>,
+    receiver: Receiver<Box<Order>>,
     bell: Arc<Bell>,
 }
 
@@ -77,8 +77,9 @@ impl Letterbox {
     pub(crate) fn post(&self, order: Order, wakes: bool) -> Result<(), Box<Command>> {
         let changes = matches!(order.command, Command::Update { .. });
         let urgent = !order.can_wait() || (wakes && changes);
+        // Boxed: the queue is as long as it may ever be, and an order is large.
         self.sender
-            .try_send(order)
+            .try_send(Box::new(order))
             .map_err(|refused| Box::new(refused.into_inner().command))?;
         self.bell.ring(urgent);
         Ok(())
@@ -117,7 +118,7 @@ impl Mailbox {
 
     /// The next command.
     pub(crate) fn take(&self) -> Option<Order> {
-        self.receiver.try_recv().ok()
+        self.receiver.try_recv().ok().map(|order| *order)
     }
 
     /// Whether the worker is to end.

@@ -176,12 +176,14 @@ impl Worker {
                         legs,
                         silence,
                         hold_silence,
+                        one_way,
                     },
                     Fresh::Both(sockets),
                 ) => {
                     let patience = Patience {
                         expected: silence,
                         held: hold_silence,
+                        one_way,
                     };
                     let session = Session::new(now, &legs, patience, self.chance.hash_one(id));
                     self.open(now, id, session, sockets);
@@ -338,16 +340,18 @@ impl Worker {
             .and_then(Option::as_mut)
             .and_then(|stream| stream.notice())
         {
-            self.tell(match notice {
-                Notice::Silent { side, quiet } => Event::Silent { id, side, quiet },
-                Notice::Digit { side, heard } => Event::Digit {
+            match notice {
+                Notice::Silent { side, quiet } => self.tell(Event::Silent { id, side, quiet }),
+                Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
+                Notice::Path { side, change } => self.tell(Event::Path { id, side, change }),
+                Notice::Digit { side, heard } => self.tell(Event::Digit {
                     id,
                     side,
                     digit: heard.digit,
                     duration: heard.duration,
-                },
-                Notice::Path { side, change } => Event::Path { id, side, change },
-            });
+                }),
+                Notice::Rated { mos, .. } => self.tally.rated(mos),
+            }
         }
     }
 

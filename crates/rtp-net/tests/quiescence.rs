@@ -74,6 +74,7 @@ fn start(plane: &Plane, pool: &mut PortPool, a: &Peer, b: &Peer, id: u64) -> Sta
         legs,
         silence: None,
         hold_silence: None,
+        one_way: None,
     });
     // An unknown stream has no report: of a blocked one only the failure is heard.
     plane.command(Command::Report { id });

@@ -1,7 +1,7 @@
 //! What a packet costs in the relay machine, without its system calls.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rtp_proto::control::{Latch, Leg, Needs, PortPair, PtMap, Remote, Side, StreamKind};
+use rtp_proto::control::{Latch, Leg, Needs, PortPair, PtMap, Remote, Rtcp, Side, StreamKind};
 use rtp_proto::{Channel, Packet, Patience, Session};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Patience = Patience {
     expected: Some(Duration::from_secs(30)),
     held: None,
+    one_way: None,
 };
 
 fn leg(port: u16, map: PtMap) -> Leg {
@@ -36,6 +37,8 @@ fn leg(port: u16, map: PtMap) -> Leg {
         latch,
         map,
         dscp: 46,
+        rtcp: Rtcp::Auto,
+        codec: None,
         party: 0,
         needs: Needs::default(),
     }

@@ -3,26 +3,29 @@
 //! A command that fails comes back as an [`Event`]; one that was carried out says nothing unless it was asked for something.
 //! Stream ids are the caller's, and a stream's ports stay reserved until its [`Event::Closed`] or [`Event::Failed`] has come back.
 
+use crate::emodel;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-mod digits;
 mod sound;
 mod spoken;
 
 pub use audio::{Codec, Format as AudioFormat, OpusParameters};
-pub use digits::{Digits, Said};
 pub use sound::{Country, Sound, SoundSource, Tone};
 pub use spoken::{Audio, Format};
 
 pub use crate::dtls::{Engines, Failure, Fingerprint, Setup};
 pub use crate::dtmf::{Digit, DigitError};
 pub use crate::ice::Credentials;
+pub use crate::losses::LossStructure;
+pub use crate::quality::Quality;
+pub use crate::rtcp::{Summary, VoipMetrics};
 pub use crate::srtp::{Keys, MasterKey, Mki, Suite};
-pub use crate::stats::{DropCounts, DropReason, LegStats, SessionStats};
+pub use crate::stats::{DropCounts, DropReason, Heard, LegStats, SessionStats};
 pub use crate::{Cidr, PortPair, PtEntry, PtMap};
 
 /// One relayed media stream (an m-line of a call), named by whoever opened it.
@@ -91,11 +94,29 @@ pub struct Leg {
     pub map: PtMap,
     /// Differentiated services code point of what we send to this peer (0..=63; RFC 2474).
     pub dscp: u8,
+    /// What RTCP this peer gets.
+    pub rtcp: Rtcp,
+    /// The codec that is spoken on this leg, as far as its quality can be told from what is lost and late.
+    pub codec: Option<emodel::Codec>,
     /// Who is at the other end, as a number: another one when another party takes the leg's place (the next carrier, another
     /// branch, a transfer). What the other leg hears then goes on as one stream.
     pub party: u64,
     /// What is to be done beyond relaying.
     pub needs: Needs,
+}
+
+/// What RTCP a peer gets (RFC 3550 §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rtcp {
+    /// What the other peer sends; reports of our own while it sends none, or while its reports would be about another stream.
+    #[default]
+    Auto,
+    /// What the other peer sends; reports of our own only where its reports would be about another stream.
+    Relay,
+    /// Reports of our own.
+    Generate,
+    /// None.
+    Off,
 }
 
 /// What a leg needs beyond relaying: nothing, by default. A direction between legs that need nothing may be the kernel's.
@@ -105,10 +126,30 @@ pub struct Needs {
     pub transcode: Option<Arc<Audio>>,
     /// What is said on this leg is protected.
     pub security: Option<Security>,
-    /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
-    pub digits: Option<Arc<Digits>>,
     /// The peer says by connectivity checks where it is; under mux only.
     pub ice: Option<Ice>,
+    /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
+    pub digits: Option<Arc<Digits>>,
+}
+
+/// How digits are written on a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digits {
+    /// How they are said to this peer.
+    pub said: Said,
+    /// The payload type with which it takes telephone events (RFC 4733), and their clock in Hz.
+    pub events: Option<(u8, u32)>,
+    /// The payload types with which its events arrive.
+    pub heard: SmallVec<[u8; 2]>,
+}
+
+/// How digits are said to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// As telephone events.
+    Events,
+    /// By call control: nothing goes into the stream, [`Event::Digit`] tells of those that were heard on the other leg.
+    Signalled,
 }
 
 /// ICE on a leg, of which we are the lite side (RFC 8445 §2.5). Who has the credentials is the peer, wherever it sends from.
@@ -196,6 +237,9 @@ pub enum Command {
         silence: Option<Duration>,
         /// The same for a leg that is on hold (expects nothing).
         hold_silence: Option<Duration>,
+        /// A leg that expects packets and hears none for this long while the other peer speaks: [`Event::OneWay`]; `None`: it
+        /// is not told.
+        one_way: Option<Duration>,
     },
     /// A leg has a new SDP: its latch window opens, and the learned address is forgotten unless the peer signalled the same
     /// address as before. Other ports or another bind address: rebound ([`Event::Failed`] when that fails; the stream then goes on as it was).
@@ -313,6 +357,15 @@ pub enum Event {
         /// Who heard it.
         side: Side,
     },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// The stream.
+        id: MediaId,
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
+    },
     /// A digit was pressed on a leg that is listened to ([`Needs::digits`]), and is over.
     Digit {
         /// The stream.
@@ -324,14 +377,14 @@ pub enum Event {
         /// For how long.
         duration: Duration,
     },
-    /// Checks or a handshake on this leg have come to something.
-    Path {
+    /// This leg's peer is not heard although the other one speaks, or is heard again.
+    OneWay {
         /// The stream.
         id: MediaId,
-        /// Which leg.
+        /// Who is not heard.
         side: Side,
-        /// What it is.
-        change: PathChange,
+        /// For how long; `None`: it is heard again.
+        quiet: Option<Duration>,
     },
     /// The sockets are closed; the ports may be given back.
     Closed {
@@ -357,8 +410,9 @@ impl Event {
             Self::Failed { id, .. }
             | Self::Silent { id, .. }
             | Self::Played { id, .. }
-            | Self::Digit { id, .. }
             | Self::Path { id, .. }
+            | Self::Digit { id, .. }
+            | Self::OneWay { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

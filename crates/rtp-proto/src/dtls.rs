@@ -41,6 +41,8 @@ pub struct Setup {
     pub role: Role,
     /// The peer's fingerprints; empty while its SDP is not known.
     pub expected: SmallVec<[Fingerprint; 2]>,
+    /// Offer and answer have both been sent: from now on the peer can be waited for.
+    pub settled: bool,
 }
 
 /// Why there are no keys.
@@ -160,6 +162,7 @@ impl Association {
         self.setup = Setup {
             role: setup.role,
             expected,
+            settled: setup.settled,
         };
         if another {
             (self.state, self.spoilt, self.deadline) = (State::Open, 0, None);
@@ -266,7 +269,8 @@ impl Association {
     }
 
     fn set_deadline(&mut self, now: Instant) {
-        if self.state == State::Open && self.deadline.is_none() && !self.setup.expected.is_empty() {
+        let known = self.setup.settled && !self.setup.expected.is_empty();
+        if self.state == State::Open && self.deadline.is_none() && known {
             self.deadline = Some(now + DEADLINE);
         }
     }

@@ -4,36 +4,39 @@
 //! [`Run`](crate::offload::Run). Packets are *settled* there, in order, each once; what is still in the window is judged only
 //! for reading ([`Losses::with_window`]), so that a late packet leaves no trace of its absence.
 
+use crate::quality::rounded;
 use serde::{Deserialize, Serialize};
 
 /// So many packets received in a row end a burst (RFC 3611 §4.7.2 recommends 16).
-pub const GMIN: u32 = 16;
+pub(crate) const GMIN: u32 = 16;
 /// Packets that a window holds.
 pub(crate) const WINDOW: u64 = 128;
 
-/// The settled packets of one leg's stream, by how they were lost. The kernel keeps the same for a direction that it has.
+/// The settled packets of one leg's stream, by how they were lost.
 ///
 /// All counts are of packets; they go on over changes of the SSRC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
+pub(crate) struct Losses {
     /// Lost packets at the end of what is settled, in a row; 0 when the last one came.
-    pub run: u32,
+    run: u32,
     /// Packets that came since the last loss, at most [`GMIN`].
-    pub since: u32,
+    since: u32,
     /// Losses of the cluster that may be a burst, 0 when there has been none.
-    pub cluster_lost: u32,
+    cluster_lost: u32,
     /// Packets from its first loss to its last.
-    pub cluster: u32,
-    /// Runs of lost packets.
-    pub events: u32,
+    cluster: u32,
+    /// All lost packets.
+    total: u64,
+    /// Runs of them.
+    pub(crate) events: u32,
     /// Packets of the longest run.
-    pub longest: u32,
+    longest: u32,
     /// Bursts that are over.
-    pub bursts: u32,
+    bursts: u32,
     /// Packets expected within them.
-    pub burst_packets: u32,
+    burst_packets: u32,
     /// Packets lost within them.
-    pub burst_lost: u32,
+    burst_lost: u32,
 }
 
 /// Loss structure as it is shown.
@@ -78,6 +81,7 @@ impl Losses {
             self.cluster_lost = self.cluster_lost.saturating_add(count);
             self.cluster = self.cluster.saturating_add(self.since).saturating_add(count);
         }
+        self.total = self.total.saturating_add(u64::from(count));
         self.run = self.run.saturating_add(count);
         self.longest = self.longest.max(self.run);
         self.since = 0;
@@ -106,14 +110,25 @@ impl Losses {
         self
     }
 
-    /// The figures; `expected` and `lost` are the leg's totals, `packet_ms` the duration of a packet.
+    /// More packets went by than a window holds, and nobody looked: of `passed` packets the losses are known in sum only. They
+    /// are taken for one run. `all`: everything lost so far, with what lies in the window now.
+    pub(crate) fn unseen(&mut self, passed: u64, all: u64, seen: u128, expected: u64) {
+        let in_window = expected.min(WINDOW).saturating_sub(u64::from(seen.count_ones()));
+        let lost = all.saturating_sub(self.total).saturating_sub(in_window);
+        self.lost(u32::try_from(lost).unwrap_or(u32::MAX));
+        for _ in 0..passed.saturating_sub(lost).min(u64::from(GMIN)) {
+            self.received();
+        }
+    }
+
+    /// The figures; `expected` is the leg's total, `packet_ms` the duration of a packet.
     ///
     /// `self` should be [`with_window`](Self::with_window).
-    pub(crate) fn structure(mut self, expected: u64, lost: u64, packet_ms: f32) -> LossStructure {
+    pub(crate) fn structure(mut self, expected: u64, packet_ms: f32) -> LossStructure {
         // The report is assumed to be followed by packets that came.
         self.close();
         let outside = expected.saturating_sub(u64::from(self.burst_packets));
-        let outside_lost = lost.saturating_sub(u64::from(self.burst_lost));
+        let outside_lost = self.total.saturating_sub(u64::from(self.burst_lost));
         LossStructure {
             events: self.events,
             longest: self.longest,
@@ -141,7 +156,7 @@ fn ratio(part: u64, whole: u64) -> f32 {
     if whole == 0 {
         0.0
     } else {
-        (part as f64 / whole as f64) as f32
+        rounded(part as f64 / whole as f64, 10_000.0)
     }
 }
 
@@ -177,8 +192,7 @@ mod tests {
     }
 
     fn figures(pattern: &str, packet_ms: f32) -> LossStructure {
-        let lost = pattern.chars().filter(|c| *c != '1').count();
-        settled(pattern).structure(pattern.len() as u64, lost as u64, packet_ms)
+        settled(pattern).structure(pattern.len() as u64, packet_ms)
     }
 
     #[test]

@@ -17,8 +17,6 @@ pub(crate) struct Reception {
     run: Option<Run>,
     /// Loss of earlier runs.
     lost_before: u64,
-    /// Packets expected in earlier runs.
-    expected_before: u64,
     losses: Losses,
     last: Option<Last>,
     /// The last packet before the offer/answer that came after it.
@@ -66,20 +64,14 @@ impl Reception {
         self.lost_before + self.run.as_ref().map_or(0, Run::lost)
     }
 
-    /// Packets that were sent to us, going by their numbers.
-    pub(crate) fn expected(&self) -> u64 {
-        self.expected_before + self.run.as_ref().map_or(0, Run::expected)
-    }
-
     /// Runs of lost packets so far.
     pub(crate) fn loss_events(&self) -> u32 {
         self.losses_now().events
     }
 
-    /// How the loss is spread; `packet_ms` is the duration of a packet.
-    pub(crate) fn loss_structure(&self, packet_ms: f32) -> LossStructure {
-        self.losses_now()
-            .structure(self.expected(), self.lost(), packet_ms)
+    /// How the loss is spread among so many packets; `packet_ms` is the duration of one.
+    pub(crate) fn loss_structure(&self, expected: u64, packet_ms: f32) -> LossStructure {
+        self.losses_now().structure(expected, packet_ms)
     }
 
     fn losses_now(&self) -> Losses {
@@ -126,23 +118,37 @@ impl Reception {
         Some((header, last.arrival))
     }
 
+    /// Clock of the newest packet, in Hz.
+    pub(crate) fn newest_clock(&self) -> Option<u32> {
+        self.last
+            .as_ref()
+            .or(self.resting.as_ref())
+            .map(|last| last.clock)
+    }
+
     /// Writes the state into a ledger.
     pub(crate) fn lend(&self, ledger: &mut Ledger) {
         (ledger.lost_before, ledger.jitter) = (self.lost_before, self.jitter);
         (ledger.run, ledger.last) = (self.run.clone(), self.last.clone());
     }
 
-    /// Takes the state from a ledger. How loss is spread is not in it: it is seen in the windows, if they are read often enough
-    /// (128 packets); what passes unseen between two of them leaves no trace in the structure.
+    /// Takes the state from a ledger. How loss is spread is not in it: it is seen in the windows, if these are read often enough (128
+    /// packets); of what passes between two of them only the sum is known.
     pub(crate) fn take(&mut self, ledger: &Ledger) {
-        if let (Some(old), Some(new)) = (&self.run, &ledger.run) {
-            if new.continues(old) {
-                let ahead = (new.highest - old.highest).min(WINDOW);
-                self.losses.settle(old.seen, old.expected(), ahead);
-            } else {
-                self.losses = self.losses_now();
-                self.expected_before += old.expected();
-            }
+        if let Some(new) = &ledger.run {
+            let passed = match &self.run {
+                Some(old) if new.continues(old) => {
+                    let ahead = new.highest - old.highest;
+                    self.losses.settle(old.seen, old.expected(), ahead.min(WINDOW));
+                    ahead.saturating_sub(WINDOW)
+                }
+                Some(_) | None => {
+                    self.losses = self.losses_now();
+                    new.expected().saturating_sub(WINDOW)
+                }
+            };
+            let all = ledger.lost_before + new.lost();
+            self.losses.unseen(passed, all, new.seen, new.expected());
         }
         (self.lost_before, self.jitter) = (ledger.lost_before, ledger.jitter);
         self.run.clone_from(&ledger.run);
@@ -150,7 +156,7 @@ impl Reception {
     }
 
     fn begin(&mut self, ssrc: u32, sequence: u16, before: u64) {
-        (self.losses, self.expected_before) = (self.losses_now(), self.expected());
+        self.losses = self.losses_now();
         self.lost_before = self.lost();
         // The extended number starts one cycle up, so that late packets from before the first have one too.
         let highest = u64::from(sequence) + 0x1_0000;
@@ -232,6 +238,11 @@ impl Run {
     /// Packets from the lowest number to the highest.
     pub(crate) fn expected(&self) -> u64 {
         self.highest - self.base + 1
+    }
+
+    /// The highest number as a receiver reports it: cycles from 0 on (RFC 3550 §6.4.1).
+    pub(crate) fn wire_highest(&self) -> u32 {
+        u32::try_from(self.highest.saturating_sub(0x1_0000) & u64::from(u32::MAX)).unwrap_or_default()
     }
 
     /// Those of them that never came.

@@ -1,6 +1,6 @@
 //! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
 
-use crate::pt_map::PtMap;
+use crate::pt_map::{PtEntry, PtMap};
 use crate::session::Numbers;
 use rtp_rs::RtpReader;
 use smallvec::SmallVec;
@@ -97,37 +97,27 @@ pub(crate) fn renumber(packet: &mut [u8], numbers: &Numbers) {
 /// No payload type: the packet is dropped.
 pub(crate) const NONE: u8 = 0xff;
 
-/// A [`PtMap`] made ready for looking up.
+/// A [`PtMap`] for as long as a leg has it: small, as there is one per leg and few have more than three entries.
 #[derive(Debug)]
 pub(crate) struct Translation {
-    to: [u8; 128],
-    clocks: SmallVec<[(u8, u32); 8]>,
+    entries: SmallVec<[PtEntry; 3]>,
+    only: bool,
 }
 
 impl Translation {
     pub(crate) fn new(map: &PtMap) -> Self {
-        let mut to = [NONE; 128];
-        if !map.is_only() {
-            to.iter_mut().zip(0..).for_each(|(slot, pt)| *slot = pt);
+        Self {
+            entries: SmallVec::from_slice(map.entries()),
+            only: map.is_only(),
         }
-        let mut clocks = SmallVec::new();
-        for entry in map.entries() {
-            if let Some(slot) = to.get_mut(usize::from(entry.from)) {
-                *slot = entry.to;
-            }
-            if entry.clock != 0 {
-                clocks.push((entry.from, entry.clock));
-            }
-        }
-        Self { to, clocks }
     }
 
     /// The number under which the other leg knows this payload type.
     pub(crate) fn outgoing(&self, payload_type: u8) -> Option<u8> {
-        self.to
-            .get(usize::from(payload_type))
-            .copied()
-            .filter(|to| *to != NONE)
+        match self.entry(payload_type) {
+            Some(entry) => Some(entry.to),
+            None => Some(payload_type).filter(|_| !self.only),
+        }
     }
 
     /// Whether this payload type passes at all.
@@ -137,16 +127,23 @@ impl Translation {
 
     /// The whole table: [`NONE`] where nothing passes.
     pub(crate) fn table(&self) -> [u8; 128] {
-        self.to
+        let mut to = [NONE; 128];
+        to.iter_mut()
+            .zip(0..)
+            .for_each(|(slot, from)| *slot = self.outgoing(from).unwrap_or(NONE));
+        to
+    }
+
+    fn entry(&self, payload_type: u8) -> Option<&PtEntry> {
+        self.entries.iter().find(|entry| entry.from == payload_type)
     }
 
     /// RTP clock rate of a payload type, in Hz; never 0.
     pub(crate) fn clock(&self, payload_type: u8) -> u32 {
         let listed = self
-            .clocks
-            .iter()
-            .find(|(pt, _)| *pt == payload_type)
-            .map(|(_, clock)| *clock);
+            .entry(payload_type)
+            .map(|entry| entry.clock)
+            .filter(|clock| *clock != 0);
         listed.unwrap_or_else(|| static_clock(payload_type))
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
-use crate::offload::Ledger;
 use crate::packet::Packet;
 use crate::reception::Reception;
-use crate::rtcp::{self, Item};
+use crate::rtcp;
 use crate::rtp::{self, Kind, Translation};
 use crate::silence::Silence;
 use egress::Egress;
+use monitor::Monitor;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,7 +18,9 @@ mod dtmf;
 #[allow(dead_code, reason = "what the session says of its own is being built on it")]
 mod egress;
 mod lend;
+mod monitor;
 mod notice;
+mod report;
 mod secure;
 mod sent;
 mod terms;
@@ -44,6 +46,10 @@ pub struct Session {
     b: Half,
     patience: Patience,
     notices: VecDeque<Notice>,
+    /// When both legs are looked at next.
+    look_at: Instant,
+    /// The stream is about to be closed.
+    ending: bool,
     /// A side whose [`Session::connect_change`] has not been asked for yet.
     changed: bool,
     /// A side whose [`Session::flow`] may be another than when it was last asked for.
@@ -73,19 +79,20 @@ struct Half {
     /// Payload types that the session itself wants to see (bit n: type n), wherever the others are relayed.
     heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
-    lent: Option<Box<Ledger>>,
+    lent: Option<Box<lend::Lent>>,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.
     secure: Option<Box<Secure>>,
-    /// What is to be done about digits.
-    keys: Option<Box<dtmf::Keys>>,
     /// What is said beside media on the RTP port: checks and a handshake.
     beside: Option<Box<Beside>>,
+    /// What is to be done about digits.
+    keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
     party: u64,
     /// For numbers that nobody should guess.
     seed: u64,
+    monitor: Monitor,
 }
 
 impl Session {
@@ -99,6 +106,8 @@ impl Session {
             b,
             patience,
             notices: VecDeque::new(),
+            look_at: now + monitor::LOOK,
+            ending: false,
             changed: false,
             rerouted: false,
         }
@@ -169,10 +178,16 @@ impl Session {
         [&self.a, &self.b]
             .into_iter()
             .flat_map(|half| {
-                let silence = half.silence.deadline(self.limit(half));
-                [silence, half.quiet_at(), half.beside_deadline(), half.keys_at()]
+                [
+                    half.silence.deadline(self.limit(half)),
+                    half.quiet_at(),
+                    half.keys_at(),
+                    half.beside_deadline(),
+                    half.monitor.report_at,
+                ]
             })
             .flatten()
+            .chain([self.look_at])
             .min()
     }
 
@@ -182,8 +197,8 @@ impl Session {
             let limit = self.limit(self.half(side));
             let (here, _) = self.halves(side);
             let silent = here.silence.overdue(now, limit);
-            here.keys_timeout(now);
             here.beside_timeout(now);
+            here.keys_timeout(now);
             if here.quiet_at().is_some_and(|at| now >= at) {
                 here.address.loosen();
                 (self.changed, self.rerouted) = (true, true);
@@ -193,6 +208,7 @@ impl Session {
             }
             self.collect_digits(side);
         }
+        self.watch(now);
     }
 
     /// The next packet that the session itself has to send, written into `packet`. Counted as sent; say so with
@@ -216,6 +232,7 @@ impl Session {
         Side::BOTH
             .into_iter()
             .find_map(|side| self.say_digit(now, side, packet))
+            .or_else(|| self.poll_report(now, packet))
     }
 
     /// The next thing that call control should know.
@@ -313,14 +330,15 @@ impl Half {
             lent: None,
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
+            beside: None,
             keys: leg
                 .needs
                 .digits
                 .clone()
                 .map(|digits| Box::new(dtmf::Keys::new(digits))),
-            beside: None,
             party: leg.party,
             seed,
+            monitor: Monitor::new(now, leg),
         };
         half.update_beside(now, &leg.needs, true);
         half
@@ -339,6 +357,7 @@ impl Half {
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
         self.silence.life(now);
+        self.monitor.update(now, leg, other_party);
     }
 
     /// What the RTP socket may be connected to: to nobody while the kernel relays, so that strangers are heard.
@@ -433,19 +452,7 @@ impl Half {
         self.address.accept_rtcp(now, from)?;
         self.silence.life(now);
         self.stats.rtcp_packets += 1;
-        let to = there.address.rtcp_destination();
-        rtcp::for_each(packet.bytes(), |item| match item {
-            Item::Sent { mark, .. } if to.is_some() => there.report_sent(now, mark),
-            Item::Sent { .. } => {}
-            Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
-            Item::Block(block) => self.report_quoted(now, block.mark, block.delay),
-            Item::Summary { .. } | Item::Voip { .. } => {}
-        });
-        let to = to.ok_or(DropReason::NoRemote)?;
-        there.seal_rtcp(packet)?;
-        there.stats.sent_rtcp += 1;
-        let channel = if there.mux { Channel::Rtp } else { Channel::Rtcp };
-        Ok(Some((channel, to)))
+        self.pass_rtcp(now, packet, there)
     }
 
     fn arrived(&mut self, now: Instant, accepted: Accepted, bytes: usize) {
@@ -473,15 +480,6 @@ impl Half {
         let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);
         if let Some(rtt) = now.saturating_duration_since(*at).checked_sub(held) {
             self.stats.rtt_us = u32::try_from(rtt.as_micros()).ok();
-        }
-    }
-
-    fn stats(&self) -> LegStats {
-        let (lost, jitter_us) = (self.reception.lost(), self.reception.jitter_us());
-        LegStats {
-            lost,
-            jitter_us,
-            ..self.stats.clone()
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What is counted.
 
+use crate::losses::LossStructure;
+use crate::quality::Quality;
+use crate::rtcp::{Summary, VoipMetrics};
 use serde::{Deserialize, Serialize};
 
 /// Statistics of a stream: leg A, leg B.
@@ -46,12 +49,43 @@ pub struct LegStats {
     pub sent_rtcp: u64,
     /// Last round trip between us and this peer, from RTCP reports that passed through (RFC 3550 §6.4.1), in microseconds.
     pub rtt_us: Option<u32>,
+    /// How loss is spread.
+    pub loss: LossStructure,
+    /// How what this peer says sounds here; `None`: its codec is not one that this can be told of, or hardly anything came.
+    pub quality: Option<Quality>,
+    /// For how long nothing was heard from this peer although the other one spoke, in milliseconds; counted once it was told of.
+    pub mute_ms: u64,
+    /// What this peer says of what it hears; `None`: nothing.
+    pub heard: Option<Box<Heard>>,
     /// How often the peer's address was learned anew.
     pub latches: u32,
     /// Digits that this peer pressed, where they were listened to (RFC 4733).
     pub digits: u32,
     /// Packets that arrived here and went no further, by reason.
     pub dropped: DropCounts,
+}
+
+/// What a peer says, in RTCP, of what it hears: the stream that it is sent, all the way from the other peer where that is relayed
+/// as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Heard {
+    /// Report blocks about that stream.
+    pub reports: u32,
+    /// Packets lost in all, as last reported; negative where duplicates outnumber them.
+    pub lost: i32,
+    /// Fraction lost between the last two reports, 0 to 1.
+    pub fraction_lost: f32,
+    /// The highest of these.
+    pub fraction_lost_max: f32,
+    /// Interarrival jitter as last reported, in microseconds.
+    pub jitter_us: u32,
+    /// How it sounds there, each report rated as what arrives here is.
+    pub quality: Option<Quality>,
+    /// The peer's own rating (RFC 3611 §4.7).
+    pub voip: Option<VoipMetrics>,
+    /// Its last summary (RFC 3611 §4.6).
+    pub summary: Option<Summary>,
 }
 
 macro_rules! drop_reasons {

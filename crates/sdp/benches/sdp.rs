@@ -10,7 +10,9 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use sdp::{CodecFilter, Compose, Limits, NewOrigin, RtcpPlan, Slot, compose, parse, parse_bytes, pt_map};
+use sdp::{
+    CodecFilter, Compose, Limits, NewOrigin, RtcpPlan, Slot, Transport, compose, parse, parse_bytes, pt_map,
+};
 
 const BODY: &[u8] = include_bytes!("../tests/data/audio.sdp");
 const WEBRTC: &[u8] = include_bytes!("../tests/data/webrtc.sdp");
@@ -39,7 +41,7 @@ fn body(c: &mut Criterion) {
         rtcp: RtcpPlan::Pair,
         codecs: CodecFilter::All,
         direction: None,
-        transport: sdp::Transport::default(),
+        transport: Transport::default(),
     }];
     let hide: [&[u8]; 2] = [b"secret-host.internal", b"10.20.30.40"];
     c.bench_function("sdp/compose 300 B", |b| {

@@ -47,15 +47,6 @@ pub struct Compose<'a> {
     pub lines: &'a [String],
 }
 
-/// How a stream's packets travel, where that is not as in the source.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Transport<'a> {
-    /// Profile of the m= line; `None`: the source's. Feedback messages (`a=rtcp-fb`) go where it has none.
-    pub proto: Option<Proto>,
-    /// Attributes of our own, without line ends: `a=crypto:…`, `a=fingerprint:…`. The source's of the same names are dropped.
-    pub lines: &'a [String],
-}
-
 /// One m= section to write.
 #[derive(Clone, Copy, Debug)]
 pub enum Slot<'a> {
@@ -71,7 +62,7 @@ pub enum Slot<'a> {
         codecs: CodecFilter<'a>,
         /// `None`: the source's, with its hold by address made explicit.
         direction: Option<Direction>,
-        /// Profile and what goes with it.
+        /// Its profile and what goes with that.
         transport: Transport<'a>,
     },
     /// A refused stream (RFC 3264 §6): the peer's m= line with port 0.
@@ -79,6 +70,17 @@ pub enum Slot<'a> {
         /// The m= line, with or without `m=`.
         line: &'a [u8],
     },
+}
+
+/// The profile under which a stream is written, and the attributes that belong to it: keys, fingerprints, candidates, which
+/// are each leg's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transport<'a> {
+    /// `None`: the source's.
+    pub proto: Option<Proto>,
+    /// Whole attribute lines (`a=crypto:1 …`), written as they are at the end of the section. The source's of the same names are
+    /// dropped.
+    pub attributes: &'a [String],
 }
 
 /// How RTCP is announced (RFC 3605, RFC 5761).
@@ -169,6 +171,8 @@ pub fn compose(c: &Compose<'_>) -> Result<Vec<u8>, ComposeError> {
             }
         }
     }
+    // It is kept for as long as the session lasts.
+    writer.out.shrink_to_fit();
     Ok(writer.out)
 }
 
@@ -176,11 +180,10 @@ impl Transport<'_> {
     /// Whether a line of the source goes because of what we say ourselves.
     fn replaces(&self, attribute: &Attribute<'_>) -> bool {
         let ours = |line: &String| {
-            Attribute::from_line(line.as_bytes())
-                .is_some_and(|own| own.name.eq_ignore_ascii_case(attribute.name))
+            let own = Attribute::from_line(line.as_bytes());
+            own.is_some_and(|own| own.name.eq_ignore_ascii_case(attribute.name))
         };
-        let unheard = attribute.is("rtcp-fb") && self.proto.is_some_and(|proto| !proto.has_feedback());
-        unheard || self.lines.iter().any(ours)
+        self.attributes.iter().any(ours)
     }
 }
 
@@ -192,6 +195,14 @@ struct Stream<'a> {
     codecs: CodecFilter<'a>,
     direction: Option<Direction>,
     transport: Transport<'a>,
+}
+
+impl Stream<'_> {
+    /// `a=rtcp-fb` means nothing to a profile without feedback (RFC 4585 §4.2), if it meant something before.
+    fn loses_feedback(&self) -> bool {
+        let written = self.transport.proto.unwrap_or(self.media.proto());
+        self.media.proto().is_feedback() && !written.is_feedback()
+    }
 }
 
 struct Writer<'a> {
@@ -270,7 +281,7 @@ impl Writer<'_> {
     /// `m=type 0 profile formats`: at least one format, whatever it is (RFC 3264 §6).
     fn rejected(&mut self, index: usize, line: &[u8]) -> Result<(), ComposeError> {
         let m = MLine::parse(line).map_err(|_| ComposeError::Line(index))?;
-        self.m_line(index, &m, 0, None)?;
+        self.m_line(index, &m, 0)?;
         let proto = Proto::from_token(m.proto);
         let before = self.out.len();
         for word in words(m.formats).take(Limits::default().formats) {
@@ -291,20 +302,13 @@ impl Writer<'_> {
     }
 
     /// All but the formats and the line end.
-    fn m_line(
-        &mut self,
-        index: usize,
-        m: &MLine<'_>,
-        port: u16,
-        proto: Option<Proto>,
-    ) -> Result<(), ComposeError> {
-        let proto = proto.and_then(Proto::as_str).map_or(m.proto, str::as_bytes);
-        if self.hidden.is_in(m.kind) || self.hidden.is_in(proto) {
+    fn m_line(&mut self, index: usize, m: &MLine<'_>, port: u16) -> Result<(), ComposeError> {
+        if self.hidden.is_in(m.kind) || self.hidden.is_in(m.proto) {
             return Err(ComposeError::Hidden(index));
         }
         self.out.extend_from_slice(b"m=");
         self.out.extend_from_slice(m.kind);
-        self.text(" ").number(port.into()).text(" ").text(proto);
+        self.text(" ").number(port.into()).text(" ").text(m.proto);
         Ok(())
     }
 
@@ -318,7 +322,12 @@ impl Writer<'_> {
     fn stream(&mut self, index: usize, s: &Stream<'_>) -> Result<(), ComposeError> {
         let m = MLine::parse(s.media.line()).map_err(|_| ComposeError::Line(index))?;
         let rtp = s.media.proto().is_rtp();
-        self.m_line(index, &m, s.port, s.transport.proto)?;
+        let proto = s
+            .transport
+            .proto
+            .and_then(Proto::name)
+            .map_or(m.proto, str::as_bytes);
+        self.m_line(index, &MLine { proto, ..m }, s.port)?;
         let mut formats = Formats::default();
         if rtp {
             let left = Formats::select(s.media, s.codecs, &self.hidden);
@@ -341,8 +350,8 @@ impl Writer<'_> {
         if rtp {
             self.rtcp(s.port, s.rtcp);
         }
-        for line in s.transport.lines {
-            self.line(line.as_bytes());
+        for attribute in s.transport.attributes {
+            self.line(attribute.as_bytes());
         }
         Ok(())
     }
@@ -369,6 +378,7 @@ impl Writer<'_> {
                     }
                 }
                 rules::Fate::Ours => {}
+                rules::Fate::WithFormat if attribute.is("rtcp-fb") && s.loses_feedback() => {}
                 rules::Fate::WithFormat if s.media.proto().is_rtp() => {
                     self.with_format(s.media, line, &attribute, formats, &mut mapped);
                 }

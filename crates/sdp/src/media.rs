@@ -67,7 +67,7 @@ pub enum Proto {
 }
 
 impl Proto {
-    const NAMES: [(&str, Proto); 7] = [
+    const NAMES: [(&'static str, Proto); 7] = [
         ("RTP/AVP", Proto::RtpAvp),
         ("RTP/AVPF", Proto::RtpAvpf),
         ("RTP/SAVP", Proto::RtpSavp),
@@ -76,6 +76,39 @@ impl Proto {
         ("UDP/TLS/RTP/SAVPF", Proto::UdpTlsSavpf),
         ("udptl", Proto::Udptl),
     ];
+
+    /// As an m= line names it; `None` for what isn't known.
+    pub fn name(self) -> Option<&'static str> {
+        let known = Self::NAMES.iter().find(|(_, proto)| *proto == self);
+        known.map(|(name, _)| *name)
+    }
+
+    /// Of RTP, with or without SRTP (RFC 3711), with or without early feedback (RFC 4585, RFC 5124).
+    pub fn rtp(secure: bool, feedback: bool) -> Self {
+        match (secure, feedback) {
+            (false, false) => Proto::RtpAvp,
+            (false, true) => Proto::RtpAvpf,
+            (true, false) => Proto::RtpSavp,
+            (true, true) => Proto::RtpSavpf,
+        }
+    }
+
+    /// Of SRTP with keys from a DTLS handshake (RFC 5764).
+    pub fn dtls(feedback: bool) -> Self {
+        if feedback {
+            Proto::UdpTlsSavpf
+        } else {
+            Proto::UdpTlsSavp
+        }
+    }
+
+    /// Whether the profile has early feedback.
+    pub fn is_feedback(self) -> bool {
+        match self {
+            Proto::RtpAvpf | Proto::RtpSavpf | Proto::UdpTlsSavpf => true,
+            Proto::RtpAvp | Proto::RtpSavp | Proto::UdpTlsSavp | Proto::Udptl | Proto::Other => false,
+        }
+    }
 
     pub(crate) fn from_token(token: &[u8]) -> Self {
         let known = Self::NAMES
@@ -90,20 +123,6 @@ impl Proto {
             Proto::RtpAvp | Proto::RtpAvpf => true,
             Proto::Udptl | Proto::Other => false,
             Proto::RtpSavp | Proto::RtpSavpf | Proto::UdpTlsSavp | Proto::UdpTlsSavpf => true,
-        }
-    }
-
-    /// As it is written; `None`: not one of those that are known.
-    pub fn as_str(self) -> Option<&'static str> {
-        let known = Self::NAMES.iter().find(|(_, proto)| *proto == self);
-        known.map(|(name, _)| *name)
-    }
-
-    /// Whether RTCP may carry feedback messages (RFC 4585).
-    pub fn has_feedback(self) -> bool {
-        match self {
-            Proto::RtpAvpf | Proto::RtpSavpf | Proto::UdpTlsSavpf => true,
-            Proto::RtpAvp | Proto::RtpSavp | Proto::UdpTlsSavp | Proto::Udptl | Proto::Other => false,
         }
     }
 
@@ -243,7 +262,7 @@ impl Entry {
 /// One m= section.
 #[derive(Clone, Debug)]
 pub struct Media {
-    raw: Bytes,
+    pub(crate) raw: Bytes,
     line: Span,
     kind: Kind,
     proto: Proto,

@@ -6,7 +6,7 @@ use crate::codec::{Codec, is_auxiliary, same_codec};
 use crate::media::{Direction, Entry, Kind, Media, Proto};
 use crate::parse::{Sdp, lines_of};
 
-/// Why a stream cannot be anchored as plain media.
+/// Why a stream cannot be anchored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Port 0: the peer itself refuses or disables it.
@@ -26,15 +26,16 @@ pub enum Refusal {
     NoFormat,
 }
 
-/// Whether `m` can be anchored as plain media: audio over RTP/AVP(F), or T.38 over UDPTL, with a port, an address
-/// (`0.0.0.0` is one: hold) and a format. For offers: the formats of an answer are judged by [`crate::pt_map`], since an
-/// answer may leave to the offer what its payload types are.
+/// Whether `m` can be anchored: audio over any profile of RTP, or T.38 over UDPTL, with a port, an address (`0.0.0.0` is
+/// one: hold) and a format. For offers: the formats of an answer are judged by [`crate::pt_map`], since an answer may
+/// leave to the offer what its payload types are. Whether a profile is wanted is another question.
 pub fn acceptable(sdp: &Sdp, m: &Media) -> Result<(), Refusal> {
     if m.port() == 0 {
         return Err(Refusal::Disabled);
     }
     match (m.kind(), m.proto()) {
-        (Kind::Audio, Proto::RtpAvp | Proto::RtpAvpf) | (Kind::Image, Proto::Udptl) => {}
+        (Kind::Audio, proto) if proto.is_rtp() => {}
+        (Kind::Image, Proto::Udptl) => {}
         (Kind::Audio | Kind::Image, _) => return Err(Refusal::Proto),
         (Kind::Video | Kind::Application | Kind::Message | Kind::Text | Kind::Other, _) => {
             return Err(Refusal::Kind);
@@ -51,12 +52,13 @@ pub fn acceptable(sdp: &Sdp, m: &Media) -> Result<(), Refusal> {
     usable.then_some(()).ok_or(Refusal::NoFormat)
 }
 
-/// Index of the one stream to anchor: the first acceptable audio, else the first acceptable T.38 stream.
-pub fn first_acceptable(sdp: &Sdp) -> Option<usize> {
+/// Index of the one stream to anchor: the first acceptable audio, else the first acceptable T.38 stream, of those that are
+/// `wanted`.
+pub fn first_acceptable(sdp: &Sdp, wanted: impl Fn(&Media) -> bool) -> Option<usize> {
     let of_kind = |kind| {
         sdp.media()
             .iter()
-            .position(|m| m.kind() == kind && acceptable(sdp, m).is_ok())
+            .position(|m| m.kind() == kind && acceptable(sdp, m).is_ok() && wanted(m))
     };
     of_kind(Kind::Audio).or_else(|| of_kind(Kind::Image))
 }
@@ -67,9 +69,10 @@ pub fn complement(direction: Direction) -> Direction {
 }
 
 /// The stream's direction with c=0.0.0.0 (or `::`) read as "I do not receive" (RFC 3264 §8.4): sendrecv becomes
-/// sendonly, recvonly becomes inactive.
+/// sendonly, recvonly becomes inactive. With port 9 and ICE it means that there is no candidate yet (RFC 8840 §4.1.1).
 pub fn hold_direction(sdp: &Sdp, m: &Media) -> Direction {
-    let nowhere = sdp.connection(m).is_some_and(|a| a.is_unspecified());
+    let nowhere = sdp.connection(m).is_some_and(|a| a.is_unspecified())
+        && !(m.port() == 9 && crate::ice::ice(sdp, m).is_some());
     Direction::new(m.direction().sends(), m.direction().receives() && !nowhere)
 }
 

@@ -121,6 +121,16 @@ pub struct Sdp {
 }
 
 impl Sdp {
+    /// The same in a buffer of its own, for keeping: as it was parsed it holds on to the whole message that it came in.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.raw = Bytes::copy_from_slice(&self.raw);
+        for media in &mut self.media {
+            media.raw = self.raw.clone();
+        }
+        self
+    }
+
     /// The body as it came.
     pub fn raw(&self) -> &Bytes {
         &self.raw
@@ -250,6 +260,10 @@ pub fn parse_bytes(body: Bytes, limits: &Limits) -> Result<Sdp, SdpError> {
         if line.starts_with(b"m=") {
             if sdp.media.len() >= limits.media {
                 return Err(SdpError::TooManyMedia);
+            }
+            if sdp.media.is_empty() {
+                // Nearly always the only one.
+                sdp.media.reserve_exact(1);
             }
             sdp.media.push(Media::new(&body, line, limits.formats)?);
         } else if well_formed(line) {

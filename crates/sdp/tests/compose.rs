@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sdp::rules::{ATTRIBUTES, Fate};
 use sdp::{
-    CodecFilter, Compose, ComposeError, Direction, Limits, NewOrigin, RtcpPlan, Sdp, Slot, basic_offer,
-    compose, parse,
+    CodecFilter, Compose, ComposeError, Direction, Limits, NewOrigin, Proto, RtcpPlan, Sdp, Slot, Transport,
+    basic_offer, compose, parse,
 };
 
 #[path = "compose/formats.rs"]
@@ -46,7 +46,7 @@ fn stream(sdp: &Sdp, index: usize) -> Slot<'_> {
         rtcp: RtcpPlan::Pair,
         codecs,
         direction: None,
-        transport: sdp::Transport::default(),
+        transport: Transport::default(),
     }
 }
 
@@ -57,7 +57,7 @@ fn filtered<'a>(sdp: &'a Sdp, codecs: CodecFilter<'a>) -> Slot<'a> {
         rtcp: RtcpPlan::Pair,
         codecs,
         direction: None,
-        transport: sdp::Transport::default(),
+        transport: Transport::default(),
     }
 }
 
@@ -304,7 +304,7 @@ fn t38_keeps_its_profile_formats_and_attributes() {
         rtcp: RtcpPlan::MuxOffer,
         codecs: CodecFilter::Only(&policy),
         direction: None,
-        transport: sdp::Transport::default(),
+        transport: Transport::default(),
     };
     let written = write(&sdp, &[slot], &[]).expect("composes");
     let source = include_str!("data/t38.sdp");
@@ -462,4 +462,69 @@ fn our_own_offer_has_pcmu_pcma_and_events() {
 fn an_empty_plan_writes_a_session_without_media() {
     let sdp = body("m=audio 4 RTP/AVP 0");
     assert_eq!(write(&sdp, &[], &[]).expect("composes"), HEAD);
+}
+
+#[test]
+fn a_stream_is_written_under_another_profile_with_what_belongs_to_it() {
+    let source = |proto: &str| {
+        body(&format!(
+            "m=audio 4000 {proto} 0;a=rtcp-fb:* nack;a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:theirs;a=sendonly"
+        ))
+    };
+    let keys = [
+        "a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:ours".to_owned(),
+        "a=crypto:8 AEAD_AES_128_GCM inline:ours".to_owned(),
+    ];
+    let feedback = "a=rtcp-fb:* nack;";
+    for (proto, to, attributes, expected) in [
+        ("RTP/AVP", None, 0, format!("RTP/AVP 0;{feedback}a=sendonly")),
+        (
+            "RTP/SAVP",
+            Some(Proto::RtpAvp),
+            0,
+            format!("RTP/AVP 0;{feedback}a=sendonly"),
+        ),
+        (
+            "RTP/AVP",
+            Some(Proto::rtp(true, false)),
+            2,
+            format!("RTP/SAVP 0;{feedback}a=sendonly;{};{}", keys[0], keys[1]),
+        ),
+        (
+            "RTP/SAVPF",
+            Some(Proto::rtp(false, true)),
+            1,
+            format!("RTP/AVPF 0;{feedback}a=sendonly;{}", keys[0]),
+        ),
+        (
+            "RTP/AVPF",
+            Some(Proto::rtp(true, true)),
+            0,
+            format!("RTP/SAVPF 0;{feedback}a=sendonly"),
+        ),
+        // Feedback that the other side has not agreed to is not announced to it.
+        (
+            "UDP/TLS/RTP/SAVPF",
+            Some(Proto::RtpAvp),
+            0,
+            "RTP/AVP 0;a=sendonly".to_owned(),
+        ),
+        (
+            "RTP/AVPF",
+            Some(Proto::RtpSavp),
+            0,
+            "RTP/SAVP 0;a=sendonly".to_owned(),
+        ),
+    ] {
+        let sdp = source(proto);
+        let mut slot = stream(&sdp, 0);
+        if let Slot::Stream { transport, .. } = &mut slot {
+            *transport = Transport {
+                proto: to,
+                attributes: &keys[..attributes],
+            };
+        }
+        let written = tail(&write(&sdp, &[slot], &[]).expect("composes"));
+        assert_eq!(written, format!("m=audio 20000 {expected}"), "{proto} to {to:?}");
+    }
 }

@@ -10,8 +10,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use sdp::{
-    CodecFilter, Compose, Direction, Limits, Media, NewOrigin, Proto, RtcpPlan, Sdp, Slot, compose,
-    hold_direction, parse,
+    CodecFilter, Compose, Direction, Limits, Media, NewOrigin, Proto, RtcpPlan, Sdp, Slot, Transport,
+    compose, hold_direction, parse,
 };
 
 const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 10));
@@ -55,7 +55,7 @@ fn rewrite(name: &str, sdp: &Sdp) -> Vec<u8> {
                 rtcp: RtcpPlan::Pair,
                 codecs: CodecFilter::All,
                 direction: None,
-                transport: sdp::Transport::default(),
+                transport: Transport::default(),
             },
             None => Slot::Rejected { line: media.line() },
         })

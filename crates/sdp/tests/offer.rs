@@ -83,15 +83,16 @@ fn hold_is_said_by_direction_or_by_address() {
 }
 
 #[test]
-fn only_plain_audio_and_t38_are_acceptable() {
+fn only_audio_over_rtp_and_t38_are_acceptable() {
     let rows = [
         ("m=audio 4 RTP/AVP 0", Ok(())),
         ("m=audio 4 RTP/AVPF 0", Ok(())),
         ("m=image 4 udptl t38", Ok(())),
         ("m=audio 4 RTP/AVP 0;c=IN IP4 0.0.0.0", Ok(())),
         ("m=audio 0 RTP/AVP 0", Err(Refusal::Disabled)),
-        ("m=audio 4 RTP/SAVP 0", Err(Refusal::Proto)),
-        ("m=audio 4 UDP/TLS/RTP/SAVPF 0", Err(Refusal::Proto)),
+        ("m=audio 4 RTP/SAVP 0", Ok(())),
+        ("m=audio 4 UDP/TLS/RTP/SAVPF 0", Ok(())),
+        ("m=audio 4 TCP/RTP/AVP 0", Err(Refusal::Proto)),
         ("m=image 4 TCPTL t38", Err(Refusal::Proto)),
         ("m=video 4 RTP/AVP 31", Err(Refusal::Kind)),
         ("m=application 4 udp x", Err(Refusal::Kind)),
@@ -132,8 +133,17 @@ fn the_one_stream_to_anchor_is_found_among_others() {
     ];
     for (text, expected) in rows {
         let sdp = parse(text.as_bytes(), &Limits::default()).expect("parses");
-        assert_eq!(first_acceptable(&sdp), expected, "{text}");
+        let plain = first_acceptable(&sdp, |m| !m.proto().is_secure());
+        assert_eq!(plain, expected, "{text}");
     }
+    // An offer may have the same audio twice, with SRTP and without: whoever reads it decides.
+    let sdp = body("m=audio 4 RTP/SAVP 0;m=audio 6 RTP/AVP 0");
+    assert_eq!(first_acceptable(&sdp, |_| true), Some(0));
+    assert_eq!(first_acceptable(&sdp, |m| !m.proto().is_secure()), Some(1));
+    assert_eq!(first_acceptable(&sdp, |_| false), None);
+    let webrtc = include_str!("data/webrtc.sdp");
+    let sdp = parse(webrtc.as_bytes(), &Limits::default()).expect("parses");
+    assert_eq!(first_acceptable(&sdp, |_| true), Some(0));
 }
 
 /// (A's offer, B's answer, pairs a:b, from A in:out, from B in:out)

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 use sdp::{
-    CodecFilter, Compose, ComposeError, Direction, Limits, NewOrigin, RtcpPlan, Sdp, Slot, acceptable,
-    compose, first_acceptable, hold_direction, is_hold, parse, pt_map,
+    CodecFilter, Compose, ComposeError, Direction, Limits, NewOrigin, RtcpPlan, Sdp, Slot, Transport,
+    acceptable, compose, first_acceptable, hold_direction, is_hold, parse, pt_map,
 };
 
 /// Values with which hostile and honest lines are made.
@@ -128,7 +128,11 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 fn look_at_everything(sdp: &Sdp) {
-    let _ = (sdp.origin(), first_acceptable(sdp), sdp.attributes().count());
+    let _ = (
+        sdp.origin(),
+        first_acceptable(sdp, |_| true),
+        sdp.attributes().count(),
+    );
     for m in sdp.media() {
         let _ = (
             sdp.connection(m),
@@ -181,7 +185,7 @@ fn write(sdp: &Sdp, plan: &Plan, hide: &[&[u8]]) -> Result<Vec<u8>, ComposeError
             rtcp: plan.rtcp,
             codecs,
             direction: plan.direction,
-            transport: sdp::Transport::default(),
+            transport: Transport::default(),
         },
         _ => Slot::Rejected {
             line: sdp::Media::line(media),

@@ -163,7 +163,7 @@ fn a_stream_is_written_in_another_profile_with_lines_of_our_own() {
             direction: None,
             transport: sdp::Transport {
                 proto: Some(proto),
-                lines,
+                attributes: lines,
             },
         }];
         let body = sdp::compose(&sdp::Compose {

@@ -134,6 +134,13 @@ impl Mint {
         u64::from_le_bytes(bytes)
     }
 
+    /// Fills this with random bytes that are as secret as the seed: keys.
+    pub fn secret(&mut self, out: &mut [u8]) {
+        for byte in out {
+            *byte = self.byte();
+        }
+    }
+
     /// The shard whose mint made this branch, tag or Call-ID; `None` if none of ours did.
     pub fn shard_of(token: &[u8]) -> Option<u8> {
         let body = token.strip_prefix(MAGIC).unwrap_or(token);

@@ -121,6 +121,8 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
         attempts: Vec::new(),
         caller_media: MediaRecord::default(),
         called_media: MediaRecord::default(),
+        mos: None,
+        mos_min: None,
         decision: Vec::new(),
     };
     let session_id = core.random();

@@ -282,6 +282,8 @@ impl Call {
             call_id: String::from_utf8_lossy(&leg.call_id).into_owned(),
             rtp_port: leg.ports.map(rtp_proto::PortPair::rtp),
             codec: leg.session.codec.as_deref().map(str::to_owned),
+            unheard: leg.unheard,
+            media: None,
         };
         CallView {
             id: self.id.to_string(),

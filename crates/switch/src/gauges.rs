@@ -51,6 +51,8 @@ pub struct Counters {
     pub failovers: u64,
     /// Calls ended because nobody sent media.
     pub rtp_timeouts: u64,
+    /// Times that nothing was heard from one side of an answered call though the other one spoke.
+    pub one_way: u64,
     /// Records that the store was late with or could not take at once.
     pub records_late: u64,
     /// Requests in a dialog that does not exist.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rtp_proto::control;
+use rtp_proto::control::{self, LegStats};
 use sip_proto::{Flow, Send, SendOrigin};
 
 use crate::record::CallRecord;
@@ -166,4 +166,9 @@ pub struct LegView {
     pub rtp_port: Option<u16>,
     /// Codec in use, `name/clock`.
     pub codec: Option<String>,
+    /// Nothing is heard from it though the other side speaks.
+    pub unheard: bool,
+    /// What has arrived from it and been sent to it, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<Box<LegStats>>,
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use route::{Permit, TrunkIx};
 use rtp_proto::control::Side;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
-use sip_proto::{ClientId, Dialog, digest};
+use sip_proto::{ClientId, Dialog, Flow, digest};
 
 use crate::call::{Leg, Uac};
 use crate::core::{ClientOwner, Core, Credentials};
@@ -34,18 +34,19 @@ pub(crate) fn abandon(
     permit: Option<Permit>,
     reason: Option<&[u8]>,
 ) {
-    if !core.clients.contains_key(&uac.client) {
+    let asked = uac.invite.filter(|_| core.clients.contains_key(&uac.client));
+    let Some(invite) = asked else {
         // It has had its final answer.
         if let Some(permit) = permit {
             core.live.release(permit);
         }
         return;
-    }
+    };
     core.endpoint.cancel(now.at, uac.client, reason, &mut core.outbox);
     core.clients.insert(uac.client, ClientOwner::Orphan);
     let orphan = Orphan {
         leg,
-        invite: uac.invite,
+        invite: *invite,
         permit,
         snapshot: snapshot.clone(),
     };
@@ -118,13 +119,7 @@ pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, resp
     let Some(flow) = address_of(target).and_then(|remote| snapshot.flow_to(remote)) else {
         return;
     };
-    let mut writer = Writer::request(method, target);
-    writer.header(HeaderId::Via, &core.via(&snapshot, &flow));
-    writer.copy(response, HeaderId::From).copy(response, HeaderId::To);
-    writer
-        .copy(response, HeaderId::CallId)
-        .copy(response, HeaderId::CSeq);
-    let Ok(invite) = sip_msg::parse(writer.finish(), &sip_msg::Limits::default()) else {
+    let Some(invite) = asked_by(core, &snapshot, flow, response) else {
         return;
     };
     let Ok(dialog) = Dialog::uac(&invite, response) else {
@@ -134,6 +129,24 @@ pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, resp
     late.dialog = Some(dialog);
     late.send_ack(core, now, &snapshot, client, &invite, None);
     goodbye_with(core, now, &snapshot, late, None, None);
+}
+
+/// The INVITE that a 2xx answers, as far as its ACK and a dialog need it: what of it stands in the 2xx.
+pub(crate) fn asked_by(
+    core: &mut Core,
+    snapshot: &Arc<Snapshot>,
+    flow: Flow,
+    response: &Message,
+) -> Option<Message> {
+    let (_, method) = response.cseq();
+    let target = response.contact()?.uri;
+    let mut writer = Writer::request(method, target);
+    writer.header(HeaderId::Via, &core.via(snapshot, &flow));
+    writer.copy(response, HeaderId::From).copy(response, HeaderId::To);
+    writer
+        .copy(response, HeaderId::CallId)
+        .copy(response, HeaderId::CSeq);
+    sip_msg::parse(writer.finish(), &sip_msg::Limits::default()).ok()
 }
 
 /// Where a URI with an IP address in it leads.

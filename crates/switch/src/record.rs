@@ -2,6 +2,7 @@
 //!
 //! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
 
+pub use rtp_proto::control::{Heard, LossStructure, Quality};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -53,6 +54,12 @@ pub struct CallRecord {
     pub caller_media: MediaRecord,
     /// What arrived from the called party.
     pub called_media: MediaRecord,
+    /// Mean opinion score of what both sides said, as it arrived here: 1 to 4.5 (ITU-T G.107).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos: Option<f32>,
+    /// The score of the worst five seconds of either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos_min: Option<f32>,
     /// Why the attempts stood in this order: the route decision's trace, one line per candidate.
     pub decision: Vec<String>,
 }
@@ -116,7 +123,7 @@ pub struct AttemptRecord {
 }
 
 /// What arrived from one side of the call.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MediaRecord {
     /// Codec of the answer, as `name/clock`, e.g. `PCMU/8000`.
     pub codec: Option<String>,
@@ -133,4 +140,28 @@ pub struct MediaRecord {
     /// Digits that were pressed, as far as they came as telephone events (RFC 4733). Which they were is nobody's business.
     #[serde(default)]
     pub digits: u64,
+    /// How loss is spread; absent where nothing was lost.
+    #[serde(default, skip_serializing_if = "is_none_lost")]
+    pub loss: LossStructure,
+    /// How it sounded; absent where its codec is not one that this can be told of, or hardly anything came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+    /// Last round trip between us and this side, microseconds; absent where RTCP told none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u32>,
+    /// For how long nothing was heard from this side though the other one spoke, milliseconds; absent where it was not noticed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mute_ms: u64,
+    /// What this side said, in RTCP, of what it heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Box<Heard>>,
+}
+
+fn is_none_lost(loss: &LossStructure) -> bool {
+    loss.events == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use config::{Config, Trunk};
 use route::{Tables, TrunkIx};
 use rtp_proto::control::Sound;
+use rtp_proto::dtls::Engines;
 use sip_proto::{Flow, ListenerId, Transport};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub tables: Tables,
     /// Listeners, as bound.
     pub listeners: Vec<Listener>,
+    /// Our certificate for DTLS-SRTP, and who does the handshakes; `None`: offers of it are refused.
+    pub dtls: Option<Arc<dyn Engines>>,
     /// What can be played, by name.
     pub sounds: HashMap<String, Arc<Sound>>,
 }

@@ -162,6 +162,13 @@ impl Switch {
             .collect()
     }
 
+    /// A call by its id, and the media stream that it has.
+    #[must_use]
+    pub fn call(&self, now: Now, id: &str) -> Option<(CallView, Option<control::MediaId>)> {
+        let call = self.calls.values().find(|call| *call.id == *id)?;
+        Some((call.view(now), call.media))
+    }
+
     /// Calls in progress on a trunk.
     #[must_use]
     pub fn trunk_calls(&self, trunk: &str) -> u32 {
@@ -400,7 +407,7 @@ impl Switch {
                 call.on_media_failed(core, now);
             }
             control::Event::Silent { side, .. } => call.on_silence(core, now, *side),
-            control::Event::Path { .. } => {}
+            control::Event::Path { side, change, .. } => call.on_path(core, now, *side, *change),
             control::Event::Played { .. } => {
                 call.on_played(core, now);
             }
@@ -410,6 +417,7 @@ impl Switch {
                 duration,
                 ..
             } => call.on_digit(core, now, *side, *digit, *duration),
+            control::Event::OneWay { side, quiet, .. } => call.on_one_way(core, *side, *quiet),
             control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
             control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
         });

@@ -14,6 +14,7 @@ mod calls {
     mod codecs;
     mod connect;
     mod digits;
+    mod dtls;
     mod early_media;
     mod endings;
     mod failover;
@@ -22,7 +23,9 @@ mod calls {
     mod hold;
     mod odd;
     mod offers;
+    mod quality;
     mod routes;
+    mod secure;
     mod sounds;
     mod transactions;
 }

@@ -1,9 +1,12 @@
 //! From a configuration file to what the switch runs on.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use config::{Config, Report};
 use route::Tables;
+use rtp_net::Identity;
+use rtp_proto::dtls::Engines;
 use sip_proto::{ListenerId, Transport};
 use switch::{Listener, Snapshot};
 
@@ -47,11 +50,25 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
             config,
             tables,
             listeners,
+            dtls: certificate(),
             sounds,
         },
         warnings: lines(&report.warnings),
         files: files.seen,
     })
+}
+
+/// The certificate for DTLS-SRTP: one for the life of the process.
+fn certificate() -> Option<Arc<dyn Engines>> {
+    static CERTIFICATE: OnceLock<Option<Arc<Identity>>> = OnceLock::new();
+    let made = CERTIFICATE.get_or_init(|| match Identity::generate() {
+        Ok(identity) => Some(Arc::new(identity)),
+        Err(error) => {
+            tracing::error!(%error, "offers of DTLS-SRTP are refused");
+            None
+        }
+    });
+    made.clone().map(|identity| identity as Arc<dyn Engines>)
 }
 
 fn load_decks(

@@ -75,6 +75,18 @@ pub fn ulaw(sample: i16) -> u8 {
     !((sign | (segment << 4) | mantissa) as u8)
 }
 
+/// The sample that a µ-law byte stands for (ITU-T G.711 table 2a).
+#[must_use]
+pub fn linear(code: u8) -> i16 {
+    let code = !code;
+    let magnitude = ((i16::from(code & 0x0f) << 3) + 0x84) << (code >> 4 & 7);
+    if code & 0x80 == 0 {
+        magnitude - 0x84
+    } else {
+        0x84 - magnitude
+    }
+}
+
 /// Frame `n` of endless audio made of `audio` over and over.
 #[must_use]
 pub fn frame(audio: &[u8], n: usize) -> Vec<u8> {
@@ -96,6 +108,14 @@ mod tests {
             (1000, 0xce),
         ] {
             assert_eq!(ulaw(sample), code, "{sample}");
+        }
+    }
+
+    #[test]
+    fn a_byte_stands_for_the_sample_that_gives_it() {
+        assert_eq!([0xff, 0x80, 0x00].map(linear), [0, 32_124, -32_124]);
+        for code in (0..=255).filter(|code| *code != 0x7f) {
+            assert_eq!(ulaw(linear(code)), code);
         }
     }
 

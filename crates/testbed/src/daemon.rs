@@ -98,6 +98,13 @@ impl Bed {
         pins.split_whitespace().next().map(PathBuf::from)
     }
 
+    /// Whether the daemon still runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        // A zombie has no memory any more.
+        proc::memory_kb(self.pid()) > 0
+    }
+
     /// Process id of the daemon.
     #[must_use]
     pub fn pid(&self) -> u32 {

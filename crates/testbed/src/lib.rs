@@ -33,6 +33,7 @@
 )]
 
 pub mod audio;
+pub mod baresip;
 pub mod bulk;
 pub mod daemon;
 pub mod flows;
@@ -47,6 +48,7 @@ pub mod sdp;
 pub mod setup;
 pub mod sip;
 pub mod sipp;
+pub mod srtp;
 
 pub use daemon::Bed;
 pub use places::Places;

@@ -135,6 +135,11 @@ pub fn terminate(pid: u32) {
     signal(pid, Signal::TERM);
 }
 
+/// Kills a process that this test started, as a crash or the operating system's lack of memory would.
+pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
 /// Sends SIGHUP to a process that this test started.
 pub fn hang_up(pid: u32) {
     signal(pid, Signal::HUP);

@@ -23,6 +23,7 @@
 mod agenda;
 mod audit;
 pub mod bed;
+mod certificate;
 mod digest;
 mod dns;
 mod media;
@@ -37,6 +38,7 @@ mod verdict;
 mod world;
 
 pub use audit::Audit;
+pub use certificate::Certificate;
 pub use digest::is_answered;
 pub use dns::{Dns, Lookup};
 pub use media::{Media, MediaMode};

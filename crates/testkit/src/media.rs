@@ -102,6 +102,7 @@ impl Media {
                 legs,
                 silence,
                 hold_silence,
+                one_way: _,
             } => self.open_stream(now, id, legs, silence, hold_silence, agenda),
             Command::Update {
                 id,

@@ -74,6 +74,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
         config,
         tables,
         listeners,
+        dtls: Some(Arc::new(crate::Certificate::default())),
     })
 }
 

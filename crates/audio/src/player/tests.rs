@@ -38,7 +38,7 @@ fn format(codec: Codec) -> Format {
 fn a_tone_is_played_in_every_codec_on_an_unbroken_timeline() {
     let start = Instant::now();
     for codec in CODECS {
-        let program = Program::Tone(Country::Eu.cadence(Signal::Ringback));
+        let program = Program::Tone(Country::Eu.cadence(Signal::Ringback), None);
         let mut player = Player::new(&format(codec), program, start, 1_000).unwrap();
         let (samples, frames) = listen(&mut player, start, codec, Duration::from_secs(12));
         assert!(!player.is_done());
@@ -143,4 +143,14 @@ fn silence_ends_when_it_should() {
     let (samples, frames) = listen(&mut player, start, Codec::Pcma, Duration::from_secs(3));
     assert_eq!(frames.len(), 25);
     assert!(samples.iter().all(|sample| sample.unsigned_abs() <= 8));
+}
+
+#[test]
+fn a_tone_may_be_played_so_many_times() {
+    let start = Instant::now();
+    let program = Program::Tone(Country::Eu.cadence(Signal::Busy), Some(3));
+    let mut player = Player::new(&format(Codec::Pcma), program, start, 0).unwrap();
+    let (_, frames) = listen(&mut player, start, Codec::Pcma, Duration::from_secs(30));
+    assert!(player.is_done());
+    assert_eq!(frames.len(), 150, "three seconds");
 }

@@ -1,6 +1,6 @@
 //! Trunks.
 
-use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, Opt, OrOff};
+use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
@@ -14,7 +14,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"),
     later [
-        "users", "register", "profile", "session_timer", "reliable_provisional", "srtp", "transfer",
+        "users", "register", "profile", "session_timer", "reliable_provisional", "transfer",
         "identity", "headers", "network", "udp_only", "destinations", "screening",
     ],
     {
@@ -46,6 +46,18 @@ section! {
         live transcode: Transcode = Choice<Transcode>, default("'auto'");
         /// How it writes digits, and is written them. What the other side of a call writes otherwise is converted.
         live dtmf: Dtmf = Choice<Dtmf>, default("'auto'");
+        /// Whether media with it is encrypted (SRTP). `"off"`: never, and an offer that insists on it
+        /// is refused with 488; `"optional"`: when it can be. Keys are offered to it under the plain profile (RTP/AVP), which
+        /// leaves the choice to the other side, and of its own offers all kinds are taken, a browser's too; `"required"`: always. It is offered
+        /// RTP/SAVP, and whatever would be plain is refused with 488.
+        live srtp: Srtp = Choice<Srtp>, default("'off'");
+        /// Where the keys for its encrypted media come from when it is offered some: `"sdes"`, from the SDP (RFC 4568); `"dtls"`, from a
+        /// DTLS handshake (RFC 5763), with ICE if it has that. Then `srtp = "optional"` offers no plain media either. Of its own
+        /// offers both kinds are taken.
+        live srtp_keying: SrtpKeying = Choice<SrtpKeying>, default("'sdes'");
+        /// The crypto suites that it may use: in this order they are offered to it. Of its own offers the first line that
+        /// names one of them is taken.
+        live srtp_suites: Vec<SrtpSuite> = OneOrList<Choice<SrtpSuite>>, default("['AES_CM_128_HMAC_SHA1_80', 'AEAD_AES_128_GCM', 'AEAD_AES_256_GCM', 'AES_256_CM_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32']");
         /// How often its targets are asked with OPTIONS whether they live; any answer means yes. Off: a target that calls have found dead gets one of them every 30 s.
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
@@ -60,6 +72,11 @@ section! {
         /// its SDP nor where its signalling comes from; `false`: never, its SDP holds; absent: when it is where its
         /// signalling comes from.
         live symmetric_rtp: Option<bool> = Opt<Flag>, optional;
+        /// What RTCP it gets: `"auto"` what the other side sends, and reports of our own when that has sent none for 15 s, so
+        /// that nobody hangs up for want of any; `"relay"` what the other side sends and no more; `"generate"` reports of our
+        /// own about this leg; `"off"` none. While the two sides hear different streams (converted, a tone) the reports are
+        /// our own, unless `"off"`. What it sends is read for the statistics in any case.
+        live rtcp: Rtcp = Choice<Rtcp>, default("'auto'");
         /// Where media may come from and go to; none written: anywhere it signals.
         live media_acl: Vec<Cidr> = List<Range>, default("[]");
         /// Whether media that moves in mid-call may move to another address, not only to another port.
@@ -114,6 +131,64 @@ words! {
         /// By INFO only: `application/dtmf-relay` is written, `application/dtmf` read too. It is offered no telephone events.
         Info = "info",
     } later ["inband"]
+}
+
+words! {
+    /// Whether media is encrypted.
+    Srtp {
+        /// Never.
+        Off = "off",
+        /// When the other side can.
+        Optional = "optional",
+        /// Always.
+        Required = "required",
+    } later []
+}
+
+words! {
+    /// Where keys come from.
+    SrtpKeying {
+        /// From the SDP.
+        Sdes = "sdes",
+        /// From a handshake on the media path.
+        Dtls = "dtls",
+    } later []
+}
+
+words! {
+    /// A crypto suite (RFC 4568, RFC 6188, RFC 7714).
+    SrtpSuite {
+        /// AES-128 in counter mode, tags of 80 bits.
+        AesCm128Sha80 = "AES_CM_128_HMAC_SHA1_80",
+        /// AES-128 in counter mode, tags of 32 bits.
+        AesCm128Sha32 = "AES_CM_128_HMAC_SHA1_32",
+        /// AES-192 in counter mode, tags of 80 bits.
+        AesCm192Sha80 = "AES_192_CM_HMAC_SHA1_80",
+        /// AES-192 in counter mode, tags of 32 bits.
+        AesCm192Sha32 = "AES_192_CM_HMAC_SHA1_32",
+        /// AES-256 in counter mode, tags of 80 bits.
+        AesCm256Sha80 = "AES_256_CM_HMAC_SHA1_80",
+        /// AES-256 in counter mode, tags of 32 bits.
+        AesCm256Sha32 = "AES_256_CM_HMAC_SHA1_32",
+        /// AES-128 in Galois/counter mode: the least work.
+        AesGcm128 = "AEAD_AES_128_GCM",
+        /// AES-256 in Galois/counter mode.
+        AesGcm256 = "AEAD_AES_256_GCM",
+    } later []
+}
+
+words! {
+    /// What RTCP a trunk gets.
+    Rtcp {
+        /// The other side's, or ours while there is none.
+        Auto = "auto",
+        /// The other side's.
+        Relay = "relay",
+        /// Ours.
+        Generate = "generate",
+        /// None.
+        Off = "off",
+    } later []
 }
 
 section! {

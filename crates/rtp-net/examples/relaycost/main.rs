@@ -23,7 +23,7 @@ mod load;
 use load::{Call, Load, Plan};
 use rtp_net::{EventSink, MediaPlane, PlaneConfig};
 use rtp_proto::PortPair;
-use rtp_proto::control::{Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, StreamKind};
+use rtp_proto::control::{Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, Rtcp, StreamKind};
 use rustix::event::epoll;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::time::Timespec;
@@ -134,6 +134,7 @@ impl Plane {
                 legs,
                 silence,
                 hold_silence: None,
+                one_way: None,
             };
             plane
                 .command(open)
@@ -154,7 +155,11 @@ impl Plane {
         self.plane.shutdown();
         let sent = self.events.iter().map(|event| match event {
             Event::Closed { stats, .. } => stats.legs.iter().map(|leg| leg.sent_packets).sum(),
-            Event::Failed { .. } | Event::Silent { .. } | Event::Path { .. } | Event::Report { .. } => 0,
+            Event::Failed { .. }
+            | Event::Silent { .. }
+            | Event::OneWay { .. }
+            | Event::Path { .. }
+            | Event::Report { .. } => 0,
         });
         sent.sum()
     }
@@ -178,6 +183,8 @@ fn leg(ours: SocketAddr, peer: SocketAddr) -> Leg {
         },
         map: PtMap::identity(),
         dscp: 46,
+        rtcp: Rtcp::Relay,
+        codec: None,
         party: 0,
         needs: Needs::default(),
     }

@@ -165,7 +165,7 @@ impl Stream {
         self.session.poll_notice()
     }
 
-    /// Relays what came before the end.
+    /// Relays what came before the end, and says farewell.
     pub(crate) fn drain(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) {
         self.lending.reclaim_all(&mut self.session, tally);
         for side in Side::BOTH {
@@ -173,6 +173,8 @@ impl Stream {
                 self.relay(now, Token::new(self.id, side, channel), LAST_READS, buffer, tally);
             }
         }
+        self.session.end(now);
+        self.transmit(now, buffer, tally);
     }
 
     /// Relays up to `reads` datagrams of one socket.

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// How often the numbers are published.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Opinion scores from which on most users are satisfied, some are not, and many are not (ITU-T G.107 table B.1, R of 80, 70 and
+/// 60), in words for a metric; below the last, nearly nobody is.
+const BANDS: [(f32, &str); 4] = [(4.03, "good"), (3.6, "fair"), (3.1, "poor"), (0.0, "bad")];
 /// How many reasons for dropping there are.
 const REASONS: usize = DropReason::ALL.len();
 
@@ -25,11 +28,13 @@ pub(crate) struct Tally {
     dropped: [u64; REASONS],
     /// Directions that the kernel would not take, as in [`REFUSALS`].
     refused: [u64; 3],
+    rated: [u64; BANDS.len()],
     streams: Gauge,
     flow_gauge: Gauge,
     counters: [Counter; 4],
     reasons: Vec<Counter>,
     refusals: [Counter; 3],
+    bands: [Counter; BANDS.len()],
     due: Option<Instant>,
 }
 
@@ -46,6 +51,7 @@ impl Tally {
             flows: 0,
             dropped: [0; REASONS],
             refused: [0; 3],
+            rated: [0; BANDS.len()],
             streams: gauge!("tandem_media_streams", "worker" => index.to_string()),
             flow_gauge: gauge!("tandem_media_kernel_flows", "worker" => index.to_string()),
             counters: [
@@ -57,6 +63,7 @@ impl Tally {
             reasons: DropReason::ALL.iter().map(dropped).collect(),
             refusals: REFUSALS
                 .map(|reason| counter!("tandem_media_kernel_refused_total", "reason" => reason)),
+            bands: BANDS.map(|(_, rating)| counter!("tandem_media_windows_total", "rating" => rating)),
             due: None,
         }
     }
@@ -70,6 +77,14 @@ impl Tally {
     /// A packet went no further.
     pub(crate) fn dropped(&mut self, reason: DropReason) {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Some seconds of a stream have been rated.
+    pub(crate) fn rated(&mut self, mos: f32) {
+        let band = BANDS.iter().position(|(from, _)| mos >= *from);
+        if let Some(count) = band.and_then(|band| self.rated.get_mut(band)) {
             *count += 1;
         }
     }
@@ -130,6 +145,9 @@ impl Tally {
             counter.increment(std::mem::take(count));
         }
         for (counter, count) in self.refusals.iter().zip(&mut self.refused) {
+            counter.increment(std::mem::take(count));
+        }
+        for (counter, count) in self.bands.iter().zip(&mut self.rated) {
             counter.increment(std::mem::take(count));
         }
         (self.forwarded, self.bytes, self.errors, self.kernel) = (0, 0, 0, 0);

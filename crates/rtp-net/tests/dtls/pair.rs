@@ -27,6 +27,7 @@ pub(crate) fn setup(role: Role, expected: &[&Fingerprint]) -> Setup {
     Setup {
         role,
         expected: expected.iter().copied().cloned().collect(),
+        settled: true,
     }
 }
 

@@ -57,6 +57,7 @@ fn the_process_that_is_killed() {
             legs,
             silence: None,
             hold_silence: None,
+            one_way: None,
         });
     }
     let mut told = usize::MAX;

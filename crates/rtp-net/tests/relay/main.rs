@@ -80,6 +80,7 @@ fn a_packet_sent_right_behind_an_open_or_a_move_is_relayed() {
             legs,
             silence: None,
             hold_silence: None,
+            one_way: None,
         });
         a.send(plane.rtp(Side::A), &packet(7, 1));
         assert_eq!(b.receive().0, packet(7, 1), "round {round}");
@@ -305,6 +306,7 @@ fn a_port_that_is_taken_fails_the_open_and_leaves_nothing_behind() {
         legs: legs(),
         silence: None,
         hold_silence: None,
+        one_way: None,
     });
     match plane.event() {
         Event::Failed {
@@ -325,6 +327,7 @@ fn a_port_that_is_taken_fails_the_open_and_leaves_nothing_behind() {
         legs: legs(),
         silence: None,
         hold_silence: None,
+        one_way: None,
     });
     assert!(
         matches!(plane.event(), Event::Failed { id: ID, port: 0, .. }),
@@ -348,6 +351,7 @@ fn too_many_streams_are_refused() {
         legs,
         silence: None,
         hold_silence: None,
+        one_way: None,
     });
     assert!(matches!(plane.event(), Event::Failed { id, .. } if id == other));
 }
@@ -433,6 +437,7 @@ fn shutdown_closes_every_stream_and_says_so() {
                 legs: [a, b],
                 silence: None,
                 hold_silence: None,
+                one_way: None,
             })
             .unwrap();
     }

@@ -4,7 +4,7 @@
 use rtp_net::{EventSink, MediaPlane, PlaneConfig};
 use rtp_proto::PortPair;
 use rtp_proto::control::{
-    Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, SessionStats, Side, StreamKind,
+    Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, Rtcp, SessionStats, Side, StreamKind,
 };
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -82,6 +82,7 @@ impl Plane {
             legs,
             silence,
             hold_silence: None,
+            one_way: None,
         });
         // Without a failure there is nothing to hear; the report says that it is open.
         let _ = self.stats();
@@ -132,6 +133,8 @@ impl Plane {
             },
             map: PtMap::identity(),
             dscp: 46,
+            rtcp: Rtcp::Auto,
+            codec: None,
             party: 0,
             needs: Needs::default(),
         }

@@ -95,6 +95,7 @@ fn named(hash: Hash, der: &[u8]) -> Setup {
     Setup {
         role: Role::Passive,
         expected: [Fingerprint::of(hash, der)].into_iter().collect(),
+        settled: true,
     }
 }
 
@@ -219,6 +220,7 @@ fn time_runs_from_when_both_sides_know_each_other() {
     let unknown = Setup {
         role: Role::Passive,
         expected: SmallVec::new(),
+        settled: false,
     };
     let mut bed = Bed::new(unknown, true);
     assert_eq!(bed.association.poll_timeout(), None);

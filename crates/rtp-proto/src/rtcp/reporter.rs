@@ -69,6 +69,9 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
+    /// No interval is longer.
+    pub(crate) const LONGEST: Duration = Duration::from_millis(7_500);
+
     /// `seed`: a random number.
     pub(crate) fn new(now: Instant, seed: u64) -> Self {
         let [a, b, c, d, ..] = mix(seed ^ 1).to_be_bytes();
@@ -173,7 +176,7 @@ impl Reporter {
 
     fn ntp(&self, now: Instant) -> u64 {
         let elapsed = now.saturating_duration_since(self.begun) + BEGIN;
-        elapsed.as_secs() << 32 | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000
+        (elapsed.as_secs() << 32) | ((u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000)
     }
 }
 
@@ -188,7 +191,7 @@ fn low(value: u64) -> u32 {
 }
 
 fn units(time: Duration, clock: u32) -> u32 {
-    u32::try_from(time.as_nanos() * u128::from(clock) / 1_000_000_000 & u128::from(u32::MAX))
+    u32::try_from((time.as_nanos() * u128::from(clock) / 1_000_000_000) & u128::from(u32::MAX))
         .unwrap_or_default()
 }
 

@@ -32,10 +32,25 @@ pub(crate) struct Egress {
     /// Timestamp of the newest packet, and when it was sent.
     timestamp: u32,
     sent: Option<Instant>,
+    /// Its clock in Hz.
+    clock: Option<u32>,
     /// Whose packets are renumbered now.
     source: Option<Source>,
     /// Whose packets were before: a late one keeps its place.
     former: Option<Source>,
+}
+
+/// How numbers of a source are changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Its own SSRC.
+    pub(crate) of: u32,
+    /// The one that is heard.
+    pub(crate) ssrc: u32,
+    /// Added to sequence numbers.
+    pub(crate) sequence: u16,
+    /// Added to timestamps.
+    pub(crate) timestamp: u32,
 }
 
 /// What is added to the numbers of a source.
@@ -58,6 +73,7 @@ impl Egress {
             next: u16::from_be_bytes([e & 0x7f, f]),
             timestamp: u32::from_be_bytes([f, g, h, e]),
             sent: None,
+            clock: None,
             source: None,
             former: None,
         }
@@ -70,6 +86,7 @@ impl Egress {
             next: newest.sequence.wrapping_add(1),
             timestamp: newest.timestamp,
             sent: Some(at),
+            clock: None,
             source: Some(Source {
                 ssrc: newest.ssrc,
                 sequence: 0,
@@ -87,6 +104,7 @@ impl Egress {
             next,
             timestamp: timestamp.wrapping_sub(1),
             sent: None,
+            clock: None,
             source: None,
             former: None,
         }
@@ -115,7 +133,7 @@ impl Egress {
             marker: begin,
         };
         self.next = self.next.wrapping_add(1);
-        (self.timestamp, self.sent) = (timestamp, Some(now));
+        (self.timestamp, self.sent, self.clock) = (timestamp, Some(now), Some(clock));
         numbers
     }
 
@@ -159,16 +177,30 @@ impl Egress {
             if numbers.timestamp != self.timestamp || self.sent.is_none() {
                 (self.timestamp, self.sent) = (numbers.timestamp, Some(now));
             }
+            self.clock = Some(clock);
         }
         self.source = Some(source);
         numbers
     }
 
-    /// How numbers of the present source are changed: SSRC, and what is added to sequence number and timestamp. `None`: it speaks
-    /// no more.
-    pub(crate) fn change(&self) -> Option<(u32, u16, u32)> {
-        self.source
-            .map(|source| (self.ssrc, source.sequence, source.timestamp))
+    /// How numbers of the present source are changed. `None`: it speaks no more.
+    pub(crate) fn change(&self) -> Option<Change> {
+        self.source.map(|source| Change {
+            of: source.ssrc,
+            ssrc: self.ssrc,
+            sequence: source.sequence,
+            timestamp: source.timestamp,
+        })
+    }
+
+    /// Timestamp of the newest packet, and when it was sent.
+    pub(crate) fn newest(&self) -> Option<(u32, Instant)> {
+        self.sent.map(|at| (self.timestamp, at))
+    }
+
+    /// Clock of the newest packet, in Hz.
+    pub(crate) fn clock(&self) -> Option<u32> {
+        self.clock
     }
 
     fn begin(&self, now: Instant, header: &Header, clock: u32) -> Source {

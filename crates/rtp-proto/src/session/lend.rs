@@ -9,6 +9,30 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What a lent direction's ledger held when last seen, as far as it matters what is new in the next.
+#[derive(Debug)]
+pub(super) struct Lent {
+    packets: u64,
+    forwarded: u64,
+    forwarded_bytes: u64,
+    refused: u64,
+    failed: u64,
+    failed_bytes: u64,
+}
+
+impl Lent {
+    fn of(ledger: &Ledger) -> Self {
+        Self {
+            packets: ledger.packets,
+            forwarded: ledger.forwarded,
+            forwarded_bytes: ledger.forwarded_bytes,
+            refused: ledger.refused,
+            failed: ledger.failed,
+            failed_bytes: ledger.failed_bytes,
+        }
+    }
+}
+
 impl Session {
     /// Whether [`flow`](Self::flow) may say something else than before; told once.
     pub fn rerouted(&mut self) -> bool {
@@ -61,7 +85,7 @@ impl Session {
     pub fn lend(&mut self, side: Side) -> Ledger {
         let (here, _) = self.halves(side);
         let ledger = here.ledger();
-        here.lent = Some(Box::new(ledger.clone()));
+        here.lent = Some(Box::new(Lent::of(&ledger)));
         self.changed = true;
         ledger
     }
@@ -86,7 +110,7 @@ impl Session {
         };
         let failed_bytes = ledger.failed_bytes.saturating_sub(seen.failed_bytes);
         let new = ledger.packets > seen.packets;
-        seen.clone_from(ledger);
+        *seen = Lent::of(ledger);
         let sent = &mut there.stats;
         sent.sent_packets = (sent.sent_packets + progress.packets).saturating_sub(progress.failed);
         sent.sent_bytes = (sent.sent_bytes + progress.bytes).saturating_sub(failed_bytes);

@@ -5,7 +5,7 @@ use crate::dtmf::Heard;
 use std::time::Duration;
 
 /// Something that happened on a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Notice {
     /// The peer of this leg has been silent for this long, beyond the limit. Told once per silence.
     Silent {
@@ -14,6 +14,13 @@ pub enum Notice {
         /// For how long.
         quiet: Duration,
     },
+    /// Checks or a handshake on this leg have come to something.
+    Path {
+        /// Which leg.
+        side: Side,
+        /// What it is.
+        change: PathChange,
+    },
     /// A digit was pressed, and is over.
     Digit {
         /// Who pressed it.
@@ -21,11 +28,18 @@ pub enum Notice {
         /// Which, and for how long.
         heard: Heard,
     },
-    /// Checks or a handshake on this leg have come to something.
-    Path {
-        /// Which leg.
+    /// The peer of this leg is not heard although its counterpart speaks, or is heard again.
+    OneWay {
+        /// Who is not heard.
         side: Side,
-        /// What it is.
-        change: PathChange,
+        /// For how long; `None`: it is heard again.
+        quiet: Option<Duration>,
+    },
+    /// Some seconds of what this leg's peer says have been rated.
+    Rated {
+        /// Whose.
+        side: Side,
+        /// Mean opinion score, 1 to 4.5 (ITU-T G.107).
+        mos: f32,
     },
 }

@@ -47,4 +47,6 @@ pub struct Patience {
     pub expected: Option<Duration>,
     /// A leg on hold.
     pub held: Option<Duration>,
+    /// A leg that packets are expected from, while the other one speaks.
+    pub one_way: Option<Duration>,
 }

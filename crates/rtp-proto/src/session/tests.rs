@@ -1,7 +1,7 @@
 //! Tables by failure case, then everything at once.
 
 use super::*;
-use crate::control::{Latch, Needs, PortPair, PtMap, Remote};
+use crate::control::{Latch, Needs, PortPair, PtMap, Remote, Rtcp};
 use std::sync::Arc;
 
 mod abuse;
@@ -11,6 +11,8 @@ mod digits;
 mod lending;
 mod liveness;
 mod moves;
+mod quality;
+mod reports;
 mod secure;
 
 /// Where the switch's own legs would be; the machine never looks at it.
@@ -53,6 +55,8 @@ fn leg(media: &str) -> Leg {
         },
         map: PtMap::identity(),
         dscp: 46,
+        rtcp: Rtcp::Auto,
+        codec: None,
         party: 0,
         needs: Needs::default(),
     }

@@ -166,8 +166,10 @@ proptest! {
     fn a_changed_request_is_never_taken_for_whole(at in 0usize..100, bit in 0u8..8) {
         let mut bytes = hex(REQUEST);
         bytes[at] ^= 1 << bit;
-        // The fingerprint finds all of them; without it the integrity does.
-        prop_assert!(Message::parse(&bytes).is_err());
+        // The fingerprint finds them, or the integrity where the change hides the fingerprint.
+        if let Ok(message) = Message::parse(&bytes) {
+            prop_assert!(message.integrity(PASSWORD) != Integrity::Right);
+        }
         let mut short = hex(REQUEST);
         short[at] ^= 1 << bit;
         short.truncate(100);

@@ -1,9 +1,11 @@
 //! What the called side's answers mean: progress, early media, the answer, a challenge, a refusal.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use route::{AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
-use rtp_proto::control::{Command as MediaCommand, Side};
+use rtp_proto::control::{Command as MediaCommand, PathChange, Side};
 use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, Dialog, digest};
 
@@ -193,7 +195,7 @@ impl Call {
     /// 2xx: the called party is there.
     fn on_answer(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
         let Some(leg) = self.b.as_mut() else { return };
-        let Some(invite) = leg.uac.as_ref().map(|uac| uac.invite.clone()) else {
+        let Some(invite) = leg.uac.as_ref().and_then(|uac| uac.invite.clone()) else {
             return;
         };
         let Ok(dialog) = Dialog::uac(&invite, message) else {
@@ -210,7 +212,7 @@ impl Call {
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let body = if delayed {
-            self.delayed_offer(message)
+            self.delayed_offer(core, message)
         } else {
             self.final_answer(core, message)
         };
@@ -241,10 +243,10 @@ impl Call {
     }
 
     /// The caller made no offer: the called side's goes to it in our answer (RFC 3261 §13.2.1).
-    fn delayed_offer(&mut self, message: &Message) -> Result<Bytes, u16> {
+    fn delayed_offer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
         let sdp = sdp_of(message)?.ok_or(negotiate::NOT_ACCEPTABLE)?;
         let leg = self.b.as_mut().ok_or(500_u16)?;
-        negotiate::offer(&self.snapshot, leg, &mut self.a, sdp)
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), leg, &mut self.a, sdp)
     }
 
     /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.
@@ -276,9 +278,8 @@ impl Call {
             return false;
         };
         let Some((flow, invite, mut auth)) = self.b.as_ref().and_then(|leg| {
-            leg.uac
-                .as_ref()
-                .map(|uac| (leg.flow, uac.invite.clone(), uac.auth))
+            let uac = leg.uac.as_ref()?;
+            Some((leg.flow, uac.invite.clone()?, uac.auth))
         }) else {
             return false;
         };
@@ -331,8 +332,16 @@ impl Call {
             .dialog
             .as_ref()
             .is_some_and(|d| Some(d.remote_tag()) == message.to_tag());
-        if !same {
-            orphan::answered_late(core, now, &self.snapshot, id, &uac.invite, leg, message);
+        if same {
+            return;
+        }
+        match &uac.invite {
+            Some(invite) => orphan::answered_late(core, now, &self.snapshot, id, invite, leg, message),
+            None => {
+                if let Some(invite) = orphan::asked_by(core, &self.snapshot, leg.flow, message) {
+                    orphan::answered_late(core, now, &self.snapshot, id, &invite, leg, message);
+                }
+            }
         }
     }
 
@@ -367,6 +376,21 @@ impl Call {
         self.end(core, now, Ending::by_switch("media-failed", 503, 47));
     }
 
+    /// Checks or a handshake on a leg have come to something.
+    pub(crate) fn on_path(&mut self, core: &mut Core, now: Now, side: Side, change: PathChange) {
+        match change {
+            PathChange::Secured => tracing::debug!(call = %self.id, ?side, "media has its keys"),
+            // Its BYE is most likely on the way; if not, the silence ends the call.
+            PathChange::Goodbye => tracing::debug!(call = %self.id, ?side, "the peer has closed its media"),
+            PathChange::NotSecured(failure) => {
+                tracing::info!(call = %self.id, ?side, %failure, "no keys for media: the call is ended");
+                self.end(core, now, Ending::by_switch("media-not-secured", 488, 88));
+            }
+            // A page that is closed says no goodbye, and its checks stop.
+            PathChange::NoConsent(_) => self.on_silence(core, now, side),
+        }
+    }
+
     /// Ends an answered call for want of media.
     pub(crate) fn on_silence(&mut self, core: &mut Core, now: Now, side: Side) {
         if self.phase != Phase::Answered {
@@ -375,5 +399,17 @@ impl Call {
         core.counters.rtp_timeouts += 1;
         tracing::info!(call = %self.id, ?side, "no media: the call is ended");
         self.end(core, now, Ending::by_switch("rtp-timeout", 200, 102));
+    }
+
+    /// Nothing is heard from one side though the other one speaks (`quiet`: for how long), or it is heard again.
+    pub(crate) fn on_one_way(&mut self, core: &mut Core, side: Side, quiet: Option<Duration>) {
+        let is_news = quiet.is_some() && self.phase == Phase::Answered;
+        if let Some(leg) = self.leg_mut(side) {
+            leg.unheard = quiet.is_some();
+        }
+        if is_news {
+            core.counters.one_way += 1;
+            tracing::info!(call = %self.id, ?side, ?quiet, "nothing is heard from one side");
+        }
     }
 }

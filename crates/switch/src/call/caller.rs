@@ -150,10 +150,12 @@ impl Call {
             });
         match answered {
             Ok((body, mapping)) => {
-                if let Some(leg) = self.b.as_ref()
-                    && let Some(uac) = leg.uac.as_ref()
+                if let Some(leg) = self.b.as_mut()
+                    && let Some(uac) = leg.uac.as_mut()
+                    && let Some(invite) = uac.invite.take()
                 {
-                    leg.send_ack(core, now, &self.snapshot, uac.client, &uac.invite, Some(&body));
+                    let client = uac.client;
+                    leg.send_ack(core, now, &self.snapshot, client, &invite, Some(&body));
                 }
                 self.update_media(core, Side::B, &mapping);
             }
@@ -179,10 +181,12 @@ impl Call {
         if !self.awaits_delayed_answer() {
             return;
         }
-        if let Some(leg) = self.b.as_ref()
-            && let Some(uac) = leg.uac.as_ref()
+        if let Some(leg) = self.b.as_mut()
+            && let Some(uac) = leg.uac.as_mut()
+            && let Some(invite) = uac.invite.take()
         {
-            leg.send_ack(core, now, &self.snapshot, uac.client, &uac.invite, None);
+            let client = uac.client;
+            leg.send_ack(core, now, &self.snapshot, client, &invite, None);
         }
     }
 }

@@ -94,10 +94,10 @@ impl Call {
         let mut connecting = self.connecting.take()?;
         core.disarm(&mut connecting.deadline);
         if connecting.ack
-            && let Some(leg) = &self.b
-            && let Some(uac) = &leg.uac
+            && let Some(leg) = &mut self.b
+            && let Some(invite) = leg.uac.as_mut().and_then(|uac| uac.invite.take())
         {
-            leg.send_ack(core, now, &self.snapshot, connecting.client, &uac.invite, None);
+            leg.send_ack(core, now, &self.snapshot, connecting.client, &invite, None);
         }
         Some(connecting.body)
     }

@@ -177,7 +177,11 @@ impl Call {
         let (client, invite) = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
         let leg = self.b.as_mut()?;
         core.tags.insert(leg.tag.clone(), (self.key, Side::B));
-        leg.uac = Some(Box::new(Uac { client, invite, auth }));
+        leg.uac = Some(Box::new(Uac {
+            client,
+            invite: Some(Box::new(invite)),
+            auth,
+        }));
         Some(())
     }
 
@@ -196,7 +200,7 @@ impl Call {
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
             return Ok(None);
         };
-        negotiate::offer(&self.snapshot, &mut self.a, leg, offer).map(Some)
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), &mut self.a, leg, offer).map(Some)
     }
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
@@ -230,6 +234,7 @@ impl Call {
                     legs: [leg_a, leg_b],
                     silence,
                     hold_silence: media.hold_timeout,
+                    one_way: media.one_way_after,
                 });
             }
         }

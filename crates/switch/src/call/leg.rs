@@ -7,12 +7,13 @@ use bytes::Bytes;
 use route::{Permit, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
-use sdp::Sdp;
+use sdp::{Proto, Sdp};
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;
+use super::negotiate::Security;
 use crate::core::Core;
 use crate::io::Now;
 use crate::snapshot::Snapshot;
@@ -33,8 +34,8 @@ pub(crate) enum Bye {
 /// An INVITE of ours to this leg, the first or a later one.
 pub(crate) struct Uac {
     pub(crate) client: ClientId,
-    /// The INVITE as it was sent; a dialog and the ACK are made of it.
-    pub(crate) invite: Message,
+    /// The INVITE as it was sent; a dialog and the ACK are made of it. Not kept beyond the ACK: it is the largest thing a call has.
+    pub(crate) invite: Option<Box<Message>>,
     /// The challenges that this INVITE and its predecessors have met.
     pub(crate) auth: digest::Attempt,
 }
@@ -58,6 +59,12 @@ pub(crate) struct Session {
     pub(crate) converted: Option<Arc<Audio>>,
     /// Its telephone events.
     pub(crate) events: Events,
+    /// Profile of the relayed RTP stream on this leg, as the last offer had it.
+    pub(crate) profile: Option<Proto>,
+    /// How it is encrypted.
+    pub(crate) security: Option<Security>,
+    /// Our last offer to the peer has RTCP on RTP's port.
+    pub(crate) mux_offered: bool,
 }
 
 /// One m-line of a leg's session.
@@ -92,6 +99,8 @@ pub(crate) struct Leg {
     /// RTCP shares the RTP port on this leg.
     pub(crate) mux: bool,
     pub(crate) session: Session,
+    /// Nothing is heard from it though the other side speaks.
+    pub(crate) unheard: bool,
     /// A 2xx of ours that has not been ACKed.
     pub(crate) unacked: Option<Unacked>,
     pub(crate) uac: Option<Box<Uac>>,
@@ -117,6 +126,7 @@ impl Leg {
             ports: None,
             mux: false,
             session,
+            unheard: false,
             unacked: None,
             uac: None,
             bye: Bye::No,

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use codecs::Spoken;
 use config::Trunk;
 use rtp_proto::control::Audio;
-use sdp::{CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp};
+use sdp::{CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use sip_proto::Mint;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -18,11 +19,14 @@ use crate::snapshot::Snapshot;
 mod body;
 mod codecs;
 mod convert;
+mod dtls;
 mod events;
 mod media;
+mod security;
 
 pub(crate) use events::{Events, said};
 pub(crate) use media::{leg as media_leg, pt_maps};
+pub(crate) use security::Security;
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
 pub(crate) const NOT_ACCEPTABLE: u16 = 488;
@@ -45,34 +49,42 @@ pub(crate) fn live_media(session: &Session) -> Option<(&Sdp, &Media)> {
     Some((sdp, sdp.media().get(index)?))
 }
 
-/// Makes X's offer into ours to Y. Both sessions remember it.
+/// Makes X's offer into ours to Y. Both sessions remember it. Keys are made by `mint`.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, or no codec passes both trunks' lists.
-pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -> Result<Bytes, u16> {
-    let live = sdp::first_acceptable(&offer).ok_or(NOT_ACCEPTABLE)?;
+/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, no codec passes both trunks' lists, or a trunk wants SRTP and can't have it.
+pub(crate) fn offer(
+    snapshot: &Snapshot,
+    mint: &mut Mint,
+    x: &mut Leg,
+    y: &mut Leg,
+    offer: Sdp,
+) -> Result<Bytes, u16> {
+    let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
+    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk_x, &offer, media));
+    let live = sdp::first_acceptable(&offer, wanted).ok_or(NOT_ACCEPTABLE)?;
+    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
+    let moved = security::has_moved(&x.session, &offer, media);
     x.session.lines = lines_of(&offer, live);
     if y.session.lines.is_empty() {
         y.session.lines.push(Line::Live);
     }
-    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
-    let allowed = codecs::policy(&snapshot.trunk(x.trunk).codecs, &snapshot.trunk(y.trunk).codecs);
+    let stream = security::Stream::new(snapshot, trunk_x, &offer, media);
+    security::take(&mut x.session, stream, moved, mint);
+    let at = body::receives(snapshot, y)?;
+    let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
+    let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
     let mut added = convert::added(
         media,
-        snapshot.trunk(x.trunk),
-        snapshot.trunk(y.trunk),
+        trunk_x,
+        trunk_y,
         allowed.as_deref(),
         y.session
             .codec
             .as_deref()
             .filter(|_| y.session.converted.is_some()),
     );
-    events::offer(
-        media,
-        snapshot.trunk(x.trunk),
-        snapshot.trunk(y.trunk),
-        &mut added,
-    );
+    events::offer(media, trunk_x, trunk_y, &mut added);
     let codecs = match &allowed {
         names if !added.is_empty() => CodecFilter::Extended {
             names: names.as_deref(),
@@ -81,7 +93,8 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
         Some(names) => CodecFilter::Only(names),
         None => CodecFilter::All,
     };
-    let rtcp = if media.rtcp_mux() {
+    y.session.mux_offered = media.rtcp_mux() || written.mux;
+    let rtcp = if y.session.mux_offered {
         RtcpPlan::MuxOffer
     } else {
         RtcpPlan::Pair
@@ -94,10 +107,12 @@ pub(crate) fn offer(snapshot: &Snapshot, x: &mut Leg, y: &mut Leg, offer: Sdp) -
             media,
             rtcp,
             codecs,
-            direction: with_music(&offer, media, snapshot.trunk(y.trunk)),
+            direction: with_music(&offer, media, trunk_y),
+            transport: written.transport(),
+            session: &written.session,
         },
     )?;
-    x.session.remote = Some(offer);
+    x.session.remote = Some(offer.detached());
     Ok(body)
 }
 
@@ -135,11 +150,15 @@ pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc
         .ok_or(NOT_ACCEPTABLE)?;
     let own = convert::alone(media, snapshot.trunk(x.trunk)).ok_or(NOT_ACCEPTABLE)?;
     let mux = media.rtcp_mux();
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
     let live = Live {
         media,
         rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
         codecs: CodecFilter::Pts(&own.answer),
         direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, media))),
+        transport: written.transport(),
+        session: &written.session,
     };
     let body = body::write(snapshot, x, &offer, &live)?;
     x.mux = mux;
@@ -169,10 +188,12 @@ pub(crate) fn answer(
         .filter(|media| media.port() != 0 && answer.connection(media).is_some())
         .ok_or(NOT_ACCEPTABLE)?;
     let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    if offered.kind() != media.kind() || offered.proto() != media.proto() {
+    if offered.kind() != media.kind() || offered.proto().is_rtp() != media.proto().is_rtp() {
         return Err(NOT_ACCEPTABLE);
     }
-    let offered_mux = offered.rtcp_mux();
+    let stream = security::Stream::new(snapshot, snapshot.trunk(y.trunk), &answer, media);
+    security::conclude(&mut y.session, stream)?;
+    let (offered_mux, offered_rtp) = (offered.rtcp_mux(), offered.proto().is_rtp());
     let rtcp = if offered_mux {
         RtcpPlan::Mux
     } else {
@@ -185,11 +206,19 @@ pub(crate) fn answer(
     let [of_x, of_y] = trunks;
     let spoken = codecs::spoken(offered, media, of_x, of_y)?;
     let offer = offer.clone();
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
     let live = |media, codecs| Live {
         media,
         rtcp,
         codecs,
         direction,
+        transport: if offered_rtp {
+            written.transport()
+        } else {
+            Transport::default()
+        },
+        session: &written.session,
     };
     let own = x.session.lines.iter().position(|line| *line == Line::Live);
     let own = own
@@ -213,9 +242,9 @@ pub(crate) fn answer(
         Spoken::Facsimile => live(media, CodecFilter::All),
     };
     let body = body::write(snapshot, x, &answer, &live)?;
-    y.mux = offered_mux && media.rtcp_mux();
+    y.mux = y.session.mux_offered && media.rtcp_mux();
     x.mux = offered_mux;
-    y.session.remote = Some(answer);
+    y.session.remote = Some(answer.detached());
     [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

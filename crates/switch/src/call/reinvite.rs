@@ -63,7 +63,7 @@ impl Call {
             .as_ref()
             .map(|b| Box::new((self.a.session.clone(), b.session.clone())));
         let delayed = offer.is_none();
-        let begun = self.forward_offer(core, now, side, offer).and_then(|body| {
+        let begun = self.forward_offer(core, side, offer).and_then(|body| {
             self.send_reinvite(core, now, side.other(), body.as_deref(), None)
                 .ok_or(500)
         });
@@ -121,15 +121,14 @@ impl Call {
 
     fn forward_offer(
         &mut self,
-        _core: &mut Core,
-        _now: Now,
+        core: &mut Core,
         side: Side,
         offer: Option<sdp::Sdp>,
     ) -> Result<Option<Bytes>, u16> {
         let Some(offer) = offer else { return Ok(None) };
         let snapshot = self.snapshot.clone();
         let (x, y) = self.pair(side).ok_or(500_u16)?;
-        negotiate::offer(&snapshot, x, y, offer).map(Some)
+        negotiate::offer(&snapshot, core.endpoint.mint(), x, y, offer).map(Some)
     }
 
     /// The leg of this side, and the other.
@@ -276,7 +275,7 @@ impl Call {
             .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
             .and_then(|sdp| {
                 let (x, y) = self.pair(from).ok_or(500_u16)?;
-                negotiate::offer(&snapshot, y, x, sdp)
+                negotiate::offer(&snapshot, core.endpoint.mint(), y, x, sdp)
             });
         match offered {
             Ok(body) => {

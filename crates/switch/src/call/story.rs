@@ -197,6 +197,9 @@ fn figures(record: &mut CallRecord, stats: &SessionStats) {
     let [a, b] = &stats.legs;
     fill(&mut record.caller_media, a);
     fill(&mut record.called_media, b);
+    let both = || [a.quality, b.quality].into_iter().flatten();
+    record.mos = both().map(|quality| quality.mos).reduce(f32::midpoint);
+    record.mos_min = both().map(|quality| quality.mos_min).reduce(f32::min);
 }
 
 fn fill(media: &mut MediaRecord, stats: &LegStats) {
@@ -206,4 +209,7 @@ fn fill(media: &mut MediaRecord, stats: &LegStats) {
     media.jitter_us = u64::from(stats.jitter_us);
     media.dropped = stats.dropped.total();
     media.digits = stats.digits.into();
+    (media.loss, media.quality) = (stats.loss, stats.quality);
+    (media.rtt_us, media.mute_ms) = (stats.rtt_us, stats.mute_ms);
+    media.heard.clone_from(&stats.heard);
 }

@@ -145,6 +145,7 @@ pub(crate) fn records(records: &[CallRecord], json: bool) -> Result<()> {
         ("BY", "hung_up_by"),
         ("PDD ms", "pdd_ms"),
         ("TALK ms", "talk_ms"),
+        ("MOS", "mos"),
     ];
     table(&columns, &values)
 }

@@ -115,6 +115,10 @@ impl Backend for Daemon {
         Box::pin(self.ask(Ask::Calls))
     }
 
+    fn call(&self, id: String) -> Answer<'_, Option<CallView>> {
+        Box::pin(self.ask(|reply| Ask::Call(id, reply)))
+    }
+
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome> {
         Box::pin(self.ask(|reply| Ask::Hangup(id, reply)))
     }

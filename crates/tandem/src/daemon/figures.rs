@@ -31,6 +31,14 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
         "Attempts that failed and were followed by another"
     );
     describe_counter!(
+        "tandem_one_way_total",
+        "Times that one side of an answered call was not heard though the other one spoke"
+    );
+    describe_counter!(
+        "tandem_media_windows_total",
+        "Five-second windows of what peers say, by how they sound"
+    );
+    describe_counter!(
         "tandem_sip_dropped_total",
         "SIP messages dropped or refused without a transaction, by reason"
     );
@@ -77,6 +85,7 @@ pub(crate) fn publish(figures: &Figures) {
     }
     counter!("tandem_attempts_total").absolute(counters.attempts);
     counter!("tandem_failovers_total").absolute(counters.failovers);
+    counter!("tandem_one_way_total").absolute(counters.one_way);
     counter!("tandem_records_late_total").absolute(counters.records_late);
     counter!("tandem_unknown_dialog_total").absolute(counters.unknown_dialog);
     counter!("tandem_stray_acks_total").absolute(counters.stray_acks);

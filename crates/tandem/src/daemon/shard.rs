@@ -12,6 +12,7 @@
 mod act;
 mod ask;
 mod inputs;
+mod show;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
@@ -99,6 +100,8 @@ struct Shard {
     resolver: Resolver,
     /// Media commands that a worker's mailbox had no room for, in order.
     deferred: VecDeque<rtp_proto::control::Command>,
+    /// Who asked for a call and waits for its media's figures.
+    asked: Vec<show::Asked>,
     /// Inputs that follow from carrying out commands.
     feedback: VecDeque<Input>,
     clock: Clock,
@@ -160,6 +163,7 @@ impl Shard {
             store: parts.store,
             resolver,
             deferred: VecDeque::new(),
+            asked: Vec::new(),
             feedback: VecDeque::new(),
             clock,
             pace: Pace::default(),
@@ -250,6 +254,7 @@ impl Shard {
 
     fn take(&mut self, now: Now, input: ShardInput) {
         let input = match input {
+            ShardInput::Media(event) if self.is_shown(&event) => return,
             ShardInput::Media(event) => Input::Media(event),
             ShardInput::Record(Outcome::Stored { ticket }) => Input::Stored { ticket },
             ShardInput::Record(Outcome::Failed { ticket, error: _ }) => Input::StoreFailed { ticket },

@@ -8,6 +8,7 @@
 
 #[macro_use]
 pub mod engines;
+pub mod secure;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;

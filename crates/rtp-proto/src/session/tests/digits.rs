@@ -129,7 +129,11 @@ impl Call {
     fn pressed(&self) -> String {
         let digit = |notice: &Notice| match notice {
             Notice::Digit { side: Side::A, heard } => Some(heard.digit.character()),
-            Notice::Digit { side: Side::B, .. } | Notice::Silent { .. } | Notice::Path { .. } => None,
+            Notice::Digit { side: Side::B, .. }
+            | Notice::Silent { .. }
+            | Notice::OneWay { .. }
+            | Notice::Path { .. }
+            | Notice::Rated { .. } => None,
         };
         self.notices.iter().filter_map(digit).collect()
     }
@@ -342,8 +346,8 @@ fn the_kernel_leaves_events_to_us_and_relays_the_rest() {
     use crate::offload::{COUNTED, Types};
     let a = (Said::Events, Some((EVENT_A, 8000)));
     let mut relay = legs(a, (Said::Events, Some((EVENT_B, 8000))));
-    relay.talk(Side::A, A, 7, 100, 30, B);
     relay.talk(Side::B, B, 8, 100, 30, A);
+    relay.talk(Side::A, A, 7, 100, 30, B);
     let flow = relay.session.flow(Side::A).unwrap();
     assert_eq!(flow.types.out[usize::from(EVENT_A)], Types::UP);
     assert_eq!(flow.types.out[0], 0);

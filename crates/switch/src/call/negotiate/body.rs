@@ -1,7 +1,9 @@
 //! The body that goes to one side.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
-use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot};
+use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot, Transport};
 use smallvec::SmallVec;
 
 use super::{NOT_ACCEPTABLE, events};
@@ -15,16 +17,28 @@ pub(super) struct Live<'a> {
     pub(super) codecs: CodecFilter<'a>,
     /// `None`: as in the source.
     pub(super) direction: Option<Direction>,
+    /// Its profile, and the lines that belong to it.
+    pub(super) transport: Transport<'a>,
+    /// Lines of ours for the session part.
+    pub(super) session: &'a [String],
+}
+
+/// Where a leg receives, as our SDP says it.
+pub(super) fn receives(snapshot: &Snapshot, leg: &Leg) -> Result<SocketAddr, u16> {
+    let port = leg.ports.ok_or(NOT_ACCEPTABLE)?.rtp();
+    Ok(SocketAddr::new(snapshot.media_address(), port))
 }
 
 /// Writes the body that goes to `to`: its own m-lines in their order, the live one made of the other side's.
 pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live<'_>) -> Result<Bytes, u16> {
-    let port = to.ports.ok_or(NOT_ACCEPTABLE)?.rtp();
+    let port = receives(snapshot, to)?.port();
     let Live {
         media,
         rtcp,
         codecs,
         direction,
+        transport,
+        session,
     } = *live;
     let slots: SmallVec<[Slot<'_>; 4]> = to
         .session
@@ -37,7 +51,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
                 rtcp,
                 codecs,
                 direction,
-                transport: sdp::Transport::default(),
+                transport,
             },
             Line::Rejected(text) => Slot::Rejected { line: text },
         })
@@ -56,7 +70,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             source,
             slots: &slots,
             hide,
-            lines: &[],
+            lines: session,
         })
         .map(Bytes::from)
         .map_err(|_| NOT_ACCEPTABLE)

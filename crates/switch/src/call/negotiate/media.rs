@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use config::Trunk;
 use rtp_proto::control::{self, Latch, Remote, StreamKind};
+use rtp_proto::emodel;
 use rtp_proto::{Cidr, PtMap};
 use sdp::{Direction, PtMapping};
 
-use super::{events, live_media};
+use super::{events, live_media, security};
 use crate::call::leg::{Leg, Session};
 use crate::snapshot::Snapshot;
 
@@ -35,6 +36,7 @@ pub(crate) fn leg(
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
+    let (security, ice) = security::plane(&leg.session, snapshot);
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,
@@ -47,13 +49,28 @@ pub(crate) fn leg(
         latch: latch(trunk, leg),
         map,
         dscp: snapshot.config.media.dscp,
+        rtcp: match trunk.rtcp {
+            config::Rtcp::Auto => control::Rtcp::Auto,
+            config::Rtcp::Relay => control::Rtcp::Relay,
+            config::Rtcp::Generate => control::Rtcp::Generate,
+            config::Rtcp::Off => control::Rtcp::Off,
+        },
+        codec: codec(leg),
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
             digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
+            security,
+            ice,
             ..control::Needs::default()
         },
     })
+}
+
+/// The codec of a leg (`name/clock`), as far as its quality can be told.
+fn codec(leg: &Leg) -> Option<emodel::Codec> {
+    let (name, _) = leg.session.codec.as_deref()?.split_once('/')?;
+    emodel::Codec::named(name)
 }
 
 fn latch(trunk: &Trunk, leg: &Leg) -> Latch {

@@ -63,7 +63,7 @@ impl Shard {
     }
 
     /// Hands media commands to their workers, in order, as far as there is room.
-    fn command_media(&mut self) {
+    pub(super) fn command_media(&mut self) {
         while let Some(command) = self.deferred.pop_front() {
             if let Err(refused) = self.plane.command(command) {
                 self.deferred.push_front(*refused.0);

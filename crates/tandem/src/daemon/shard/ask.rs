@@ -11,6 +11,7 @@ impl Shard {
     pub(super) fn answer(&mut self, now: Now, ask: Ask) {
         match ask {
             Ask::Calls(reply) => drop(reply.send(self.switch.calls(now))),
+            Ask::Call(id, reply) => self.show(now, &id, reply),
             Ask::Trunks(reply) => drop(reply.send(self.trunks())),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);

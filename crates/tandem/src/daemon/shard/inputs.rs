@@ -24,6 +24,7 @@ pub(crate) enum ShardInput {
 /// What an operator may want of the shard.
 pub(crate) enum Ask {
     Calls(oneshot::Sender<Vec<CallView>>),
+    Call(String, oneshot::Sender<Option<CallView>>),
     Trunks(oneshot::Sender<Vec<TrunkState>>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),

@@ -1,0 +1,294 @@
+//! What is watched on a leg beside its packets: how it sounds, what its peer says of what it hears, whether anything is heard
+//! from it at all.
+
+use super::{Half, Notice, Session};
+use crate::control::{Heard, Leg, LegStats, Rtcp, Side, StreamKind};
+use crate::emodel::Codec;
+use crate::quality::{Hearsay, Meter, Sight};
+use crate::rtcp::{Block, Item, Reporter};
+use std::time::{Duration, Instant};
+
+/// How often a session is looked at.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
+/// Who sent something within this time speaks.
+const SPEAKS: Duration = Duration::from_secs(2);
+/// A stream with pauses as long as this between packets suppresses silence: that it pauses means less.
+const RESTS_MS: u32 = 1000;
+/// So much longer may it.
+const RESTS: u32 = 5;
+/// Level below which nothing is heard, in dB of full scale (that of speech is above -40, comfort noise below -65).
+const AUDIBLE: f32 = -60.0;
+
+/// What is watched on one leg.
+#[derive(Debug)]
+pub(super) struct Monitor {
+    /// What RTCP the peer gets.
+    pub(super) policy: Rtcp,
+    codec: Option<Codec>,
+    meter: Meter,
+    hearsay: Hearsay,
+    heard: Option<Box<Heard>>,
+    /// Reports of our own to the peer.
+    pub(super) reporter: Option<Box<Reporter>>,
+    /// When the next of them is due.
+    pub(super) report_at: Option<Instant>,
+    /// The last report to the peer was ours.
+    pub(super) reports: bool,
+    /// The mark of the peer's last sender report, and when that came.
+    pub(super) sender_report: Option<(u32, Instant)>,
+    /// Since when something may be expected of the peer.
+    since: Instant,
+    /// When something audible came last, as far as levels are known.
+    audible: Option<Instant>,
+    /// Since when nothing is heard from the peer although its counterpart speaks.
+    mute: Option<Instant>,
+    /// For how long that was so in all, as of the last look.
+    mute_for: Duration,
+    /// The part of it that is over.
+    mute_before: Duration,
+}
+
+impl Monitor {
+    pub(super) fn new(now: Instant, leg: &Leg) -> Self {
+        Self {
+            policy: leg.rtcp,
+            codec: leg.codec,
+            meter: Meter::default(),
+            hearsay: Hearsay::default(),
+            heard: None,
+            reporter: None,
+            report_at: None,
+            reports: false,
+            sender_report: None,
+            since: now,
+            audible: None,
+            mute: None,
+            mute_for: Duration::ZERO,
+            mute_before: Duration::ZERO,
+        }
+    }
+
+    /// A new offer/answer; `another`: with another party at the other end.
+    pub(super) fn update(&mut self, now: Instant, leg: &Leg, another: bool) {
+        if another {
+            (self.sender_report, self.audible, self.reports) = (None, None, false);
+            (self.heard, self.hearsay) = (None, Hearsay::default());
+        }
+        if self.policy != leg.rtcp {
+            (self.policy, self.report_at) = (leg.rtcp, None);
+        }
+        (self.codec, self.since) = (leg.codec, now);
+    }
+
+    /// Ends a silence that was told of; whether there was one.
+    fn heard_again(&mut self, now: Instant) -> bool {
+        let Some(since) = self.mute.take() else {
+            return false;
+        };
+        self.mute_before += now.saturating_duration_since(since);
+        self.mute_for = self.mute_before;
+        true
+    }
+}
+
+impl Session {
+    /// The level of what a leg's peer is saying, in dB relative to full scale, where somebody decodes it. Once told, silence
+    /// counts as no packets do.
+    pub fn level(&mut self, now: Instant, side: Side, level: f32) {
+        let (here, _) = self.halves(side);
+        let monitor = &mut here.monitor;
+        if level >= AUDIBLE {
+            monitor.audible = Some(now);
+        } else {
+            monitor.audible.get_or_insert(monitor.since);
+        }
+    }
+
+    /// Looks at both legs, each second.
+    pub(super) fn watch(&mut self, now: Instant) {
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK;
+        for side in Side::BOTH {
+            let patience = self.patience.one_way;
+            let (here, there) = self.halves(side);
+            here.arm_reports(now);
+            let rated = here.rate(now);
+            let mute = here.listen(now, there, patience);
+            if let Some(mos) = rated {
+                self.notices.push_back(Notice::Rated { side, mos });
+            }
+            if let Some(quiet) = mute {
+                self.notices.push_back(Notice::OneWay { side, quiet });
+            }
+        }
+    }
+}
+
+impl Half {
+    /// The codec that is spoken on this leg, as far as quality goes.
+    fn speech(&self) -> Option<Codec> {
+        if self.kind != StreamKind::Rtp {
+            return None;
+        }
+        let by_number = self.stats.payload_type.and_then(Codec::of_payload_type);
+        by_number.or(self.monitor.codec)
+    }
+
+    /// Packets that were sent to us, going by what came and what is missing.
+    fn expected(&self) -> u64 {
+        self.stats.packets.saturating_sub(self.stats.duplicates) + self.reception.lost()
+    }
+
+    fn sight(&self) -> Sight {
+        let (run, last) = (self.reception.run(), self.reception.last());
+        let newest = run
+            .zip(last)
+            .map(|(run, last)| (run.highest, last.timestamp, last.clock));
+        Sight {
+            expected: self.expected(),
+            lost: self.reception.lost(),
+            events: self.reception.loss_events(),
+            newest,
+            rtt_us: self.stats.rtt_us,
+            jitter_us: self.reception.jitter_us(),
+        }
+    }
+
+    /// The score of a window that ends now.
+    fn rate(&mut self, now: Instant) -> Option<f32> {
+        if self.monitor.meter.due().is_some_and(|due| now < due) {
+            return None;
+        }
+        let (codec, sight) = (self.speech(), self.sight());
+        self.monitor.meter.look(now, codec, &sight)
+    }
+
+    /// When the peer was heard last: a packet, or a loud one where levels are known.
+    fn last_heard(&self) -> Option<Instant> {
+        self.monitor
+            .audible
+            .or_else(|| self.reception.newest().map(|(_, at)| at))
+    }
+
+    /// Whether the peer should be told of as silent (for how long) or as heard again (`None`), now that it is.
+    fn listen(&mut self, now: Instant, there: &Self, patience: Option<Duration>) -> Option<Option<Duration>> {
+        let heard = self.last_heard();
+        let since = heard.map_or(self.monitor.since, |at| at.max(self.monitor.since));
+        let quiet = now.saturating_duration_since(since);
+        let spoken = there
+            .last_heard()
+            .is_some_and(|at| now.saturating_duration_since(at) < SPEAKS);
+        let is_due = self.kind == StreamKind::Rtp && self.expects && there.kind == StreamKind::Rtp;
+        let Some(patience) = patience.filter(|_| is_due) else {
+            return self.monitor.heard_again(now).then_some(None);
+        };
+        let patience = if self.stats.max_gap_ms >= RESTS_MS {
+            patience * RESTS
+        } else {
+            patience
+        };
+        let speaks = heard.is_some_and(|at| now.saturating_duration_since(at) < SPEAKS);
+        if self.monitor.mute.is_none() && spoken && quiet >= patience {
+            self.monitor.mute = Some(since);
+            self.monitor.mute_for = self.monitor.mute_before + quiet;
+            Some(Some(quiet))
+        } else if speaks {
+            self.monitor.heard_again(now).then_some(None)
+        } else {
+            if let Some(since) = self.monitor.mute {
+                self.monitor.mute_for = self.monitor.mute_before + now.saturating_duration_since(since);
+            }
+            None
+        }
+    }
+
+    /// The clock of what the peer hears.
+    pub(super) fn heard_clock(&self, there: &Self) -> Option<u32> {
+        there
+            .reception
+            .newest_clock()
+            .or_else(|| self.egress.as_ref().and_then(|egress| egress.clock()))
+    }
+
+    /// The SSRC of what the peer hears.
+    fn heard_ssrc(&self, there: &Self) -> Option<u32> {
+        match &self.egress {
+            Some(egress) => Some(egress.ssrc()),
+            None => there.reception.run().map(|run| run.ssrc),
+        }
+    }
+
+    /// What the peer says in RTCP; `passes`: the other peer gets it too.
+    pub(super) fn told(&mut self, now: Instant, packet: &[u8], there: &mut Self, passes: bool) {
+        let ours = self.heard_ssrc(there);
+        let clock = self.heard_clock(there).unwrap_or(8_000);
+        crate::rtcp::for_each(packet, |item| match item {
+            Item::Sent { mark, sender } => {
+                if passes {
+                    there.report_sent(now, mark);
+                }
+                if sender {
+                    self.monitor.sender_report = Some((mark, now));
+                }
+            }
+            Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),
+            Item::Block(block) => {
+                self.report_quoted(now, block.mark, block.delay);
+                if ours == Some(block.ssrc) {
+                    self.reported(&block, clock);
+                }
+            }
+            Item::Summary { ssrc, summary } if ours == Some(ssrc) => {
+                self.monitor.heard.get_or_insert_default().summary = Some(summary);
+            }
+            Item::Voip { ssrc, metrics } if ours == Some(ssrc) => {
+                self.monitor.heard.get_or_insert_default().voip = Some(metrics);
+            }
+            Item::Summary { .. } | Item::Voip { .. } => {}
+        });
+    }
+
+    fn reported(&mut self, block: &Block, clock: u32) {
+        let fraction = f32::from(block.fraction) / 256.0;
+        let jitter = u64::from(block.jitter) * 1_000_000 / u64::from(clock.max(1));
+        let jitter_us = u32::try_from(jitter).unwrap_or(u32::MAX);
+        let sight = Sight {
+            rtt_us: self.stats.rtt_us,
+            jitter_us,
+            ..Sight::default()
+        };
+        let codec = self.speech();
+        let monitor = &mut self.monitor;
+        if let Some(codec) = codec {
+            monitor.hearsay.report(codec, f64::from(fraction), &sight);
+        }
+        let heard = monitor.heard.get_or_insert_default();
+        heard.reports = heard.reports.saturating_add(1);
+        (heard.lost, heard.fraction_lost, heard.jitter_us) = (block.lost, fraction, jitter_us);
+        heard.fraction_lost_max = heard.fraction_lost_max.max(fraction);
+    }
+
+    /// Everything that is counted on the leg.
+    pub(super) fn stats(&self) -> LegStats {
+        let monitor = &self.monitor;
+        let heard = monitor.heard.as_ref().map(|heard| {
+            Box::new(Heard {
+                quality: monitor.hearsay.quality(),
+                ..Heard::clone(heard)
+            })
+        });
+        LegStats {
+            lost: self.reception.lost(),
+            jitter_us: self.reception.jitter_us(),
+            loss: self
+                .reception
+                .loss_structure(self.expected(), monitor.meter.packet_ms()),
+            quality: monitor.meter.quality(self.speech(), &self.sight()),
+            mute_ms: u64::try_from(monitor.mute_for.as_millis()).unwrap_or(u64::MAX),
+            heard,
+            ..self.stats.clone()
+        }
+    }
+}
