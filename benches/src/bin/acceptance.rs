@@ -244,7 +244,9 @@ fn talk(
     if bed.is_alive() {
         held.iter().for_each(Held::hang_up);
     }
-    assert!(settled.is_clean(), "while it settled: {settled:?}");
+    // A packet that waits in a socket while its stream moves into the kernel may be overtaken by the next.
+    let whole = settled.identical == settled.sent && settled.altered + settled.misplaced == 0;
+    assert!(whole, "while it settled: {settled:?}");
     (bed, report)
 }
 

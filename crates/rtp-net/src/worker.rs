@@ -210,19 +210,40 @@ impl Worker {
                     },
                     _,
                 ) => {
-                    let slot = self.slots.get(&id).copied();
-                    if let Some((slot, Some(stream))) =
-                        slot.and_then(|slot| Some((slot, self.streams.get_mut(slot)?)))
-                    {
-                        stream.press(now, side, digit, duration, &mut self.buffer, &mut self.tally);
-                        self.attend(now, slot);
-                    }
+                    self.with(now, id, |stream, buffer, tally| {
+                        stream.press(now, side, digit, duration, buffer, tally);
+                    });
                 }
-                // TODO-LEAD
-                (Command::Play { .. } | Command::Hush { .. }, _) => {}
+                (
+                    Command::Play {
+                        id,
+                        side,
+                        sound,
+                        audio,
+                    },
+                    _,
+                ) => {
+                    self.with(now, id, |stream, buffer, tally| {
+                        stream.play(now, side, (&sound, &audio), buffer, tally);
+                    });
+                }
+                (Command::Hush { id, side }, _) => {
+                    self.with(now, id, |stream, buffer, tally| {
+                        stream.hush(now, side, buffer, tally)
+                    });
+                }
                 // An order is made with the sockets that its command needs.
                 (Command::Open { .. }, Fresh::None | Fresh::One(_)) => {}
             }
+        }
+    }
+
+    /// Does something with a stream, if there is one of this id.
+    fn with(&mut self, now: Instant, id: MediaId, act: impl FnOnce(&mut Stream, &mut [u8], &mut Tally)) {
+        let slot = self.slots.get(&id).copied();
+        if let Some((slot, Some(stream))) = slot.and_then(|slot| Some((slot, self.streams.get_mut(slot)?))) {
+            act(stream, &mut self.buffer, &mut self.tally);
+            self.attend(now, slot);
         }
     }
 
@@ -343,6 +364,7 @@ impl Worker {
             match notice {
                 Notice::Silent { side, quiet } => self.tell(Event::Silent { id, side, quiet }),
                 Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
+                Notice::Played { side } => self.tell(Event::Played { id, side }),
                 Notice::Path { side, change } => self.tell(Event::Path { id, side, change }),
                 Notice::Digit { side, heard } => self.tell(Event::Digit {
                     id,

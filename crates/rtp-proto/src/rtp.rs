@@ -1,5 +1,6 @@
 //! What a datagram is, and what its RTP header says (RFC 3550 §5.1, §A.1; RFC 5761 §4; RFC 7983).
 
+use crate::control::Leg;
 use crate::pt_map::{PtEntry, PtMap};
 use crate::session::Numbers;
 use rtp_rs::RtpReader;
@@ -59,6 +60,17 @@ pub(crate) fn payload(packet: &[u8]) -> &[u8] {
     RtpReader::new(packet).map_or(&[], |reader| reader.payload())
 }
 
+/// Where that is.
+pub(crate) fn payload_range(packet: &[u8]) -> std::ops::Range<usize> {
+    let padded = packet.first().is_some_and(|first| first & 0x20 != 0);
+    let padding = packet
+        .last()
+        .filter(|_| padded)
+        .map_or(0, |last| usize::from(*last));
+    let end = packet.len().saturating_sub(padding);
+    end.saturating_sub(payload(packet).len())..end
+}
+
 /// The header of a packet of our own.
 pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
     let mut header = [0; HEADER];
@@ -112,10 +124,33 @@ impl Translation {
         }
     }
 
+    /// What a leg's packets are to the other leg, with the clocks of what is converted.
+    pub(crate) fn of(leg: &Leg) -> Self {
+        let mut translation = Self::new(&leg.map);
+        if let Some(audio) = &leg.needs.transcode {
+            let spoken = audio.accepts.iter().chain([&audio.send]);
+            let spoken = spoken.map(|format| (format.payload_type, format.audio.codec.clock()));
+            let noise = audio.comfort_noise.map(|pt| (pt, 8_000));
+            let converted = spoken.chain(audio.events).chain(noise);
+            for (from, clock) in converted {
+                if translation.entry(from).is_none() {
+                    // Known, and not to be passed on as it is.
+                    let entry = PtEntry {
+                        from,
+                        to: NONE,
+                        clock,
+                    };
+                    translation.entries.push(entry);
+                }
+            }
+        }
+        translation
+    }
+
     /// The number under which the other leg knows this payload type.
     pub(crate) fn outgoing(&self, payload_type: u8) -> Option<u8> {
         match self.entry(payload_type) {
-            Some(entry) => Some(entry.to),
+            Some(entry) => Some(entry.to).filter(|to| *to != NONE),
             None => Some(payload_type).filter(|_| !self.only),
         }
     }

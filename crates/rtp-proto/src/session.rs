@@ -1,6 +1,6 @@
 //! One relayed stream: two legs, and what becomes of each packet that arrives on one of them.
 
-use crate::control::{DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
+use crate::control::{Audio, DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
 use crate::packet::Packet;
 use crate::reception::Reception;
@@ -11,7 +11,9 @@ use egress::Egress;
 use monitor::Monitor;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use treat::Voice;
 
 mod beside;
 mod dtmf;
@@ -23,12 +25,15 @@ mod notice;
 mod report;
 mod secure;
 mod sent;
+mod sort;
 mod terms;
+mod treat;
 
 use beside::Beside;
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
 use secure::Secure;
+use sort::Sorted;
 pub use terms::{Channel, Patience, Transmit, Verdict};
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
@@ -86,6 +91,10 @@ struct Half {
     secure: Option<Box<Secure>>,
     /// What is said beside media on the RTP port: checks and a handshake.
     beside: Option<Box<Beside>>,
+    /// What this peer speaks, where the other speaks another codec.
+    audio: Option<Arc<Audio>>,
+    /// What this peer hears by our own means.
+    voice: Option<Box<Voice>>,
     /// What is to be done about digits.
     keys: Option<Box<dtmf::Keys>>,
     /// Who is at the other end of the leg; see [`Leg::party`].
@@ -101,7 +110,7 @@ impl Session {
     pub fn new(now: Instant, legs: &[Leg; 2], patience: Patience, seed: u64) -> Self {
         let [a, b] = legs;
         let (a, b) = (Half::new(now, a, seed), Half::new(now, b, seed.rotate_left(32)));
-        Self {
+        let mut session = Self {
             a,
             b,
             patience,
@@ -110,7 +119,9 @@ impl Session {
             ending: false,
             changed: false,
             rerouted: false,
-        }
+        };
+        session.converse();
+        session
     }
 
     /// A leg has a new SDP. Statistics go on.
@@ -121,6 +132,7 @@ impl Session {
         }
         here.update(now, leg);
         there.address.other_updated(now);
+        self.converse();
         (self.changed, self.rerouted) = (true, true);
     }
 
@@ -182,6 +194,7 @@ impl Session {
                     half.silence.deadline(self.limit(half)),
                     half.quiet_at(),
                     half.keys_at(),
+                    half.voice_at(),
                     half.beside_deadline(),
                     half.monitor.report_at,
                 ]
@@ -229,9 +242,13 @@ impl Session {
 
     /// The next packet of the session's own, not yet sealed.
     fn own(&mut self, now: Instant, packet: &mut Packet<'_>) -> Option<Transmit> {
+        let of_a_side = |session: &mut Self, side, packet: &mut Packet<'_>| {
+            let digit = session.say_digit(now, side, packet);
+            digit.or_else(|| session.voice(now, side, packet))
+        };
         Side::BOTH
             .into_iter()
-            .find_map(|side| self.say_digit(now, side, packet))
+            .find_map(|side| of_a_side(self, side, packet))
             .or_else(|| self.poll_report(now, packet))
     }
 
@@ -298,14 +315,6 @@ impl Session {
     }
 }
 
-/// What a datagram is on the socket it came in by.
-enum Sorted {
-    Rtp,
-    Rtcp,
-    Udptl,
-    Beside,
-}
-
 /// Where a packet goes; `None`: the session has taken it.
 type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
@@ -316,7 +325,7 @@ impl Half {
             mux: leg.mux,
             may_send: leg.may_send,
             expects: leg.expects,
-            map: Translation::new(&leg.map),
+            map: Translation::of(leg),
             address: Address::new(now, leg.latch.clone(), leg.remote, leg.mux),
             connected: None,
             reception: Reception::default(),
@@ -331,6 +340,8 @@ impl Half {
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
             beside: None,
+            audio: leg.needs.transcode.clone(),
+            voice: None,
             keys: leg
                 .needs
                 .digits
@@ -347,7 +358,8 @@ impl Half {
     fn update(&mut self, now: Instant, leg: &Leg) {
         (self.kind, self.mux) = (leg.kind, leg.mux);
         (self.may_send, self.expects) = (leg.may_send, leg.expects);
-        self.map = Translation::new(&leg.map);
+        self.map = Translation::of(leg);
+        self.audio.clone_from(&leg.needs.transcode);
         (self.local, self.dscp) = (SocketAddr::new(leg.bind, leg.ports.rtp()), leg.dscp);
         let other_party = self.party != leg.party;
         self.secure_with(leg.needs.security.as_ref(), other_party);
@@ -370,24 +382,6 @@ impl Half {
         self.address.quiet_at().filter(|_| self.lent.is_none())
     }
 
-    fn sort(&self, channel: Channel, packet: &[u8]) -> Result<Sorted, DropReason> {
-        if self.kind == StreamKind::Udptl {
-            return match channel {
-                Channel::Rtp => Ok(Sorted::Udptl),
-                Channel::Rtcp => Err(DropReason::Misplaced),
-            };
-        }
-        let shared = self.mux || channel == Channel::Rtcp;
-        match (rtp::classify(packet, shared), channel) {
-            (Kind::Rtp, Channel::Rtp) => Ok(Sorted::Rtp),
-            (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
-            (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
-            (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
-            (Kind::Other, Channel::Rtp) if self.beside.is_some() => Ok(Sorted::Beside),
-            (Kind::Other, _) => Err(DropReason::Invalid),
-        }
-    }
-
     fn rtp(
         &mut self,
         now: Instant,
@@ -404,11 +398,15 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
+        there.overhear(now, &header, packet);
         if self.keys.is_some() || there.keys.is_some() {
             match self.pressed(now, &header, packet, there) {
                 dtmf::Path::Relay => {}
                 dtmf::Path::Ends(forward) => return forward,
             }
+        }
+        if there.voice.is_some() {
+            return there.treated(now, &header, packet);
         }
         let outgoing = self
             .map

@@ -42,7 +42,9 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let sounds = switch::sounds(&config, |path| {
         files.seen.push(path.to_path_buf());
-        Err("TODO-LEAD".to_owned())
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        let clip = audio::Clip::from_wav(&bytes).map_err(|error| error.to_string())?;
+        Ok((clip.share(), clip.rate()))
     })?;
     let listeners = listeners(&config);
     Ok(Loaded {

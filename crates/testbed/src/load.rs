@@ -16,6 +16,16 @@ const KEPT: usize = 1000;
 /// Latencies are counted in steps of a microsecond up to this many.
 const STEPS: usize = 200_000;
 
+/// How many packets took how long, in steps of a microsecond.
+#[derive(Clone, Default)]
+struct Histogram(Vec<u32>);
+
+impl std::fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} steps", self.0.len())
+    }
+}
+
 /// What became of a load.
 #[derive(Debug, Clone, Default)]
 pub struct LoadReport {
@@ -33,7 +43,7 @@ pub struct LoadReport {
     pub altered: u64,
     /// Packets that came from another address than the one signalled.
     pub misplaced: u64,
-    histogram: Vec<u32>,
+    histogram: Histogram,
 }
 
 impl LoadReport {
@@ -47,10 +57,10 @@ impl LoadReport {
     /// The latency that this share of packets stays below, e.g. 0.99, in microseconds.
     #[must_use]
     pub fn latency_us(&self, share: f64) -> u64 {
-        let total: u64 = self.histogram.iter().map(|count| u64::from(*count)).sum();
+        let total: u64 = self.histogram.0.iter().map(|count| u64::from(*count)).sum();
         let wanted = (total as f64 * share).ceil() as u64;
         let mut below = 0;
-        for (us, count) in self.histogram.iter().enumerate() {
+        for (us, count) in self.histogram.0.iter().enumerate() {
             below += u64::from(*count);
             if below >= wanted {
                 return us as u64;
@@ -188,7 +198,7 @@ impl RtpLoad {
         let sent = (rounds * self.streams.len()) as u64;
         let mut report = LoadReport {
             sent,
-            histogram: vec![0; STEPS],
+            histogram: Histogram(vec![0; STEPS]),
             ..LoadReport::default()
         };
         let mut ears = vec![Ear::default(); self.streams.len()];
@@ -241,7 +251,7 @@ impl RtpLoad {
                 report.identical += 1;
                 let sent_at = times[source * KEPT + n % KEPT].load(Ordering::Acquire);
                 let us = (now.saturating_sub(sent_at) / 1000) as usize;
-                report.histogram[us.min(STEPS - 1)] += 1;
+                report.histogram.0[us.min(STEPS - 1)] += 1;
             }
         }
         for ear in &ears {

@@ -4,7 +4,7 @@ use super::lending::Lending;
 use super::tally::Tally;
 use crate::kernel::KernelPath;
 use crate::sockets::{Failure, Place, Sockets};
-use rtp_proto::control::{Digit, DropReason, Leg, MediaId, SessionStats, Side};
+use rtp_proto::control::{Audio, Digit, DropReason, Leg, MediaId, SessionStats, Side, Sound};
 use rtp_proto::offload::Touch;
 use rtp_proto::{Channel, Notice, Packet, Session, Transmit, Verdict};
 use rustix::event::epoll;
@@ -142,6 +142,25 @@ impl Stream {
         tally: &mut Tally,
     ) {
         self.session.press(now, side, digit, duration);
+        self.settle(now, buffer, tally);
+    }
+
+    /// Plays a sound to a side's peer, which speaks this.
+    pub(crate) fn play(
+        &mut self,
+        now: Instant,
+        side: Side,
+        (sound, audio): (&Sound, &Audio),
+        buffer: &mut [u8],
+        tally: &mut Tally,
+    ) {
+        self.session.play(now, side, sound, audio);
+        self.settle(now, buffer, tally);
+    }
+
+    /// Stops what is played to a side's peer.
+    pub(crate) fn hush(&mut self, now: Instant, side: Side, buffer: &mut [u8], tally: &mut Tally) {
+        self.session.hush(side);
         self.settle(now, buffer, tally);
     }
 

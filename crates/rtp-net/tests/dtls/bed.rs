@@ -4,7 +4,7 @@ use super::pair::{Dice, identity, setup};
 use rtp_net::Identity;
 use rtp_proto::control::{
     Credentials, DropReason, Dtls, Fingerprint, Ice, Latch, Leg, Needs, PathChange, PortPair, PtMap, Remote,
-    Security, Side, StreamKind,
+    Rtcp, Security, Side, StreamKind,
 };
 use rtp_proto::dtls::{Association, Engines, Event, Keying, Role};
 use rtp_proto::ice;
@@ -60,6 +60,8 @@ pub(crate) fn leg(remote: &str, port: u16) -> Leg {
         map: PtMap::identity(),
         dscp: 46,
         party: 0,
+        rtcp: Rtcp::Off,
+        codec: None,
         needs: Needs::default(),
     }
 }

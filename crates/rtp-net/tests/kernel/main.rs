@@ -16,6 +16,7 @@
 mod support;
 
 mod cross;
+mod digits;
 mod kernel_support;
 mod moves;
 mod plain;

@@ -63,6 +63,7 @@ impl Session {
     pub fn roused(&mut self) -> bool {
         let mut roused = !self.notices.is_empty();
         for half in [&mut self.a, &mut self.b] {
+            roused |= half.voice_roused();
             if let Some(keys) = &mut half.keys {
                 roused |= std::mem::take(&mut keys.roused);
             }
@@ -152,6 +153,11 @@ impl Half {
         at.into_iter().flatten().min()
     }
 
+    /// Whether a digit of ours is being said to this peer.
+    pub(super) fn is_saying_digits(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.sender.is_busy())
+    }
+
     pub(super) fn keys_timeout(&mut self, now: Instant) {
         if let Some(keys) = &mut self.keys {
             keys.receiver.handle_timeout(now);
@@ -234,8 +240,11 @@ impl Half {
     }
 
     /// What this peer hears is numbered by us from now on, after what it has heard of the other.
-    fn numbers_from(&mut self, other: &Self) {
-        self.go_on_from(&other.reception);
+    pub(super) fn numbers_from(&mut self, other: &Self) {
+        // What it has not heard of the other was converted, or held back.
+        if self.stats.sent_packets > 0 {
+            self.go_on_from(&other.reception);
+        }
         let seed = self.seed;
         self.egress.get_or_insert_with(|| Box::new(Egress::new(seed)));
     }

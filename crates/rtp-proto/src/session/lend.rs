@@ -48,6 +48,7 @@ impl Session {
             && there.may_send
             && there.egress.is_none()
             && self.digits_relayable(side)
+            && self.heard_as_said(side)
             && here.secure.is_none()
             && here.beside.is_none()
             && there.beside.is_none()

@@ -21,6 +21,11 @@ pub enum Notice {
         /// What it is.
         change: PathChange,
     },
+    /// A sound that ends has been played to the end.
+    Played {
+        /// Who heard it.
+        side: Side,
+    },
     /// A digit was pressed, and is over.
     Digit {
         /// Who pressed it.

@@ -19,6 +19,8 @@ pub(crate) struct Said {
     pub(crate) hz: Option<f64>,
     /// How loud.
     pub(crate) db: Option<f64>,
+    /// The suite that its media is protected with.
+    pub(crate) srtp: Option<String>,
     /// The ICE restart is done.
     pub(crate) restarted: Option<bool>,
     /// Something went wrong in the page.
@@ -121,6 +123,7 @@ fn said(body: &str) -> Said {
         state: text("state"),
         hz: value["hz"].as_f64(),
         db: value["db"].as_f64(),
+        srtp: text("srtp"),
         restarted: value["restarted"].as_bool(),
         error: text("error"),
     }

@@ -90,6 +90,7 @@ fn a_browser_and_a_plain_telephone_hear_each_other() {
     heard(&mut bridge, "the telephone's tone", |said| {
         is_tone(said, FROM_PHONE)
     });
+    heard(&mut bridge, "its suite", |said| said.srtp.is_some());
     let begun = Instant::now();
     let level = |audio: &[u8]| (ulaw_level(audio, FROM_BROWSER), ulaw_level(audio, FROM_PHONE));
     while !phone.last_second().is_some_and(|audio| {

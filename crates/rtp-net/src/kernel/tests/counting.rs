@@ -76,6 +76,8 @@ fn leg(flow: &Flow, side: Side) -> Leg {
         map,
         dscp: 46,
         party: 0,
+        rtcp: Rtcp::Off,
+        codec: None,
         needs: Needs::default(),
     }
 }

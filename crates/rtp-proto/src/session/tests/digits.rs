@@ -133,6 +133,7 @@ impl Call {
             | Notice::Silent { .. }
             | Notice::OneWay { .. }
             | Notice::Path { .. }
+            | Notice::Played { .. }
             | Notice::Rated { .. } => None,
         };
         self.notices.iter().filter_map(digit).collect()

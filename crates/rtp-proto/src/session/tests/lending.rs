@@ -325,7 +325,11 @@ fn fax_is_lent_too_and_both_sides_live_by_it() {
     let silent = |notices: Vec<Notice>| {
         let sides = notices.into_iter().filter_map(|notice| match notice {
             Notice::Silent { side, .. } => Some(side),
-            Notice::OneWay { .. } | Notice::Rated { .. } | Notice::Path { .. } | Notice::Digit { .. } => None,
+            Notice::OneWay { .. }
+            | Notice::Rated { .. }
+            | Notice::Path { .. }
+            | Notice::Played { .. }
+            | Notice::Digit { .. } => None,
         });
         sides.collect::<Vec<_>>()
     };

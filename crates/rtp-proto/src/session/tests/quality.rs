@@ -45,7 +45,11 @@ fn none(_: u16) -> bool {
 fn one_way(notices: &[Notice]) -> Vec<(Side, bool)> {
     let told = notices.iter().filter_map(|notice| match notice {
         Notice::OneWay { side, quiet } => Some((*side, quiet.is_some())),
-        Notice::Silent { .. } | Notice::Rated { .. } | Notice::Path { .. } | Notice::Digit { .. } => None,
+        Notice::Silent { .. }
+        | Notice::Rated { .. }
+        | Notice::Path { .. }
+        | Notice::Played { .. }
+        | Notice::Digit { .. } => None,
     });
     told.collect()
 }
