@@ -236,17 +236,22 @@ impl Half {
 
     /// A packet that the other peer is not to hear: what follows has the numbers that it would have had.
     fn hold_back(&self, now: Instant, header: &Header, there: &mut Self) {
+        self.number_before(now, header, there);
+        if let Some(egress) = &mut there.egress {
+            egress.skip(header);
+        }
+    }
+
+    /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far. By the packet, not by the
+    /// reception: that may be lent.
+    fn number_before(&self, now: Instant, header: &Header, there: &mut Self) {
         let heard = there.stats.sent_packets > 0 || self.lent.is_some();
         if heard && there.egress.is_none() && there.voice.is_none() {
-            // By this packet, not by the reception: that may be lent.
             let before = Header {
                 sequence: header.sequence.wrapping_sub(1),
                 ..*header
             };
             there.egress = Some(Box::new(Egress::after(now, &before)));
-        }
-        if let Some(egress) = &mut there.egress {
-            egress.skip(header);
         }
     }
 
@@ -261,6 +266,7 @@ impl Half {
     ) -> Forward {
         let report = Report::read(rtp::payload(packet.bytes())).ok_or(DropReason::Invalid)?;
         let destination = there.destination()?;
+        self.number_before(now, header, there);
         if there.egress.is_none() {
             there.numbers_from(self);
         }

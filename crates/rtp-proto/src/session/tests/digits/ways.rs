@@ -89,7 +89,7 @@ fn sound(call: &mut Call, codec: Codec, code: u8, ms: u32) {
             call.send(0, false, call.timestamp, &payload[..frame.len]);
         }
         call.frame();
-        call.timestamp = call.timestamp.wrapping_add(160);
+        call.timestamp = call.timestamp.wrapping_add(codec.clock() / 50);
     }
 }
 
@@ -247,4 +247,69 @@ fn another_codec_in_the_middle_of_a_call() {
     }
     (0..30).for_each(|_| call.frame());
     assert_eq!(call.pressed(), "456");
+}
+
+/// Legs whose codecs differ beside: tones are taken out before they are converted, and made in the codec of the side that hears them.
+#[test]
+fn tones_between_legs_of_different_codecs() {
+    let spoken = |codec: Codec| {
+        let send = Format {
+            payload_type: 0,
+            audio: AudioFormat::new(codec),
+        };
+        Some(Arc::new(Audio {
+            send,
+            accepts: smallvec![send],
+            events: None,
+            comfort_noise: None,
+        }))
+    };
+    for (of_a, of_b) in [
+        (Codec::Opus, Codec::Pcmu),
+        (Codec::Pcmu, Codec::Opus),
+        (Codec::Pcma, Codec::Pcmu),
+        (Codec::G722, Codec::Pcma),
+    ] {
+        for (from, to) in [(Way::Tones, Way::Events), (Way::Events, Way::Tones)] {
+            let what = format!("{from:?} in {of_a:?} to {to:?} in {of_b:?}");
+            let relay = legs((Said::Signalled, None), (Said::Signalled, None));
+            let mut call = Call::new(relay, of_a.clock());
+            for (side, address, way, other, codec, event) in [
+                (Side::A, A, from, to, of_a, EVENT_A),
+                (Side::B, B, to, from, of_b, EVENT_B),
+            ] {
+                let leg = with(leg(address), |leg| {
+                    leg.map = PtMap::only();
+                    leg.needs = way.needs(event, other, codec);
+                    leg.needs.transcode = spoken(codec);
+                });
+                call.relay.update(side, &leg);
+            }
+            match from {
+                Way::Tones => sound(&mut call, of_a, 5, 200),
+                Way::Events | Way::Signalled => {
+                    let press = |n: u32| Report {
+                        event: 5,
+                        end: n >= 10,
+                        volume: 8,
+                        duration: (n.min(10) * 160).try_into().unwrap(),
+                    };
+                    let first = call.timestamp;
+                    for n in 1..=12 {
+                        call.send(EVENT_A, n == 1, first, &press(n).write());
+                        call.frame();
+                    }
+                    call.timestamp = call.timestamp.wrapping_add(12 * of_a.clock() / 50);
+                }
+            }
+            (0..40).for_each(|_| call.frame());
+            assert_eq!(call.pressed(), "5", "{what}");
+            let events = call.events(EVENT_B);
+            let ends = events.iter().filter(|(_, report)| report.end).count();
+            assert_eq!(ends, if to == Way::Events { 3 } else { 0 }, "{what}");
+            let heard: String = tones(&call, of_b).iter().map(|(c, _)| c).collect();
+            assert_eq!(heard, if to == Way::Tones { "5" } else { "" }, "{what}");
+            call.is_one_stream();
+        }
+    }
 }
