@@ -366,12 +366,15 @@ impl Worker {
                 Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
                 Notice::Played { side } => self.tell(Event::Played { id, side }),
                 Notice::Path { side, change } => self.tell(Event::Path { id, side, change }),
-                Notice::Digit { side, heard } => self.tell(Event::Digit {
-                    id,
-                    side,
-                    digit: heard.digit,
-                    duration: heard.duration,
-                }),
+                Notice::Digit { side, heard } => {
+                    self.tally.digit();
+                    self.tell(Event::Digit {
+                        id,
+                        side,
+                        digit: heard.digit,
+                        duration: heard.duration,
+                    });
+                }
                 Notice::Rated { mos, .. } => self.tally.rated(mos),
             }
         }

@@ -2,13 +2,15 @@
 //! or our own.
 
 use super::{Channel, Forward, Half, Notice, Session, Transmit};
-use crate::control::{Digit, Digits, DropReason, Said, Side};
-use crate::dtmf::{Converter, REPORT, Receiver, Report, Sender};
+use crate::control::{Audio, Digit, Digits, DropReason, Needs, Said, Side};
+use crate::dtmf::{Converter, Ear, REPORT, Receiver, Report, Sender, Tones};
 use crate::packet::Packet;
 use crate::rtp::{self, Header};
 use crate::session::{Egress, Numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+mod in_band;
 
 /// The digits of one leg.
 #[derive(Debug)]
@@ -20,19 +22,29 @@ pub(super) struct Keys {
     converter: Converter,
     /// What is said to its peer.
     sender: Sender,
-    /// The receiver has something to wait for that it did not have.
+    /// The same as tones, and what listens for tones of its own.
+    in_band: Option<Arc<Audio>>,
+    tones: Option<Box<Tones>>,
+    ear: Option<Box<Ear>>,
+    /// A timer has something to wait for that it did not have.
     roused: bool,
 }
 
 impl Keys {
-    pub(super) fn new(how: Arc<Digits>) -> Self {
-        Self {
-            how,
+    /// `None`: nothing is to be done.
+    pub(super) fn of(needs: &Needs) -> Option<Box<Self>> {
+        let mut keys = Box::new(Self {
+            how: needs.digits.clone()?,
             receiver: Receiver::default(),
             converter: Converter::default(),
             sender: Sender::default(),
+            in_band: None,
+            tones: None,
+            ear: None,
             roused: false,
-        }
+        });
+        keys.tune(needs.in_band.as_ref());
+        Some(keys)
     }
 }
 
@@ -48,15 +60,13 @@ impl Session {
     /// Says a digit to a side's peer. Whether there was room for it, and a way to say it.
     pub fn press(&mut self, now: Instant, side: Side, digit: Digit, duration: Duration) -> bool {
         let (there, _) = self.halves(side);
-        match &mut there.keys {
-            Some(keys) if keys.how.said == Said::Events && keys.how.events.is_some() => {
-                let pushed = keys.sender.push(now, digit, duration);
-                // The kernel would go on relaying beside it.
-                self.rerouted = true;
-                pushed
-            }
-            Some(_) | None => false,
-        }
+        let pushed = there
+            .keys
+            .as_mut()
+            .is_some_and(|keys| keys.say(now, digit, duration));
+        // The kernel would go on relaying beside it.
+        self.rerouted |= pushed;
+        pushed
     }
 
     /// There is a notice, or a timer that is due before those that were; told once.
@@ -71,23 +81,21 @@ impl Session {
         roused
     }
 
-    /// Tells of what has been heard.
-    pub(super) fn collect_digits(&mut self, side: Side) {
-        let (here, _) = self.halves(side);
-        let Half {
-            keys: Some(keys),
-            stats,
-            ..
-        } = here
-        else {
-            return;
-        };
-        let Some(heard) = keys.receiver.poll() else {
-            return;
-        };
-        stats.digits = stats.digits.saturating_add(1);
-        self.notices.push_back(Notice::Digit { side, heard });
-        self.collect_digits(side);
+    /// Tells of what has been heard, and says it to the other peer, if that takes it in another way in its stream.
+    pub(super) fn collect_digits(&mut self, now: Instant, side: Side) {
+        loop {
+            let (here, there) = self.halves(side);
+            let Some((heard, tone)) = here.keys.as_mut().and_then(|keys| keys.heard()) else {
+                return;
+            };
+            here.stats.digits = here.stats.digits.saturating_add(1);
+            if let Some(keys) = &mut there.keys
+                && keys.takes_anew(tone)
+            {
+                self.rerouted |= keys.say(now, heard.digit, heard.duration);
+            }
+            self.notices.push_back(Notice::Digit { side, heard });
+        }
     }
 
     /// The next packet of a digit that is said to a side's peer.
@@ -97,6 +105,9 @@ impl Session {
         side: Side,
         packet: &mut Packet<'_>,
     ) -> Option<Transmit> {
+        if let Some(transmit) = self.say_tone(now, side, packet) {
+            return Some(transmit);
+        }
         let (there, here) = self.halves(side);
         there
             .keys
@@ -116,25 +127,25 @@ impl Session {
 
     /// Whether nothing about digits keeps the direction from `side` here.
     pub(super) fn digits_relayable(&self, side: Side) -> bool {
-        let there = self.half(side.other());
-        there
-            .keys
-            .as_ref()
-            .is_none_or(|keys| keys.sender.poll_timeout().is_none())
+        let (here, there) = (self.half(side), self.half(side.other()));
+        let unheard = here.keys.as_ref().is_none_or(|keys| keys.ear.is_none());
+        let unsaid = |keys: &Keys| keys.sender.poll_timeout().is_none() && !keys.is_sounding();
+        unheard && there.keys.as_deref().is_none_or(unsaid)
     }
 }
 
 impl Half {
     /// Another way with digits. What is being heard and said goes on.
-    pub(super) fn press_with(&mut self, digits: Option<&Arc<Digits>>) {
-        match (&mut self.keys, digits) {
+    pub(super) fn press_with(&mut self, needs: &Needs) {
+        match (&mut self.keys, &needs.digits) {
             (Some(keys), Some(digits)) => {
                 if keys.how.events != digits.events || keys.how.said != digits.said {
                     keys.sender = Sender::default();
                 }
                 keys.how = digits.clone();
+                keys.tune(needs.in_band.as_ref());
             }
-            (keys, digits) => *keys = digits.cloned().map(|digits| Box::new(Keys::new(digits))),
+            (keys, _) => *keys = Keys::of(needs),
         }
     }
 
@@ -149,18 +160,22 @@ impl Half {
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
-        let at = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
-        at.into_iter().flatten().min()
+        let events = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
+        let tones = keys.tones_at();
+        events.into_iter().chain(tones).flatten().min()
     }
 
     /// Whether a digit of ours is being said to this peer.
     pub(super) fn is_saying_digits(&self) -> bool {
-        self.keys.as_ref().is_some_and(|keys| keys.sender.is_busy())
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| keys.sender.is_busy() || keys.is_sounding())
     }
 
     pub(super) fn keys_timeout(&mut self, now: Instant) {
         if let Some(keys) = &mut self.keys {
             keys.receiver.handle_timeout(now);
+            keys.tones_timeout(now);
         }
     }
 
@@ -173,16 +188,17 @@ impl Half {
         there: &mut Self,
     ) -> Path {
         let said = there.keys.as_ref().map(|keys| keys.how.clone());
-        let busy = there.keys.as_ref().is_some_and(|keys| keys.sender.is_busy());
+        let busy = there.is_saying_digits();
         let Some(keys) = self.keys.as_mut() else {
-            return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
+            return self.beside(now, header, there, busy);
         };
         if !keys.how.heard.contains(&header.payload_type) {
             if keys.receiver.is_busy() {
                 keys.receiver.other(now, header);
                 keys.roused = true;
             }
-            return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
+            keys.listen(now, header, packet);
+            return self.beside(now, header, there, busy);
         }
         let clock = keys
             .how
@@ -195,7 +211,10 @@ impl Half {
             return Path::Relay;
         };
         match (said.said, said.events) {
-            (Said::Signalled, _) => Path::Ends(Ok(None)),
+            (Said::Signalled | Said::Tones, _) => {
+                self.hold_back(now, header, there);
+                Path::Ends(Ok(None))
+            }
             (Said::Events, None) => Path::Ends(Err(DropReason::PayloadType)),
             (Said::Events, Some((_, other))) if other == clock && self.map.passes(header.payload_type) => {
                 Path::Relay
@@ -203,6 +222,36 @@ impl Half {
             (Said::Events, Some(event)) => {
                 Path::Ends(self.convert(now, header, packet, there, (clock, event)))
             }
+        }
+    }
+
+    /// A packet that is no event: nothing reaches the other peer beside a digit of ours.
+    fn beside(&self, now: Instant, header: &Header, there: &mut Self, busy: bool) -> Path {
+        if !busy {
+            return Path::Relay;
+        }
+        self.hold_back(now, header, there);
+        Path::Ends(Ok(None))
+    }
+
+    /// A packet that the other peer is not to hear: what follows has the numbers that it would have had.
+    fn hold_back(&self, now: Instant, header: &Header, there: &mut Self) {
+        self.number_before(now, header, there);
+        if let Some(egress) = &mut there.egress {
+            egress.skip(header);
+        }
+    }
+
+    /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far. By the packet, not by the
+    /// reception: that may be lent.
+    fn number_before(&self, now: Instant, header: &Header, there: &mut Self) {
+        let heard = there.stats.sent_packets > 0 || self.lent.is_some();
+        if heard && there.egress.is_none() && there.voice.is_none() {
+            let before = Header {
+                sequence: header.sequence.wrapping_sub(1),
+                ..*header
+            };
+            there.egress = Some(Box::new(Egress::after(now, &before)));
         }
     }
 
@@ -217,6 +266,7 @@ impl Half {
     ) -> Forward {
         let report = Report::read(rtp::payload(packet.bytes())).ok_or(DropReason::Invalid)?;
         let destination = there.destination()?;
+        self.number_before(now, header, there);
         if there.egress.is_none() {
             there.numbers_from(self);
         }

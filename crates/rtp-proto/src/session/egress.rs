@@ -38,6 +38,8 @@ pub(crate) struct Egress {
     source: Option<Source>,
     /// Whose packets were before: a late one keeps its place.
     former: Option<Source>,
+    /// The newest packet of the source was not passed on.
+    skipping: bool,
 }
 
 /// How numbers of a source are changed.
@@ -76,6 +78,7 @@ impl Egress {
             clock: None,
             source: None,
             former: None,
+            skipping: false,
         }
     }
 
@@ -94,6 +97,7 @@ impl Egress {
                 highest: newest.sequence,
             }),
             former: None,
+            skipping: false,
         }
     }
 
@@ -107,6 +111,7 @@ impl Egress {
             clock: None,
             source: None,
             former: None,
+            skipping: false,
         }
     }
 
@@ -150,6 +155,31 @@ impl Egress {
         numbers
     }
 
+    /// A packet of the present source is not passed on: what follows takes its place.
+    pub(crate) fn skip(&mut self, header: &Header) {
+        let Some(before) = self.source.filter(|source| source.ssrc == header.ssrc) else {
+            return;
+        };
+        let ahead = header.sequence.wrapping_sub(before.highest);
+        if ahead == 0 || ahead >= REACH {
+            return;
+        }
+        if !std::mem::replace(&mut self.skipping, true) {
+            // What comes late from before this packet has its place.
+            self.former = Some(Source {
+                highest: header.sequence.wrapping_sub(1),
+                ..before
+            });
+        }
+        let sequence = before.sequence.wrapping_sub(1);
+        self.source = Some(Source {
+            sequence,
+            highest: header.sequence,
+            ..before
+        });
+        self.next = header.sequence.wrapping_add(sequence).wrapping_add(1);
+    }
+
     /// The numbers with which a relayed packet leaves.
     pub(crate) fn relay(&mut self, now: Instant, header: &Header, clock: u32) -> Numbers {
         let belongs = |source: &Source| {
@@ -172,6 +202,7 @@ impl Egress {
         let numbers = self.numbers(&source, header, begins);
         if begins || header.sequence.wrapping_sub(source.highest).cast_signed() > 0 {
             source.highest = header.sequence;
+            self.skipping = false;
             self.next = numbers.sequence.wrapping_add(1);
             // Packets of one timestamp (an event's): time goes on from the first.
             if numbers.timestamp != self.timestamp || self.sent.is_none() {
@@ -303,6 +334,30 @@ mod tests {
             })
             .collect();
         assert_eq!(offsets, [3, 1, 2, 3, 10]);
+    }
+
+    #[test]
+    fn what_is_not_passed_on_leaves_no_gap_and_what_is_lost_does() {
+        let now = Instant::now();
+        let mut egress = Egress::after(now, &header(3, 65_530, 0));
+        let relay = |egress: &mut Egress, n: u16| {
+            let of_source = header(3, 65_530_u16.wrapping_add(n), u32::from(n) * 160);
+            let numbers = egress.relay(now, &of_source, 8000);
+            assert_eq!(numbers.timestamp, u32::from(n) * 160);
+            numbers.sequence.wrapping_sub(65_530)
+        };
+        let skip = |egress: &mut Egress, n: u16| egress.skip(&header(3, 65_530_u16.wrapping_add(n), 320));
+        assert_eq!(relay(&mut egress, 1), 1);
+        // One of those that are held back is doubled, one is lost; a packet from before comes late.
+        for n in [3, 4, 4, 6, 5, 7] {
+            skip(&mut egress, n);
+        }
+        assert_eq!(relay(&mut egress, 2), 2);
+        assert_eq!(relay(&mut egress, 8), 4, "what came late among them is missing");
+        assert_eq!(relay(&mut egress, 9), 5);
+        skip(&mut egress, 10);
+        assert_eq!(relay(&mut egress, 11), 6);
+        assert_eq!(egress.own(now, 8000, true, 160).sequence.wrapping_sub(65_530), 7);
     }
 
     #[test]

@@ -71,11 +71,9 @@ impl Call {
 
     /// Whether a side's digits are said in its stream.
     fn says_digits(&self, side: Side) -> bool {
-        let takes = self.leg(side).is_some_and(|leg| {
-            let said = negotiate::said(self.snapshot.trunk(leg.trunk), &leg.session);
-            said == Said::Events && leg.session.events.taken.is_some()
-        });
-        takes && self.phase == Phase::Answered
+        let legs = self.leg(side).zip(self.leg(side.other()));
+        let says = legs.is_some_and(|(leg, other)| negotiate::says(&self.snapshot, leg, other));
+        says && self.phase == Phase::Answered
     }
 
     /// A digit was heard in a side's stream: the other is told, if it takes digits so.
@@ -88,9 +86,9 @@ impl Call {
         duration: Duration,
     ) {
         let to = side.other();
-        let told = self.leg(to).is_some_and(|leg| {
-            negotiate::said(self.snapshot.trunk(leg.trunk), &leg.session) == Said::Signalled
-        });
+        let legs = self.leg(to).zip(self.leg(side));
+        let told =
+            legs.is_some_and(|(leg, other)| negotiate::said(&self.snapshot, leg, other) == Said::Signalled);
         if !told || self.phase != Phase::Answered || self.telling.waiting.len() >= WAITING {
             return;
         }

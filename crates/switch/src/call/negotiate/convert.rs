@@ -189,6 +189,12 @@ pub(super) fn alone(offered: &Media, x: &Trunk) -> Option<Alone> {
     })
 }
 
+/// What is spoken with a side that has this codec (`name/clock`) in use, if we can speak it; any other that it has may arrive too.
+pub(super) fn spoken_with(media: &Media, codec: &str) -> Option<Audio> {
+    let codec = media.codecs().find(|listed| listed.is_named(codec))?;
+    audio(media, codec, true, true)
+}
+
 /// What a side hears that has this codec (`name/clock`) in use.
 pub(super) fn heard(media: &Media, codec: &str) -> Option<Arc<Audio>> {
     let codec = media.codecs().find(|listed| listed.is_named(codec))?;

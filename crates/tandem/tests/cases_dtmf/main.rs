@@ -8,7 +8,10 @@
 )]
 
 #[macro_use]
+#[path = "../support/mod.rs"]
 mod support;
+
+mod convert;
 
 use std::net::SocketAddr;
 use std::thread;
@@ -52,7 +55,12 @@ struct Talk<'p> {
 
 /// A has events under 96, B under 122 if it is offered any.
 fn talk<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer, event_of_a: Option<u8>) -> Talk<'p> {
-    let call = alice.invite(NUMBER, Some(&body(bed.places.rtp_a, event_of_a)));
+    talk_of(bed, alice, bob, &body(bed.places.rtp_a, event_of_a))
+}
+
+/// The same with another offer of A's.
+fn talk_of<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer, offer: &str) -> Talk<'p> {
+    let call = alice.invite(NUMBER, Some(offer));
     let leg = bob.incoming();
     let offer = invite_of(&leg).body();
     let offered = event_of(&offer);
@@ -83,6 +91,9 @@ struct Speaker<'a> {
     to: SocketAddr,
     event: u8,
     header: Header,
+    /// Timestamp units of a packet.
+    step: u32,
+    speech: Vec<u8>,
     due: Instant,
 }
 
@@ -101,8 +112,17 @@ impl<'a> Speaker<'a> {
             to,
             event,
             header,
+            step: 160,
+            speech: vec![0xd5; 160],
             due,
         }
+    }
+
+    /// Says this 50 times a second, in a codec of this number and clock.
+    fn speaking(mut self, payload_type: u8, clock: u32, speech: Vec<u8>) -> Self {
+        self.header.payload_type = payload_type;
+        (self.step, self.speech) = (clock / 50, speech);
+        self
     }
 
     fn put(&mut self, header: Header, payload: &[u8], lost: bool) {
@@ -111,13 +131,14 @@ impl<'a> Speaker<'a> {
             self.peer.send(self.to, &header.packet(payload));
         }
         self.header.sequence = self.header.sequence.wrapping_add(1);
-        self.header.timestamp = self.header.timestamp.wrapping_add(160);
+        self.header.timestamp = self.header.timestamp.wrapping_add(self.step);
         self.due += ms(FRAME);
     }
 
     fn talk(&mut self, frames: u32) {
         for _ in 0..frames {
-            self.put(self.header, &[0xd5; 160], false);
+            let speech = self.speech.clone();
+            self.put(self.header, &speech, false);
         }
     }
 
@@ -132,7 +153,8 @@ impl<'a> Speaker<'a> {
                 ..self.header
             };
             let end = u8::from(n >= frames) << 7;
-            let [high, low] = (n.min(frames) * 160).to_be_bytes();
+            let duration = u16::try_from(u32::from(n.min(frames)) * self.step).unwrap();
+            let [high, low] = duration.to_be_bytes();
             self.put(header, &[event, end | 10, high, low], lost(n));
         }
     }
@@ -141,11 +163,16 @@ impl<'a> Speaker<'a> {
 /// The digits that a listener makes of what it hears: one for each timestamp. Each must be whole: one event, a duration that never
 /// shrinks, an end.
 fn decode(heard: &[Heard], payload_type: u8) -> Vec<(u8, u16, usize)> {
+    decode_beside(heard, payload_type, 0)
+}
+
+/// The same where speech has this number.
+fn decode_beside(heard: &[Heard], payload_type: u8, speech: u8) -> Vec<(u8, u16, usize)> {
     let mut events: Vec<(u32, u8, u16, usize)> = Vec::new();
     for packet in heard {
         let header = Header::parse(&packet.packet).unwrap();
         if header.payload_type != payload_type {
-            assert_eq!(header.payload_type, 0, "no audio under another number");
+            assert_eq!(header.payload_type, speech, "no audio under another number");
             continue;
         }
         let [event, flags, high, low] = packet.packet[12..] else {
@@ -233,6 +260,54 @@ fn mr_12_e_a_long_digit_is_one() {
     assert_eq!(bed.finish(1)[0].number("called_media.digits"), 1);
 }
 
+/// A digit that is pressed while the call is answered is one; so are those in early media, and one in a stream that the carrier
+/// begins after the answer.
+fn mr_12_digits_across_the_answer() {
+    for other_source in [false, true] {
+        let bed = quick(|setup| setup);
+        let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+        let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
+        let call = alice.invite(NUMBER, Some(&body(bed.places.rtp_a, Some(96))));
+        let leg = bob.incoming();
+        let to = sdp::audio(&invite_of(&leg).body());
+        let of_b = body(bed.places.rtp_b1, Some(122));
+        leg.reply_sdp(183, &of_b);
+        call.expect(183);
+        let heard = thread::scope(|scope| {
+            let listener = scope.spawn(|| at_a.collect(10 + 4 * 15 + 20, ms(500)));
+            let speaker = scope.spawn(|| {
+                let mut speaker = Speaker::new(&at_b, to, 122);
+                speaker.talk(10);
+                for (n, event) in [1, 1, 2, 11].into_iter().enumerate() {
+                    if n == 3 && other_source {
+                        speaker.header.ssrc ^= 0xffff;
+                        (speaker.header.sequence, speaker.header.timestamp) = (7, 70_000);
+                    }
+                    speaker.press(event, 10, |_| false);
+                    speaker.talk(3);
+                }
+                speaker.talk(20);
+            });
+            // In the middle of the third.
+            thread::sleep(ms(FRAME * (10 + 15 + 15 + 6)));
+            leg.answer(&of_b);
+            call.expect(200);
+            call.ack();
+            leg.expect_request("ACK");
+            speaker.join().unwrap();
+            listener.join().unwrap()
+        });
+        assert_eq!(
+            decode(&heard, 96),
+            [(1, 1600, 3), (1, 1600, 3), (2, 1600, 3), (11, 1600, 3)]
+        );
+        call.bye();
+        leg.ok("BYE");
+        call.expect(200);
+        assert_eq!(bed.finish(1)[0].number("called_media.digits"), 4);
+    }
+}
+
 const INFO: (&str, &str) = ("Content-Type", "application/dtmf-relay");
 
 /// A carrier that writes INFO is offered no events; those of the caller become INFO, and its INFO becomes events.
@@ -301,5 +376,6 @@ fn events_and_info_are_converted_into_each_other() {
 on_both_engines! {
     mr_12_digits_stay_whole,
     mr_12_e_a_long_digit_is_one,
+    mr_12_digits_across_the_answer,
     events_and_info_are_converted_into_each_other,
 }
