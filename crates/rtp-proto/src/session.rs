@@ -131,6 +131,7 @@ impl Session {
         }
         here.update(now, leg);
         there.address.other_updated(now);
+        self.collect_digits(now, side);
         self.converse();
         (self.changed, self.rerouted) = (true, true);
     }
@@ -341,7 +342,7 @@ impl Half {
             beside: None,
             audio: leg.needs.transcode.clone(),
             voice: None,
-            keys: dtmf::Keys::of(&leg.needs),
+            keys: dtmf::Keys::of(now, &leg.needs),
             party: leg.party,
             seed,
             monitor: Monitor::new(now, leg),
@@ -359,7 +360,7 @@ impl Half {
         let other_party = self.party != leg.party;
         self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
-        self.press_with(&leg.needs);
+        self.press_with(now, &leg.needs);
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();

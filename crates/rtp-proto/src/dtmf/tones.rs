@@ -25,6 +25,14 @@ impl Tones {
         }
     }
 
+    /// In other audio from now on. A digit that is being said has been heard as far as it went; those that wait are said.
+    pub(crate) fn retune(&mut self, now: Instant, spoken: Arc<Audio>) {
+        (self.spoken, self.player) = (spoken, None);
+        if let Some(Heard { digit, duration }) = self.waiting.pop_front() {
+            self.push(now, digit, duration);
+        }
+    }
+
     /// Says a digit after those that wait. Whether there was room for it, and a tone.
     pub(crate) fn push(&mut self, now: Instant, digit: Digit, duration: Duration) -> bool {
         let heard = Heard {

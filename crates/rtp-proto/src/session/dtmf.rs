@@ -32,7 +32,7 @@ pub(super) struct Keys {
 
 impl Keys {
     /// `None`: nothing is to be done.
-    pub(super) fn of(needs: &Needs) -> Option<Box<Self>> {
+    pub(super) fn of(now: Instant, needs: &Needs) -> Option<Box<Self>> {
         let mut keys = Box::new(Self {
             how: needs.digits.clone()?,
             receiver: Receiver::default(),
@@ -43,7 +43,7 @@ impl Keys {
             ear: None,
             roused: false,
         });
-        keys.tune(needs.in_band.as_ref());
+        keys.tune(now, needs.in_band.as_ref());
         Some(keys)
     }
 }
@@ -136,16 +136,16 @@ impl Session {
 
 impl Half {
     /// Another way with digits. What is being heard and said goes on.
-    pub(super) fn press_with(&mut self, needs: &Needs) {
+    pub(super) fn press_with(&mut self, now: Instant, needs: &Needs) {
         match (&mut self.keys, &needs.digits) {
             (Some(keys), Some(digits)) => {
                 if keys.how.events != digits.events || keys.how.said != digits.said {
                     keys.sender = Sender::default();
                 }
                 keys.how = digits.clone();
-                keys.tune(needs.in_band.as_ref());
+                keys.tune(now, needs.in_band.as_ref());
             }
-            (keys, _) => *keys = Keys::of(needs),
+            (keys, _) => *keys = Keys::of(now, needs),
         }
     }
 

@@ -69,11 +69,11 @@ impl Call {
         }
     }
 
-    /// Whether a side's digits are said in its stream.
+    /// Whether a side's digits are said in its stream: also in early media (RFC 3960), where many an announcement asks for some.
     fn says_digits(&self, side: Side) -> bool {
         let legs = self.leg(side).zip(self.leg(side.other()));
         let says = legs.is_some_and(|(leg, other)| negotiate::says(&self.snapshot, leg, other));
-        says && self.phase == Phase::Answered
+        says && self.phase != Phase::Ending
     }
 
     /// A digit was heard in a side's stream: the other is told, if it takes digits so.
@@ -89,7 +89,7 @@ impl Call {
         let legs = self.leg(to).zip(self.leg(side));
         let told =
             legs.is_some_and(|(leg, other)| negotiate::said(&self.snapshot, leg, other) == Said::Signalled);
-        if !told || self.phase != Phase::Answered || self.telling.waiting.len() >= WAITING {
+        if !told || self.phase == Phase::Ending || self.telling.waiting.len() >= WAITING {
             return;
         }
         self.telling.waiting.push_back(Pressed { to, digit, duration });
@@ -101,7 +101,7 @@ impl Call {
     /// The INFO before is done with, or there was none.
     pub(crate) fn tell_next(&mut self, core: &mut Core, now: Now) {
         self.telling.now = None;
-        if self.phase != Phase::Answered {
+        if self.phase == Phase::Ending {
             self.telling.waiting.clear();
         }
         while let Some(pressed) = self.telling.waiting.pop_front() {
@@ -115,6 +115,11 @@ impl Call {
                 return;
             }
         }
+    }
+
+    /// The called side is another one from now on: digits that were for the one before, or from it, are nobody's.
+    pub(crate) fn forget_telling(&mut self) {
+        self.telling = Telling::default();
     }
 
     fn tell(
@@ -145,7 +150,7 @@ impl Call {
         let Some(mut told) = self.telling.now.take() else {
             return;
         };
-        if matches!(status, 401 | 407) && self.phase == Phase::Answered {
+        if matches!(status, 401 | 407) && self.phase != Phase::Ending {
             let (uri, body) = (told.request.uri().to_vec(), told.request.body());
             let to = told.pressed.to;
             let header = self.credentials(core, to, &mut told.auth, message, &Method::Info, &uri, &body);

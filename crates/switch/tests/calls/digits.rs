@@ -7,6 +7,8 @@ use switch::Input;
 use testkit::bed::{A, B1, Bed};
 use testkit::{Party, Sip, sdp};
 
+mod early;
+
 /// The caller's trunk writes digits so, and the carrier so.
 fn bed(caller: &str, carrier: &str) -> Bed {
     let key = |mode: &str| format!("dtmf = \"{mode}\"");

@@ -27,20 +27,25 @@ fn spoken(codec: Codec) -> Arc<Audio> {
         send,
         accepts: smallvec![send],
         events: None,
-        comfort_noise: None,
+        comfort_noise: Some(13),
     })
+}
+
+fn numbered(payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let numbers = Numbers {
+        ssrc: 7,
+        sequence,
+        timestamp,
+        marker: false,
+    };
+    let mut bytes = rtp::write(payload_type, &numbers).to_vec();
+    bytes.extend_from_slice(payload);
+    bytes
 }
 
 /// A packet of a row, with some padding if it is wanted.
 fn packet(sequence: u16, payload: &[u8], padding: u8) -> Vec<u8> {
-    let numbers = Numbers {
-        ssrc: 7,
-        sequence,
-        timestamp: u32::from(sequence) * 160,
-        marker: false,
-    };
-    let mut bytes = rtp::write(100, &numbers).to_vec();
-    bytes.extend_from_slice(payload);
+    let mut bytes = numbered(100, sequence, u32::from(sequence) * 160, payload);
     if padding > 0 {
         bytes[0] |= 0x20;
         bytes.resize(bytes.len() + usize::from(padding) - 1, 0);
@@ -194,6 +199,103 @@ fn a_packet_that_is_lost_late_or_doubled_splits_nothing() {
             "{place} doubled"
         );
     }
+}
+
+/// A row of PCMU as it comes from one who sends nothing in a pause, or `noise` when it begins: the numbers go on, time jumps.
+fn without_pauses(payloads: &[Vec<u8>], noise: bool) -> Vec<Option<Vec<u8>>> {
+    let mut sequence = 65_530_u16;
+    let (mut row, mut speaks) = (Vec::new(), false);
+    for (n, payload) in (0..).zip(payloads) {
+        let sounds = payload.iter().any(|octet| (*octet | 0x80) < 0xf0);
+        let first_silent = speaks && !sounds;
+        speaks = sounds;
+        row.push((sounds || (first_silent && noise)).then(|| {
+            let payload_type = if sounds { 100 } else { 13 };
+            sequence = sequence.wrapping_add(1);
+            let payload = if sounds { payload } else { &[60][..] };
+            numbered(payload_type, sequence, n * 160, payload)
+        }));
+    }
+    row
+}
+
+#[test]
+fn a_pause_that_is_not_sent_is_one() {
+    let payloads = said(Codec::Pcmu, "11", 200);
+    for noise in [false, true] {
+        let row = without_pauses(&payloads, noise);
+        let sent = row.iter().flatten().count();
+        assert!(sent < payloads.len() - 11, "{sent}: there are pauses");
+        assert_eq!(characters(&listen(Codec::Pcmu, &row).0), "11", "noise: {noise}");
+    }
+}
+
+/// RFC 3551 §4.5.2: G.722 has a clock of 8000 Hz, and some give it the 16000 of its samples. In each packet time seems to jump then.
+#[test]
+fn a_clock_that_is_too_fast_splits_no_tone() {
+    let payloads = said(Codec::G722, "5", 200);
+    let packets: Vec<_> = (0..)
+        .zip(&payloads)
+        .map(|(n, payload)| Some(numbered(100, n, u32::from(n) * 320, payload)))
+        .collect();
+    assert_eq!(characters(&listen(Codec::G722, &packets).0), "5");
+}
+
+/// A tone that begins and ends in one packet is heard at once, and leaves none of it.
+#[test]
+fn a_tone_within_one_packet_is_taken_out_whole() {
+    for ms in [50, 60] {
+        let mut payloads = said(Codec::Pcmu, "7", ms);
+        payloads.insert(0, payloads[0].clone());
+        let packets: Vec<_> = (0..)
+            .zip(payloads.chunks(6))
+            .map(|(n, six)| Some(packet(n, &six.concat(), 0)))
+            .collect();
+        let whole: Vec<_> = packets.iter().flatten().cloned().collect();
+        assert_eq!(remains(Codec::Pcmu, &whole).0, 2);
+        let (heard, left) = listen(Codec::Pcmu, &packets);
+        assert_eq!(characters(&heard), "7", "{ms} ms");
+        assert_eq!(remains(Codec::Pcmu, &left).0, 0, "{ms} ms");
+    }
+}
+
+#[test]
+fn other_audio_ends_what_is_heard_and_goes_on_with_what_waits() {
+    let mut now = Instant::now();
+    let mut ear = Ear::new(spoken(Codec::Pcmu));
+    for (n, payload) in (0..).zip(&said(Codec::Pcmu, "4", 400)[..15]) {
+        let mut bytes = packet(n, payload, 0);
+        let (header, length) = (rtp::parse(&bytes).unwrap(), bytes.len());
+        ear.listen(now, &header, &mut Packet::new(&mut bytes, length));
+        now += FRAME;
+    }
+    assert_eq!(ear.poll(), None, "it goes on");
+    ear.retune(spoken(Codec::Pcma));
+    assert_eq!(ear.poll().map(|heard| heard.digit), Some(digit('4')));
+    assert_eq!((ear.poll(), ear.poll_timeout()), (None, None));
+
+    let mut tones = Tones::new(spoken(Codec::Pcmu));
+    for character in "12".chars() {
+        assert!(tones.push(now, digit(character), millis(100)));
+    }
+    let mut payload = [0; 2000];
+    assert!(tones.poll(now, &mut payload).is_some());
+    tones.retune(now, spoken(Codec::Pcma));
+    let mut decoder = Decoder::new(Codec::Pcma, 8000).unwrap();
+    let mut detector = DigitDetector::new(8000, 320);
+    let mut sounded = String::new();
+    while tones.is_busy() {
+        if let Some(frame) = tones.poll(now, &mut payload) {
+            let mut samples = [0; 320];
+            let count = decoder.decode(&payload[..frame.len], &mut samples).unwrap();
+            detector.push(&samples[..count], |heard| match heard {
+                audio::dtmf::Heard::Began { digit, .. } => sounded.push(digit.char()),
+                audio::dtmf::Heard::Ended { .. } => {}
+            });
+        }
+        now += FRAME;
+    }
+    assert_eq!(sounded, "2");
 }
 
 #[test]

@@ -59,14 +59,26 @@ impl Half {
 }
 
 impl Keys {
-    /// Other audio, or the same. What is being heard and said in the same goes on.
-    pub(super) fn tune(&mut self, in_band: Option<&Arc<Audio>>) {
+    /// Other audio, or the same: what waits to be said is said, and what has been heard is told.
+    pub(super) fn tune(&mut self, now: Instant, in_band: Option<&Arc<Audio>>) {
         if self.in_band.as_ref() == in_band {
             return;
         }
         self.in_band = in_band.cloned();
-        self.tones = in_band.map(|spoken| Box::new(Tones::new(spoken.clone())));
-        self.ear = in_band.map(|spoken| Box::new(Ear::new(spoken.clone())));
+        self.roused = true;
+        let Some(spoken) = in_band else {
+            // The rest of a tone passes as it is.
+            (self.tones, self.ear) = (None, None);
+            return;
+        };
+        match &mut self.tones {
+            Some(tones) => tones.retune(now, spoken.clone()),
+            None => self.tones = Some(Box::new(Tones::new(spoken.clone()))),
+        }
+        match &mut self.ear {
+            Some(ear) => ear.retune(spoken.clone()),
+            None => self.ear = Some(Box::new(Ear::new(spoken.clone()))),
+        }
     }
 
     /// Says a digit to the peer in its way. Whether there was room for it, and it has a way.
