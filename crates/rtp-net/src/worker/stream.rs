@@ -125,6 +125,8 @@ impl Stream {
     /// What a session wants after it was told something: packets of its own, the kernel, its sockets. Whether the timers have to
     /// be looked at anew.
     fn settle(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) -> bool {
+        // What we say goes on from the newest that the kernel has relayed, and that is known once it is taken back.
+        self.lend(now, buffer, tally);
         let spoke = self.transmit(now, buffer, tally);
         self.lend(now, buffer, tally);
         let roused = self.session.roused();

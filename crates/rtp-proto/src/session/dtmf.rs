@@ -172,6 +172,14 @@ impl Half {
             .is_some_and(|keys| keys.sender.is_busy() || keys.is_sounding())
     }
 
+    /// Whether an event of this peer is on its way to the other: nothing else is to be said to that meanwhile, as nobody says anything
+    /// beside an event of his own.
+    pub(super) fn presses(&self, there: &Self) -> bool {
+        let takes = |keys: &Keys| keys.how.said == Said::Events && keys.how.events.is_some();
+        self.keys.as_ref().is_some_and(|keys| keys.receiver.is_busy())
+            && there.keys.as_deref().is_some_and(takes)
+    }
+
     pub(super) fn keys_timeout(&mut self, now: Instant) {
         if let Some(keys) = &mut self.keys {
             keys.receiver.handle_timeout(now);

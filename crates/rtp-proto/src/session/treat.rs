@@ -315,7 +315,8 @@ impl Half {
         if self.egress.is_none() {
             self.numbers_from(other);
         }
-        let (to, busy) = (self.destination(), self.is_saying_digits());
+        let busy = self.is_saying_digits() || other.presses(self);
+        let to = self.destination();
         let voice = self.voice.as_mut()?;
         let egress: &mut Egress = self.egress.as_deref_mut()?;
         loop {
