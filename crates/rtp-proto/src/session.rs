@@ -146,7 +146,8 @@ impl Session {
         packet: &mut Packet<'_>,
     ) -> Verdict {
         let (here, there) = self.halves(side);
-        let changes = (here.address.changes(), there.egress.is_some());
+        let numbered = |there: &Half| there.egress.as_ref().map(|egress| egress.change());
+        let changes = (here.address.changes(), numbered(there));
         let counted = here.was_counted(channel, from, packet);
         let result = match here.sort(channel, packet.bytes()) {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
@@ -156,7 +157,7 @@ impl Session {
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
-        let rerouted = (here.address.changes(), there.egress.is_some()) != changes;
+        let rerouted = (here.address.changes(), numbered(there)) != changes;
         let verdict = match result {
             Ok(Some((channel, to))) => Verdict::Forward { channel, to },
             Ok(None) => Verdict::Kept,

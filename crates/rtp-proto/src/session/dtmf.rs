@@ -95,6 +95,8 @@ impl Session {
                 self.rerouted |= keys.say(now, heard.digit, heard.duration);
             }
             self.notices.push_back(Notice::Digit { side, heard });
+            // It may have kept the kernel from relaying.
+            self.rerouted = true;
         }
     }
 
@@ -125,10 +127,16 @@ impl Session {
         })
     }
 
-    /// Whether nothing about digits keeps the direction from `side` here.
+    /// Whether nothing about digits keeps the direction from `side` here. An event that is held back does: each of its packets
+    /// changes the numbers of what follows.
     pub(super) fn digits_relayable(&self, side: Side) -> bool {
         let (here, there) = (self.half(side), self.half(side.other()));
-        let unheard = here.keys.as_ref().is_none_or(|keys| keys.ear.is_none());
+        let passes = there
+            .keys
+            .as_ref()
+            .is_none_or(|keys| keys.how.said == Said::Events);
+        let hears = |keys: &Keys| keys.ear.is_some() || (keys.receiver.is_busy() && !passes);
+        let unheard = here.keys.as_deref().is_none_or(|keys| !hears(keys));
         let unsaid = |keys: &Keys| keys.sender.poll_timeout().is_none() && !keys.is_sounding();
         unheard && there.keys.as_deref().is_none_or(unsaid)
     }
@@ -253,13 +261,17 @@ impl Half {
     /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far. By the packet, not by the
     /// reception: that may be lent.
     fn number_before(&self, now: Instant, header: &Header, there: &mut Self) {
+        let before = Header {
+            sequence: header.sequence.wrapping_sub(1),
+            ..*header
+        };
         let heard = there.stats.sent_packets > 0 || self.lent.is_some();
-        if heard && there.egress.is_none() && there.voice.is_none() {
-            let before = Header {
-                sequence: header.sequence.wrapping_sub(1),
-                ..*header
-            };
-            there.egress = Some(Box::new(Egress::after(now, &before)));
+        match &mut there.egress {
+            Some(egress) if self.lent.is_some() => egress.follow(now, &before),
+            None if heard && there.voice.is_none() => {
+                there.egress = Some(Box::new(Egress::after(now, &before)));
+            }
+            Some(_) | None => {}
         }
     }
 

@@ -155,6 +155,23 @@ impl Egress {
         numbers
     }
 
+    /// The present source's packets up to this one, sent at `at`, were numbered elsewhere, by the same [change](Self::change).
+    pub(crate) fn follow(&mut self, at: Instant, newest: &Header) {
+        let Some(before) = self.source.filter(|source| source.ssrc == newest.ssrc) else {
+            return;
+        };
+        if newest.sequence.wrapping_sub(before.highest).cast_signed() > 0 {
+            let numbers = self.numbers(&before, newest, false);
+            self.source = Some(Source {
+                highest: newest.sequence,
+                ..before
+            });
+            self.next = numbers.sequence.wrapping_add(1);
+            (self.timestamp, self.sent) = (numbers.timestamp, Some(at));
+            self.skipping = false;
+        }
+    }
+
     /// A packet of the present source is not passed on: what follows takes its place.
     pub(crate) fn skip(&mut self, header: &Header) {
         let Some(before) = self.source.filter(|source| source.ssrc == header.ssrc) else {
@@ -358,6 +375,27 @@ mod tests {
         skip(&mut egress, 10);
         assert_eq!(relay(&mut egress, 11), 6);
         assert_eq!(egress.own(now, 8000, true, 160).sequence.wrapping_sub(65_530), 7);
+    }
+
+    #[test]
+    fn what_was_numbered_elsewhere_is_gone_on_from() {
+        let mut now = Instant::now();
+        let mut egress = Egress::after(now, &header(3, 100, 16_000));
+        egress.own(now, 8000, true, 160);
+        egress.relay(now, &header(3, 101, 16_160), 8000);
+        let change = egress.change().unwrap();
+        // 200 packets by that change, and one of somebody else's.
+        now += FRAME * 200;
+        egress.follow(now, &header(3, 301, 16_160 + 200 * 160));
+        egress.follow(now, &header(4, 500, 0));
+        egress.follow(now, &header(3, 300, 16_160 + 199 * 160));
+        assert_eq!(egress.change(), Some(change));
+        let own = egress.own(now + FRAME, 8000, true, 160);
+        let by_change = (301 + change.sequence, 16_160 + 200 * 160 + change.timestamp);
+        assert_eq!(
+            (own.sequence, own.timestamp),
+            (by_change.0 + 1, by_change.1 + 160)
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Channel, Half, Session, Sorted};
 use crate::control::{Side, StreamKind};
-use crate::offload::{self, COUNTED, Flow, Ledger, Progress, Touch};
+use crate::offload::{self, COUNTED, Flow, Ledger, Progress, Rewrite, Touch};
 use crate::packet::Packet;
 use crate::rtp;
 use std::net::SocketAddr;
@@ -46,7 +46,6 @@ impl Session {
         let (here, there) = (self.half(side), self.half(side.other()));
         let plain = here.kind == there.kind
             && there.may_send
-            && there.egress.is_none()
             && self.digits_relayable(side)
             && self.heard_as_said(side)
             && here.secure.is_none()
@@ -59,6 +58,11 @@ impl Session {
             return None;
         }
         let types = offload::types(&here.map, here.listened())?;
+        let rewrite = match &there.egress {
+            None => None,
+            // What it hears is our own now; the other's next packet is numbered here first.
+            Some(egress) => Some(egress.change()?),
+        };
         Some(Flow {
             kind: here.kind,
             local: here.local,
@@ -68,7 +72,12 @@ impl Session {
             mux: here.mux,
             dscp: there.dscp,
             types: Arc::new(types),
-            rewrite: None,
+            rewrite: rewrite.map(|change| Rewrite {
+                of: change.of,
+                ssrc: change.ssrc,
+                sequence: change.sequence,
+                timestamp: change.timestamp,
+            }),
         })
     }
 
@@ -119,6 +128,7 @@ impl Session {
         here.stats.dropped.send += progress.failed;
         if new {
             here.read(ledger);
+            there.catch_up(here);
             if let (StreamKind::Udptl, Some(last)) = (here.kind, &ledger.last) {
                 there.silence.life_at(last.arrival);
             }
@@ -183,6 +193,13 @@ impl Half {
         };
         self.reception.lend(&mut ledger);
         ledger
+    }
+
+    /// What this peer hears of `other` has been numbered elsewhere up to here.
+    fn catch_up(&mut self, other: &Self) {
+        if let (Some(egress), Some((newest, at))) = (&mut self.egress, other.reception.newest()) {
+            egress.follow(at, &newest);
+        }
     }
 
     fn read(&mut self, ledger: &Ledger) {

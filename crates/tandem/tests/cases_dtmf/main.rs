@@ -349,7 +349,37 @@ fn events_and_info_are_converted_into_each_other() {
     assert_eq!(record.number("caller_media.digits"), 2);
 }
 
+/// A digit that is held back changes the numbers of what follows, and after it the kernel relays on, by these.
+fn after_a_digit_the_kernel_relays_on() {
+    let bed = quick(|setup| setup.key("b1", "dtmf = \"info\""));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
+    let talk = talk(&bed, &alice, &bob, Some(96));
+    let heard = listen(&at_b, Speaker::new(&at_a, talk.a_to, 96), |speaker| {
+        for event in [1, 1] {
+            speaker.talk(75);
+            speaker.press(event, 6, |_| false);
+        }
+        speaker.talk(75);
+    });
+    assert_eq!(heard.len(), 225);
+    is_one_stream(&heard);
+    for _ in 0..2 {
+        assert!(text(&talk.leg.ok("INFO").body()).starts_with("Signal=1\r\n"));
+    }
+    if support::engines::is_kernel() {
+        // The workers publish once a second.
+        thread::sleep(ms(1200));
+        let relayed = bed.metrics().sum("tandem_media_kernel_packets_total");
+        // The first half second is the process's, and the digits.
+        assert!(relayed > Some(150.0), "{relayed:?} of 225 packets");
+    }
+    talk.hang_up();
+    assert_eq!(bed.finish(1)[0].number("caller_media.digits"), 2);
+}
+
 on_both_engines! {
+    after_a_digit_the_kernel_relays_on,
     mr_12_digits_stay_whole,
     mr_12_e_a_long_digit_is_one,
     events_and_info_are_converted_into_each_other,

@@ -92,6 +92,50 @@ fn what_needs_the_process_is_not_lent() {
     assert_eq!(quiet.session.flow(Side::A), None, "silent");
 }
 
+/// Somebody else has taken A's place: what B hears goes on as one stream, whoever relays.
+#[test]
+fn a_stream_that_is_numbered_here_is_lent_with_its_numbers() {
+    let mut relay = firm();
+    let other = with(leg(A), |leg| leg.party = 7);
+    relay.update(Side::A, &other);
+    let mut numbers = Vec::new();
+    let mut say = |relay: &mut Relay, sequence: u16| {
+        let mut packet = rtp(0, 5, sequence);
+        assert_eq!(relay.receive_in(Side::A, Channel::Rtp, A, &mut packet), rtp_to(B));
+        numbers.push(rtp::parse(&packet).unwrap());
+        relay.pass(20);
+    };
+    for n in 450..525 {
+        say(&mut relay, n);
+    }
+    let rewrite = relay.session.flow(Side::A).unwrap().rewrite.unwrap();
+    assert_eq!((rewrite.of, rewrite.ssrc), (5, 1));
+    assert_eq!(
+        rewrite.sequence.wrapping_add(450),
+        26,
+        "after the 25 of who was there before"
+    );
+
+    let mut ledger = relay.session.lend(Side::A);
+    // Far more than a sender may be ahead of what was last heard of it.
+    for n in 0..4000 {
+        let header = rtp::parse(&rtp(0, 5, 525 + n)).unwrap();
+        let map = Translation::new(&PtMap::identity());
+        let mut reception = Reception::default();
+        reception.take(&ledger);
+        reception.packet(relay.now, &header, &map, &mut LegStats::default());
+        reception.lend(&mut ledger);
+        ledger.packets += 1;
+        ledger.forwarded += 1;
+    }
+    relay.session.reclaim(Side::A, &ledger);
+    say(&mut relay, 525 + 4000);
+    let (before, after) = (numbers[74], numbers[75]);
+    assert_eq!((after.ssrc, after.marker), (1, false));
+    assert_eq!(after.sequence, before.sequence + 4001);
+    assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 4001 * 160);
+}
+
 #[test]
 fn payload_types_that_do_not_pass_are_marked() {
     let mut map = PtMap::only();
