@@ -9,7 +9,7 @@ use sip_proto::{ClientId, digest};
 
 use super::info::{self, Read};
 use super::leg::Outgoing;
-use super::{Call, Leg, Phase, negotiate};
+use super::{Call, Phase, negotiate};
 use crate::core::{Asked, ClientOwner, Core, Credentials};
 use crate::io::Now;
 
@@ -45,11 +45,12 @@ impl Telling {
 }
 
 impl Call {
-    /// An INFO: a digit for a side that takes digits in its stream is said there, if it comes from one that has none in its own.
-    /// Anything else crosses.
+    /// An INFO: a digit for a side that takes digits in its stream is said there, if it comes from one whose own stream has none:
+    /// whoever does both would be heard twice. Anything else crosses.
     pub(crate) fn on_info(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
-        let has_events = |leg: &Leg| leg.session.events.taken.is_some();
-        let converts = self.says_digits(side.other()) && !self.leg(side).is_some_and(has_events);
+        let legs = self.leg(side).zip(self.leg(side.other()));
+        let heard = legs.is_some_and(|(leg, other)| negotiate::hears(&self.snapshot, leg, other));
+        let converts = !heard && self.says_digits(side.other());
         let Some(id) = self.media.filter(|_| converts) else {
             return self.on_relayed(core, now, side, asked);
         };

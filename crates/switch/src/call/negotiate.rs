@@ -24,7 +24,7 @@ mod events;
 mod media;
 mod security;
 
-pub(crate) use events::{Events, said, says};
+pub(crate) use events::{Events, hears, said, says};
 pub(crate) use media::{leg as media_leg, pt_maps};
 pub(crate) use security::Security;
 

@@ -299,16 +299,19 @@ fn digits_are_told_one_after_the_other() {
     bed.settle_one();
 }
 
-/// Whoever has events and sends INFO all the same has his reasons, and may do both: it is not ours to double a digit.
+/// Whoever has events, or whose tones are heard, and sends INFO all the same has his reasons, and may do both: it is not ours to
+/// double a digit.
 #[test]
-fn an_info_beside_events_crosses_as_it_is() {
-    let mut bed = bed("auto", "auto");
-    let (mut a, b, _) = connect(&mut bed, true);
-    let sent = info(&mut a, "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
-    bed.send(A, &sent);
-    bed.serve(B1, &b, "INFO", 200);
-    bed.expect(A, "200 INFO");
-    assert_eq!(pressed(&bed), []);
-    bed.hang_up(&mut a, &b);
-    bed.settle_one();
+fn an_info_beside_events_or_tones_crosses_as_it_is() {
+    for (caller, carrier) in [("auto", "auto"), ("auto", "inband"), ("inband", "auto")] {
+        let mut bed = bed(caller, carrier);
+        let (mut a, b, _) = connect(&mut bed, true);
+        let sent = info(&mut a, "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
+        bed.send(A, &sent);
+        bed.serve(B1, &b, "INFO", 200);
+        bed.expect(A, "200 INFO");
+        assert_eq!(pressed(&bed), [], "{caller} to {carrier}");
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
 }

@@ -204,6 +204,11 @@ pub(crate) fn says(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> bool {
     }
 }
 
+/// Whether the media plane hears the digits that a leg writes, as events or as tones.
+pub(crate) fn hears(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> bool {
+    leg.session.events.taken.is_some() || tones(snapshot, leg, other).is_some()
+}
+
 /// What is spoken on a leg whose digits are tones in it, where those of `other` are something else.
 fn tones(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> Option<Audio> {
     let differ = match said(snapshot, other, leg) {
