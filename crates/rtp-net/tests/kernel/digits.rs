@@ -1,9 +1,10 @@
 //! Digits are heard although the kernel relays everything else of the stream.
 
 use crate::kernel_support::{Bench, is_available};
-use crate::support::packet;
-use rtp_proto::control::{Digits, Event, Said, Side};
+use crate::support::{ID, packet};
+use rtp_proto::control::{Command, Digit, Digits, Event, Said, Side};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An event packet (RFC 4733 §2.3) with this payload type.
 fn press(payload_type: u8, sequence: u16, digit: u8, end: bool, duration: u16) -> Vec<u8> {
@@ -60,4 +61,45 @@ fn digits_come_up_and_the_audio_does_not() {
         (a.lost, a.reordered, a.duplicates, a.dropped.total()),
         (0, 0, 0, 0)
     );
+}
+
+#[test]
+fn a_digit_of_ours_goes_on_from_what_the_kernel_has_relayed() {
+    if !is_available() {
+        return;
+    }
+    let mut bench = Bench::with(|[a, b]| {
+        let digits = |said| {
+            Some(Arc::new(Digits {
+                said,
+                events: Some((101, 8_000)),
+                heard: [101].into_iter().collect(),
+            }))
+        };
+        a.needs.digits = digits(Said::Signalled);
+        b.needs.digits = digits(Said::Events);
+    });
+    bench.settle();
+    bench.a_talks(200);
+    let before = bench.next[0].wrapping_sub(1);
+    bench.plane.command(Command::Press {
+        id: ID,
+        side: Side::B,
+        digit: Digit::of_event(5).unwrap(),
+        duration: Duration::from_millis(80),
+    });
+    let (mut sequences, mut ends) = (vec![before], 0);
+    while ends < 3 {
+        let (heard, _) = bench.b.receive();
+        assert_eq!(heard[1] & 0x7f, 101);
+        sequences.push(u16::from_be_bytes([heard[2], heard[3]]));
+        ends += u8::from(heard[13] & 0x80 != 0);
+    }
+    assert!(
+        sequences
+            .windows(2)
+            .all(|pair| pair[1] == pair[0].wrapping_add(1)),
+        "{sequences:?}"
+    );
+    let _ = bench.plane.close();
 }

@@ -45,7 +45,8 @@ pub(super) enum Path {
 }
 
 impl Session {
-    /// Says a digit to a side's peer. Whether there was room for it, and a way to say it.
+    /// Says a digit to a side's peer. Whether there was room for it, and a way to say it. What is relayed to that peer elsewhere
+    /// has to be [reclaimed](Self::reclaim) first: the digit is numbered after it.
     pub fn press(&mut self, now: Instant, side: Side, digit: Digit, duration: Duration) -> bool {
         let (there, _) = self.halves(side);
         match &mut there.keys {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// A sequence number this far from the last of its source belongs to it; further is a restart.
 const REACH: u16 = 3000;
+/// How long packets of the source before may still come.
+const LATE: Duration = Duration::from_secs(2);
 /// Longest silence that a timestamp accounts for; after more it says nothing anyway.
 const SILENCE: Duration = Duration::from_secs(3600);
 
@@ -36,8 +38,8 @@ pub(crate) struct Egress {
     clock: Option<u32>,
     /// Whose packets are renumbered now.
     source: Option<Source>,
-    /// Whose packets were before: a late one keeps its place.
-    former: Option<Source>,
+    /// Whose packets were before, and when that ended: a late one keeps its place for [`LATE`].
+    former: Option<(Source, Instant)>,
 }
 
 /// How numbers of a source are changed.
@@ -119,7 +121,7 @@ impl Egress {
     /// `step` timestamp units after the last one.
     pub(crate) fn own(&mut self, now: Instant, clock: u32, begin: bool, step: u32) -> Numbers {
         if let Some(source) = self.source.take() {
-            self.former = Some(source);
+            self.former = Some((source, now));
         }
         let timestamp = if begin {
             self.timestamp.wrapping_add(self.elapsed(now, clock).max(step))
@@ -159,13 +161,17 @@ impl Egress {
         let late = |source: &Source| {
             belongs(source) && header.sequence.wrapping_sub(source.highest).cast_signed() <= 0
         };
-        if let Some(former) = self.former.filter(late) {
-            return self.numbers(&former, header, false);
+        if let Some((former, ended)) = self.former {
+            if now.saturating_duration_since(ended) > LATE {
+                self.former = None;
+            } else if late(&former) {
+                return self.numbers(&former, header, false);
+            }
         }
         let (mut source, begins) = match self.source.filter(belongs) {
             Some(source) => (source, false),
             None => {
-                self.former = self.source;
+                self.former = self.source.map(|source| (source, now)).or(self.former);
                 (self.begin(now, header, clock), true)
             }
         };
@@ -315,5 +321,12 @@ mod tests {
         assert_eq!(after.sequence, before.sequence.wrapping_add(1));
         assert_eq!(after.timestamp, before.timestamp.wrapping_add(16_000));
         assert!(after.marker);
+        // Its numbers come round to where they were before: that is no late packet of then.
+        let mut heard = vec![after.sequence];
+        for sequence in (50_001..=u16::MAX).chain(0..200) {
+            now += FRAME;
+            heard.push(egress.relay(now, &header(3, sequence, 77), 8000).sequence);
+        }
+        assert!(heard.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
     }
 }

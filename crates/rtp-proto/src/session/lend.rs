@@ -103,18 +103,23 @@ impl Session {
         let Some(seen) = here.lent.as_deref_mut() else {
             return Progress::default();
         };
-        let progress = Progress {
-            packets: ledger.forwarded.saturating_sub(seen.forwarded),
-            bytes: ledger.forwarded_bytes.saturating_sub(seen.forwarded_bytes),
-            refused: ledger.refused.saturating_sub(seen.refused),
-            failed: ledger.failed.saturating_sub(seen.failed),
-        };
+        let failed = ledger.failed.saturating_sub(seen.failed);
         let failed_bytes = ledger.failed_bytes.saturating_sub(seen.failed_bytes);
+        let bytes = ledger.forwarded_bytes.saturating_sub(seen.forwarded_bytes);
+        let progress = Progress {
+            packets: ledger
+                .forwarded
+                .saturating_sub(seen.forwarded)
+                .saturating_sub(failed),
+            bytes: bytes.saturating_sub(failed_bytes),
+            refused: ledger.refused.saturating_sub(seen.refused),
+            failed,
+        };
         let new = ledger.packets > seen.packets;
         *seen = Lent::of(ledger);
         let sent = &mut there.stats;
-        sent.sent_packets = (sent.sent_packets + progress.packets).saturating_sub(progress.failed);
-        sent.sent_bytes = (sent.sent_bytes + progress.bytes).saturating_sub(failed_bytes);
+        sent.sent_packets += progress.packets;
+        sent.sent_bytes += progress.bytes;
         here.stats.dropped.payload_type += progress.refused;
         here.stats.dropped.send += progress.failed;
         if new {
@@ -144,19 +149,30 @@ impl Session {
 
     /// What a packet needs that arrived here on a lent side, before it is [received](Self::receive).
     #[must_use]
-    pub fn touch(&self, side: Side, channel: Channel, from: SocketAddr, packet: &[u8]) -> Touch {
+    pub fn touch(
+        &self,
+        now: Instant,
+        side: Side,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &[u8],
+    ) -> Touch {
         let here = self.half(side);
-        let is_media = match here.sort(channel, packet) {
-            Ok(Sorted::Rtp) => rtp::parse(packet).is_some(),
-            Ok(Sorted::Udptl) => true,
-            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => false,
+        let ssrc = match here.sort(channel, packet) {
+            _ if here.lent.is_none() => return Touch::Nothing,
+            Ok(Sorted::Rtp) => match rtp::parse(packet) {
+                Some(header) => Some(header.ssrc),
+                None => return Touch::Nothing,
+            },
+            Ok(Sorted::Udptl) => None,
+            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => return Touch::Nothing,
         };
-        if !is_media || here.lent.is_none() {
-            Touch::Nothing
-        } else if here.address.is_current(from) {
+        if here.address.is_current(from) {
             Touch::Reclaim
-        } else {
+        } else if here.address.could_succeed(now, from, ssrc) {
             Touch::Look
+        } else {
+            Touch::Nothing
         }
     }
 
