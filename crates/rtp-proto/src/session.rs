@@ -198,7 +198,8 @@ impl Session {
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
-        let rerouted = here.address.changes() != changes;
+        let begun = there.egress.as_mut().is_some_and(|egress| egress.begun());
+        let rerouted = begun || here.address.changes() != changes;
         let verdict = match result {
             Ok(Some((channel, to))) => Verdict::Forward { channel, to },
             Ok(None) => Verdict::Kept,

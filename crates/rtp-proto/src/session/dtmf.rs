@@ -5,7 +5,7 @@ use super::{Channel, Forward, Half, Notice, Session, Transmit};
 use crate::control::{Digit, Digits, DropReason, Said, Side};
 use crate::dtmf::{Converter, REPORT, Receiver, Report, Sender};
 use crate::packet::Packet;
-use crate::rtp::{self, Header};
+use crate::rtp::{self, Header, Translation};
 use crate::session::{Egress, Numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,6 +122,25 @@ impl Session {
             .keys
             .as_ref()
             .is_none_or(|keys| keys.sender.poll_timeout().is_none())
+    }
+}
+
+impl Keys {
+    /// Whether an event that is heard here is said to `there` by the packet that it came in, or by none.
+    pub(super) fn passes(&self, there: &Self, map: &Translation) -> bool {
+        let same = |said: u32| {
+            self.how.heard.iter().all(|payload_type| {
+                let clock = self
+                    .how
+                    .events
+                    .map_or_else(|| map.clock(*payload_type), |(_, clock)| clock);
+                clock == said && map.passes(*payload_type)
+            })
+        };
+        match (there.how.said, there.how.events) {
+            (Said::Signalled, _) | (Said::Events, None) => true,
+            (Said::Events, Some((_, clock))) => same(clock),
+        }
     }
 }
 

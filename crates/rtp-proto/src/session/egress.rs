@@ -5,6 +5,7 @@
 //! counterpart's place, and from then on every packet to the peer is numbered here.
 
 use crate::chance::mix;
+use crate::offload::{Last, Rewrite};
 use crate::rtp::Header;
 use std::time::{Duration, Instant};
 
@@ -40,19 +41,8 @@ pub(crate) struct Egress {
     source: Option<Source>,
     /// Whose packets were before, and when that ended: a late one keeps its place for [`LATE`].
     former: Option<(Source, Instant)>,
-}
-
-/// How numbers of a source are changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    /// Its own SSRC.
-    pub(crate) of: u32,
-    /// The one that is heard.
-    pub(crate) ssrc: u32,
-    /// Added to sequence numbers.
-    pub(crate) sequence: u16,
-    /// Added to timestamps.
-    pub(crate) timestamp: u32,
+    /// Another source has begun.
+    anew: bool,
 }
 
 /// What is added to the numbers of a source.
@@ -78,6 +68,7 @@ impl Egress {
             clock: None,
             source: None,
             former: None,
+            anew: false,
         }
     }
 
@@ -96,6 +87,7 @@ impl Egress {
                 highest: newest.sequence,
             }),
             former: None,
+            anew: false,
         }
     }
 
@@ -109,6 +101,7 @@ impl Egress {
             clock: None,
             source: None,
             former: None,
+            anew: false,
         }
     }
 
@@ -172,6 +165,7 @@ impl Egress {
             Some(source) => (source, false),
             None => {
                 self.former = self.source.map(|source| (source, now)).or(self.former);
+                self.anew = true;
                 (self.begin(now, header, clock), true)
             }
         };
@@ -189,9 +183,28 @@ impl Egress {
         numbers
     }
 
+    /// Packets of a source were renumbered elsewhere, up to this sequence number of its own and this one.
+    pub(crate) fn follow(&mut self, ssrc: u32, sequence: u16, last: &Last) {
+        let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) else {
+            return;
+        };
+        if sequence.wrapping_sub(source.highest).cast_signed() <= 0 {
+            return;
+        }
+        source.highest = sequence;
+        self.next = sequence.wrapping_add(source.sequence).wrapping_add(1);
+        (self.timestamp, self.sent) = (last.timestamp.wrapping_add(source.timestamp), Some(last.arrival));
+        self.clock = Some(last.clock);
+    }
+
+    /// Whether another source has begun; told once.
+    pub(crate) fn begun(&mut self) -> bool {
+        std::mem::take(&mut self.anew)
+    }
+
     /// How numbers of the present source are changed. `None`: it speaks no more.
-    pub(crate) fn change(&self) -> Option<Change> {
-        self.source.map(|source| Change {
+    pub(crate) fn change(&self) -> Option<Rewrite> {
+        self.source.map(|source| Rewrite {
             of: source.ssrc,
             ssrc: self.ssrc,
             sequence: source.sequence,

@@ -46,7 +46,7 @@ impl Session {
         let (here, there) = (self.half(side), self.half(side.other()));
         let plain = here.kind == there.kind
             && there.may_send
-            && there.egress.is_none()
+            && here.digits_pass(there)
             && self.digits_relayable(side)
             && self.heard_as_said(side)
             && here.secure.is_none()
@@ -58,6 +58,10 @@ impl Session {
         if !offload::rewritable([here.local, from, there.local, to]) {
             return None;
         }
+        let rewrite = match &there.egress {
+            Some(egress) => Some(egress.change().filter(|change| here.is_heard(change.of))?),
+            None => None,
+        };
         let types = offload::types(&here.map, here.listened())?;
         Some(Flow {
             kind: here.kind,
@@ -68,7 +72,7 @@ impl Session {
             mux: here.mux,
             dscp: there.dscp,
             types: Arc::new(types),
-            rewrite: None,
+            rewrite,
         })
     }
 
@@ -124,6 +128,7 @@ impl Session {
         here.stats.dropped.send += progress.failed;
         if new {
             here.read(ledger);
+            there.number_after(ledger);
             if let (StreamKind::Udptl, Some(last)) = (here.kind, &ledger.last) {
                 there.silence.life_at(last.arrival);
             }
@@ -184,6 +189,30 @@ impl Session {
 }
 
 impl Half {
+    /// What this peer hears was renumbered by the kernel, up to what the ledger says.
+    fn number_after(&mut self, ledger: &Ledger) {
+        if let (Some(egress), Some(run), Some(last)) = (&mut self.egress, &ledger.run, &ledger.last) {
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "the low half of an extended number"
+            )]
+            egress.follow(run.ssrc, run.highest as u16, last);
+        }
+    }
+
+    /// The newest packet was of this source.
+    fn is_heard(&self, ssrc: u32) -> bool {
+        self.reception.run().is_some_and(|run| run.ssrc == ssrc)
+    }
+
+    /// Whether digits of this peer, should it press any, leave in the packets that they came in or not at all.
+    fn digits_pass(&self, there: &Self) -> bool {
+        let (Some(keys), Some(said)) = (&self.keys, &there.keys) else {
+            return true;
+        };
+        keys.passes(said, &self.map)
+    }
+
     fn ledger(&self) -> Ledger {
         let stats = &self.stats;
         let mut ledger = Ledger {
