@@ -461,13 +461,16 @@ impl Half {
     }
 
     fn report_sent(&mut self, now: Instant, mark: u32) {
+        if mark == 0 {
+            return;
+        }
         if let Some(slot) = self.reports.get_mut(self.next_report) {
             *slot = Some((mark, now));
         }
         self.next_report = (self.next_report + 1) % REPORTS;
     }
 
-    /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it.
+    /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it. A mark of 0 quotes none.
     fn report_quoted(&mut self, now: Instant, mark: u32, delay: u32) {
         let Some((_, at)) = self.reports.iter().flatten().find(|(sent, _)| *sent == mark) else {
             return;

@@ -143,6 +143,7 @@ impl Stream {
         buffer: &mut [u8],
         tally: &mut Tally,
     ) {
+        self.lending.reclaim(side.other(), &mut self.session, tally);
         self.session.press(now, side, digit, duration);
         self.settle(now, buffer, tally);
     }
@@ -156,6 +157,7 @@ impl Stream {
         buffer: &mut [u8],
         tally: &mut Tally,
     ) {
+        self.lending.reclaim(side.other(), &mut self.session, tally);
         self.session.play(now, side, sound, audio);
         self.settle(now, buffer, tally);
     }
@@ -240,7 +242,7 @@ impl Stream {
         packet: &[u8],
         tally: &mut Tally,
     ) {
-        match self.session.touch(side, channel, from, packet) {
+        match self.session.touch(now, side, channel, from, packet) {
             Touch::Nothing => {}
             Touch::Look => {
                 self.lending.look(side, &mut self.session, tally);

@@ -5,7 +5,7 @@ use super::{Channel, Forward, Half, Notice, Session, Transmit};
 use crate::control::{Audio, Digit, Digits, DropReason, Needs, Said, Side};
 use crate::dtmf::{Converter, Ear, REPORT, Receiver, Report, Sender, Tones};
 use crate::packet::Packet;
-use crate::rtp::{self, Header};
+use crate::rtp::{self, Header, Translation};
 use crate::session::{Egress, Numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,7 +57,8 @@ pub(super) enum Path {
 }
 
 impl Session {
-    /// Says a digit to a side's peer. Whether there was room for it, and a way to say it.
+    /// Says a digit to a side's peer. Whether there was room for it, and a way to say it. What is relayed to that peer elsewhere
+    /// has to be [reclaimed](Self::reclaim) first: the digit is numbered after it.
     pub fn press(&mut self, now: Instant, side: Side, digit: Digit, duration: Duration) -> bool {
         let (there, _) = self.halves(side);
         let pushed = there
@@ -139,6 +140,25 @@ impl Session {
         let unheard = here.keys.as_deref().is_none_or(|keys| !hears(keys));
         let unsaid = |keys: &Keys| keys.sender.poll_timeout().is_none() && !keys.is_sounding();
         unheard && there.keys.as_deref().is_none_or(unsaid)
+    }
+}
+
+impl Keys {
+    /// Whether an event that is heard here is said to `there` by the packet that it came in, or later, or by none.
+    pub(super) fn passes(&self, there: &Self, map: &Translation) -> bool {
+        let same = |said: u32| {
+            self.how.heard.iter().all(|payload_type| {
+                let clock = self
+                    .how
+                    .events
+                    .map_or_else(|| map.clock(*payload_type), |(_, clock)| clock);
+                clock == said && map.passes(*payload_type)
+            })
+        };
+        match (there.how.said, there.how.events) {
+            (Said::Signalled | Said::Tones, _) | (Said::Events, None) => true,
+            (Said::Events, Some((_, clock))) => same(clock),
+        }
     }
 }
 
@@ -254,7 +274,7 @@ impl Half {
     fn hold_back(&self, now: Instant, header: &Header, there: &mut Self) {
         self.number_before(now, header, there);
         if let Some(egress) = &mut there.egress {
-            egress.skip(header);
+            egress.skip(now, header);
         }
     }
 
@@ -267,7 +287,7 @@ impl Half {
         };
         let heard = there.stats.sent_packets > 0 || self.lent.is_some();
         match &mut there.egress {
-            Some(egress) if self.lent.is_some() => egress.follow(now, &before),
+            Some(egress) if self.lent.is_some() => egress.follow(now, &before, None),
             None if heard && there.voice.is_none() => {
                 there.egress = Some(Box::new(Egress::after(now, &before)));
             }

@@ -146,8 +146,10 @@ impl Half {
 
     fn sight(&self) -> Sight {
         let (run, last) = (self.reception.run(), self.reception.last());
+        // All packets of an event have one timestamp (RFC 4733 §2.5.1.2): nothing is learned of time from those.
+        let events = self.listened();
         let newest = run
-            .zip(last)
+            .zip(last.filter(|last| events & (1 << (last.payload_type & 127)) == 0))
             .map(|(run, last)| (run.highest, last.timestamp, last.clock));
         Sight {
             expected: self.expected(),
@@ -230,7 +232,8 @@ impl Half {
                 if passes {
                     there.report_sent(now, mark);
                 }
-                if sender {
+                // A sender without a clock says 0 (RFC 3550 §6.4.1), and nobody can quote that.
+                if sender && mark != 0 {
                     self.monitor.sender_report = Some((mark, now));
                 }
             }

@@ -208,7 +208,7 @@ fn a_lent_side_is_connected_to_nobody() {
 fn a_packet_that_comes_up_says_what_it_needs() {
     let mut relay = firm();
     let needs = |relay: &Relay, channel, from: &str, packet: &[u8]| {
-        relay.session.touch(Side::A, channel, at(from), packet)
+        relay.session.touch(relay.now, Side::A, channel, at(from), packet)
     };
     assert_eq!(
         needs(&relay, Channel::Rtp, A, &rtp(0, 1, 26)),
@@ -217,14 +217,26 @@ fn a_packet_that_comes_up_says_what_it_needs() {
     );
     relay.session.lend(Side::A);
     let stranger = "127.0.0.99:9";
+    let moved = SocketAddr::new(at(A).ip(), 9).to_string();
     for (channel, from, packet, need) in [
         (Channel::Rtp, A, rtp(0, 1, 26), Touch::Reclaim),
-        (Channel::Rtp, stranger, rtp(0, 1, 26), Touch::Look),
+        (Channel::Rtp, stranger, rtp(0, 1, 26), Touch::Nothing),
+        (Channel::Rtp, &moved, rtp(0, 1, 26), Touch::Look),
+        (Channel::Rtp, &moved, rtp(0, 2, 26), Touch::Look),
         (Channel::Rtp, A, receiver_report(0, 0), Touch::Nothing),
         (Channel::Rtp, A, vec![0x80; 5], Touch::Nothing),
         (Channel::Rtcp, A, receiver_report(0, 0), Touch::Nothing),
     ] {
         assert_eq!(needs(&relay, channel, from, &packet), need, "{from} {packet:?}");
+    }
+    relay.pass(6_000);
+    for (ssrc, need) in [(1, Touch::Look), (2, Touch::Nothing)] {
+        let packet = rtp(0, ssrc, 26);
+        assert_eq!(
+            needs(&relay, Channel::Rtp, &moved, &packet),
+            need,
+            "{ssrc} after the window"
+        );
     }
 }
 
@@ -318,7 +330,9 @@ fn a_payload_type_that_is_listened_to_comes_up_counted() {
     };
     let mut marked = event(0x80 | COUNTED);
     assert_eq!(
-        relay.session.touch(Side::A, Channel::Rtp, at(A), &marked),
+        relay
+            .session
+            .touch(relay.now, Side::A, Channel::Rtp, at(A), &marked),
         Touch::Nothing
     );
     assert_eq!(relay.receive_in(Side::A, Channel::Rtp, A, &mut marked), rtp_to(B));
@@ -363,7 +377,7 @@ fn fax_is_lent_too_and_both_sides_live_by_it() {
     relay.session.absorb(Side::A, &ledger);
     assert_eq!(relay.leg_stats(Side::A).packets, 26);
     assert_eq!(
-        relay.session.touch(Side::A, Channel::Rtp, at(A), &[1]),
+        relay.session.touch(relay.now, Side::A, Channel::Rtp, at(A), &[1]),
         Touch::Reclaim
     );
     let silent = |notices: Vec<Notice>| {
