@@ -8,7 +8,7 @@
 mod input;
 mod play;
 
-use crate::jitter::{Delay, Placed, Queue, What};
+use crate::jitter::{Delay, Placed, Queue, What, fade};
 use crate::level::NoiseFloor;
 use crate::{Codec, CodecError, MAX_PTIME_MS, samples_in};
 use input::Input;
@@ -362,7 +362,7 @@ impl Receiver {
 
     /// A packet was played, or lost.
     fn count_loss(&mut self, lost: bool) {
-        self.loss = self.loss * LOSS_MEMORY + if lost { 1.0 - LOSS_MEMORY } else { 0.0 };
+        self.loss = fade(self.loss, LOSS_MEMORY) + if lost { 1.0 - LOSS_MEMORY } else { 0.0 };
     }
 }
 
