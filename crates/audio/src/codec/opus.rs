@@ -160,21 +160,24 @@ impl OpusDecoder {
         if room < needed {
             return Err(CodecError::Room { needed, room });
         }
-        let decoded = self.inner.decode(packet, needed, &mut self.floats);
+        let floats = front(&mut self.floats, needed)?;
+        let decoded = self.inner.decode(packet, needed, floats);
         self.hand_over(decoded, samples)
     }
 
     /// Makes up for lost packets: as many samples as the slice has, in whole 2.5 ms.
     pub(super) fn conceal(&mut self, samples: &mut [i16]) -> Result<usize, CodecError> {
         let whole = self.whole(samples.len())?;
-        let decoded = self.inner.decode(&[], whole, &mut self.floats);
+        let floats = front(&mut self.floats, whole)?;
+        let decoded = self.inner.decode(&[], whole, floats);
         self.hand_over(decoded, samples)
     }
 
     /// Makes up for a lost packet right before this one, with what this one repeats of it, if anything.
     pub(super) fn recover(&mut self, next: &[u8], samples: &mut [i16]) -> Result<usize, CodecError> {
         let whole = self.whole(samples.len())?;
-        let decoded = self.inner.decode_fec(next, whole, &mut self.floats);
+        let floats = front(&mut self.floats, whole)?;
+        let decoded = self.inner.decode_fec(next, whole, floats);
         self.hand_over(decoded, samples)
     }
 
@@ -194,6 +197,12 @@ impl OpusDecoder {
             whole => Ok(whole),
         }
     }
+}
+
+/// The first `needed` of the decoder's floats: it clears whatever it's given beyond what it decodes.
+fn front(floats: &mut [f32], needed: usize) -> Result<&mut [f32], CodecError> {
+    let room = floats.len();
+    floats.get_mut(..needed).ok_or(CodecError::Room { needed, room })
 }
 
 /// How long a packet is, in units of 1/48000 s, by its first two octets (RFC 6716 §3.1, §3.2). `None`: no packet, or beyond 120 ms.

@@ -179,6 +179,24 @@ fn hostile_packets_do_no_harm() {
     }
 }
 
+/// The buffer is as long as the longest packet; the rest of it is left alone.
+#[test]
+fn no_more_is_written_than_a_packet_holds() {
+    let all = packets(
+        48_000,
+        &OpusParameters::default(),
+        &signal::speech(48_000, 4_800, 2),
+        20,
+    );
+    let mut decoder = OpusDecoder::new(48_000).unwrap();
+    let mut samples = [0; 960];
+    decoder.floats.fill(0.25);
+    decoder.decode(&all[0], &mut samples).unwrap();
+    decoder.recover(&all[2], &mut samples).unwrap();
+    decoder.conceal(&mut samples).unwrap();
+    assert!(decoder.floats[960..].iter().all(|float| *float == 0.25));
+}
+
 #[test]
 fn a_packets_length_is_in_its_first_octets() {
     let table: [(&[u8], Option<u32>); 12] = [
