@@ -201,13 +201,6 @@ impl Receiver {
         if let What::Audio(index) = what {
             self.choose(index);
         }
-        let away = self
-            .last_push
-            .is_some_and(|last| now.saturating_duration_since(last) > AWAY);
-        if away && self.paused() == Some(Pause::Absent) {
-            // Its clock may have stood still meanwhile.
-            self.delay.restart();
-        }
         let placed = self.queue.put(
             arrival.ssrc,
             arrival.sequence,
@@ -217,7 +210,12 @@ impl Receiver {
         );
         self.stats.overflows = self.queue.overflows;
         let timestamp = match placed {
-            Placed::In(timestamp) => timestamp,
+            Placed::In(timestamp) => {
+                if self.has_lost_touch(now, what, timestamp) {
+                    self.delay.restart();
+                }
+                timestamp
+            }
             Placed::Anew(timestamp) => {
                 self.stats.streams += 1;
                 self.delay.restart();
@@ -252,6 +250,21 @@ impl Receiver {
         } else {
             Pushed::Taken
         }
+    }
+
+    /// Whether a packet that comes after an absence says nothing of how long the path is compared to before: the sender's clock may have
+    /// stood still meanwhile, or the path is another, and longer than anything that is waited for.
+    fn has_lost_touch(&self, now: Instant, what: What, timestamp: i64) -> bool {
+        if self.paused() != Some(Pause::Absent) {
+            return false;
+        }
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let ideal = self
+            .delay
+            .ideal(self.media(timestamp))
+            .filter(|_| what != What::Event);
+        self.last_push.is_some_and(|last| since(last) > AWAY)
+            || ideal.is_some_and(|ideal| since(ideal) > LONGEST_WAIT)
     }
 
     /// An event's packets all have the timestamp of its start, so they say nothing about the path.

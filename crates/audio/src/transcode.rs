@@ -121,7 +121,7 @@ impl Transcoder {
     pub fn poll(&mut self, now: Instant, payload: &mut [u8]) -> Option<Frame> {
         while let Some(due) = self.outlet.tick(now) {
             self.fill(due);
-            self.receiver.correct(due, &mut self.fifo);
+            self.receiver.correct(due, self.frame.len(), &mut self.fifo);
             self.fill(due);
             self.fifo.take(&mut self.frame);
             if self.has_ended(due) {

@@ -209,7 +209,7 @@ fn clocks_that_run_apart_neither_overflow_nor_starve() {
 
 #[test]
 fn a_delay_that_steps_up_is_absorbed_and_given_back() {
-    let said = signal::speech(8_000, 8_000 * 60, 2);
+    let said = signal::speech(8_000, 8_000 * 80, 2);
     let mut flying = packets(&Format::new(Codec::Pcmu), 0, &said, 8_000);
     for packet in &mut flying {
         let late = (20_000_000..40_000_000).contains(&packet.sent);
@@ -219,8 +219,75 @@ fn a_delay_that_steps_up_is_absorbed_and_given_back() {
     let heard = run(&settings(&inputs, Format::new(Codec::Pcma)), flying, 5_000);
     let received = heard.stats.received;
     assert_unbroken(&heard, 160);
-    assert!(received.shortened_ms >= 60, "{received:?}");
+    // All of it, once it's forgotten that packets came late.
+    assert!(
+        received.shortened_ms >= 120 && heard.wait <= 20 * MS,
+        "{received:?}"
+    );
     assert!(received.concealed_ms <= 400, "{received:?}");
+}
+
+/// What comes too late to be waited for is played as it comes: nothing queues, so nothing can be caught up by cutting.
+#[test]
+fn a_path_that_got_much_longer_is_taken_as_it_is() {
+    for step in [250_000, 500_000, 900_000] {
+        let said = signal::speech(8_000, 8_000 * 30, 2);
+        let mut flying = packets(&Format::new(Codec::Pcmu), 0, &said, 8_000);
+        for packet in &mut flying {
+            packet.at += if packet.sent >= 10_000_000 { step } else { 0 };
+        }
+        let inputs = [(0, Codec::Pcmu)];
+        let heard = run(&settings(&inputs, Format::new(Codec::Pcma)), flying, 5_000);
+        let received = heard.stats.received;
+        assert_unbroken(&heard, 160);
+        assert!(received.shortened_ms <= 20, "{step}: {received:?}");
+        // Where the old path ended, and at the very end.
+        assert!(received.concealed_ms <= 400, "{step}: {received:?}");
+        assert!(heard.wait <= 20 * MS, "{step}: {:?}", heard.wait);
+    }
+}
+
+#[test]
+fn a_burst_after_a_stall_is_caught_up_with() {
+    let said = signal::speech(8_000, 8_000 * 30, 2);
+    let mut flying = packets(&Format::new(Codec::Pcmu), 0, &said, 8_000);
+    for packet in &mut flying {
+        let held = (10_000_000..10_500_000).contains(&packet.sent);
+        packet.at = if held { 10_500_000 } else { packet.at };
+    }
+    let inputs = [(0, Codec::Pcmu)];
+    let heard = run(&settings(&inputs, Format::new(Codec::Pcma)), flying, 5_000);
+    let received = heard.stats.received;
+    assert_unbroken(&heard, 160);
+    assert!((380..=520).contains(&received.shortened_ms), "{received:?}");
+    assert!(received.concealed_ms <= 500, "{received:?}");
+}
+
+#[test]
+fn an_opus_packet_that_can_not_be_decoded_is_made_up_like_a_lost_one() {
+    let inputs = [(111, Codec::Opus)];
+    let settings = settings(&inputs, Format::new(Codec::Pcma));
+    let said = signal::speech(48_000, 48_000 * 4, 2);
+    let mut flying = packets(&Format::new(Codec::Opus), 111, &said, 48_000);
+    // So that packets wait, and the next one is there.
+    for packet in flying.iter_mut().step_by(3) {
+        packet.at += 45_000;
+    }
+    let clean = run(&settings, flying.clone(), 5_000);
+    let mut corrupt = flying;
+    // Two frames of one length, in an odd number of octets.
+    corrupt[100].payload = vec![corrupt[100].payload[0] | 1, 1, 2, 3];
+    let heard = run(&settings, corrupt, 5_000);
+    let (before, after) = (clean.stats.received, heard.stats.received);
+    assert_eq!(after.invalid, 1);
+    assert_eq!(after.concealed_ms, before.concealed_ms + 20);
+    assert_unbroken(&heard, 160);
+    assert_eq!(heard.frames.len(), clean.frames.len());
+    // All around it is where it was.
+    for range in [8_000..15_000, 18_000..30_000] {
+        let (ratio, delay) = signal::snr(&clean.samples[range.clone()], &heard.samples[range], 40);
+        assert!(ratio > 20.0 && delay == 0, "{ratio:.1} dB at {delay}");
+    }
 }
 
 #[test]
