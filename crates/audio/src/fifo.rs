@@ -1,6 +1,7 @@
 //! Samples that wait to be played, and the two ways to have more or fewer of them without a click.
 
-use crate::conceal::{best_lag, round};
+use crate::conceal::best_lag;
+use crate::round;
 
 /// Shortest and longest piece that is cut out or put in, in milliseconds.
 const SHORTEST_MS: usize = 2;
@@ -83,9 +84,7 @@ impl Fifo {
 
     /// The length of a period in samples, `most` at the most.
     fn period(&self, anyway: bool, most: usize) -> Option<usize> {
-        let longest = (LONGEST_MS * self.per_ms)
-            .min(self.samples.len() / 2)
-            .min(most);
+        let longest = (LONGEST_MS * self.per_ms).min(self.samples.len() / 2).min(most);
         let shortest = SHORTEST_MS * self.per_ms;
         if longest < shortest {
             return None;

@@ -44,6 +44,16 @@ pub use wav::{Clip, LONGEST_CLIP, WavError};
 /// Longest packet that anything here handles, in milliseconds.
 pub const MAX_PTIME_MS: u32 = 120;
 
+/// The nearest sample; the cast keeps it in range.
+pub(crate) fn round(value: f32) -> i16 {
+    value.round() as i16
+}
+
+/// Greatest common divisor.
+pub(crate) const fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 /// Samples in so many milliseconds at a rate in Hz.
 #[must_use]
 pub const fn samples_in(rate: u32, ms: u32) -> usize {

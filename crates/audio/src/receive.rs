@@ -10,7 +10,7 @@ mod play;
 
 use crate::jitter::{Delay, Placed, Queue, What, fade};
 use crate::level::NoiseFloor;
-use crate::{Codec, CodecError, MAX_PTIME_MS, samples_in};
+use crate::{Codec, CodecError, MAX_PTIME_MS, gcd, samples_in};
 use input::Input;
 use std::time::{Duration, Instant};
 
@@ -377,8 +377,4 @@ impl Receiver {
     fn count_loss(&mut self, lost: bool) {
         self.loss = fade(self.loss, LOSS_MEMORY) + if lost { 1.0 - LOSS_MEMORY } else { 0.0 };
     }
-}
-
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -3,6 +3,7 @@
 //! The pass band is 0.85 of the lower Nyquist frequency, which at 8 kHz is the 3.4 kHz of telephony, and all that would
 //! fold back into it is 70 dB down. The delay is half a filter: 3 ms between 8 kHz and anything else.
 
+use crate::{gcd, round};
 use std::f64::consts::PI;
 
 /// Filter taps for each sample of the slower of the two rates.
@@ -89,11 +90,6 @@ impl Resampler {
     }
 }
 
-/// A filter's output as the nearest sample; the cast keeps it in range.
-fn round(value: f32) -> i16 {
-    value.round() as i16
-}
-
 /// Sum of products, in eight lanes so that the compiler can use vector instructions.
 fn dot(window: &[f32], row: &[f32]) -> f32 {
     let (left, left_rest) = window.as_chunks::<8>();
@@ -106,10 +102,6 @@ fn dot(window: &[f32], row: &[f32]) -> f32 {
     }
     let rest: f32 = left_rest.iter().zip(right_rest).map(|(x, y)| x * y).sum();
     lanes.iter().sum::<f32>() + rest
-}
-
-const fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// The prototype low pass, dealt out to its phases.

@@ -8,8 +8,7 @@
 mod raw;
 
 use super::CodecError;
-use crate::conceal::round;
-use crate::{MAX_PTIME_MS, samples_in};
+use crate::{MAX_PTIME_MS, round, samples_in};
 use raw::RawEncoder;
 use std::fmt;
 
@@ -28,7 +27,8 @@ fn usual_bitrate(rate: u32) -> u32 {
     }
 }
 
-/// What a receiver says about itself in `a=fmtp` (RFC 7587 §6.1).
+/// What a receiver says about itself in `a=fmtp` (RFC 7587 §6.1), as far as anything follows from it: it's sent mono without
+/// pauses, which every receiver takes, whatever it says of `stereo` and `usedtx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OpusParameters {
     /// `maxplaybackrate`: it plays nothing above half of this, in Hz.
@@ -37,12 +37,8 @@ pub struct OpusParameters {
     pub max_average_bitrate: u32,
     /// `useinbandfec`: it can use in-band error correction.
     pub in_band_fec: bool,
-    /// `usedtx`: it would rather have nothing than silence.
-    pub dtx: bool,
     /// `cbr`: it wants a constant bit rate.
     pub constant_bitrate: bool,
-    /// `stereo`: it would rather have stereo. We send mono all the same, which every receiver takes.
-    pub stereo: bool,
 }
 
 impl Default for OpusParameters {
@@ -51,9 +47,7 @@ impl Default for OpusParameters {
             max_playback_rate: 48_000,
             max_average_bitrate: 0,
             in_band_fec: false,
-            dtx: false,
             constant_bitrate: false,
-            stereo: false,
         }
     }
 }
@@ -77,12 +71,8 @@ impl OpusParameters {
                 parameters.max_average_bitrate = value.clamp(6_000, 510_000);
             } else if is("useinbandfec") {
                 parameters.in_band_fec = value == 1;
-            } else if is("usedtx") {
-                parameters.dtx = value == 1;
             } else if is("cbr") {
                 parameters.constant_bitrate = value == 1;
-            } else if is("stereo") {
-                parameters.stereo = value == 1;
             }
         }
         parameters

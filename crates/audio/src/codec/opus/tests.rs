@@ -23,9 +23,7 @@ fn parameters_are_read_from_fmtp() {
         max_playback_rate: 16_000,
         max_average_bitrate: 20_000,
         in_band_fec: true,
-        dtx: true,
         constant_bitrate: true,
-        stereo: true,
     };
     let table = [
         ("", default),
