@@ -241,6 +241,7 @@ impl Encoding {
         } else {
             read
         };
+        crate::player::prepare(self.rate);
         Ok(Clip::new(mono, self.rate))
     }
 }
