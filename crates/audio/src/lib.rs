@@ -2,7 +2,7 @@
 //! tones, announcements, in-band digits, and the transcoder that ties them together for one direction of a call.
 //!
 //! Samples are `i16`, mono, full scale at 32,768. A buffer belongs to the caller, and nothing here allocates for a packet
-//! once a machine is set up. Time is passed in.
+//! once a machine is set up, but the Opus encoder (of others), whose work space comes from the heap. Time is passed in.
 //!
 //! - [`Codec`], [`Decoder`], [`Encoder`]: payloads to samples and back.
 //! - [`Transcoder`]: one direction between two legs: jitter buffer, concealment, comfort noise, another codec or packet time.
