@@ -199,8 +199,8 @@ impl Format {
     }
 
     /// The same in packets of another length, in milliseconds.
-    #[must_use]
-    pub fn with_ptime(self, ms: u32) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_ptime(self, ms: u32) -> Self {
         Self { ptime: ms, ..self }
     }
 }

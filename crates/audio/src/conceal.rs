@@ -73,12 +73,6 @@ impl Concealer {
         self.noise.parameters()
     }
 
-    /// Whether the last samples were made up.
-    #[must_use]
-    pub fn is_concealing(&self) -> bool {
-        self.gap.is_some()
-    }
-
     /// Whether nothing is left of what was heard but noise.
     #[must_use]
     pub fn has_faded(&self) -> bool {

@@ -7,7 +7,6 @@
 //! - [`Codec`], [`Decoder`], [`Encoder`]: payloads to samples and back.
 //! - [`Transcoder`]: one direction between two legs: jitter buffer, concealment, comfort noise, another codec or packet time.
 //! - [`Player`]: tones ([`tone`]), announcements ([`Clip`]) and digits ([`dtmf`]) in a leg's codec.
-//! - [`level`]: how loud it is, and whether anybody speaks.
 //! - [`Resampler`]: one sample rate to another.
 
 mod codec;
@@ -15,7 +14,7 @@ mod conceal;
 pub mod dtmf;
 mod fifo;
 mod jitter;
-pub mod level;
+mod level;
 mod noise;
 mod outlet;
 mod player;
@@ -33,13 +32,13 @@ pub use codec::g711;
 pub use codec::opus::OpusParameters;
 pub use codec::{Codec, CodecError, Format};
 pub use conceal::Concealer;
-pub use noise::{ComfortNoise, NoiseParameters, SILENCE_LEVEL};
+pub use noise::NoiseParameters;
 pub use outlet::{Frame, FrameKind};
 pub use player::{Player, Program};
-pub use receive::{Arrival, Pushed, ReceiveStats};
+pub use receive::{Arrival, Pushed};
 pub use resample::Resampler;
-pub use transcode::{Conversion, TranscodeStats, Transcoder, TranscoderSettings};
-pub use wav::{Clip, LONGEST_CLIP, WavError};
+pub use transcode::{Transcoder, TranscoderSettings};
+pub use wav::{Clip, WavError};
 
 /// Longest packet that anything here handles, in milliseconds.
 pub const MAX_PTIME_MS: u32 = 120;

@@ -6,7 +6,7 @@ use std::f32::consts::SQRT_2;
 const MAX_ORDER: usize = 12;
 
 /// The quietest level of a payload, in -dBov.
-pub const SILENCE_LEVEL: u8 = 127;
+pub(crate) const SILENCE_LEVEL: u8 = 127;
 
 /// What a comfort noise payload says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Bits {
 
 /// A source of noise.
 #[derive(Clone, Debug)]
-pub struct ComfortNoise {
+pub(crate) struct ComfortNoise {
     bits: Bits,
     parameters: NoiseParameters,
     /// Reflection coefficients, and the delay line of the lattice.
@@ -104,8 +104,7 @@ pub struct ComfortNoise {
 
 impl ComfortNoise {
     /// Silence until it's told otherwise. `seed`: any number.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut noise = Self {
             bits: Bits::new(seed),
             parameters: NoiseParameters::white(SILENCE_LEVEL),
@@ -118,7 +117,7 @@ impl ComfortNoise {
     }
 
     /// Goes on with these parameters.
-    pub fn set(&mut self, parameters: NoiseParameters) {
+    pub(crate) fn set(&mut self, parameters: NoiseParameters) {
         self.parameters = parameters;
         self.reflection = [0.0; MAX_ORDER];
         let used = parameters.coefficients.iter().take(usize::from(parameters.order));
@@ -139,13 +138,12 @@ impl ComfortNoise {
     }
 
     /// What it goes by.
-    #[must_use]
-    pub fn parameters(&self) -> NoiseParameters {
+    pub(crate) fn parameters(&self) -> NoiseParameters {
         self.parameters
     }
 
     /// The next sample.
-    pub fn sample(&mut self) -> f32 {
+    pub(crate) fn sample(&mut self) -> f32 {
         let unit = (self.bits.next() >> 40) as f32 / (1_u64 << 23) as f32 - 1.0;
         let mut forward = unit * self.drive;
         if self.parameters.order == 0 {

@@ -59,22 +59,17 @@ pub struct Player {
 const BLOCK_MS: u32 = 10;
 
 impl Player {
-    /// For a listener of `format`; the first frame is due at `start`. `timestamp` is where its timestamps go on from.
+    /// For a listener of `format`; the first frame is due at `start`.
     ///
     /// # Errors
     /// [`CodecError::Rate`] when the codec can't be set up.
-    pub fn new(
-        format: &Format,
-        program: Program,
-        start: Instant,
-        timestamp: u32,
-    ) -> Result<Self, CodecError> {
+    pub fn new(format: &Format, program: Program, start: Instant) -> Result<Self, CodecError> {
         let wanted = match &program {
             Program::Clip(clip, _) => worthy(clip.rate()),
             Program::Tone(..) | Program::Digit { .. } | Program::Silence(_) => 8_000,
         };
         let rate = format.codec.encode_rate(wanted);
-        let mut outlet = Outlet::new(format, wanted, timestamp)?;
+        let mut outlet = Outlet::new(format, wanted)?;
         outlet.start(start);
         Ok(Self {
             rate,

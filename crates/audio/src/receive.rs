@@ -60,27 +60,27 @@ pub enum Pushed {
 
 /// What has happened on the receiving side so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiveStats {
+pub(crate) struct ReceiveStats {
     /// Packets that were taken.
-    pub packets: u64,
+    pub(crate) packets: u64,
     /// Packets that came too late to be played.
-    pub late: u64,
+    pub(crate) late: u64,
     /// Packets that came twice.
-    pub duplicates: u64,
+    pub(crate) duplicates: u64,
     /// Packets that were thrown away because too many waited.
-    pub overflows: u64,
+    pub(crate) overflows: u64,
     /// Packets whose payload could not be decoded.
-    pub invalid: u64,
+    pub(crate) invalid: u64,
     /// Audio that was made up, in milliseconds: lost, late, or not there in time.
-    pub concealed_ms: u64,
+    pub(crate) concealed_ms: u64,
     /// Packets that were rebuilt from the one after them (Opus).
-    pub recovered: u64,
+    pub(crate) recovered: u64,
     /// Audio that was cut out to catch up, in milliseconds.
-    pub shortened_ms: u64,
+    pub(crate) shortened_ms: u64,
     /// Audio that was stretched to wait longer, in milliseconds.
-    pub lengthened_ms: u64,
+    pub(crate) lengthened_ms: u64,
     /// Streams that began: the first, and each change of source.
-    pub streams: u64,
+    pub(crate) streams: u64,
 }
 
 /// Why there is a pause.
@@ -131,6 +131,8 @@ pub(crate) struct Receiver {
     settled: Option<Instant>,
     /// How long the packet that was taken last had waited (since it would have come, had it lost no time).
     waited: Option<Duration>,
+    /// Mean power of the loudest packet that was decoded since somebody asked.
+    pub(crate) loudest: Option<f32>,
     /// Share of the packets that were lost of late.
     loss: f32,
     last_push: Option<Instant>,
@@ -183,6 +185,7 @@ impl Receiver {
             frame_ms,
             settled: None,
             waited: None,
+            loudest: None,
             loss: 0.0,
             last_push: None,
             last_event: None,

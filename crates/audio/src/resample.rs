@@ -15,9 +15,12 @@ const BETA: f64 = 6.8;
 /// Cut-off (-6 dB) as a part of the lower Nyquist frequency.
 const CUT_OFF: f64 = 0.94;
 
-/// The filters of all ratios that were needed so far (up, down): those between rates of codecs and of clips, so there are few. To
-/// design one takes up to 10 ms, which no media thread has to spare for each call.
-static FILTERS: Mutex<BTreeMap<(usize, usize), Arc<[f32]>>> = Mutex::new(BTreeMap::new());
+/// Filters by their ratio: up, and down.
+type Filters = BTreeMap<(usize, usize), Arc<[f32]>>;
+
+/// The filters of all ratios that were needed so far: those between rates of codecs and of clips, so there are few. To design one
+/// takes up to 10 ms, which no media thread has to spare for each call.
+static FILTERS: Mutex<Filters> = Mutex::new(Filters::new());
 
 /// Converts one stream.
 #[derive(Clone, Debug)]

@@ -204,7 +204,7 @@ fn a_player_allocates_nothing_for_a_frame() {
     for (_, codec) in &CODECS[..4] {
         let start = Instant::now();
         let program = Program::Clip(clip.clone(), None);
-        let mut player = Player::new(&Format::new(*codec), program, start, 0).unwrap();
+        let mut player = Player::new(&Format::new(*codec), program, start).unwrap();
         let mut payload = [0; 1_500];
         let (count, ()) = allocations(|| {
             for n in 0..1_000 {

@@ -131,7 +131,7 @@ impl Queue {
         let ahead = i32::from(sequence.wrapping_sub(track.sequence as u16).cast_signed());
         let since = i64::from(timestamp.wrapping_sub(track.timestamp as u32).cast_signed());
         let backwards = since < -MAX_JUMP_BACK_S * self.clock;
-        if ahead > MAX_DROPOUT || ahead < -MAX_MISORDER || backwards {
+        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&ahead) || backwards {
             if self.doubt == Some(sequence) {
                 return self.anew(ssrc, sequence, timestamp, what, payload);
             }

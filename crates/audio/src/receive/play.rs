@@ -177,6 +177,7 @@ impl Receiver {
         let units = input.units(decoded);
         let ms = u32::try_from(units * 1000 / i64::from(input.clock)).unwrap_or(20);
         self.floor.heard(before, ms);
+        self.loudest = Some(self.loudest.map_or(before, |loudest| loudest.max(before)));
         if !self.told {
             input.concealer.set_noise(NoiseParameters::of_rms(
                 self.floor.power().sqrt().min(LOUDEST_NOISE),
