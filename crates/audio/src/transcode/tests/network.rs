@@ -227,10 +227,11 @@ fn a_delay_that_steps_up_is_absorbed_and_given_back() {
     assert!(received.concealed_ms <= 400, "{received:?}");
 }
 
-/// What comes too late to be waited for is played as it comes: nothing queues, so nothing can be caught up by cutting.
+/// What comes late is played as it comes: nothing queues, so nothing can be caught up by cutting. Beyond what is ever waited for, the
+/// path is believed to be another.
 #[test]
-fn a_path_that_got_much_longer_is_taken_as_it_is() {
-    for step in [250_000, 500_000, 900_000] {
+fn a_path_that_got_longer_is_taken_as_it_is() {
+    for step in [60_000, 120_000, 190_000, 250_000, 500_000, 900_000] {
         let said = signal::speech(8_000, 8_000 * 30, 2);
         let mut flying = packets(&Format::new(Codec::Pcmu), 0, &said, 8_000);
         for packet in &mut flying {
@@ -240,10 +241,12 @@ fn a_path_that_got_much_longer_is_taken_as_it_is() {
         let heard = run(&settings(&inputs, Format::new(Codec::Pcma)), flying, 5_000);
         let received = heard.stats;
         assert_unbroken(&heard, 160);
-        assert!(received.shortened_ms <= 20, "{step}: {received:?}");
+        assert_eq!(received.shortened_ms, 0, "{step}: {received:?}");
         // Where the old path ended, and at the very end.
         assert!(received.concealed_ms <= 400, "{step}: {received:?}");
-        assert!(heard.wait <= 20 * MS, "{step}: {:?}", heard.wait);
+        if step > 200_000 {
+            assert!(heard.wait <= 20 * MS, "{step}: {:?}", heard.wait);
+        }
     }
 }
 
