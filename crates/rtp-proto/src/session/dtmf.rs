@@ -223,7 +223,6 @@ impl Half {
         packet: &mut Packet<'_>,
         there: &mut Self,
     ) -> Path {
-        let said = there.keys.as_ref().map(|keys| keys.how.clone());
         let busy = there.is_saying_digits();
         let Some(keys) = self.keys.as_mut() else {
             return self.beside(now, header, there, busy);
@@ -243,10 +242,10 @@ impl Half {
         keys.receiver
             .event(now, header, clock, rtp::payload(packet.bytes()));
         keys.roused = true;
-        let Some(said) = said else {
+        let Some((said, events)) = there.keys.as_ref().map(|keys| (keys.how.said, keys.how.events)) else {
             return Path::Relay;
         };
-        match (said.said, said.events) {
+        match (said, events) {
             (Said::Signalled | Said::Tones, _) => {
                 self.hold_back(now, header, there);
                 Path::Ends(Ok(None))

@@ -19,6 +19,13 @@ const RESTS: u32 = 5;
 /// What is quieter is silence without any noise, in dB of full scale: A-law's least is -72.2, comfort noise about -65.
 const AUDIBLE: f32 = -72.0;
 
+/// A peer's reports, as they stand and as they are rated.
+#[derive(Debug, Default)]
+struct Told {
+    heard: Heard,
+    hearsay: Hearsay,
+}
+
 /// What is watched on one leg.
 #[derive(Debug)]
 pub(super) struct Monitor {
@@ -26,8 +33,8 @@ pub(super) struct Monitor {
     pub(super) policy: Rtcp,
     codec: Option<Codec>,
     meter: Meter,
-    hearsay: Hearsay,
-    heard: Option<Box<Heard>>,
+    /// What the peer says of what it hears.
+    told: Option<Box<Told>>,
     /// Reports of our own to the peer.
     pub(super) reporter: Option<Box<Reporter>>,
     /// When the next of them is due.
@@ -56,8 +63,7 @@ impl Monitor {
             policy: leg.rtcp,
             codec: leg.codec,
             meter: Meter::default(),
-            hearsay: Hearsay::default(),
-            heard: None,
+            told: None,
             reporter: None,
             report_at: None,
             hasty: false,
@@ -75,7 +81,7 @@ impl Monitor {
     pub(super) fn update(&mut self, now: Instant, leg: &Leg, another: bool) {
         if another {
             (self.sender_report, self.silent, self.reports) = (None, None, false);
-            (self.heard, self.hearsay) = (None, Hearsay::default());
+            self.told = None;
         }
         if self.policy != leg.rtcp {
             (self.policy, self.report_at) = (leg.rtcp, None);
@@ -252,10 +258,10 @@ impl Half {
                 }
             }
             Item::Summary { ssrc, summary } if ours == Some(ssrc) => {
-                self.monitor.heard.get_or_insert_default().summary = Some(summary);
+                self.monitor.told.get_or_insert_default().heard.summary = Some(summary);
             }
             Item::Voip { ssrc, metrics } if ours == Some(ssrc) => {
-                self.monitor.heard.get_or_insert_default().voip = Some(metrics);
+                self.monitor.told.get_or_insert_default().heard.voip = Some(metrics);
             }
             Item::Summary { .. } | Item::Voip { .. } => {}
         });
@@ -271,11 +277,10 @@ impl Half {
             ..Sight::default()
         };
         let codec = self.speech();
-        let monitor = &mut self.monitor;
+        let Told { heard, hearsay } = &mut **self.monitor.told.get_or_insert_default();
         if let Some(codec) = codec {
-            monitor.hearsay.report(codec, f64::from(fraction), &sight);
+            hearsay.report(codec, f64::from(fraction), &sight);
         }
-        let heard = monitor.heard.get_or_insert_default();
         heard.reports = heard.reports.saturating_add(1);
         (heard.lost, heard.fraction_lost, heard.jitter_us) = (block.lost, fraction, jitter_us);
         heard.fraction_lost_max = heard.fraction_lost_max.max(fraction);
@@ -284,10 +289,10 @@ impl Half {
     /// Everything that is counted on the leg.
     pub(super) fn stats(&self) -> LegStats {
         let monitor = &self.monitor;
-        let heard = monitor.heard.as_ref().map(|heard| {
+        let heard = monitor.told.as_ref().map(|told| {
             Box::new(Heard {
-                quality: monitor.hearsay.quality(),
-                ..Heard::clone(heard)
+                quality: told.hearsay.quality(),
+                ..Heard::clone(&told.heard)
             })
         });
         LegStats {
