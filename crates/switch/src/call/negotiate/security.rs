@@ -165,10 +165,14 @@ pub(super) fn take(session: &mut Session, stream: Stream<'_>, moved: bool, mint:
         .filter(|(ours, known)| ours.suite == theirs.suite && !(moved && known.keys != theirs.keys))
         .filter(|(ours, _)| !share(ours, &theirs))
         .and_then(|(ours, _)| ours.keys.first().cloned());
-    let mut key = kept.unwrap_or_else(|| fresh(theirs.suite, mint));
-    // A peer that says how long its keys serve wants to hear it of ours.
-    let limited = theirs.keys.iter().any(|key| key.lifetime.is_some());
-    key.lifetime = limited.then_some(LIFETIME);
+    // What a key serves for was said when it was new (RFC 4568 §6.1), by a peer that says it of its own, too.
+    let key = kept.unwrap_or_else(|| {
+        let limited = theirs.keys.iter().any(|key| key.lifetime.is_some());
+        CryptoKey {
+            lifetime: limited.then_some(LIFETIME),
+            ..fresh(theirs.suite, mint)
+        }
+    });
     let ours = Crypto {
         tag: theirs.tag,
         suite: theirs.suite,

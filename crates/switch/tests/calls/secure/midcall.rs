@@ -111,6 +111,13 @@ fn sr_05_a_new_offer_to_a_secured_side_repeats_its_keys() {
     let (_, ours) = said(&ok);
     assert_eq!((ours[0].tag, material(&ours[0])), (3, material(&offered[0])));
     bed.wait(20);
+    // It is the same key for as long as before, although the carrier says nothing of its own: else it would count anew.
+    let theirs = Crypto::parse(line(3, CM80, THIRD).as_bytes()).unwrap();
+    let suite = Suite::AesCm128Sha80;
+    assert_eq!(
+        keys_of(&bed, 1),
+        Some((plane(suite, &theirs), plane(suite, &offered[0])))
+    );
     over(bed, a, &b);
 }
 
