@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) version: u64,
     /// Our last body.
     pub(crate) sent: Option<Bytes>,
+    /// Whether that is an answer.
+    pub(crate) answered: bool,
     /// The peer's last body.
     pub(crate) remote: Option<Sdp>,
     /// The m-lines of this leg's session: their number and order never change (RFC 3264 §8).

@@ -112,6 +112,7 @@ pub(crate) fn offer(
             session: &written.session,
         },
     )?;
+    y.session.answered = false;
     x.session.remote = Some(offer.detached());
     Ok(body)
 }
@@ -162,6 +163,7 @@ pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc
     };
     let body = body::write(snapshot, x, &offer, &live)?;
     x.mux = mux;
+    x.session.answered = true;
     x.session.codec = Some(own.name);
     Ok((body, own.audio))
 }
@@ -244,6 +246,7 @@ pub(crate) fn answer(
     let body = body::write(snapshot, x, &answer, &live)?;
     y.mux = y.session.mux_offered && media.rtcp_mux();
     x.mux = offered_mux;
+    x.session.answered = true;
     y.session.remote = Some(answer.detached());
     [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
