@@ -46,11 +46,16 @@ impl Spoken {
     }
 }
 
-/// What is spoken after this answer. Where the answerer's first choice is not the offerer's to speak, each speaks its own.
+/// What is spoken after this answer. Where the answerer's first choice is not the offerer's to speak, each speaks its own. `ours`: what
+/// the answerer was offered.
 ///
 /// # Errors
 /// [`NOT_ACCEPTABLE`] when nothing is in common, and nothing can be converted.
-pub(super) fn spoken(offered: &Media, answered: &Media, x: &Trunk, y: &Trunk) -> Result<Spoken, u16> {
+pub(super) fn spoken(
+    [offered, answered]: [&Media; 2],
+    ours: &dyn Fn() -> Option<Media>,
+    [x, y]: [&Trunk; 2],
+) -> Result<Spoken, u16> {
     if !answered.proto().is_rtp() {
         return Ok(Spoken::Facsimile);
     }
@@ -61,7 +66,9 @@ pub(super) fn spoken(offered: &Media, answered: &Media, x: &Trunk, y: &Trunk) ->
     let shared = mapping.pairs().iter().filter_map(described).find(is_primary);
     let first = answered.codecs().find(is_primary);
     let crosses = first.is_none_or(|first| mapping.pairs().iter().any(|pair| pair.b == first.pt));
-    if !crosses && let Some(converted) = convert::converted(offered, answered, x, events::apart(y)) {
+    if !crosses
+        && let Some(converted) = convert::converted(offered, (answered, ours().as_ref()), x, events::apart(y))
+    {
         return Ok(Spoken::Converted(converted));
     }
     let codec = shared.ok_or(NOT_ACCEPTABLE)?;

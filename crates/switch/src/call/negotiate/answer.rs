@@ -1,0 +1,125 @@
+//! Our answer to one side's offer: what the other side answered, or one of our own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::Trunk;
+use rtp_proto::control::Audio;
+use sdp::{CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use smallvec::SmallVec;
+
+use super::body::{self, Live};
+use super::codecs::{self, Spoken};
+use super::{NOT_ACCEPTABLE, convert, events, live_media, security};
+use crate::call::leg::{Leg, Line, Session};
+use crate::snapshot::Snapshot;
+
+/// Our own answer to X's offer, for a sound of ours, and what X then hears.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when there is nothing in the offer that we can speak.
+pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc<Audio>), u16> {
+    let (offer, media) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let (offer, media) = (offer.clone(), media.clone());
+    let own = convert::alone(&media, snapshot.trunk(x.trunk)).ok_or(NOT_ACCEPTABLE)?;
+    let mux = media.rtcp_mux();
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
+    let live = Live {
+        media: &media,
+        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
+        codecs: CodecFilter::Pts(&own.answer),
+        direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, &media))),
+        transport: written.transport(),
+        session: &written.session,
+    };
+    let body = body::write(snapshot, x, &offer, &live)?;
+    x.mux = mux;
+    x.session.answered = true;
+    x.session.codec = Some(own.name);
+    Ok((body, own.audio))
+}
+
+/// Makes Y's answer into ours to X, and says how payload types go from one to the other.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when Y refused the stream, has no codec of the offer, or no address that packets can be sent to.
+pub(crate) fn answer(
+    snapshot: &Snapshot,
+    x: &mut Leg,
+    y: &mut Leg,
+    answer: Sdp,
+) -> Result<(Bytes, PtMapping), u16> {
+    let trunks: [&Trunk; 2] = [snapshot.trunk(x.trunk), snapshot.trunk(y.trunk)];
+    let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let media = accepted(&y.session, &answer, offered)?;
+    security::conclude(
+        &mut y.session,
+        security::Stream::new(snapshot, trunks[1], &answer, media),
+    )?;
+    // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
+    let wanted = sdp::hold_direction(offer, offered);
+    let direction = sdp::hold_direction(&answer, media).answer_to(wanted);
+    let ours = || body::offered(&y.session);
+    let spoken = codecs::spoken([offered, media], &ours, trunks)?;
+    let own = offered.clone();
+    let added = match &spoken {
+        Spoken::Same { mapping, .. } => events::answer(&own, mapping, trunks),
+        Spoken::Converted(_) | Spoken::Facsimile => SmallVec::new(),
+    };
+    let mut events = events::agreed(&own, media, &spoken, added.first().copied(), trunks);
+    if let Some(arriving) = events::arriving(&events[1], &ours, media, &spoken) {
+        events[1].heard = arriving;
+    }
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
+    let (media_written, codecs) = match &spoken {
+        Spoken::Same { mapping, .. } if added.is_empty() => (media, CodecFilter::Answer(mapping)),
+        Spoken::Same { mapping, .. } => (
+            media,
+            CodecFilter::AnswerExtended {
+                mapping,
+                added: &added,
+            },
+        ),
+        Spoken::Converted(converted) => (&own, CodecFilter::Pts(&converted.answer)),
+        Spoken::Facsimile => (media, CodecFilter::All),
+    };
+    let live = Live {
+        media: media_written,
+        rtcp: if own.rtcp_mux() {
+            RtcpPlan::Mux
+        } else {
+            RtcpPlan::Pair
+        },
+        codecs,
+        direction: Some(direction),
+        transport: match own.proto().is_rtp() {
+            true => written.transport(),
+            false => Transport::default(),
+        },
+        session: &written.session,
+    };
+    let body = body::write(snapshot, x, &answer, &live)?;
+    y.mux = y.session.mux_offered && media.rtcp_mux();
+    x.mux = own.rtcp_mux();
+    x.session.answered = true;
+    y.session.remote = Some(answer.detached());
+    [x.session.events, y.session.events] = events;
+    Ok((body, spoken.remember(&mut x.session, &mut y.session)))
+}
+
+/// The stream of Y's answer that answers this one of X's offer.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when Y has refused it, made another of it, or has no address.
+fn accepted<'a>(y: &Session, answer: &'a Sdp, offered: &Media) -> Result<&'a Media, u16> {
+    let index = y.lines.iter().position(|line| *line == Line::Live);
+    let same =
+        |media: &&Media| media.kind() == offered.kind() && media.proto().is_rtp() == offered.proto().is_rtp();
+    index
+        .and_then(|index| answer.media().get(index))
+        .filter(|media| media.port() != 0 && answer.connection(media).is_some())
+        .filter(same)
+        .ok_or(NOT_ACCEPTABLE)
+}
