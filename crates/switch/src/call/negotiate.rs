@@ -74,7 +74,10 @@ pub(crate) fn offer(
     security::take(&mut x.session, stream, moved, mint);
     let at = body::receives(snapshot, y)?;
     let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
-    let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
+    let mut allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
+    if let Some(said) = x.session.own.first() {
+        allowed = codecs::agreeing(allowed, media, *said, [trunk_x, trunk_y]);
+    }
     let mut added = convert::added(
         media,
         trunk_x,

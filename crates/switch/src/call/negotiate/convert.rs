@@ -115,12 +115,23 @@ impl Numbers {
     }
 }
 
-/// The first codec of an offer that can be converted, and that the offerer's own policy lets it speak.
-fn source<'a>(offered: &'a Media, x: &Trunk) -> Option<Codec<'a>> {
+/// Whether who speaks `own` and who speaks `other` can be brought together.
+pub(super) fn meets(own: &Codec<'_>, other: &Codec<'_>, trunks: [&Trunk; 2]) -> bool {
+    let off = trunks.iter().any(|trunk| trunk.transcode == Transcode::Off);
+    sdp::same_codec(own, other) || (!off && spoken(other).is_some())
+}
+
+/// The codecs of an offer that can be converted, and that the offerer's own policy lets it speak.
+fn sources<'a>(offered: &'a Media, x: &Trunk) -> impl Iterator<Item = Codec<'a>> {
     let may = |codec: &Codec<'_>| x.codecs.is_empty() || x.codecs.iter().any(|name| codec.is_named(name));
     offered
         .codecs()
-        .find(|codec| spoken(codec).is_some() && may(codec))
+        .filter(move |codec| spoken(codec).is_some() && may(codec))
+}
+
+/// The first of them.
+fn source<'a>(offered: &'a Media, x: &Trunk) -> Option<Codec<'a>> {
+    sources(offered, x).next()
 }
 
 /// A codec as the media plane knows it, if it can be converted.
@@ -169,18 +180,23 @@ pub(super) fn arriving<'a>(ours: Option<&'a Media>, answered: &'a Media) -> Smal
 }
 
 /// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can. `ours`: what was offered to the
-/// answerer; `apart`: the offerer has its events whatever the answerer has.
+/// answerer; `apart`: the offerer has its events whatever the answerer has; `said`: the formats that it was answered already.
 pub(super) fn converted(
     offered: &Media,
     (answered, ours): (&Media, Option<&Media>),
     x: &Trunk,
     apart: bool,
+    said: &[u8],
 ) -> Option<Converted> {
     let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
     let of_y = answered.codecs().find(primary)?;
-    let of_x = source(offered, x)?;
-    let has_events = apart || answered.codecs().any(|codec| codec.is_event());
-    let audio_x = audio(offered, of_x, has_events, &[of_x])?;
+    let known = said.first().and_then(|pt| offered.codec_of(*pt));
+    let of_x = known.or_else(|| source(offered, x))?;
+    let has_events = apart || known.is_some() || answered.codecs().any(|codec| codec.is_event());
+    let mut audio_x = audio(offered, of_x, has_events, &[of_x])?;
+    if known.is_some() {
+        audio_x.comfort_noise = audio_x.comfort_noise.filter(|pt| said.contains(pt));
+    }
     let audio_y = audio(answered, of_y, has_events, &arriving(ours, answered))?;
     let answer = [
         Some(of_x.pt),
@@ -205,9 +221,28 @@ pub(super) struct Alone {
     pub(super) name: Box<str>,
 }
 
-/// How an offer is answered where we speak alone; `None`: it has nothing that we can speak.
-pub(super) fn alone(offered: &Media, x: &Trunk) -> Option<Alone> {
-    let codec = source(offered, x)?;
+/// How an offer is answered where we speak alone; `None`: it has nothing that we can speak. `to_y`: what was offered to a side that
+/// may still answer; if it can choose what we could not convert, we have to be silent. `said`: the formats of an answer before.
+pub(super) fn alone(
+    offered: &Media,
+    x: &Trunk,
+    to_y: Option<(&Media, &Trunk)>,
+    said: &[u8],
+) -> Option<Alone> {
+    let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
+    let known = said.first().and_then(|pt| offered.codec_of(*pt));
+    let shared = || {
+        let (to_y, _) = to_y?;
+        sources(offered, x).find(|codec| to_y.codecs().any(|other| sdp::same_codec(codec, &other)))
+    };
+    let codec = known.or_else(shared).or_else(|| source(offered, x))?;
+    let agrees = to_y.is_none_or(|(to_y, y)| {
+        let mut choices = to_y.codecs().filter(primary);
+        choices.all(|other| meets(&codec, &other, [x, y]))
+    });
+    if !agrees {
+        return None;
+    }
     let audio = audio(offered, codec, true, &[codec])?;
     let answer = [Some(codec.pt), audio.events.map(|(pt, _)| pt)];
     Some(Alone {
