@@ -36,7 +36,7 @@ pub(crate) fn leg(
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
-    let (security, ice) = security::plane(&leg.session, snapshot);
+    let (security, ice) = security::plane(&leg.session, snapshot, answered);
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,

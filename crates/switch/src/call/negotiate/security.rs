@@ -335,14 +335,15 @@ pub(super) fn conclude(session: &mut Session, stream: Stream<'_>) -> Result<(), 
     }
 }
 
-/// What the media plane is told.
+/// What the media plane is told. `answered`: the call is.
 pub(super) fn plane(
     session: &Session,
     snapshot: &Snapshot,
+    answered: bool,
 ) -> (Option<control::Security>, Option<control::Ice>) {
     let sdes = match &session.security {
         Some(Security::Sdes(sdes)) => sdes,
-        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot),
+        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot, answered),
         None => return (None, None),
     };
     let (send, receive) = match (&sdes.agreed, sdes.agreed()) {
