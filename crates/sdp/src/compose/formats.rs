@@ -2,13 +2,48 @@
 
 use smallvec::SmallVec;
 
-use super::CodecFilter;
 use super::hidden::Hidden;
 use crate::codec::Codec;
 use crate::media::{Entry, Kind, Media};
 use crate::offer::Clocks;
 use crate::ptmap::{PtMapping, has};
 use crate::span::payload_type;
+
+/// Which formats of a stream are written. Profiles other than RTP keep all of theirs.
+#[derive(Clone, Copy, Debug)]
+pub enum CodecFilter<'a> {
+    /// All valid ones, in the source's order.
+    All,
+    /// These codec names, in this order.
+    Only(&'a [String]),
+    /// Those of these names in this order (`None`: all of them in theirs), and behind them formats that the source does not
+    /// have, for whoever converts.
+    Extended {
+        /// Codec names.
+        names: Option<&'a [String]>,
+        /// What is added, with payload types that the source does not use.
+        added: &'a [Codec<'a>],
+    },
+    /// These payload types, in this order, for an answer of ours that is made of the offer itself: what else the offerer says there of
+    /// its own sending, and of what it does with feedback, goes ([`own_fate`](super::rules::own_fate)).
+    Own(&'a [u8]),
+    /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
+    Answer(&'a PtMapping),
+    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
+    AnswerExtended {
+        /// The codecs of both.
+        mapping: &'a PtMapping,
+        /// What is added.
+        added: &'a [Codec<'a>],
+    },
+}
+
+impl CodecFilter<'_> {
+    /// Whether the source is its reader's own.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, CodecFilter::Own(_))
+    }
+}
 
 /// The formats to write: (number in the source, number written), in m-line order.
 #[derive(Debug, Default)]
@@ -36,7 +71,7 @@ impl<'a> Formats<'a> {
                 }
                 formats.added = added;
             }
-            CodecFilter::Pts(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
+            CodecFilter::Own(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
             CodecFilter::Answer(mapping) => formats.by_mapping(media, mapping),
             CodecFilter::AnswerExtended { mapping, added } => {
                 formats.by_mapping(media, mapping);

@@ -233,3 +233,45 @@ fn a_carrier_that_renumbers_what_we_have_added_is_heard() {
         bed.settle_one();
     }
 }
+
+/// An answer that is ours alone (the call is converted, or it comes with ringback) says nothing of what the caller sends itself: its
+/// SSRC (RFC 5576), its streams, its header extensions, its feedback.
+#[test]
+fn an_answer_of_ours_is_no_echo() {
+    for ringback in [false, true] {
+        let mut bed = Bed::changed(&[
+            (
+                "name = \"pbx\"",
+                if ringback { "ringback = \"ring\"" } else { "" },
+            ),
+            ("name = \"b1\"", "codecs = [\"PCMU\"]"),
+            ("", "[[sound]]\nname = \"ring\"\ntone = \"ringback\"\n"),
+        ]);
+        let body = offer(OPUS).replace("t=0 0\r\n", "t=0 0\r\na=msid-semantic: WMS stream\r\n")
+            + "a=ssrc:1234 msid:stream track\r\na=msid:stream track\r\na=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+               a=rtcp-fb:111 transport-cc\r\na=ptime:20\r\n";
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&body));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let b = bed.callee(B1, &at_b);
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        let ringing = bed.expect(A, "180 INVITE");
+        assert_eq!(ringing.sdp().is_some(), ringback);
+        let answer = Bed::carrier_end(B1).answer(at_b.sdp().unwrap(), "sendrecv");
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        for told in [&ringing, &ok].into_iter().filter_map(|sip| sip.sdp()) {
+            for echo in ["msid", "ssrc", "extmap", "rtcp-fb"] {
+                assert!(!told.contains(echo), "{echo} in {told}");
+            }
+            assert!(told.contains("a=rtpmap:111 opus/48000/2\r\n") && told.contains("a=ptime:20\r\n"));
+        }
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}

@@ -34,7 +34,7 @@ pub(crate) fn own_answer(
     let live = Live {
         media: &media,
         rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
-        codecs: CodecFilter::Pts(&own.answer),
+        codecs: CodecFilter::Own(&own.answer),
         direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, &media))),
         transport: written.transport(),
         session: &written.session,
@@ -85,8 +85,8 @@ pub(crate) fn answer(
     let (source, media, codecs) = match (&spoken, &said) {
         (Spoken::Facsimile, _) => of_y(CodecFilter::All),
         // What it was told already, in the same words.
-        (Spoken::Same { .. } | Spoken::Converted(_), Some(said)) => (&offer, &own, CodecFilter::Pts(said)),
-        (Spoken::Converted(converted), None) => (&offer, &own, CodecFilter::Pts(&converted.answer)),
+        (Spoken::Same { .. } | Spoken::Converted(_), Some(said)) => (&offer, &own, CodecFilter::Own(said)),
+        (Spoken::Converted(converted), None) => (&offer, &own, CodecFilter::Own(&converted.answer)),
         (Spoken::Same { mapping, .. }, None) if added.is_empty() => of_y(CodecFilter::Answer(mapping)),
         (Spoken::Same { mapping, .. }, None) => of_y(CodecFilter::AnswerExtended {
             mapping,
