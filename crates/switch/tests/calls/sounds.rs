@@ -284,3 +284,51 @@ fn a_held_party_hears_music_until_the_other_is_back() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// Whoever hears our music and offers anew (a refresh, a move) is told that it is sent to, although the holder sends nothing.
+#[test]
+fn a_held_party_that_offers_is_told_of_the_music() {
+    for (codec, offered, answered) in [
+        ((0, "PCMU/8000"), "sendrecv", "sendonly"),
+        ((0, "PCMU/8000"), "recvonly", "sendonly"),
+        ((0, "PCMU/8000"), "sendonly", "inactive"),
+        // Nothing of ours can be heard there.
+        ((18, "G729/8000"), "sendrecv", "inactive"),
+    ] {
+        let mut bed = bed("hold_music = \"ring\"");
+        let (mut a, mut b) = bed.connect();
+        let (mut own, mut carrier) = (Bed::caller_end(), Bed::carrier_end(B1));
+        (own.codecs, carrier.codecs) = (vec![codec], vec![codec]);
+        let invite = b.invite(Some(&carrier.offer("inactive")));
+        bed.send(B1, &invite);
+        let at_a = bed.expect(A, "INVITE");
+        let answer = own.answer(at_a.sdp().unwrap(), "recvonly");
+        bed.send(A, &a.reply(&at_a, 200, Some(&answer)));
+        bed.expect(A, "ACK");
+        let ok = bed.expect(B1, "200 INVITE");
+        let ack = b.ack(&ok);
+        bed.send(B1, &ack);
+        bed.wait(10);
+        own.version += 5;
+        let invite = a.invite(Some(&own.offer(offered)));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        b.refresh(&at_b);
+        let answer = carrier.answer(at_b.sdp().unwrap(), "inactive");
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        assert_eq!(
+            sdp::live(ok.sdp().unwrap()).direction(),
+            answered,
+            "{codec:?} {offered}"
+        );
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        let plays = matches!(played(&bed).last(), Some((Side::A, Some(Tone::Ringback))));
+        assert_eq!(plays, answered == "sendonly", "{codec:?} {offered}");
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}

@@ -67,9 +67,14 @@ pub(crate) fn answer(
     let y_muxes = media.rtcp_mux();
     // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
     let wanted = sdp::hold_direction(offer, offered);
-    let direction = sdp::hold_direction(&answer, media).answer_to(wanted);
+    let mut direction = sdp::hold_direction(&answer, media).answer_to(wanted);
     let ours = || body::offered(&y.session);
     let spoken = codecs::spoken([offered, media], &ours, &x.session.own, trunks)?;
+    // Y sends nothing to X, but X may hear our music: as in offers.
+    let music = trunks[0].hold_music.is_some() && spoken.can_be_played(offered);
+    if !direction.sends() && wanted.receives() && music {
+        direction = Direction::new(true, direction.receives());
+    }
     let (offer, own) = (offer.clone(), offered.clone());
     let said = Some(x.session.own.clone()).filter(|said| spoken.agrees(said));
     let added = added(&own, &spoken, said.as_deref(), trunks);

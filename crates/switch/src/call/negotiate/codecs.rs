@@ -36,6 +36,15 @@ impl Spoken {
         spoken.is_some() && spoken == said.first().copied()
     }
 
+    /// Whether the offerer can be played something in what it speaks.
+    pub(super) fn can_be_played(&self, offered: &Media) -> bool {
+        match self {
+            Self::Same { codec, .. } => convert::heard(offered, codec).is_some(),
+            Self::Converted(_) => true,
+            Self::Facsimile => false,
+        }
+    }
+
     /// Writes down what each side speaks; the mapping of what crosses as it is.
     pub(super) fn remember(self, x: &mut Session, y: &mut Session) -> PtMapping {
         (x.converted, y.converted) = (None, None);
