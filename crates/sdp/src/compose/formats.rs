@@ -52,7 +52,7 @@ pub(super) struct Formats<'a> {
     /// Source numbers that answer `annexb=no` (RFC 7261 §3.3).
     without_annex_b: u128,
     /// Formats that the source does not have.
-    added: &'a [Codec<'a>],
+    added: SmallVec<[Codec<'a>; 2]>,
 }
 
 impl<'a> Formats<'a> {
@@ -69,13 +69,13 @@ impl<'a> Formats<'a> {
                     Some(names) => formats.by_names(media, names),
                     None => formats.all(media),
                 }
-                formats.added = added;
+                formats.added = SmallVec::from_slice(added);
             }
             CodecFilter::Own(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
             CodecFilter::Answer(mapping) => formats.by_mapping(media, mapping),
             CodecFilter::AnswerExtended { mapping, added } => {
                 formats.by_mapping(media, mapping);
-                formats.added = added;
+                formats.added = SmallVec::from_slice(added);
             }
         }
         let named = |pt: u8| entry(media, pt).and_then(|e| media.codec(e));
@@ -89,6 +89,7 @@ impl<'a> Formats<'a> {
         }
         formats.added.iter().for_each(|codec| clocks.add(Some(*codec)));
         formats.list.retain(|(pt, _)| clocks.admit(named(*pt)));
+        formats.added.retain(|codec| clocks.admit(Some(*codec)));
         // A body that offers nothing but events is passed on as it is; what we make out of one never is so.
         let alone = matches!(filter, CodecFilter::All) || !audio || clocks.has_primary();
         let any = !formats.list.is_empty() || !formats.added.is_empty();
@@ -144,8 +145,8 @@ impl<'a> Formats<'a> {
     }
 
     /// What is written beside those of the source.
-    pub(super) fn added(&self) -> &'a [Codec<'a>] {
-        self.added
+    pub(super) fn added(&self) -> &[Codec<'a>] {
+        &self.added
     }
 
     /// Whether the format must be answered with `annexb=no`.

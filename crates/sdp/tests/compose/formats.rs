@@ -142,6 +142,41 @@ fn an_event_of_another_clock_than_any_codec_is_not_written() {
 }
 
 #[test]
+fn an_event_that_is_added_needs_a_codec_of_its_clock_that_is_left() {
+    let offer = "m=audio 4 RTP/AVP 111 0;a=rtpmap:111 opus/48000/2";
+    let event = |pt, clock| sdp::Codec {
+        pt,
+        name: "telephone-event",
+        clock,
+        channels: 1,
+        fmtp: None,
+    };
+    let added = [event(96, 8_000), event(97, 48_000)];
+    for (policy, expected) in [
+        (&["PCMU"][..], "0 96"),
+        (&["opus"], "111 97"),
+        (&["opus", "PCMU"], "111 0 96 97"),
+    ] {
+        let policy = names(policy);
+        let filter = CodecFilter::Extended {
+            names: Some(&policy),
+            added: &added,
+        };
+        let written = one(offer, filter).expect("composes");
+        let formats = written.split(';').next().unwrap_or_default();
+        assert_eq!(formats, format!("m=audio 20000 RTP/AVP {expected}"));
+        for codec in &added {
+            let listed = expected.contains(&codec.pt.to_string());
+            assert_eq!(
+                written.contains(&format!("a=rtpmap:{} ", codec.pt)),
+                listed,
+                "{written}"
+            );
+        }
+    }
+}
+
+#[test]
 fn redundancy_goes_with_what_it_refers_to() {
     let offer = "m=audio 4 RTP/AVP 96 63 0;a=rtpmap:96 opus/48000/2;a=rtpmap:63 red/48000/2;a=fmtp:63 96/96";
     let all = one(offer, CodecFilter::All).expect("composes");

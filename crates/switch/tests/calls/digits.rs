@@ -205,6 +205,29 @@ fn added_events_are_heard_under_the_offered_number_as_well() {
     bed.settle_one();
 }
 
+/// Events are added on the clocks of what the carrier may choose, not of what its trunk leaves out (RFC 4733 §2.1).
+#[test]
+fn events_are_added_on_the_clocks_of_the_codecs_that_are_left() {
+    for (codecs, expected) in [
+        ("[\"PCMU\"]", vec!["PCMU/8000", "telephone-event/8000"]),
+        ("[\"opus\"]", vec!["opus/48000/2", "telephone-event/48000"]),
+    ] {
+        let mut bed = Bed::changed(&[
+            ("name = \"pbx\"", "dtmf = \"info\""),
+            ("name = \"b1\"", &format!("codecs = {codecs}")),
+        ]);
+        let mut end = Bed::caller_end();
+        end.codecs = vec![(111, "opus/48000/2"), (0, "PCMU/8000")];
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&end.offer("sendrecv")));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let offered = sdp::live(at_b.sdp().unwrap());
+        let named: Vec<_> = offered.formats().map(|pt| offered.codec(pt).unwrap()).collect();
+        assert_eq!(named, expected);
+    }
+}
+
 /// INFOs could overtake each other: each waits for the answer to the one before.
 #[test]
 fn digits_are_told_one_after_the_other() {
