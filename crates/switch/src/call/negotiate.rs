@@ -6,6 +6,7 @@
 use body::Live;
 use bytes::Bytes;
 use config::Trunk;
+use route::TrunkIx;
 use rtp_proto::control::Audio;
 use sdp::{CodecFilter, Direction, Media, RtcpPlan, Sdp};
 use sip_proto::Mint;
@@ -23,11 +24,13 @@ mod dtls;
 mod events;
 mod media;
 mod security;
+mod unfit;
 
 pub(crate) use answer::{answer, own_answer};
 pub(crate) use events::{Events, said};
 pub(crate) use media::{leg as media_leg, pt_maps};
 pub(crate) use security::Security;
+pub(crate) use unfit::Unfit;
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
 pub(crate) const NOT_ACCEPTABLE: u16 = 488;
@@ -50,21 +53,35 @@ pub(crate) fn live_media(session: &Session) -> Option<(&Sdp, &Media)> {
     Some((sdp, sdp.media().get(index)?))
 }
 
+/// Index of the stream of an offer that is relayed: the first that can be, and that its own trunk's keys let it have.
+fn relayable(snapshot: &Snapshot, trunk: &Trunk, offer: &Sdp) -> Option<usize> {
+    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk, offer, media));
+    sdp::first_acceptable(offer, wanted)
+}
+
+/// Whether an offer of this trunk's has anything for anybody.
+///
+/// # Errors
+/// [`Unfit::Stream`] where it has not.
+pub(crate) fn admit(snapshot: &Snapshot, trunk: TrunkIx, offer: &Sdp) -> Result<(), Unfit> {
+    let live = relayable(snapshot, snapshot.trunk(trunk), offer);
+    live.map(|_| ()).ok_or(Unfit::Stream)
+}
+
 /// Makes X's offer into ours to Y. Both sessions remember it. Keys are made by `mint`.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, no codec passes both trunks' lists, or a trunk wants SRTP and can't have it.
+/// [`Unfit`] when nothing in it can be relayed, no codec passes both trunks' lists, or a trunk wants SRTP and can't have it.
 pub(crate) fn offer(
     snapshot: &Snapshot,
     mint: &mut Mint,
     x: &mut Leg,
     y: &mut Leg,
     offer: Sdp,
-) -> Result<Bytes, u16> {
+) -> Result<Bytes, Unfit> {
     let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
-    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk_x, &offer, media));
-    let live = sdp::first_acceptable(&offer, wanted).ok_or(NOT_ACCEPTABLE)?;
-    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
+    let live = relayable(snapshot, trunk_x, &offer).ok_or(Unfit::Stream)?;
+    let media = offer.media().get(live).ok_or(Unfit::Stream)?;
     let moved = security::has_moved(&x.session, &offer, media);
     x.session.lines = lines_of(&offer, live);
     if y.session.lines.is_empty() {
@@ -72,7 +89,7 @@ pub(crate) fn offer(
     }
     let stream = security::Stream::new(snapshot, trunk_x, &offer, media);
     security::take(&mut x.session, stream, moved, mint);
-    let at = body::receives(snapshot, y)?;
+    let at = body::receives(snapshot, y).map_err(|_| Unfit::Ports)?;
     let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
     let mut allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
     if let Some(said) = x.session.own.first() {
@@ -115,7 +132,8 @@ pub(crate) fn offer(
             transport: written.transport(),
             session: &written.session,
         },
-    )?;
+    )
+    .map_err(|_| Unfit::Codecs)?;
     y.session.answered = false;
     x.session.remote = Some(offer.detached());
     Ok(body)

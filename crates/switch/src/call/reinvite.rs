@@ -131,7 +131,13 @@ impl Call {
         let Some(offer) = offer else { return Ok(None) };
         let snapshot = self.snapshot.clone();
         let (x, y) = self.pair(side).ok_or(500_u16)?;
-        negotiate::offer(&snapshot, core.endpoint.mint(), x, y, offer).map(Some)
+        Ok(Some(negotiate::offer(
+            &snapshot,
+            core.endpoint.mint(),
+            x,
+            y,
+            offer,
+        )?))
     }
 
     /// The leg of this side, and the other.
@@ -278,7 +284,7 @@ impl Call {
             .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
             .and_then(|sdp| {
                 let (x, y) = self.pair(from).ok_or(500_u16)?;
-                negotiate::offer(&snapshot, core.endpoint.mint(), y, x, sdp)
+                Ok(negotiate::offer(&snapshot, core.endpoint.mint(), y, x, sdp)?)
             });
         match offered {
             Ok(body) => {

@@ -21,8 +21,8 @@ use sdp::{Crypto, CryptoKey, CryptoSuite, Media, Proto, Sdp, Transport};
 use sip_proto::Mint;
 use smallvec::SmallVec;
 
-use super::NOT_ACCEPTABLE;
 use super::dtls::{self, Dtls};
+use super::{NOT_ACCEPTABLE, Unfit};
 use crate::call::leg::Session;
 use crate::snapshot::Snapshot;
 
@@ -217,17 +217,17 @@ pub(super) fn accept(session: &mut Session, snapshot: &Snapshot, at: SocketAddr)
 /// What the leg's peer is offered, of a stream like `media` of the other side's; `at`: where we receive.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] for what can't be encrypted on a trunk that insists on it.
+/// [`Unfit::Encryption`] for what can't be encrypted on a trunk that insists on it.
 pub(super) fn offer(
     session: &mut Session,
     (snapshot, trunk): (&Snapshot, &Trunk),
     media: &Media,
     at: SocketAddr,
     mint: &mut Mint,
-) -> Result<Written, u16> {
+) -> Result<Written, Unfit> {
     if !media.proto().is_rtp() {
         return match trunk.srtp {
-            Srtp::Required => Err(NOT_ACCEPTABLE),
+            Srtp::Required => Err(Unfit::Encryption),
             Srtp::Off | Srtp::Optional => Ok(Written::default()),
         };
     }
