@@ -139,7 +139,8 @@ pub struct MediaRecord {
     pub jitter_us: u64,
     /// Packets dropped by the relay's rules (stranger, malformed, no destination).
     pub dropped: u64,
-    /// Digits that were pressed, as far as they came as telephone events (RFC 4733). Which they were is nobody's business.
+    /// Digits that were pressed, as far as they came as telephone events (RFC 4733), or as tones that
+    /// were converted. Which they were is nobody's business.
     #[serde(default)]
     pub digits: u64,
     /// How loss is spread; absent where nothing was lost.

@@ -23,6 +23,7 @@ pub(crate) struct Tally {
     bytes: u64,
     errors: u64,
     kernel: u64,
+    digits: u64,
     /// Flows in the kernel now.
     flows: i64,
     dropped: [u64; REASONS],
@@ -31,7 +32,7 @@ pub(crate) struct Tally {
     rated: [u64; BANDS.len()],
     streams: Gauge,
     flow_gauge: Gauge,
-    counters: [Counter; 4],
+    counters: [Counter; 5],
     reasons: Vec<Counter>,
     refusals: [Counter; 3],
     bands: [Counter; BANDS.len()],
@@ -48,6 +49,7 @@ impl Tally {
             bytes: 0,
             errors: 0,
             kernel: 0,
+            digits: 0,
             flows: 0,
             dropped: [0; REASONS],
             refused: [0; 3],
@@ -59,6 +61,7 @@ impl Tally {
                 counter!("tandem_media_bytes_total"),
                 counter!("tandem_media_socket_errors_total"),
                 counter!("tandem_media_kernel_packets_total"),
+                counter!("tandem_media_digits_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
             refusals: REFUSALS
@@ -79,6 +82,11 @@ impl Tally {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
             *count += 1;
         }
+    }
+
+    /// A digit was heard.
+    pub(crate) fn digit(&mut self) {
+        self.digits += 1;
     }
 
     /// Some seconds of a stream have been rated.
@@ -134,12 +142,15 @@ impl Tally {
         let (streams, flows) = (streams as f64, self.flows as f64);
         self.streams.set(streams);
         self.flow_gauge.set(flows);
-        for (counter, count) in
-            self.counters
-                .iter()
-                .zip([self.forwarded, self.bytes, self.errors, self.kernel])
-        {
-            counter.increment(count);
+        let counts = [
+            &mut self.forwarded,
+            &mut self.bytes,
+            &mut self.errors,
+            &mut self.kernel,
+            &mut self.digits,
+        ];
+        for (counter, count) in self.counters.iter().zip(counts) {
+            counter.increment(std::mem::take(count));
         }
         for (counter, count) in self.reasons.iter().zip(&mut self.dropped) {
             counter.increment(std::mem::take(count));
@@ -150,6 +161,5 @@ impl Tally {
         for (counter, count) in self.bands.iter().zip(&mut self.rated) {
             counter.increment(std::mem::take(count));
         }
-        (self.forwarded, self.bytes, self.errors, self.kernel) = (0, 0, 0, 0);
     }
 }

@@ -15,6 +15,17 @@ pub struct Audio {
     pub comfort_noise: Option<u8>,
 }
 
+impl Audio {
+    /// What a packet holds that arrives under this payload type; `None`: nothing that can be decoded.
+    #[must_use]
+    pub fn arriving(&self, payload_type: u8) -> Option<Format> {
+        let mut accepted = self.accepts.iter();
+        accepted
+            .find(|format| format.payload_type == payload_type)
+            .copied()
+    }
+}
+
 /// A payload type, and what its packets hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {

@@ -231,6 +231,12 @@ impl Half {
         self.voice.as_ref().and_then(|voice| voice.poll_timeout())
     }
 
+    /// How loud the other peer was, as far as it was decoded for this one, since this was asked last, in dB of full scale.
+    pub(super) fn level_heard(&mut self) -> Option<f32> {
+        let conversion = self.voice.as_mut()?.conversion.as_mut()?;
+        conversion.transcoder.as_mut()?.take_level()
+    }
+
     /// Whether there is a timer that was not there before; told once.
     pub(super) fn voice_roused(&mut self) -> bool {
         let voice = self.voice.as_mut();
@@ -318,7 +324,8 @@ impl Half {
         if self.egress.is_none() {
             self.numbers_from(other);
         }
-        let (to, busy) = (self.destination(), self.is_saying_digits());
+        let busy = self.is_saying_digits() || other.presses(self);
+        let to = self.destination();
         let voice = self.voice.as_mut()?;
         let egress: &mut Egress = self.egress.as_deref_mut()?;
         loop {

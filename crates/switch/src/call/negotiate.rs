@@ -27,7 +27,7 @@ mod security;
 mod unfit;
 
 pub(crate) use answer::{answer, own_answer};
-pub(crate) use events::{Events, said};
+pub(crate) use events::{Events, hears, said, says};
 pub(crate) use media::{leg as media_leg, pt_maps};
 pub(crate) use security::Security;
 pub(crate) use unfit::Unfit;

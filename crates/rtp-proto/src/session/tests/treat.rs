@@ -5,6 +5,8 @@ use crate::control::{Audio, AudioFormat, Codec, Country, Digits, Format, Said, S
 use crate::rtp::Header;
 use audio::{Decoder, Encoder};
 
+mod silence;
+
 const EVENT_A: u8 = 101;
 /// What A may send its events with, too.
 const OTHER_A: u8 = 97;

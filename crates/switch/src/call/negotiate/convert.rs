@@ -252,6 +252,14 @@ pub(super) fn alone(
     })
 }
 
+/// What is spoken with a side that has this codec (`name/clock`) in use, if we can speak it; any other that it has may arrive too.
+pub(super) fn spoken_with(media: &Media, codec: &str) -> Option<Audio> {
+    let codec = media.codecs().find(|listed| listed.is_named(codec))?;
+    let others = media.codecs().filter(|other| other.pt != codec.pt);
+    let arriving: SmallVec<[Codec<'_>; 8]> = std::iter::once(codec).chain(others).collect();
+    audio(media, codec, true, &arriving)
+}
+
 /// What a side hears that has this codec (`name/clock`) in use.
 pub(super) fn heard(media: &Media, codec: &str) -> Option<Arc<Audio>> {
     let codec = media.codecs().find(|listed| listed.is_named(codec))?;

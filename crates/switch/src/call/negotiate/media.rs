@@ -36,6 +36,8 @@ pub(crate) fn leg(
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
+    let (digits, in_band) = events::digits(snapshot, leg, other)
+        .map_or((None, None), |(digits, in_band)| (Some(digits), in_band));
     let (security, ice) = security::plane(&leg.session, snapshot, answered);
     Some(control::Leg {
         bind: snapshot.media_bind(),
@@ -59,7 +61,8 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
-            digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
+            digits,
+            in_band,
             security,
             ice,
         },
