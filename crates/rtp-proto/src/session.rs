@@ -393,7 +393,7 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
-        there.overhear(now, &header, packet);
+        there.overhear(now, self, &header, packet);
         if self.keys.is_some() || there.keys.is_some() {
             match self.pressed(now, &header, packet, there) {
                 dtmf::Path::Relay => {}

@@ -185,6 +185,12 @@ impl Half {
         self.heard | keys
     }
 
+    /// Whether this peer's events come with this payload type.
+    pub(super) fn hears_events(&self, payload_type: u8) -> bool {
+        let keys = self.keys.as_ref();
+        keys.is_some_and(|keys| keys.how.heard.contains(&payload_type))
+    }
+
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
