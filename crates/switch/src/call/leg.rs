@@ -7,7 +7,7 @@ use bytes::Bytes;
 use route::{Permit, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
-use sdp::{Proto, Sdp};
+use sdp::Proto;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, ServerId, digest};
 use smallvec::SmallVec;
@@ -63,7 +63,7 @@ pub(crate) struct Session {
     /// none. It is *the* answer (RFC 3261 §13.2.1): what the other side answers later has to agree with it.
     pub(crate) own: SmallVec<[u8; 4]>,
     /// The peer's last body.
-    pub(crate) remote: Option<Sdp>,
+    pub(crate) remote: Option<Bytes>,
     /// The m-lines of this leg's session: their number and order never change (RFC 3264 §8).
     pub(crate) lines: SmallVec<[Line; 1]>,
     /// Codec in use, `name/clock`.

@@ -46,11 +46,12 @@ fn lines_of(sdp: &Sdp, live: usize) -> SmallVec<[Line; 1]> {
     sdp.media().iter().enumerate().map(line).collect()
 }
 
-/// The relayed m-line of a peer's last body.
-pub(crate) fn live_media(session: &Session) -> Option<(&Sdp, &Media)> {
-    let sdp = session.remote.as_ref()?;
+/// A peer's last body, and its relayed m-line. It is read anew each time: that is seldom, and a call is kept for long.
+pub(crate) fn live_media(session: &Session) -> Option<(Sdp, Media)> {
+    let sdp = sdp::parse_bytes(session.remote.clone()?, &sdp::Limits::default()).ok()?;
     let index = session.lines.iter().position(|line| *line == Line::Live)?;
-    Some((sdp, sdp.media().get(index)?))
+    let media = sdp.media().get(index)?.clone();
+    Some((sdp, media))
 }
 
 /// Index of the stream of an offer that is relayed: the first that can be, and that its own trunk's keys let it have.
@@ -135,7 +136,7 @@ pub(crate) fn offer(
     )
     .map_err(|_| Unfit::Codecs)?;
     y.session.answered = false;
-    x.session.remote = Some(offer.detached());
+    x.session.remote = Some(Bytes::copy_from_slice(offer.raw()));
     Ok(body)
 }
 
@@ -148,7 +149,7 @@ fn with_music(offer: &Sdp, media: &Media, y: &Trunk) -> Option<Direction> {
 
 /// What a peer's last body says of its direction.
 pub(crate) fn direction(session: &Session) -> Option<Direction> {
-    live_media(session).map(|(sdp, media)| sdp::hold_direction(sdp, media))
+    live_media(session).map(|(sdp, media)| sdp::hold_direction(&sdp, &media))
 }
 
 /// What a peer hears in the session as it is; `None`: nothing that we can speak.
@@ -157,5 +158,5 @@ pub(crate) fn heard(session: &Session) -> Option<Arc<Audio>> {
     session
         .converted
         .clone()
-        .or_else(|| convert::heard(media, session.codec.as_deref()?))
+        .or_else(|| convert::heard(&media, session.codec.as_deref()?))
 }

@@ -117,7 +117,7 @@ impl Call {
     /// §5.1.2, RFC 5763 §5, RFC 5761 §5.1.1).
     fn unchanged(&self, side: Side, offer: Option<&sdp::Sdp>) -> Option<Bytes> {
         let session = &self.leg(side)?.session;
-        let known = session.remote.as_ref()?.raw();
+        let known = session.remote.as_ref()?;
         let refresh = session.answered && offer?.raw() == known;
         session.sent.clone().filter(|_| refresh)
     }

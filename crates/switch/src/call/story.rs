@@ -56,6 +56,8 @@ impl Story {
     pub(crate) fn attempt_begins(&mut self, now: Now, trunk: &str, target: &str) {
         self.attempt = Some(now.at);
         self.record.to_trunk = Some(trunk.to_owned());
+        // Most calls have one.
+        self.record.attempts.reserve_exact(1);
         self.record.attempts.push(AttemptRecord {
             trunk: trunk.to_owned(),
             target: target.to_owned(),

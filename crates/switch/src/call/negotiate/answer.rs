@@ -24,7 +24,6 @@ pub(crate) fn own_answer(
     y: Option<&Leg>,
 ) -> Result<(Bytes, Arc<Audio>), u16> {
     let (offer, media) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    let (offer, media) = (offer.clone(), media.clone());
     let to_y = y.and_then(|y| Some((body::offered(&y.session)?, snapshot.trunk(y.trunk))));
     let to_y = to_y.as_ref().map(|(media, trunk)| (media, trunk.as_ref()));
     let own = convert::alone(&media, snapshot.trunk(x.trunk), to_y, &x.session.own).ok_or(NOT_ACCEPTABLE)?;
@@ -58,24 +57,23 @@ pub(crate) fn answer(
     answer: Sdp,
 ) -> Result<(Bytes, PtMapping), u16> {
     let trunks: [&Trunk; 2] = [snapshot.trunk(x.trunk), snapshot.trunk(y.trunk)];
-    let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    let media = accepted(&y.session, &answer, offered)?;
+    let (offer, own) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let media = accepted(&y.session, &answer, &own)?;
     security::conclude(
         &mut y.session,
         security::Stream::new(snapshot, trunks[1], &answer, media),
     )?;
     let y_muxes = media.rtcp_mux();
     // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
-    let wanted = sdp::hold_direction(offer, offered);
+    let wanted = sdp::hold_direction(&offer, &own);
     let mut direction = sdp::hold_direction(&answer, media).answer_to(wanted);
     let ours = || body::offered(&y.session);
-    let spoken = codecs::spoken([offered, media], &ours, &x.session.own, trunks)?;
+    let spoken = codecs::spoken([&own, media], &ours, &x.session.own, trunks)?;
     // Y sends nothing to X, but X may hear our music: as in offers.
-    let music = trunks[0].hold_music.is_some() && spoken.can_be_played(offered);
+    let music = trunks[0].hold_music.is_some() && spoken.can_be_played(&own);
     if !direction.sends() && wanted.receives() && music {
         direction = Direction::new(true, direction.receives());
     }
-    let (offer, own) = (offer.clone(), offered.clone());
     let said = Some(x.session.own.clone()).filter(|said| spoken.agrees(said));
     let added = added(&own, &spoken, said.as_deref(), trunks);
     let mut events = events::agreed(&own, media, &spoken, added.first().copied(), trunks);
@@ -114,7 +112,7 @@ pub(crate) fn answer(
     y.mux = y.session.mux_offered && y_muxes;
     x.mux = mux;
     x.session.answered = true;
-    y.session.remote = Some(answer.detached());
+    y.session.remote = Some(Bytes::copy_from_slice(answer.raw()));
     [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

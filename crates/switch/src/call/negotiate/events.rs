@@ -248,7 +248,7 @@ fn tones(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> Option<Audio> {
 /// What is spoken on a leg, if we can speak it.
 fn spoken(leg: &Leg) -> Option<Audio> {
     let (_, media) = super::live_media(&leg.session)?;
-    convert::spoken_with(media, leg.session.codec.as_deref()?)
+    convert::spoken_with(&media, leg.session.codec.as_deref()?)
 }
 
 /// What the media plane has to know of a leg's digits, and what is spoken there if they are tones; `None`: there is nothing that it

@@ -33,7 +33,7 @@ const LIFETIME: u64 = 1 << 31;
 #[derive(Clone, Debug)]
 pub(crate) enum Security {
     /// By keys in the SDP.
-    Sdes(Sdes),
+    Sdes(Box<Sdes>),
     /// By keys from a handshake.
     Dtls(Box<Dtls>),
 }
@@ -180,10 +180,10 @@ pub(super) fn take(session: &mut Session, stream: Stream<'_>, moved: bool, mint:
         keys: SmallVec::from_buf([key]),
         params: Vec::new(),
     };
-    session.security = Some(Security::Sdes(Sdes {
+    session.security = Some(Security::Sdes(Box::new(Sdes {
         ours: SmallVec::from_buf([ours]),
         agreed: Agreed::Line(0, Box::new(theirs)),
-    }));
+    })));
 }
 
 /// The answer to the offer that was [taken](take); `at`: where we receive.
@@ -262,10 +262,10 @@ pub(super) fn offer(
                 params: Vec::new(),
             }
         });
-        session.security = Some(Security::Sdes(Sdes {
+        session.security = Some(Security::Sdes(Box::new(Sdes {
             ours: lines.collect(),
             agreed: Agreed::Nothing,
-        }));
+        })));
     }
     if let Some(Security::Dtls(dtls)) = &session.security {
         // As it was; it may be RTP/SAVP.
@@ -360,7 +360,7 @@ pub(super) fn has_moved(session: &Session, offer: &Sdp, media: &Media) -> bool {
         let ip = sdp.connection(media).filter(|ip| !ip.is_unspecified())?;
         Some((ip, media.port()))
     };
-    let before = super::live_media(session).and_then(|(sdp, media)| address(sdp, media));
+    let before = super::live_media(session).and_then(|(sdp, media)| address(&sdp, &media));
     let after = address(offer, media);
     before.is_some() && after.is_some() && before != after
 }
