@@ -259,7 +259,7 @@ impl Call {
                 self.on_attempt_dead(core, now, id, outcome);
             }
             ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id),
-            ClientOwner::Bye(_, side) => self.bye_done(core, now, side),
+            ClientOwner::Bye(_, side) => self.bye_done(side),
             ClientOwner::Relayed(_, _) => {
                 self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
             }

@@ -110,7 +110,7 @@ impl Call {
                 },
             );
         } else {
-            self.cancel_exchange(core, now, id, cancel);
+            self.cancel_exchange(core, now, id);
         }
     }
 

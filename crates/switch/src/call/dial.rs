@@ -147,7 +147,7 @@ impl Call {
             return Err(AttemptOutcome::Unreachable);
         };
         leg.call_id = call_id;
-        self.open_media(core, now);
+        self.open_media(core);
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
         self.story.attempt_sent(
@@ -204,7 +204,7 @@ impl Call {
     }
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
-    fn open_media(&mut self, core: &mut Core, _now: Now) {
+    fn open_media(&mut self, core: &mut Core) {
         let Some(b) = self.b.as_ref() else { return };
         let leg_b = negotiate::media_leg(&self.snapshot, b, Some(&self.a), PtMap::identity(), false);
         match self.media {
