@@ -24,8 +24,8 @@ const PROGRESS: u16 = 183;
 pub(crate) enum Playing {
     /// To the caller, until the called side speaks.
     Ringback,
-    /// To this side, until the other is back.
-    HoldMusic(Side),
+    /// To this side, in what it speaks, until the other is back.
+    HoldMusic(Side, Arc<Audio>),
     /// To the caller, who is then refused so.
     Announcement(Box<Ending>),
 }
@@ -47,7 +47,7 @@ impl Call {
     pub(crate) fn hush(&mut self, core: &mut Core) {
         let side = match self.playing.take() {
             Some(Playing::Ringback | Playing::Announcement(_)) => Side::A,
-            Some(Playing::HoldMusic(side)) => side,
+            Some(Playing::HoldMusic(side, _)) => side,
             None => return,
         };
         if let Some(id) = self.media {
@@ -88,12 +88,39 @@ impl Call {
         }
     }
 
-    /// One side may have been put on hold, or be back: music begins or ends.
+    /// One side may have been put on hold, be back, or hold in place of the other; what is held may speak another codec. Music
+    /// begins, ends or begins anew.
     pub(crate) fn hold_music(&mut self, core: &mut Core) {
         let Some(id) = self.media.filter(|_| self.phase == Phase::Answered) else {
             return;
         };
-        let held = Side::BOTH.into_iter().find_map(|side| {
+        let held = self.held();
+        match (&held, &self.playing) {
+            (Some((side, _, audio)), Some(Playing::HoldMusic(hears, spoken)))
+                if side == hears && audio == spoken =>
+            {
+                return;
+            }
+            // What is played next to the same side takes its place by itself.
+            (Some((side, ..)), Some(Playing::HoldMusic(hears, _))) if side == hears => {}
+            (_, Some(Playing::HoldMusic(..))) => self.hush(core),
+            (_, Some(Playing::Ringback | Playing::Announcement(_))) => return,
+            (_, None) => {}
+        }
+        if let Some((side, sound, audio)) = held {
+            self.playing = Some(Playing::HoldMusic(side, Arc::clone(&audio)));
+            core.media(MediaCommand::Play {
+                id,
+                side,
+                sound,
+                audio,
+            });
+        }
+    }
+
+    /// Who listens to nobody, though it may hear music: which side, what it is to hear, and in which codec.
+    fn held(&self) -> Option<(Side, Arc<Sound>, Arc<Audio>)> {
+        Side::BOTH.into_iter().find_map(|side| {
             let (leg, other) = (self.leg(side)?, self.leg(side.other())?);
             let name = self.snapshot.trunk(leg.trunk).hold_music.as_deref()?;
             let sound = self.snapshot.sounds.get(name)?.clone();
@@ -101,20 +128,7 @@ impl Call {
             let gone = !negotiate::direction(&other.session)?.sends();
             let audio = negotiate::heard(&leg.session).filter(|_| waits && gone)?;
             Some((side, sound, audio))
-        });
-        match (held, &self.playing) {
-            (Some((side, sound, audio)), None) => {
-                self.playing = Some(Playing::HoldMusic(side));
-                core.media(MediaCommand::Play {
-                    id,
-                    side,
-                    sound,
-                    audio,
-                });
-            }
-            (None, Some(Playing::HoldMusic(_))) => self.hush(core),
-            (Some(_) | None, _) => {}
-        }
+        })
     }
 
     /// Begins to play to the caller, who has no final answer yet; our own answer to its offer.

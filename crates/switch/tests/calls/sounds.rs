@@ -1,9 +1,9 @@
 //! What the switch plays itself: ringback, music on hold, announcements.
 
-use rtp_proto::control::{Command, Event, Side, SoundSource, Tone};
+use rtp_proto::control::{Codec, Command, Event, Side, SoundSource, Tone};
 use switch::Input;
 use testkit::bed::{A, B1, B2, Bed};
-use testkit::sdp;
+use testkit::{Party, Sip, sdp};
 
 const SOUNDS: &str = r#"
 [[sound]]
@@ -166,6 +166,110 @@ fn a_held_party_hears_music_until_the_other_is_back() {
         let last = played(&bed).last().and_then(|(_, tone)| *tone);
         assert_eq!(last, playing, "{direction}");
     }
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// The codecs that music was played in so far, in order.
+fn codecs(bed: &Bed) -> Vec<Codec> {
+    let log = bed.world.media.log.iter();
+    log.filter_map(|(_, command)| match command {
+        Command::Play { audio, .. } => Some(audio.send.audio.codec),
+        _ => None,
+    })
+    .collect()
+}
+
+/// A re-INVITE with this body from one side, answered by the other with that one.
+fn exchange(
+    bed: &mut Bed,
+    from: (&str, &mut Party),
+    to: (&str, &Party),
+    offer: &str,
+    answer: &dyn Fn(&Sip) -> String,
+) {
+    let invite = from.1.invite(Some(offer));
+    bed.send(from.0, &invite);
+    let got = bed.expect(to.0, "INVITE");
+    bed.send(to.0, &to.1.reply(&got, 200, Some(&answer(&got))));
+    bed.expect(to.0, "ACK");
+    let ok = bed.expect(from.0, "200 INVITE");
+    let ack = from.1.ack(&ok);
+    bed.send(from.0, &ack);
+    bed.wait(10);
+}
+
+/// The held telephone is moved to one that speaks something else: the music goes on there.
+#[test]
+fn music_on_hold_follows_a_change_of_codec() {
+    let mut bed = bed("hold_music = \"ring\"");
+    let (mut a, mut b) = bed.connect();
+    let answer =
+        |direction: &'static str| move |got: &Sip| Bed::caller_end().answer(got.sdp().unwrap(), direction);
+    let mut held = Bed::carrier_end(B1);
+    exchange(
+        &mut bed,
+        (B1, &mut b),
+        (A, &a),
+        &held.offer("inactive"),
+        &answer("recvonly"),
+    );
+    assert_eq!(codecs(&bed), [Codec::Pcmu]);
+    let mut moved = Bed::caller_end();
+    moved.codecs.retain(|(pt, _)| *pt != 0);
+    held.version += 1;
+    let still = |got: &Sip| held.answer(got.sdp().unwrap(), "inactive");
+    for (version, again) in [
+        (2, &[Codec::Pcmu, Codec::Pcma][..]),
+        (3, &[Codec::Pcmu, Codec::Pcma]),
+    ] {
+        moved.version = version;
+        exchange(&mut bed, (A, &mut a), (B1, &b), &moved.offer("recvonly"), &still);
+        assert_eq!(codecs(&bed), again, "anew for another codec only");
+    }
+    assert!(
+        !played(&bed).contains(&(Side::A, None)),
+        "one takes the other's place"
+    );
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// In one exchange the holder comes back and the other side goes away: the music changes sides.
+#[test]
+fn music_on_hold_changes_sides() {
+    let mut bed = Bed::changed(&[
+        ("name = \"pbx\"", "hold_music = \"ring\""),
+        ("name = \"b1\"", "hold_music = \"sorry\""),
+        ("", SOUNDS),
+    ]);
+    let (mut a, mut b) = bed.connect();
+    let mut end = Bed::carrier_end(B1);
+    let answer =
+        |direction: &'static str| move |got: &Sip| Bed::caller_end().answer(got.sdp().unwrap(), direction);
+    exchange(
+        &mut bed,
+        (B1, &mut b),
+        (A, &a),
+        &end.offer("inactive"),
+        &answer("recvonly"),
+    );
+    end.version += 1;
+    exchange(
+        &mut bed,
+        (B1, &mut b),
+        (A, &a),
+        &end.offer("sendrecv"),
+        &answer("inactive"),
+    );
+    assert_eq!(
+        played(&bed),
+        [
+            (Side::A, Some(Tone::Ringback)),
+            (Side::A, None),
+            (Side::B, Some(Tone::Unobtainable))
+        ]
+    );
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
