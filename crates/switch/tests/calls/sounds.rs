@@ -273,3 +273,25 @@ fn music_on_hold_changes_sides() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// A consultation that is resumed by another device begins on hold.
+#[test]
+fn a_call_may_be_on_hold_from_its_first_answer() {
+    let mut bed = Bed::changed(&[("name = \"b1\"", "hold_music = \"ring\""), ("", SOUNDS)]);
+    let mut a = bed.caller("+4420");
+    let invite = a.invite(Some(&Bed::caller_end().offer("inactive")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    assert_eq!(sdp::live(at_b.sdp().unwrap()).direction(), "sendonly");
+    let b = bed.callee(B1, &at_b);
+    let answer = Bed::carrier_end(B1).answer(at_b.sdp().unwrap(), "recvonly");
+    bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    assert_eq!(played(&bed), [(Side::B, Some(Tone::Ringback))]);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
