@@ -267,11 +267,12 @@ impl Call {
         }
     }
 
-    /// Whether the attempt that is being made rings, or plays something, at the called side.
+    /// Whether the attempt that is being made rings, or plays something, or we do.
     fn rings(&self) -> bool {
         self.hunt
             .as_ref()
             .is_some_and(|hunt| hunt.stage == Stage::Ringing)
+            || self.playing.is_some()
     }
 
     /// A call as an operator sees it.

@@ -276,7 +276,7 @@ impl Call {
         self.release_ports(core, now);
         if self.phase == Phase::Ending {
             self.write_record(core, stats);
-        } else {
+        } else if !self.on_played(core, now) {
             self.end(core, now, Ending::by_switch("media-failed", 503, 47));
         }
     }

@@ -25,7 +25,7 @@ mod media;
 mod security;
 
 pub(crate) use events::{Events, said};
-pub(crate) use media::{leg as media_leg, pt_maps};
+pub(crate) use media::{leg as media_leg, nobody, pt_maps};
 pub(crate) use security::Security;
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
@@ -61,16 +61,10 @@ pub(crate) fn offer(
     offer: Sdp,
 ) -> Result<Bytes, u16> {
     let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
-    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk_x, &offer, media));
-    let live = sdp::first_acceptable(&offer, wanted).ok_or(NOT_ACCEPTABLE)?;
-    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
-    let moved = security::has_moved(&x.session, &offer, media);
-    x.session.lines = lines_of(&offer, live);
+    let media = choose(snapshot, mint, x, &offer)?;
     if y.session.lines.is_empty() {
         y.session.lines.push(Line::Live);
     }
-    let stream = security::Stream::new(snapshot, trunk_x, &offer, media);
-    security::take(&mut x.session, stream, moved, mint);
     let at = body::receives(snapshot, y)?;
     let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
     let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
@@ -114,6 +108,29 @@ pub(crate) fn offer(
     )?;
     x.session.remote = Some(offer.detached());
     Ok(body)
+}
+
+/// The m-line of X's offer that can be relayed, and its keys are X's.
+fn choose<'a>(snapshot: &Snapshot, mint: &mut Mint, x: &mut Leg, offer: &'a Sdp) -> Result<&'a Media, u16> {
+    let trunk = snapshot.trunk(x.trunk);
+    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk, offer, media));
+    let live = sdp::first_acceptable(offer, wanted).ok_or(NOT_ACCEPTABLE)?;
+    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
+    let moved = security::has_moved(&x.session, offer, media);
+    x.session.lines = lines_of(offer, live);
+    let stream = security::Stream::new(snapshot, trunk, offer, media);
+    security::take(&mut x.session, stream, moved, mint);
+    Ok(media)
+}
+
+/// Takes note of X's offer where there is nobody to take it to, for a sound of ours.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed.
+pub(crate) fn note(snapshot: &Snapshot, mint: &mut Mint, x: &mut Leg, offer: Sdp) -> Result<(), u16> {
+    choose(snapshot, mint, x, &offer)?;
+    x.session.remote = Some(offer.detached());
+    Ok(())
 }
 
 /// X sends nothing to Y, but Y may hear our music. `None`: as X says.

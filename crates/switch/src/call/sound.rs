@@ -26,7 +26,7 @@ pub(crate) enum Playing {
     Ringback,
     /// To this side, in what it speaks, until the other is back.
     HoldMusic(Side, Arc<Audio>),
-    /// To the caller, who is then refused so.
+    /// To the caller, who is then refused so, whatever else goes wrong.
     Announcement(Box<Ending>),
 }
 
@@ -60,10 +60,12 @@ impl Call {
         if self.phase != Phase::Dialing || matches!(self.playing, Some(Playing::Announcement(_))) {
             return self.end(core, now, ending);
         }
-        let trunk = self.snapshot.trunk(self.a.trunk).clone();
-        let name = announcement(&trunk, ending.status);
-        let sound = name.and_then(|name| self.snapshot.sounds.get(name).cloned());
-        let body = name.and_then(|name| self.play_to_caller(core, name));
+        let snapshot = Arc::clone(&self.snapshot);
+        let name = announcement(snapshot.trunk(self.a.trunk), ending.status);
+        let sound = name.and_then(|name| snapshot.sounds.get(name));
+        let body = name
+            .filter(|_| self.seat_caller(core, now).is_some())
+            .and_then(|name| self.play_to_caller(core, name));
         let (Some(sound), Some(body)) = (sound, body) else {
             return self.end(core, now, ending);
         };
@@ -74,7 +76,25 @@ impl Call {
         self.tell_progress(core, now, PROGRESS, Some(&body));
     }
 
-    /// A sound has been played to its end, or for long enough. Whether that was all there was to wait for.
+    /// What a caller needs that was never taken anywhere: its offer noted, and ports, for itself and for the side where nobody
+    /// is. `None`: there is nothing to answer, or no room to spare.
+    fn seat_caller(&mut self, core: &mut Core, now: Now) -> Option<()> {
+        if self.media.is_some() {
+            return Some(());
+        }
+        if !core.has_room_to_spare() {
+            return None;
+        }
+        let offer = self.invite.as_ref()?.offer.clone()?;
+        negotiate::note(&self.snapshot, core.endpoint.mint(), &mut self.a, offer).ok()?;
+        if self.a.ports.is_none() {
+            self.a.ports = Some(core.ports.reserve(now.at)?);
+        }
+        self.parked.push(core.ports.reserve(now.at)?);
+        Some(())
+    }
+
+    /// A sound has been played to its end, for long enough, or can't be. Whether that was all there was to wait for.
     pub(crate) fn on_played(&mut self, core: &mut Core, now: Now) -> bool {
         match self.playing.take() {
             Some(Playing::Announcement(ending)) => {
@@ -131,19 +151,29 @@ impl Call {
         })
     }
 
-    /// Begins to play to the caller, who has no final answer yet; our own answer to its offer.
+    /// Begins to play to the caller, who has no final answer yet; our own answer to its offer. `None`: there is no such sound, or
+    /// nothing that we can speak.
     fn play_to_caller(&mut self, core: &mut Core, name: &str) -> Option<Bytes> {
-        let id = self.media?;
         self.invite.as_ref()?.offer.as_ref()?;
         let sound: Arc<Sound> = self.snapshot.sounds.get(name)?.clone();
         let (body, audio): (Bytes, Arc<Audio>) = negotiate::own_answer(&self.snapshot, &mut self.a).ok()?;
         let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
-        core.media(MediaCommand::Update {
-            id,
-            side: Side::A,
-            rebind: leg.mux,
-            leg,
-        });
+        let id = match (self.media, self.parked.last()) {
+            (Some(id), _) => {
+                core.media(MediaCommand::Update {
+                    id,
+                    side: Side::A,
+                    rebind: leg.mux,
+                    leg,
+                });
+                id
+            }
+            (None, Some(ports)) => {
+                let nobody = negotiate::nobody(&self.snapshot, *ports);
+                self.open_stream(core, [leg, nobody])
+            }
+            (None, None) => return None,
+        };
         core.media(MediaCommand::Play {
             id,
             side: Side::A,

@@ -1,11 +1,11 @@
-//! What the switch plays itself: ringback, music on hold, announcements.
+//! What the switch plays itself: ringback, music on hold. Announcements have a file of their own.
 
-use rtp_proto::control::{Codec, Command, Event, Side, SoundSource, Tone};
-use switch::Input;
-use testkit::bed::{A, B1, B2, Bed};
+use rtp_proto::control::{Codec, Command, Side, SoundSource, Tone};
+use testkit::bed::{A, B1, Bed};
 use testkit::{Party, Sip, sdp};
 
-const SOUNDS: &str = r#"
+/// A tone without end, and one with.
+pub(super) const SOUNDS: &str = r#"
 [[sound]]
 name = "ring"
 tone = "ringback"
@@ -17,12 +17,13 @@ tone = "unobtainable"
 times = 2
 "#;
 
-fn bed(keys: &str) -> Bed {
+/// The bed with these keys in the caller's trunk.
+pub(super) fn bed(keys: &str) -> Bed {
     Bed::changed(&[("name = \"pbx\"", keys), ("", SOUNDS)])
 }
 
 /// The tones that were played and hushed so far, in order.
-fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
+pub(super) fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
     let log = bed.world.media.log.iter();
     log.filter_map(|(_, command)| match command {
         Command::Play { side, sound, .. } => match sound.source {
@@ -84,54 +85,6 @@ fn early_media_of_the_called_side_is_not_talked_over() {
     bed.send(B1, &b.reply(&at_b, 487, None));
     bed.expect(B1, "ACK");
     bed.settle_one();
-}
-
-#[test]
-fn a_failed_call_is_announced_before_it_is_refused() {
-    for ends in [true, false] {
-        let mut bed = bed("announcements = [{ on = [404], sound = \"sorry\" }]");
-        let (mut a, b, at_b) = bed.dial();
-        bed.send(B1, &b.reply(&at_b, 404, None));
-        bed.expect(B1, "ACK");
-        let progress = bed.expect(A, "183 INVITE");
-        assert!(progress.sdp().is_some());
-        assert_eq!(played(&bed), [(Side::A, Some(Tone::Unobtainable))]);
-        bed.quiet(A, 1000);
-        if ends {
-            let id = bed
-                .world
-                .media
-                .log
-                .last()
-                .map(|(_, command)| command.id())
-                .unwrap();
-            bed.world.tell(Input::Media(Event::Played { id, side: Side::A }));
-        } else {
-            bed.wait(118_000);
-        }
-        let refusal = bed.expect_within(A, "404 INVITE", if ends { 10 } else { 1_001 });
-        let ack = a.ack(&refusal);
-        bed.send(A, &ack);
-        let record = bed.settle_one();
-        assert_eq!(record.cause.sip, 404);
-        bed.quiet(B2, 10);
-    }
-}
-
-#[test]
-fn an_announcement_can_be_cancelled() {
-    let mut bed = bed("announcements = [{ on = [404], sound = \"sorry\" }]");
-    let (mut a, b, at_b) = bed.dial();
-    bed.send(B1, &b.reply(&at_b, 404, None));
-    bed.expect(B1, "ACK");
-    bed.expect(A, "183 INVITE");
-    let cancel = a.cancel();
-    bed.send(A, &cancel);
-    bed.expect(A, "200 CANCEL");
-    let refusal = bed.expect(A, "487 INVITE");
-    let ack = a.ack(&refusal);
-    bed.send(A, &ack);
-    assert_eq!(bed.settle_one().cause.kind, "cancelled");
 }
 
 /// The carrier puts the PBX on hold and sends nothing: the PBX hears music, and knows that it may.
