@@ -9,6 +9,7 @@ use rtp_proto::PtMap;
 use rtp_proto::control::{Audio, Command as MediaCommand, Side, Sound};
 
 use super::end::Ending;
+use super::negotiate::Events;
 use super::{Call, Phase, negotiate};
 use crate::core::{Core, Timer};
 use crate::io::Now;
@@ -156,22 +157,31 @@ impl Call {
     fn play_to_caller(&mut self, core: &mut Core, name: &str) -> Option<Bytes> {
         self.invite.as_ref()?.offer.as_ref()?;
         let sound: Arc<Sound> = self.snapshot.sounds.get(name)?.clone();
+        let alone = self.b.is_none();
+        if alone {
+            // Nothing of an attempt that has failed holds any more.
+            self.a.session.converted = None;
+            self.a.session.events = Events::default();
+        }
         let (body, audio): (Bytes, Arc<Audio>) = negotiate::own_answer(&self.snapshot, &mut self.a).ok()?;
         let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
-        let id = match (self.media, self.parked.last()) {
-            (Some(id), _) => {
-                core.media(MediaCommand::Update {
-                    id,
-                    side: Side::A,
-                    rebind: leg.mux,
-                    leg,
-                });
+        let ports = self.parked.last().filter(|_| alone);
+        let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, *ports));
+        let id = match (self.media, nobody) {
+            (Some(id), nobody) => {
+                let of_a = (Side::A, leg.mux, leg);
+                let of_b = nobody.map(|leg| (Side::B, true, leg));
+                for (side, rebind, leg) in of_b.into_iter().chain([of_a]) {
+                    core.media(MediaCommand::Update {
+                        id,
+                        side,
+                        leg,
+                        rebind,
+                    });
+                }
                 id
             }
-            (None, Some(ports)) => {
-                let nobody = negotiate::nobody(&self.snapshot, *ports);
-                self.open_stream(core, [leg, nobody])
-            }
+            (None, Some(nobody)) => self.open_stream(core, [leg, nobody]),
             (None, None) => return None,
         };
         core.media(MediaCommand::Play {

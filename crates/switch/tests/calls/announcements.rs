@@ -1,6 +1,6 @@
 //! What callers hear before they are refused: whose refusals are announced, for how long, and that nobody else is heard then.
 
-use rtp_proto::control::{Event, Leg, Side, Tone};
+use rtp_proto::control::{Command, Event, Leg, Side, Tone};
 use switch::Input;
 use testkit::bed::{A, B1, B2, Bed, addr};
 use testkit::{MediaMode, Party, sdp};
@@ -213,6 +213,47 @@ fn announcements_leave_room_for_calls() {
         bed.hang_up(&mut a, &b);
         assert_eq!(bed.settle().len(), taken + 1);
     }
+}
+
+/// The carrier that has refused goes on sending; it is not heard, and hears nothing.
+#[test]
+fn a_carrier_that_has_refused_is_out_of_the_call() {
+    let keys = "codecs = [\"PCMA\", \"telephone-event\"]";
+    let mut bed = Bed::changed(&[("name = \"pbx\"", SORRY), ("name = \"b1\"", keys), ("", SOUNDS)]);
+    let mut a = bed.caller("+4420");
+    let mut end = Bed::caller_end();
+    end.codecs.retain(|(pt, _)| *pt != 8);
+    let invite = a.invite(Some(&end.offer("sendrecv")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &b.reply(&at_b, 183, Bed::answer_of(B1, &b, &at_b).sdp()));
+    assert!(bed.expect(A, "183 INVITE").sdp().is_some());
+    let legs = bed.world.media.legs();
+    assert!(legs[0].needs.transcode.is_some() && legs[1].remote.is_some());
+    let before = legs.clone();
+    bed.send(B1, &b.reply(&at_b, 404, None));
+    bed.expect(B1, "ACK");
+    assert!(bed.expect(A, "183 INVITE").sdp().is_some());
+    let legs = bed.world.media.legs().clone();
+    is_nobody(&legs[1]);
+    assert_eq!(legs[1].ports, before[1].ports, "nothing is bound anew");
+    for leg in &legs {
+        assert!(
+            leg.needs.transcode.is_none() && leg.needs.digits.is_none(),
+            "{leg:?}"
+        );
+    }
+    let log = bed.world.media.log.iter().rev().take(3);
+    let last: Vec<_> = log.map(|(_, command)| std::mem::discriminant(command)).collect();
+    assert_eq!(last[1], last[2], "two updates, and then the sound");
+    assert!(matches!(
+        bed.world.media.log.last(),
+        Some((_, Command::Play { .. }))
+    ));
+    ends(&mut bed);
+    refused(&mut bed, &mut a, "404 INVITE");
+    bed.settle_one();
 }
 
 /// The ports cannot be had: the call fails as it would have.
