@@ -61,6 +61,7 @@ impl Call {
         if self.phase != Phase::Dialing || matches!(self.playing, Some(Playing::Announcement(_))) {
             return self.end(core, now, ending);
         }
+        self.story.ring_until(now);
         let snapshot = Arc::clone(&self.snapshot);
         let name = announcement(snapshot.trunk(self.a.trunk), ending.status);
         let sound = name.and_then(|name| snapshot.sounds.get(name));

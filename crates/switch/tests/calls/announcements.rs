@@ -256,6 +256,25 @@ fn a_carrier_that_has_refused_is_out_of_the_call() {
     bed.settle_one();
 }
 
+/// What comes after the ringing is no ringing.
+#[test]
+fn an_announcement_is_no_part_of_the_ringing_time() {
+    let mut bed = bed("announcements = [{ on = [486], sound = \"sorry\" }]");
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    bed.expect(A, "180 INVITE");
+    bed.wait(5_000);
+    bed.send(B1, &b.reply(&at_b, 486, None));
+    bed.expect(B1, "ACK");
+    bed.expect(A, "183 INVITE");
+    bed.wait(10_000);
+    ends(&mut bed);
+    refused(&mut bed, &mut a, "486 INVITE");
+    let record = bed.settle_one();
+    let ring = record.ring_ms.unwrap();
+    assert!((4_990..5_100).contains(&ring), "{ring}");
+}
+
 /// The ports cannot be had: the call fails as it would have.
 #[test]
 fn an_announcement_that_cannot_be_made_changes_nothing() {
