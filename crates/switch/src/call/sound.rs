@@ -154,10 +154,13 @@ impl Call {
     }
 
     /// Begins to play to the caller, who has no final answer yet; our own answer to its offer. `None`: there is no such sound, or
-    /// nothing that we can speak.
+    /// the caller would not hear it.
     fn play_to_caller(&mut self, core: &mut Core, name: &str) -> Option<Bytes> {
         self.invite.as_ref()?.offer.as_ref()?;
         let sound: Arc<Sound> = self.snapshot.sounds.get(name)?.clone();
+        if !negotiate::direction(&self.a.session)?.receives() {
+            return None;
+        }
         let alone = self.b.is_none();
         if alone {
             // Nothing of an attempt that has failed holds any more.

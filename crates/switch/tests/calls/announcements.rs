@@ -275,6 +275,24 @@ fn an_announcement_is_no_part_of_the_ringing_time() {
     assert!((4_990..5_100).contains(&ring), "{ring}");
 }
 
+/// Nobody waits for a sound that is not heard.
+#[test]
+fn a_caller_that_does_not_listen_is_refused_at_once() {
+    for direction in ["sendonly", "inactive"] {
+        let mut bed = bed(SORRY);
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&Bed::caller_end().offer(direction)));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let b = bed.callee(B1, &at_b);
+        bed.send(B1, &b.reply(&at_b, 404, None));
+        bed.expect(B1, "ACK");
+        refused(&mut bed, &mut a, "404 INVITE");
+        assert_eq!(played(&bed), [], "{direction}");
+        bed.settle_one();
+    }
+}
+
 /// The ports cannot be had: the call fails as it would have.
 #[test]
 fn an_announcement_that_cannot_be_made_changes_nothing() {

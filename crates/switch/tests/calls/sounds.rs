@@ -248,3 +248,26 @@ fn a_call_may_be_on_hold_from_its_first_answer() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// Who says that it hears nothing is not rung back to.
+#[test]
+fn ringback_is_for_callers_who_listen() {
+    for (direction, heard) in [("inactive", 0), ("sendonly", 0), ("recvonly", 1)] {
+        let mut bed = bed("ringback = \"ring\"");
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&Bed::caller_end().offer(direction)));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let b = bed.callee(B1, &at_b);
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        let ringing = bed.expect(A, "180 INVITE");
+        assert_eq!(ringing.sdp().is_some(), heard == 1, "{direction}");
+        assert_eq!(played(&bed).len(), heard, "{direction}");
+        bed.send(B1, &b.reply(&at_b, 486, None));
+        bed.expect(B1, "ACK");
+        let refusal = bed.expect(A, "486 INVITE");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        bed.settle_one();
+    }
+}
