@@ -149,7 +149,8 @@ impl Session {
         }
     }
 
-    /// Plays a sound to a side's peer, in place of what it would hear, until it ends or is hushed.
+    /// Plays a sound to a side's peer, in place of what it would hear, until it ends or is hushed. It begins when the peer can
+    /// be reached, or after five seconds.
     pub fn play(&mut self, now: Instant, side: Side, sound: &Sound, audio: &Audio) {
         let (there, here) = self.halves(side);
         let Some(playing) = Playing::new(now, sound, audio) else {
@@ -316,7 +317,13 @@ impl Half {
             self.numbers_from(other);
         }
         let (to, busy) = (self.destination(), self.is_saying_digits());
+        let heard = to.is_ok() && !busy && self.can_hear();
         let voice = self.voice.as_mut()?;
+        if let Some(playing) = &mut voice.sound
+            && !playing.has_begun(now, heard)
+        {
+            return None;
+        }
         let egress: &mut Egress = self.egress.as_deref_mut()?;
         loop {
             let room = packet.buffer_mut().get_mut(HEADER..)?;
