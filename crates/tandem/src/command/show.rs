@@ -169,7 +169,7 @@ pub(crate) fn reload(report: &Value, json: bool) -> Result<()> {
     let list = |name: &str| report.get(name).map(rows).unwrap_or_default();
     let mut out = stdout().lock();
     if list("changes").is_empty() {
-        writeln!(out, "reloaded: nothing has changed")?;
+        writeln!(out, "reloaded: no key has changed")?;
     }
     for change in list("changes") {
         writeln!(out, "{}", change.as_str().unwrap_or_default())?;
