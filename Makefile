@@ -59,7 +59,7 @@ accept: ## The long runs: 10,000 calls, 500 talking, 2,000 in the kernel and a k
 	ulimit -n 20000 2>/dev/null || ulimit -n "$$(ulimit -Hn)"; $(TARGET)/release/acceptance --daemon $(TANDEM)
 	TANDEM_ACCEPT=1 cargo test --locked --release -p tandem --test reload --test hostile
 
-bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, records
+bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, SRTP, conversion, records
 	cargo bench --locked --workspace
 
 bench-system: ## CPU, latency and memory per call and packet, beside Kamailio and rtpengine on this machine

@@ -1,9 +1,10 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
+mod media;
 mod network;
 
 use crate::document::{Cx, Place};
-use crate::model::{Advance, Class, Config, NumberRule, Role, Sound, Target, Trunk};
+use crate::model::{Advance, Class, Config, NumberRule, Role, Target, Trunk};
 use crate::report::{Fault, nearest, quote};
 use crate::values::Host;
 use std::net::SocketAddr;
@@ -17,11 +18,8 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
         failover(trunk, &path, cx);
-        sounds_of(trunk, &path, cx);
     }
-    for (index, sound) in config.sounds.iter().enumerate() {
-        sound_source(sound, &cx.entry("sound", index), cx);
-    }
+    media::complete(&config, cx);
     twins(&config, cx);
     for (index, class) in config.classes.iter().enumerate() {
         class_trunks(class, &cx.entry("class", index), &config, cx);
@@ -178,36 +176,6 @@ fn refer<'n>(names: impl Iterator<Item = (String, &'n str)>, list: &str, cx: &mu
         let fault = Fault::new(format!("there is no {list} {}", quote(name))).meant(meant);
         cx.refuse(cx.place(&path), &path, fault);
     }
-}
-
-/// The sounds that a trunk names.
-fn sounds_of(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
-    let announced = trunk.announcements.iter().enumerate();
-    let announced = announced.map(|(index, entry)| {
-        (
-            format!("{path}.announcements[{index}].sound"),
-            entry.sound.as_str(),
-        )
-    });
-    let keys = [("ringback", &trunk.ringback), ("hold_music", &trunk.hold_music)];
-    let named = keys
-        .into_iter()
-        .filter_map(|(key, name)| Some((format!("{path}.{key}"), name.as_deref()?)));
-    refer(named.chain(announced), "sound", cx);
-}
-
-/// A sound is a tone or a recording.
-fn sound_source(sound: &Sound, path: &str, cx: &mut Cx<'_>) {
-    let what = match (&sound.tone, &sound.file) {
-        (Some(_), None) | (None, Some(_)) => return,
-        (Some(_), Some(_)) => "a sound is a `tone` or a `file`, not both",
-        (None, None) => "a sound needs a `tone` or a `file`",
-    };
-    if cx.is_bad(&format!("{path}.tone")) || cx.is_bad(&format!("{path}.file")) {
-        return;
-    }
-    let fault = Fault::new(what).expected("such as tone = \"busy\", or file = \"sounds/closed.wav\"");
-    cx.refuse(cx.place(path), path, fault);
 }
 
 fn class_trunks(class: &Class, path: &str, config: &Config, cx: &mut Cx<'_>) {

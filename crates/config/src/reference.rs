@@ -39,7 +39,8 @@ const INTRODUCTION: &str = "\
 # Configuration
 
 Tandem reads one TOML file and the files it includes. A file is taken whole or refused whole: `tandem check FILE` prints
-everything that is wrong with it, each with file, line and column, what was expected, and what was probably meant. A
+everything that is wrong with it, each with file, line and column, what was expected, and what was probably meant. Once
+nothing is, the decks are read, and then the recordings: a deck's errors name its rows, a recording's the sound. A
 reload works the same way: the new configuration takes effect as a whole, or the running one stays as it is. Calls in
 progress keep what they started with. Keys marked *restart* take effect only at the next start; a reload says so.
 

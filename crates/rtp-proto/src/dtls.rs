@@ -64,18 +64,6 @@ pub enum Failure {
     Handshake,
 }
 
-impl Failure {
-    /// Name for logs and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Fingerprint => "fingerprint",
-            Self::Handshake => "handshake",
-        }
-    }
-}
-
 /// What came of a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

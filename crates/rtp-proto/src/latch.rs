@@ -429,7 +429,7 @@ impl Address {
         let Some(remote) = self.signalled else {
             return false;
         };
-        if is_unroutable(remote.rtp.ip()) && !is_unroutable(self.rule.signalling) {
+        if self.is_private(remote) {
             return true;
         }
         match self.waiting {
@@ -439,6 +439,18 @@ impl Address {
                 false
             }
         }
+    }
+
+    /// The signalled address means nothing where we are: the peer is behind a NAT.
+    fn is_private(&self, remote: Remote) -> bool {
+        is_unroutable(remote.rtp.ip()) && !is_unroutable(self.rule.signalling)
+    }
+
+    /// Whether the peer is likely to be where its RTP goes: a private address waits for a packet that shows the way.
+    pub(crate) fn is_reachable(&self) -> bool {
+        let strict = self.rule.signalling.is_unspecified();
+        let private = self.signalled.is_some_and(|remote| self.is_private(remote));
+        !private || strict || self.confirmed || self.assured.is_some()
     }
 
     /// The same stream from another address, after the old one fell silent: a NAT gave the peer another binding.

@@ -4,6 +4,7 @@
 //! - [`control`]: the commands and events between call control and the media plane.
 //! - [`PortPool`]: which port pairs are free.
 //! - [`Session`]: one relayed stream: a packet in, a verdict out.
+//! - [`figures`]: how measured values are written.
 //! - [`offload`]: what the kernel may relay of it in the session's place.
 
 mod budget;
@@ -13,6 +14,7 @@ pub mod control;
 pub mod dtls;
 mod dtmf;
 pub mod emodel;
+pub mod figures;
 pub mod ice;
 pub mod ids;
 mod latch;

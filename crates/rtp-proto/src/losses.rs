@@ -50,10 +50,12 @@ pub struct LossStructure {
     /// Bursts: from one loss to another with fewer than 16 packets received in a row between (RFC 3611 §4.7.2).
     pub bursts: u32,
     /// Fraction of packets lost within bursts, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub burst_density: f32,
     /// Mean duration of a burst, in milliseconds.
     pub burst_ms: u32,
     /// Fraction of packets lost outside of bursts, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub gap_density: f32,
     /// Mean duration of a gap, in milliseconds.
     pub gap_ms: u32,

@@ -27,12 +27,16 @@ const PACKET_MS: f32 = 20.0;
 #[serde(default)]
 pub struct Quality {
     /// Mean rating, 0 to 93.2.
+    #[serde(serialize_with = "crate::figures::score")]
     pub r_factor: f32,
     /// Mean opinion score, 1 to 4.5: the mean over the call.
+    #[serde(serialize_with = "crate::figures::score")]
     pub mos: f32,
     /// The worst window's.
+    #[serde(serialize_with = "crate::figures::score")]
     pub mos_min: f32,
     /// The last window's.
+    #[serde(serialize_with = "crate::figures::score")]
     pub mos_last: f32,
     /// One-way delay that was reckoned with last, in milliseconds.
     pub delay_ms: u32,

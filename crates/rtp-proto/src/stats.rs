@@ -75,8 +75,10 @@ pub struct Heard {
     /// Packets lost in all, as last reported; negative where duplicates outnumber them.
     pub lost: i32,
     /// Fraction lost between the last two reports, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub fraction_lost: f32,
     /// The highest of these.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub fraction_lost_max: f32,
     /// Interarrival jitter as last reported, in microseconds.
     pub jitter_us: u32,

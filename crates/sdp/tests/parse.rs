@@ -8,7 +8,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::Bytes;
 use sdp::{Direction, Kind, Limits, Media, Proto, Sdp, SdpError, parse};
 
 fn read(body: &str) -> Sdp {

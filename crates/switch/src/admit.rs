@@ -20,6 +20,9 @@ const RETRY_AFTER: u32 = 5;
 /// Pairs of media ports that a call takes.
 const PAIRS: usize = 2;
 
+/// The trunk has as many calls as it may have.
+const MAX_CALLS: &str = "max-calls";
+
 /// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
 pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     let called = headers::user_of(asked.message.uri());
@@ -61,7 +64,7 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         core.live
             .try_admit(now.at, &snapshot.tables, trunk)
             .map_err(|refusal| match refusal {
-                route::Refusal::Calls => "max-calls",
+                route::Refusal::Calls => MAX_CALLS,
                 route::Refusal::Cps => "max-cps",
                 route::Refusal::Disabled => "trunk-disabled",
             })
@@ -70,15 +73,20 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         Ok(permit) => call.a.permit = Some(permit),
         Err(kind) => {
             core.counters.refused_limit += 1;
-            let retry_after = Some(RETRY_AFTER);
-            call.end(
-                core,
-                now,
-                Ending {
-                    retry_after,
-                    ..Ending::failed(kind, 503)
-                },
-            );
+            let ending = Ending {
+                retry_after: Some(RETRY_AFTER),
+                ..Ending::failed(kind, 503)
+            };
+            // A trunk whose lines are all taken may say so. Who calls too fast, or meets a limit of the switch itself, is sent
+            // away at once.
+            if kind == MAX_CALLS {
+                if let Some(invite) = &mut call.invite {
+                    invite.offer = sdp_of(&invite.asked.message).ok().flatten();
+                }
+                call.fail(core, now, ending);
+            } else {
+                call.end(core, now, ending);
+            }
             return Some(call);
         }
     }
@@ -173,7 +181,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
             tracing::debug!(call = %call.id, reason = %none.reason, "no route");
             let status = none.status;
             call.story.decision(none.trace);
-            call.end(core, now, Ending::failed("no-route", status));
+            call.fail(core, now, Ending::failed("no-route", status));
         }
     }
 }

@@ -267,7 +267,7 @@ impl Call {
                 self.on_attempt_dead(core, now, id, outcome);
             }
             ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id),
-            ClientOwner::Bye(_, side) => self.bye_done(core, now, side),
+            ClientOwner::Bye(_, side) => self.bye_done(side),
             ClientOwner::Relayed(_, _) => {
                 self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
             }
@@ -275,11 +275,12 @@ impl Call {
         }
     }
 
-    /// Whether the attempt that is being made rings, or plays something, at the called side.
+    /// Whether the attempt that is being made rings, or plays something, or we do.
     fn rings(&self) -> bool {
         self.hunt
             .as_ref()
             .is_some_and(|hunt| hunt.stage == Stage::Ringing)
+            || self.playing.is_some()
     }
 
     /// A call as an operator sees it.

@@ -241,6 +241,13 @@ impl Core {
         ticket
     }
 
+    /// Whether there is room for what is no conversation: half of the media ports are free, and half of the calls that there may
+    /// be are not there.
+    pub(crate) fn has_room_to_spare(&self) -> bool {
+        let limit = usize::try_from(self.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
+        self.ports.in_use() < self.ports.available() && self.calls <= limit / 2
+    }
+
     /// A place for one more call on a carrier's trunk, by the limits in force now.
     pub(crate) fn admit_attempt(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
         let ix = self.snapshot.tables.trunk_named(&trunk.name)?;

@@ -55,10 +55,18 @@ pub struct CallRecord {
     /// What arrived from the called party.
     pub called_media: MediaRecord,
     /// Mean opinion score of what both sides said, as it arrived here: 1 to 4.5 (ITU-T G.107).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rtp_proto::figures::score_if_known"
+    )]
     pub mos: Option<f32>,
     /// The score of the worst five seconds of either.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rtp_proto::figures::score_if_known"
+    )]
     pub mos_min: Option<f32>,
     /// Why the attempts stood in this order: the route decision's trace, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.

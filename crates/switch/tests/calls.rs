@@ -9,6 +9,7 @@
 
 mod calls {
     mod acks;
+    mod announcements;
     mod cancel;
     mod challenge;
     mod codecs;

@@ -205,3 +205,32 @@ fn a_caller_hears_ringback_and_then_why_the_call_failed() {
     let record = &bed.finish_lingering(1, 1)[0];
     check(record, "refused", 404, "called", 1);
 }
+
+/// A carrier's call to a number that nobody here has: it is taken nowhere, and hears so. What it says meanwhile goes nowhere either.
+#[test]
+fn a_caller_hears_that_there_is_no_route() {
+    let bed = quick(|setup| {
+        setup
+            .key("b1", "announcements = [{ on = [404], sound = \"sorry\" }]")
+            .extra("[[sound]]\nname = \"sorry\"\ntone = \"unobtainable\"\ntimes = 1\n")
+    });
+    let bob = bed.peer_b1();
+    let at_b = RtpPeer::bind(bed.places.rtp_b1);
+    let call = bob.invite("+49301234", Some(&sdp::offer(bed.places.rtp_b1)));
+    let progress = call.expect(183);
+    let to = sdp::audio(&progress.body());
+    let mut says = Voice::new(Codec::Pcmu, 0, 700.0);
+    for n in 0..10 {
+        at_b.send(to, &says.packet(n));
+    }
+    let heard: Vec<_> = at_b.collect(40, ms(1000)).into_iter().map(|h| h.packet).collect();
+    assert_eq!(heard.len(), 40);
+    assert_whole(&heard);
+    assert!(purity(Codec::Pcmu, 0, &heard[2..18], 985.2) > 0.9);
+    call.expect(404);
+    call.ack_failure();
+    let record = &bed.finish_lingering(1, 0)[0];
+    check(record, "no-route", 404, "switch", 0);
+    assert_eq!(record.number("caller_media.packets"), 10);
+    assert_eq!(record.number("caller_media.dropped"), 10);
+}

@@ -306,6 +306,27 @@ fn shown(bed: &Bed) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// The only call's record as the API gives it and as the command line prints it, read from the store: the same, and no figure in
+/// it has more than four decimals.
+fn figures_agree(bed: &Bed) {
+    assert_eq!(bed.wait_records(1).len(), 1);
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(["records", "--json", "--config"])
+        .arg(bed.config())
+        .output()
+        .unwrap();
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let given: Value = serde_json::from_str(&bed.get("/v1/records").body).unwrap();
+    assert_eq!(given[0], printed);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let decimals = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .filter_map(|number| number.split_once('.'))
+        .filter(|(_, behind)| !behind.contains('.'));
+    let longest = decimals.map(|(_, behind)| behind.len()).max();
+    assert!(longest.is_some_and(|digits| (2..=4).contains(&digits)), "{text}");
+}
+
 /// ITU-T G.107: a call in which one side loses packets sounds as bad as it does, in the call's view and in its record, and the
 /// other side is not blamed.
 #[test]
@@ -333,6 +354,7 @@ fn loss_is_in_the_record_as_a_score() {
         );
         assert_eq!(view["to"]["media"]["heard"]["lost"], 60);
         held.hang_up();
+        figures_agree(&bed);
         let records = bed.finish(1);
         let record = &records[0];
         check(record, "normal", 200, "caller", 1);

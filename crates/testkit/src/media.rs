@@ -111,7 +111,9 @@ impl Media {
                 rebind: _,
             } => self.update(now, id, side, leg, agenda),
             Command::Play { id, .. } | Command::Hush { id, .. } | Command::Press { id, .. } => {
-                if self.streams.get(&id).is_none_or(|stream| stream.closing) {
+                // That a stream could not be opened may not be known yet.
+                let open = self.streams.get(&id).is_some_and(|stream| !stream.closing);
+                if !open && !self.failed.contains(&id) {
                     self.faults.push(format!("{id} is to be heard that is not open"));
                 }
             }

@@ -92,7 +92,8 @@ section! {
         live ringback: Option<String> = Opt<Name>, optional;
         /// What its parties hear while the other side has put them on hold and sends nothing: the name of a `[[sound]]`.
         live hold_music: Option<String> = Opt<Name>, optional;
-        /// What its callers hear before a call that failed is refused.
+        /// What its callers hear before a call that failed is refused, by a carrier or by us: no route, no line of a trunk free.
+        /// Without a sound is refused what the switch itself has no room for, and what comes faster than `max_cps`.
         live announcements: Vec<Announcement> = List<Table<Announcement>>, default("[]");
         /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
         live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
@@ -217,9 +218,9 @@ section! {
     /// A sound for some ways to fail.
     Announcement, label None, later [],
     {
-        /// The statuses that the caller is about to hear.
+        /// The statuses that the caller is about to get.
         live on: Vec<u16> = List<FailureStatus>, required;
-        /// The name of a `[[sound]]`; one that never ends is played for 10 s.
+        /// The name of a `[[sound]]`; it is played for 120 s at most, and for 10 s if it has no end.
         live sound: String = Name, required;
     }
 }

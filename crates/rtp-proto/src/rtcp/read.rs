@@ -68,12 +68,16 @@ pub struct Summary {
 #[serde(default)]
 pub struct VoipMetrics {
     /// Fraction of packets lost, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub loss_rate: f32,
     /// Fraction of packets discarded by its jitter buffer, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub discard_rate: f32,
     /// Fraction lost or discarded within bursts, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub burst_density: f32,
     /// Fraction lost or discarded in between, 0 to 1.
+    #[serde(serialize_with = "crate::figures::fraction")]
     pub gap_density: f32,
     /// Mean length of a burst, milliseconds.
     pub burst_ms: u16,
@@ -86,8 +90,10 @@ pub struct VoipMetrics {
     /// Rating of the call in this direction, 0 to 100.
     pub r_factor: Option<u8>,
     /// Mean opinion score of listening quality, 1 to 5.
+    #[serde(serialize_with = "crate::figures::score_if_known")]
     pub mos_lq: Option<f32>,
     /// Mean opinion score of conversational quality, 1 to 5.
+    #[serde(serialize_with = "crate::figures::score_if_known")]
     pub mos_cq: Option<f32>,
     /// Nominal delay of its jitter buffer, milliseconds.
     pub buffer_ms: u16,

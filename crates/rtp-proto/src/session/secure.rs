@@ -243,6 +243,11 @@ impl Half {
         }
     }
 
+    /// Whether what is sent to this peer can be sealed, if it has to be.
+    pub(super) fn has_key(&self) -> bool {
+        self.secure.as_ref().is_none_or(|secure| secure.sender.is_some())
+    }
+
     /// What a packet for this peer is; `None`: neither RTP nor RTCP.
     pub(super) fn form(&self, channel: Channel, packet: &[u8]) -> Option<Form> {
         match rtp::classify(packet, self.mux || channel == Channel::Rtcp) {

@@ -33,6 +33,11 @@ impl Half {
         self.address.rtp_destination().ok_or(DropReason::NoRemote)
     }
 
+    /// Whether what is sent to this peer's destination would reach it, and mean something to it.
+    pub(super) fn can_hear(&self) -> bool {
+        self.address.is_reachable() && self.has_key()
+    }
+
     /// A packet of this many bytes goes to this peer.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.stats.sent_packets += 1;

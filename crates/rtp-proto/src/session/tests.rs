@@ -14,6 +14,7 @@ mod moves;
 mod quality;
 mod reports;
 mod secure;
+mod sounds;
 mod treat;
 
 /// Where the switch's own legs would be; the machine never looks at it.

@@ -149,7 +149,8 @@ impl Session {
         }
     }
 
-    /// Plays a sound to a side's peer, in place of what it would hear, until it ends or is hushed.
+    /// Plays a sound to a side's peer, in place of what it would hear, until it ends or is hushed. It begins when the peer can
+    /// be reached, or after five seconds.
     pub fn play(&mut self, now: Instant, side: Side, sound: &Sound, audio: &Audio) {
         let (there, here) = self.halves(side);
         let Some(playing) = Playing::new(now, sound, audio) else {
@@ -324,9 +325,15 @@ impl Half {
         if self.egress.is_none() {
             self.numbers_from(other);
         }
-        let busy = self.is_saying_digits() || other.presses(self);
         let to = self.destination();
+        let busy = self.is_saying_digits() || other.presses(self);
+        let heard = to.is_ok() && !busy && self.can_hear();
         let voice = self.voice.as_mut()?;
+        if let Some(playing) = &mut voice.sound
+            && !playing.has_begun(now, heard)
+        {
+            return None;
+        }
         let egress: &mut Egress = self.egress.as_deref_mut()?;
         loop {
             let room = packet.buffer_mut().get_mut(HEADER..)?;

@@ -3,7 +3,6 @@
 use super::Refusal;
 use super::cipher::{Form, Layout, Place, Session};
 use super::keys::{Keys, Mki, RTCP_LIFETIME};
-use super::suite::Suite;
 use super::table::Table;
 use super::window::{Window, index};
 use super::wire::{ENCRYPTED, RTCP_HEADER, RtpHeader, rtcp_ssrc, rtp_header};
@@ -62,18 +61,6 @@ impl Receiver {
             rtp: Table::new(),
             rtcp: Table::new(),
         }
-    }
-
-    /// The suite in use.
-    #[must_use]
-    pub fn suite(&self) -> Suite {
-        self.keys.suite()
-    }
-
-    /// The keys in use.
-    #[must_use]
-    pub fn keys(&self) -> &Keys {
-        &self.keys
     }
 
     /// Takes the peer's new keys; what still comes under the old ones is not authentic any more. The peer may go on with its

@@ -72,17 +72,6 @@ impl Sender {
         }
     }
 
-    /// Whether the key should be replaced soon: seven eighths of its life are over, or no further SSRC fits under it.
-    #[must_use]
-    pub fn wants_rekey(&self) -> bool {
-        let late = |sent: u64, most: u64| sent >= most - most / 8;
-        let (rtp, rtcp) = self.lifetimes();
-        late(self.sent.rtp, rtp)
-            || late(self.sent.rtcp, rtcp)
-            || self.rtp.len() >= MAX_SOURCES
-            || self.rtcp.len() >= MAX_SOURCES
-    }
-
     /// The source whose packet was sent last.
     #[must_use]
     pub fn latest_source(&self) -> Option<u32> {

@@ -385,6 +385,9 @@ impl Call {
 
     /// The media plane could not bind our ports: nobody would hear anything.
     pub(crate) fn on_media_failed(&mut self, core: &mut Core, now: Now) {
+        if self.on_played(core, now) {
+            return;
+        }
         self.end(core, now, Ending::by_switch("media-failed", 503, 47));
     }
 
@@ -395,6 +398,9 @@ impl Call {
             // Its BYE is most likely on the way; if not, the silence ends the call.
             PathChange::Goodbye => tracing::debug!(call = %self.id, ?side, "the peer has closed its media"),
             PathChange::NotSecured(failure) => {
+                if self.on_played(core, now) {
+                    return;
+                }
                 tracing::info!(call = %self.id, ?side, %failure, "no keys for media: the call is ended");
                 self.end(core, now, Ending::by_switch("media-not-secured", 488, 88));
             }

@@ -115,7 +115,7 @@ impl Call {
                 },
             );
         } else {
-            self.cancel_exchange(core, now, id, cancel);
+            self.cancel_exchange(core, now, id);
         }
     }
 

@@ -71,6 +71,8 @@ impl Call {
         if let Some(every) = self.snapshot.config.records.interim_interval {
             self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
         }
+        // It may be on hold from its first answer on.
+        self.hold_music(core);
         tracing::debug!(call = %self.id, "answered");
     }
 

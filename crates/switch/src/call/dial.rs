@@ -6,7 +6,7 @@ use bytes::Bytes;
 use config::Host;
 use route::{Attempt, AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
-use rtp_proto::control::{Command as MediaCommand, Side};
+use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
 use sip_msg::{HeaderId, Message, Method, Writer};
 use sip_proto::{Flow, digest};
 use smallvec::SmallVec;
@@ -144,7 +144,7 @@ impl Call {
             return Err(AttemptOutcome::Unreachable);
         };
         leg.call_id = call_id;
-        self.open_media(core, now);
+        self.open_media(core);
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
         self.story.attempt_sent(
@@ -212,7 +212,7 @@ impl Call {
     }
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
-    fn open_media(&mut self, core: &mut Core, _now: Now) {
+    fn open_media(&mut self, core: &mut Core) {
         let Some(b) = self.b.as_ref() else { return };
         let leg_b = negotiate::media_leg(&self.snapshot, b, Some(&self.a), PtMap::identity(), false);
         match self.media {
@@ -231,21 +231,28 @@ impl Call {
                 let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else {
                     return;
                 };
-                let id = core.next_media();
-                core.media.insert(id, self.key);
-                self.media = Some(id);
-                let trunks = [self.a.trunk, b.trunk].map(|ix| self.snapshot.trunk(ix).rtp_timeout);
-                let media = &self.snapshot.config.media;
-                let silence = trunks.into_iter().flatten().min().or(media.rtp_timeout);
-                core.media(MediaCommand::Open {
-                    id,
-                    legs: [leg_a, leg_b],
-                    silence,
-                    hold_silence: media.hold_timeout,
-                    one_way: media.one_way_after,
-                });
+                self.open_stream(core, [leg_a, leg_b]);
             }
         }
+    }
+
+    /// Opens the call's media session.
+    pub(crate) fn open_stream(&mut self, core: &mut Core, legs: [control::Leg; 2]) -> MediaId {
+        let id = core.next_media();
+        core.media.insert(id, self.key);
+        self.media = Some(id);
+        let trunks = [Some(&self.a), self.b.as_ref()];
+        let timeout = |leg: &Leg| self.snapshot.trunk(leg.trunk).rtp_timeout;
+        let trunks = trunks.into_iter().flatten().filter_map(timeout);
+        let media = &self.snapshot.config.media;
+        core.media(MediaCommand::Open {
+            id,
+            legs,
+            silence: trunks.min().or(media.rtp_timeout),
+            hold_silence: media.hold_timeout,
+            one_way: media.one_way_after,
+        });
+        id
     }
 
     /// Writes the INVITE of an attempt (RFC 3261 §8.1.1): everything in it is ours but the numbers and the display name.

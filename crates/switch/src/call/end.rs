@@ -116,7 +116,7 @@ impl Call {
             Some(id) => core.media(MediaCommand::Close { id }),
             None => {
                 self.release_ports(core, now);
-                self.write_record(core, now, None);
+                self.write_record(core, None);
             }
         }
         tracing::debug!(call = %self.id, kind = ending.kind, status = ending.status, by = ?ending.by, "ended");
@@ -202,11 +202,11 @@ impl Call {
                 }
             }
         }
-        self.bye_done(core, now, side);
+        self.bye_done(side);
     }
 
     /// Nothing more is owed to this side.
-    pub(crate) fn bye_done(&mut self, _core: &mut Core, _now: Now, side: Side) {
+    pub(crate) fn bye_done(&mut self, side: Side) {
         if let Some(leg) = self.leg_mut(side) {
             leg.bye = Bye::Done;
         }
@@ -275,8 +275,8 @@ impl Call {
         }
         self.release_ports(core, now);
         if self.phase == Phase::Ending {
-            self.write_record(core, now, stats);
-        } else {
+            self.write_record(core, stats);
+        } else if !self.on_played(core, now) {
             self.end(core, now, Ending::by_switch("media-failed", 503, 47));
         }
     }
@@ -292,7 +292,7 @@ impl Call {
         }
     }
 
-    fn write_record(&mut self, core: &mut Core, _now: Now, stats: Option<&SessionStats>) {
+    fn write_record(&mut self, core: &mut Core, stats: Option<&SessionStats>) {
         let Some(ended) = self.ended.as_mut() else { return };
         if ended.ticket.is_some() {
             return;
@@ -323,7 +323,7 @@ impl Call {
             ended.deadline = None;
         }
         core.counters.records_late += 1;
-        self.write_record(core, now, None);
+        self.write_record(core, None);
         self.answer_waiting(core, now);
     }
 

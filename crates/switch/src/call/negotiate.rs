@@ -28,7 +28,7 @@ mod unfit;
 
 pub(crate) use answer::{answer, own_answer};
 pub(crate) use events::{Events, hears, said, says};
-pub(crate) use media::{leg as media_leg, pt_maps};
+pub(crate) use media::{leg as media_leg, nobody, pt_maps};
 pub(crate) use security::Security;
 pub(crate) use unfit::Unfit;
 
@@ -81,15 +81,10 @@ pub(crate) fn offer(
     offer: Sdp,
 ) -> Result<Bytes, Unfit> {
     let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
-    let live = relayable(snapshot, trunk_x, &offer).ok_or(Unfit::Stream)?;
-    let media = offer.media().get(live).ok_or(Unfit::Stream)?;
-    let moved = security::has_moved(&x.session, &offer, media);
-    x.session.lines = lines_of(&offer, live);
+    let media = choose(snapshot, mint, x, &offer)?;
     if y.session.lines.is_empty() {
         y.session.lines.push(Line::Live);
     }
-    let stream = security::Stream::new(snapshot, trunk_x, &offer, media);
-    security::take(&mut x.session, stream, moved, mint);
     let at = body::receives(snapshot, y).map_err(|_| Unfit::Ports)?;
     let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
     let mut allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
@@ -138,6 +133,28 @@ pub(crate) fn offer(
     y.session.answered = false;
     x.session.remote = Some(Bytes::copy_from_slice(offer.raw()));
     Ok(body)
+}
+
+/// The m-line of X's offer that can be relayed, and its keys are X's.
+fn choose<'a>(snapshot: &Snapshot, mint: &mut Mint, x: &mut Leg, offer: &'a Sdp) -> Result<&'a Media, Unfit> {
+    let trunk = snapshot.trunk(x.trunk);
+    let live = relayable(snapshot, trunk, offer).ok_or(Unfit::Stream)?;
+    let media = offer.media().get(live).ok_or(Unfit::Stream)?;
+    let moved = security::has_moved(&x.session, offer, media);
+    x.session.lines = lines_of(offer, live);
+    let stream = security::Stream::new(snapshot, trunk, offer, media);
+    security::take(&mut x.session, stream, moved, mint);
+    Ok(media)
+}
+
+/// Takes note of X's offer where there is nobody to take it to, for a sound of ours.
+///
+/// # Errors
+/// [`Unfit::Stream`] when nothing in it can be relayed.
+pub(crate) fn note(snapshot: &Snapshot, mint: &mut Mint, x: &mut Leg, offer: &Sdp) -> Result<(), Unfit> {
+    choose(snapshot, mint, x, offer)?;
+    x.session.remote = Some(Bytes::copy_from_slice(offer.raw()));
+    Ok(())
 }
 
 /// X sends nothing to Y, but Y may hear our music. `None`: as X says.

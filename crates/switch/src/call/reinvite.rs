@@ -428,7 +428,7 @@ impl Call {
     }
 
     /// CANCEL for a re-INVITE: the other side is asked to drop it; both then hear the same (RFC 3261 §9.2).
-    pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId, _cancel: &Message) {
+    pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId) {
         if let Some(exchange) = self.exchange.as_mut().filter(|e| e.asked.id == id && !e.answered) {
             exchange.given_up.get_or_insert(487);
             core.endpoint

@@ -9,6 +9,7 @@ use rtp_proto::PtMap;
 use rtp_proto::control::{Audio, Command as MediaCommand, Side, Sound};
 
 use super::end::Ending;
+use super::negotiate::Events;
 use super::{Call, Phase, negotiate};
 use crate::core::{Core, Timer};
 use crate::io::Now;
@@ -24,9 +25,9 @@ const PROGRESS: u16 = 183;
 pub(crate) enum Playing {
     /// To the caller, until the called side speaks.
     Ringback,
-    /// To this side, until the other is back.
-    HoldMusic(Side),
-    /// To the caller, who is then refused so.
+    /// To this side, in what it speaks, until the other is back.
+    HoldMusic(Side, Arc<Audio>),
+    /// To the caller, who is then refused so, whatever else goes wrong.
     Announcement(Box<Ending>),
 }
 
@@ -47,7 +48,7 @@ impl Call {
     pub(crate) fn hush(&mut self, core: &mut Core) {
         let side = match self.playing.take() {
             Some(Playing::Ringback | Playing::Announcement(_)) => Side::A,
-            Some(Playing::HoldMusic(side)) => side,
+            Some(Playing::HoldMusic(side, _)) => side,
             None => return,
         };
         if let Some(id) = self.media {
@@ -60,10 +61,13 @@ impl Call {
         if self.phase != Phase::Dialing || matches!(self.playing, Some(Playing::Announcement(_))) {
             return self.end(core, now, ending);
         }
-        let trunk = self.snapshot.trunk(self.a.trunk).clone();
-        let name = announcement(&trunk, ending.status);
-        let sound = name.and_then(|name| self.snapshot.sounds.get(name).cloned());
-        let body = name.and_then(|name| self.play_to_caller(core, name));
+        self.story.ring_until(now);
+        let snapshot = Arc::clone(&self.snapshot);
+        let name = announcement(snapshot.trunk(self.a.trunk), ending.status);
+        let sound = name.and_then(|name| snapshot.sounds.get(name));
+        let body = name
+            .filter(|_| self.seat_caller(core, now).is_some())
+            .and_then(|name| self.play_to_caller(core, name));
         let (Some(sound), Some(body)) = (sound, body) else {
             return self.end(core, now, ending);
         };
@@ -74,7 +78,25 @@ impl Call {
         self.tell_progress(core, now, PROGRESS, Some(&body));
     }
 
-    /// A sound has been played to its end, or for long enough. Whether that was all there was to wait for.
+    /// What a caller needs that was never taken anywhere: its offer noted, and ports, for itself and for the side where nobody
+    /// is. `None`: there is nothing to answer, or no room to spare.
+    fn seat_caller(&mut self, core: &mut Core, now: Now) -> Option<()> {
+        if self.media.is_some() {
+            return Some(());
+        }
+        if !core.has_room_to_spare() {
+            return None;
+        }
+        let offer = self.invite.as_ref()?.offer.clone()?;
+        negotiate::note(&self.snapshot, core.endpoint.mint(), &mut self.a, &offer).ok()?;
+        if self.a.ports.is_none() {
+            self.a.ports = Some(core.ports.reserve(now.at)?);
+        }
+        self.parked.push(core.ports.reserve(now.at)?);
+        Some(())
+    }
+
+    /// A sound has been played to its end, for long enough, or can't be. Whether that was all there was to wait for.
     pub(crate) fn on_played(&mut self, core: &mut Core, now: Now) -> bool {
         match self.playing.take() {
             Some(Playing::Announcement(ending)) => {
@@ -88,12 +110,39 @@ impl Call {
         }
     }
 
-    /// One side may have been put on hold, or be back: music begins or ends.
+    /// One side may have been put on hold, be back, or hold in place of the other; what is held may speak another codec. Music
+    /// begins, ends or begins anew.
     pub(crate) fn hold_music(&mut self, core: &mut Core) {
         let Some(id) = self.media.filter(|_| self.phase == Phase::Answered) else {
             return;
         };
-        let held = Side::BOTH.into_iter().find_map(|side| {
+        let held = self.held();
+        match (&held, &self.playing) {
+            (Some((side, _, audio)), Some(Playing::HoldMusic(hears, spoken)))
+                if side == hears && audio == spoken =>
+            {
+                return;
+            }
+            // What is played next to the same side takes its place by itself.
+            (Some((side, ..)), Some(Playing::HoldMusic(hears, _))) if side == hears => {}
+            (_, Some(Playing::HoldMusic(..))) => self.hush(core),
+            (_, Some(Playing::Ringback | Playing::Announcement(_))) => return,
+            (_, None) => {}
+        }
+        if let Some((side, sound, audio)) = held {
+            self.playing = Some(Playing::HoldMusic(side, Arc::clone(&audio)));
+            core.media(MediaCommand::Play {
+                id,
+                side,
+                sound,
+                audio,
+            });
+        }
+    }
+
+    /// Who listens to nobody, though it may hear music: which side, what it is to hear, and in which codec.
+    fn held(&self) -> Option<(Side, Arc<Sound>, Arc<Audio>)> {
+        Side::BOTH.into_iter().find_map(|side| {
             let (leg, other) = (self.leg(side)?, self.leg(side.other())?);
             let name = self.snapshot.trunk(leg.trunk).hold_music.as_deref()?;
             let sound = self.snapshot.sounds.get(name)?.clone();
@@ -101,36 +150,45 @@ impl Call {
             let gone = !negotiate::direction(&other.session)?.sends();
             let audio = negotiate::heard(&leg.session).filter(|_| waits && gone)?;
             Some((side, sound, audio))
-        });
-        match (held, &self.playing) {
-            (Some((side, sound, audio)), None) => {
-                self.playing = Some(Playing::HoldMusic(side));
-                core.media(MediaCommand::Play {
-                    id,
-                    side,
-                    sound,
-                    audio,
-                });
-            }
-            (None, Some(Playing::HoldMusic(_))) => self.hush(core),
-            (Some(_) | None, _) => {}
-        }
+        })
     }
 
-    /// Begins to play to the caller, who has no final answer yet; our own answer to its offer.
+    /// Begins to play to the caller, who has no final answer yet; our own answer to its offer. `None`: there is no such sound, or
+    /// the caller would not hear it.
     fn play_to_caller(&mut self, core: &mut Core, name: &str) -> Option<Bytes> {
-        let id = self.media?;
         self.invite.as_ref()?.offer.as_ref()?;
         let sound: Arc<Sound> = self.snapshot.sounds.get(name)?.clone();
+        if !negotiate::direction(&self.a.session)?.receives() {
+            return None;
+        }
+        let alone = self.b.is_none();
+        if alone {
+            // Nothing of an attempt that has failed holds any more.
+            self.a.session.converted = None;
+            self.a.session.events = Events::default();
+        }
         let (body, audio): (Bytes, Arc<Audio>) =
             negotiate::own_answer(&self.snapshot, &mut self.a, self.b.as_ref()).ok()?;
         let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
-        core.media(MediaCommand::Update {
-            id,
-            side: Side::A,
-            rebind: leg.mux,
-            leg,
-        });
+        let ports = self.parked.last().filter(|_| alone);
+        let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, *ports));
+        let id = match (self.media, nobody) {
+            (Some(id), nobody) => {
+                let of_a = (Side::A, leg.mux, leg);
+                let of_b = nobody.map(|leg| (Side::B, true, leg));
+                for (side, rebind, leg) in of_b.into_iter().chain([of_a]) {
+                    core.media(MediaCommand::Update {
+                        id,
+                        side,
+                        leg,
+                        rebind,
+                    });
+                }
+                id
+            }
+            (None, Some(nobody)) => self.open_stream(core, [leg, nobody]),
+            (None, None) => return None,
+        };
         core.media(MediaCommand::Play {
             id,
             side: Side::A,

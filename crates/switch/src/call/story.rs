@@ -146,7 +146,8 @@ impl Story {
         self.record.decision.append(&mut self.remarks);
     }
 
-    fn ring_until(&mut self, now: Now) {
+    /// It rings no longer; what comes then (an announcement, the answer) is no ringing.
+    pub(crate) fn ring_until(&mut self, now: Now) {
         if let Some(progress) = self.progress {
             self.record
                 .ring_ms

@@ -1,11 +1,11 @@
-//! What the switch plays itself: ringback, music on hold, announcements.
+//! What the switch plays itself: ringback, music on hold. Announcements have a file of their own.
 
-use rtp_proto::control::{Codec, Command, Event, Side, SoundSource, Tone};
-use switch::Input;
+use rtp_proto::control::{Codec, Command, Side, SoundSource, Tone};
 use testkit::bed::{A, B1, B2, Bed};
 use testkit::{Party, Sip, sdp};
 
-const SOUNDS: &str = r#"
+/// A tone without end, and one with.
+pub(super) const SOUNDS: &str = r#"
 [[sound]]
 name = "ring"
 tone = "ringback"
@@ -17,12 +17,13 @@ tone = "unobtainable"
 times = 2
 "#;
 
-fn bed(keys: &str) -> Bed {
+/// The bed with these keys in the caller's trunk.
+pub(super) fn bed(keys: &str) -> Bed {
     Bed::changed(&[("name = \"pbx\"", keys), ("", SOUNDS)])
 }
 
 /// The tones that were played and hushed so far, in order.
-fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
+pub(super) fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
     let log = bed.world.media.log.iter();
     log.filter_map(|(_, command)| match command {
         Command::Play { side, sound, .. } => match sound.source {
@@ -201,54 +202,6 @@ fn early_media_of_the_called_side_is_not_talked_over() {
     bed.settle_one();
 }
 
-#[test]
-fn a_failed_call_is_announced_before_it_is_refused() {
-    for ends in [true, false] {
-        let mut bed = bed("announcements = [{ on = [404], sound = \"sorry\" }]");
-        let (mut a, b, at_b) = bed.dial();
-        bed.send(B1, &b.reply(&at_b, 404, None));
-        bed.expect(B1, "ACK");
-        let progress = bed.expect(A, "183 INVITE");
-        assert!(progress.sdp().is_some());
-        assert_eq!(played(&bed), [(Side::A, Some(Tone::Unobtainable))]);
-        bed.quiet(A, 1000);
-        if ends {
-            let id = bed
-                .world
-                .media
-                .log
-                .last()
-                .map(|(_, command)| command.id())
-                .unwrap();
-            bed.world.tell(Input::Media(Event::Played { id, side: Side::A }));
-        } else {
-            bed.wait(118_000);
-        }
-        let refusal = bed.expect_within(A, "404 INVITE", if ends { 10 } else { 1_001 });
-        let ack = a.ack(&refusal);
-        bed.send(A, &ack);
-        let record = bed.settle_one();
-        assert_eq!(record.cause.sip, 404);
-        bed.quiet(B2, 10);
-    }
-}
-
-#[test]
-fn an_announcement_can_be_cancelled() {
-    let mut bed = bed("announcements = [{ on = [404], sound = \"sorry\" }]");
-    let (mut a, b, at_b) = bed.dial();
-    bed.send(B1, &b.reply(&at_b, 404, None));
-    bed.expect(B1, "ACK");
-    bed.expect(A, "183 INVITE");
-    let cancel = a.cancel();
-    bed.send(A, &cancel);
-    bed.expect(A, "200 CANCEL");
-    let refusal = bed.expect(A, "487 INVITE");
-    let ack = a.ack(&refusal);
-    bed.send(A, &ack);
-    assert_eq!(bed.settle_one().cause.kind, "cancelled");
-}
-
 /// The carrier puts the PBX on hold and sends nothing: the PBX hears music, and knows that it may.
 #[test]
 fn a_held_party_hears_music_until_the_other_is_back() {
@@ -329,6 +282,155 @@ fn a_held_party_that_offers_is_told_of_the_music() {
         let plays = matches!(played(&bed).last(), Some((Side::A, Some(Tone::Ringback))));
         assert_eq!(plays, answered == "sendonly", "{codec:?} {offered}");
         bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+/// The codecs that music was played in so far, in order.
+fn codecs(bed: &Bed) -> Vec<Codec> {
+    let log = bed.world.media.log.iter();
+    log.filter_map(|(_, command)| match command {
+        Command::Play { audio, .. } => Some(audio.send.audio.codec),
+        _ => None,
+    })
+    .collect()
+}
+
+/// A re-INVITE with this body from one side, answered by the other with that one.
+fn exchange(
+    bed: &mut Bed,
+    from: (&str, &mut Party),
+    to: (&str, &Party),
+    offer: &str,
+    answer: &dyn Fn(&Sip) -> String,
+) {
+    let invite = from.1.invite(Some(offer));
+    bed.send(from.0, &invite);
+    let got = bed.expect(to.0, "INVITE");
+    bed.send(to.0, &to.1.reply(&got, 200, Some(&answer(&got))));
+    bed.expect(to.0, "ACK");
+    let ok = bed.expect(from.0, "200 INVITE");
+    let ack = from.1.ack(&ok);
+    bed.send(from.0, &ack);
+    bed.wait(10);
+}
+
+/// The held telephone is moved to one that speaks something else: the music goes on there.
+#[test]
+fn music_on_hold_follows_a_change_of_codec() {
+    let mut bed = bed("hold_music = \"ring\"");
+    let (mut a, mut b) = bed.connect();
+    let answer =
+        |direction: &'static str| move |got: &Sip| Bed::caller_end().answer(got.sdp().unwrap(), direction);
+    let mut held = Bed::carrier_end(B1);
+    exchange(
+        &mut bed,
+        (B1, &mut b),
+        (A, &a),
+        &held.offer("inactive"),
+        &answer("recvonly"),
+    );
+    assert_eq!(codecs(&bed), [Codec::Pcmu]);
+    let mut moved = Bed::caller_end();
+    moved.codecs.retain(|(pt, _)| *pt != 0);
+    held.version += 1;
+    let still = |got: &Sip| held.answer(got.sdp().unwrap(), "inactive");
+    for (version, again) in [
+        (2, &[Codec::Pcmu, Codec::Pcma][..]),
+        (3, &[Codec::Pcmu, Codec::Pcma]),
+    ] {
+        moved.version = version;
+        exchange(&mut bed, (A, &mut a), (B1, &b), &moved.offer("recvonly"), &still);
+        assert_eq!(codecs(&bed), again, "anew for another codec only");
+    }
+    assert!(
+        !played(&bed).contains(&(Side::A, None)),
+        "one takes the other's place"
+    );
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// In one exchange the holder comes back and the other side goes away: the music changes sides.
+#[test]
+fn music_on_hold_changes_sides() {
+    let mut bed = Bed::changed(&[
+        ("name = \"pbx\"", "hold_music = \"ring\""),
+        ("name = \"b1\"", "hold_music = \"sorry\""),
+        ("", SOUNDS),
+    ]);
+    let (mut a, mut b) = bed.connect();
+    let mut end = Bed::carrier_end(B1);
+    let answer =
+        |direction: &'static str| move |got: &Sip| Bed::caller_end().answer(got.sdp().unwrap(), direction);
+    exchange(
+        &mut bed,
+        (B1, &mut b),
+        (A, &a),
+        &end.offer("inactive"),
+        &answer("recvonly"),
+    );
+    end.version += 1;
+    exchange(
+        &mut bed,
+        (B1, &mut b),
+        (A, &a),
+        &end.offer("sendrecv"),
+        &answer("inactive"),
+    );
+    assert_eq!(
+        played(&bed),
+        [
+            (Side::A, Some(Tone::Ringback)),
+            (Side::A, None),
+            (Side::B, Some(Tone::Unobtainable))
+        ]
+    );
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// A consultation that is resumed by another device begins on hold.
+#[test]
+fn a_call_may_be_on_hold_from_its_first_answer() {
+    let mut bed = Bed::changed(&[("name = \"b1\"", "hold_music = \"ring\""), ("", SOUNDS)]);
+    let mut a = bed.caller("+4420");
+    let invite = a.invite(Some(&Bed::caller_end().offer("inactive")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    assert_eq!(sdp::live(at_b.sdp().unwrap()).direction(), "sendonly");
+    let b = bed.callee(B1, &at_b);
+    let answer = Bed::carrier_end(B1).answer(at_b.sdp().unwrap(), "recvonly");
+    bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    assert_eq!(played(&bed), [(Side::B, Some(Tone::Ringback))]);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// Who says that it hears nothing is not rung back to.
+#[test]
+fn ringback_is_for_callers_who_listen() {
+    for (direction, heard) in [("inactive", 0), ("sendonly", 0), ("recvonly", 1)] {
+        let mut bed = bed("ringback = \"ring\"");
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&Bed::caller_end().offer(direction)));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let b = bed.callee(B1, &at_b);
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        let ringing = bed.expect(A, "180 INVITE");
+        assert_eq!(ringing.sdp().is_some(), heard == 1, "{direction}");
+        assert_eq!(played(&bed).len(), heard, "{direction}");
+        bed.send(B1, &b.reply(&at_b, 486, None));
+        bed.expect(B1, "ACK");
+        let refusal = bed.expect(A, "486 INVITE");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
         bed.settle_one();
     }
 }

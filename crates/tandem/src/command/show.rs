@@ -125,6 +125,16 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
     table(&columns, &list)
 }
 
+/// A record as a row of a table: scores are as wide as each other.
+fn record_row(mut record: Value) -> Value {
+    if let Some(mos) = record.get_mut("mos")
+        && let Some(score) = mos.as_f64()
+    {
+        *mos = Value::String(format!("{score:.2}"));
+    }
+    record
+}
+
 /// Records of finished calls.
 pub(crate) fn records(records: &[CallRecord], json: bool) -> Result<()> {
     let values = records
@@ -134,6 +144,7 @@ pub(crate) fn records(records: &[CallRecord], json: bool) -> Result<()> {
     if json {
         return values.iter().try_for_each(value);
     }
+    let values: Vec<Value> = values.into_iter().map(record_row).collect();
     let columns = [
         ("ID", "id"),
         ("FROM", "from_trunk"),
@@ -158,7 +169,7 @@ pub(crate) fn reload(report: &Value, json: bool) -> Result<()> {
     let list = |name: &str| report.get(name).map(rows).unwrap_or_default();
     let mut out = stdout().lock();
     if list("changes").is_empty() {
-        writeln!(out, "reloaded: nothing has changed")?;
+        writeln!(out, "reloaded: no key has changed")?;
     }
     for change in list("changes") {
         writeln!(out, "{}", change.as_str().unwrap_or_default())?;
@@ -170,4 +181,27 @@ pub(crate) fn reload(report: &Value, json: bool) -> Result<()> {
         writeln!(out, "warning: {}", warning.as_str().unwrap_or_default())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_score_has_two_decimals_in_a_table() {
+        for (mos, shown) in [
+            (json!(4.4), "4.40"),
+            (json!(1), "1.00"),
+            (json!(4.38), "4.38"),
+            (Value::Null, "-"),
+        ] {
+            let row = record_row(json!({ "mos": mos, "pdd_ms": 12 }));
+            assert_eq!(
+                (cell(&row, "mos").as_str(), cell(&row, "pdd_ms").as_str()),
+                (shown, "12")
+            );
+        }
+        assert_eq!(cell(&record_row(json!({})), "mos"), "-");
+    }
 }

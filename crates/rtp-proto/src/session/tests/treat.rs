@@ -13,7 +13,7 @@ const OTHER_A: u8 = 97;
 const EVENT_B: u8 = 96;
 
 /// What a leg speaks; the first is what it hears.
-fn speaks(formats: &[(u8, Codec)], events: Option<(u8, u32)>, noise: Option<u8>) -> Arc<Audio> {
+pub(super) fn speaks(formats: &[(u8, Codec)], events: Option<(u8, u32)>, noise: Option<u8>) -> Arc<Audio> {
     let accepts: smallvec::SmallVec<[Format; 2]> = formats
         .iter()
         .map(|(payload_type, codec)| Format {

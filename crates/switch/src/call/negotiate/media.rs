@@ -6,7 +6,7 @@ use std::sync::Arc;
 use config::Trunk;
 use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::emodel;
-use rtp_proto::{Cidr, PtMap};
+use rtp_proto::{Cidr, PortPair, PtMap};
 use sdp::{Direction, PtMapping};
 
 use super::{events, live_media, security};
@@ -29,7 +29,9 @@ pub(crate) fn leg(
     let other_receives = other
         .and_then(|other| super::direction(&other.session))
         .is_none_or(Direction::receives);
-    let udptl = live.as_ref().is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
+    let udptl = live
+        .as_ref()
+        .is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
     let remote = live
         .as_ref()
         .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
@@ -68,6 +70,31 @@ pub(crate) fn leg(
             ice,
         },
     })
+}
+
+/// A leg with nobody at its end, on these ports: what arrives there is nobody's, and nothing is sent from there.
+pub(crate) fn nobody(snapshot: &Snapshot, ports: PortPair) -> control::Leg {
+    control::Leg {
+        bind: snapshot.media_bind(),
+        ports,
+        kind: StreamKind::Rtp,
+        mux: false,
+        remote: None,
+        may_send: false,
+        expects: false,
+        latch: Latch {
+            symmetric: false,
+            signalling: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            acl: Arc::default(),
+            rebind_any_address: false,
+        },
+        map: PtMap::identity(),
+        dscp: snapshot.config.media.dscp,
+        rtcp: control::Rtcp::Off,
+        codec: None,
+        party: 0,
+        needs: control::Needs::default(),
+    }
 }
 
 /// The codec of a leg (`name/clock`), as far as its quality can be told.
