@@ -42,7 +42,7 @@ section! {
         live codecs: Vec<String> = List<Codec>, default("[]");
         /// Whether its calls may have another codec on each side: `"auto"` when nothing that the other side offers is in its
         /// `codecs`, by converting to those; `"offer"` always offers what `codecs` names beyond what the other side has;
-        /// `"off"` refuses such calls with 488. Converted are PCMU, PCMA, G722, opus and L16.
+        /// `"off"` offers it no such call (488 where no other trunk takes it). Converted are PCMU, PCMA, G722, opus and L16.
         live transcode: Transcode = Choice<Transcode>, default("'auto'");
         /// How it writes digits, and is written them. What the other side of a call writes otherwise is converted.
         live dtmf: Dtmf = Choice<Dtmf>, default("'auto'");
