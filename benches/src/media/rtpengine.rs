@@ -37,7 +37,11 @@ pub(super) fn with<T>(work: Work, ends: Ends, play: impl FnOnce(&mut dyn Stand) 
 
 impl Rtpengine {
     fn call(&mut self, name: &str, n: usize, at: (SocketAddr, SocketAddr)) -> Result<Up> {
-        let codec = self.work.codec();
+        // It would encode Opus in stereo by itself, which is about twice the work.
+        let codec = self.work.codec().map(|codec| match self.work {
+            Work::Opus => format!("{codec}/48000/1"),
+            Work::Relay | Work::Srtp | Work::G722 => codec.to_owned(),
+        });
         let wanted = Wanted {
             // What A's answer has to be is remembered from its offer.
             profile: (self.work == Work::Srtp).then_some("RTP/AVP"),

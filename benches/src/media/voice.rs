@@ -25,13 +25,13 @@ impl Voices {
     /// # Errors
     /// A codec that cannot be encoded.
     pub(super) fn new(work: Work) -> Result<Self> {
-        if !work.converts() {
-            let pcmu = Arc::new(Voice::speech());
-            return Ok(Self { pcmu, wide: None });
-        }
         let codec = match work {
+            Work::Relay | Work::Srtp => {
+                let pcmu = Arc::new(Voice::speech());
+                return Ok(Self { pcmu, wide: None });
+            }
             Work::G722 => Codec::G722,
-            Work::Relay | Work::Srtp | Work::Opus => Codec::Opus,
+            Work::Opus => Codec::Opus,
         };
         Ok(Self {
             pcmu: Arc::new(voice(0, spoken::FRAME as u32, second())),

@@ -39,21 +39,16 @@ impl Work {
     /// Whether what arrives is other audio than what was sent.
     #[must_use]
     pub fn converts(self) -> bool {
-        self.wide().is_some()
+        self.codec().is_some()
     }
 
-    /// What B speaks where it isn't what A speaks, as an `rtpmap` says it.
-    pub(super) fn wide(self) -> Option<&'static str> {
+    /// What B speaks where it isn't what A speaks, by its name in SDP.
+    pub(super) fn codec(self) -> Option<&'static str> {
         match self {
             Self::Relay | Self::Srtp => None,
-            Self::G722 => Some("G722/8000"),
-            Self::Opus => Some("opus/48000/2"),
+            Self::G722 => Some("G722"),
+            Self::Opus => Some("opus"),
         }
-    }
-
-    /// The name of that codec alone.
-    pub(super) fn codec(self) -> Option<&'static str> {
-        Some(self.wide()?.split_once('/')?.0)
     }
 
     /// What A offers.
@@ -67,17 +62,23 @@ impl Work {
 
     /// What B answers when it is offered `told`.
     pub(super) fn answer(self, b: SocketAddr, told: &[u8]) -> String {
-        match self.wide() {
+        match self.codec() {
             None => sdp::offer(b),
-            Some(wide) => sdp::stream(b, "RTP/AVP", &[(self.payload_type(told), wide)], ""),
+            Some(codec) => {
+                let (number, name) = format(codec, told);
+                sdp::stream(b, "RTP/AVP", &[(number, &name)], "")
+            }
         }
     }
 
     fn payload_type(self, told: &[u8]) -> u8 {
-        let named = self.wide().and_then(|wide| sdp::payload_type(told, wide));
-        // A static type needs no rtpmap (RFC 3551 §6).
-        named.unwrap_or(9)
+        self.codec().map_or(0, |codec| format(codec, told).0)
     }
+}
+
+/// How a codec was offered. A static type needs no `rtpmap` (RFC 3551 §6), and only G.722 has one.
+fn format(codec: &str, told: &[u8]) -> (u8, String) {
+    sdp::format(told, codec).unwrap_or_else(|| (9, "G722/8000".to_owned()))
 }
 
 /// A's key of call number `n`.

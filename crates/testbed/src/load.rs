@@ -19,7 +19,7 @@ const FRAME: Duration = Duration::from_millis(20);
 /// Send times are kept for this many packets of a stream: 20 s.
 const KEPT: usize = 1000;
 /// Latencies are counted in steps of a microsecond up to this many.
-const STEPS: usize = 200_000;
+const STEPS: usize = 1_000_000;
 
 /// How many packets took how long, in steps of a microsecond.
 #[derive(Clone, Default)]

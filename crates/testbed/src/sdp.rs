@@ -41,15 +41,19 @@ fn written(rtp: SocketAddr, version: u64, profile: &str, types: &[(u8, &str)], r
     )
 }
 
-/// The payload type that stands for this in a body, e.g. `opus/48000/2`.
+/// The payload type that stands for this codec in a body, and all of what it stands for: of `opus`, e.g. 96 and `opus/48000/2`.
 #[must_use]
-pub fn payload_type(body: &[u8], name: &str) -> Option<u8> {
+pub fn format(body: &[u8], codec: &str) -> Option<(u8, String)> {
     let text = String::from_utf8_lossy(body);
-    let mut maps = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '));
-    let (number, _) = maps.find(|(_, named)| named.eq_ignore_ascii_case(name))?;
-    number.parse().ok()
+    let maps = text.lines().filter_map(|line| line.strip_prefix("a=rtpmap:"));
+    let mut maps = maps.filter_map(|map| map.trim_end().split_once(' '));
+    let named = |map: &str| {
+        map.split('/')
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(codec))
+    };
+    let (number, map) = maps.find(|(_, map)| named(map))?;
+    Some((number.parse().ok()?, map.to_owned()))
 }
 
 fn address(ip: IpAddr) -> String {
@@ -123,9 +127,9 @@ mod tests {
             body.contains("m=audio 4000 RTP/SAVP 0 96\r\n") && body.ends_with("a=x\r\n"),
             "{body}"
         );
-        let found =
-            ["PCMU/8000", "OPUS/48000/2", "G722/8000"].map(|name| payload_type(body.as_bytes(), name));
-        assert_eq!(found, [Some(0), Some(96), None]);
+        let found = |codec: &str| format(body.as_bytes(), codec);
+        assert_eq!(found("OPUS"), Some((96, "opus/48000/2".to_owned())));
+        assert_eq!((found("PCMU").map(|it| it.0), found("G722")), (Some(0), None));
     }
 
     #[test]
