@@ -238,7 +238,9 @@ fn signalling_table(options: &Options) -> Result<usize> {
 
 /// Rounds of each row in turn, and the ramps. Gives how many of Tandem's rounds were void.
 fn media_table(options: &Options) -> Result<usize> {
-    let _times = media::ProgramTimes::keep().context("the eBPF program's time cannot be measured")?;
+    let kernel = options.rows().iter().any(|row| row.engine == Engine::Kernel);
+    let times = kernel.then(media::ProgramTimes::keep).transpose();
+    let _times = times.context("the eBPF program's time cannot be measured")?;
     let series = |row: Row| Series {
         row,
         calls: options.load(row).calls,
