@@ -8,7 +8,7 @@ use testbed::audio as spoken;
 use testbed::load::Voice;
 
 /// Frames of silence that the second begins with; the sound behind them can be heard to set in.
-const SILENCE: usize = 8;
+const SILENCE: usize = 10;
 /// Frames of a steady tone behind it; the rest is speech.
 const TONE: usize = 7;
 /// Where the committed audio has its speech, in frames.

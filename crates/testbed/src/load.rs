@@ -89,7 +89,7 @@ pub struct Voice {
     pub ticks: u32,
     /// The payloads.
     pub frames: Vec<Vec<u8>>,
-    /// The frame in which a sound begins after at least eight of silence: by it the way of converted audio is timed.
+    /// The frame in which a sound begins after at least ten of silence: by it the way of converted audio is timed.
     pub onset: Option<usize>,
 }
 
