@@ -3,7 +3,7 @@
 //!
 //! How long the way took is heard: where a voice sets in after silence, by the ends that hear G.711.
 
-use super::{FRAME, Histogram, LoadReport, RtpLoad, STEPS, Talk, rounds};
+use super::{FRAME, Histogram, KEPT, LoadReport, RtpLoad, STEPS, Talk, rounds};
 use crate::audio;
 use crate::rtp::Header;
 use std::net::SocketAddr;
@@ -21,6 +21,9 @@ const SLACK: u64 = 3;
 const SILENCE: u32 = 8;
 /// A frame is quiet whose mean amplitude is below this, of 32,768.
 const LOUD: u32 = 500;
+
+/// Send times are kept for so many nanoseconds.
+const KEPT_FOR: u64 = FRAME.as_nanos() as u64 * KEPT as u64;
 
 /// The state that a receiver keeps per stream that it hears.
 #[derive(Clone, Default)]
@@ -127,8 +130,8 @@ impl RtpLoad {
             .map(|round| talk.first + round)
             .filter(|n| Some(self.streams[stream].frame(*n)) == voice.onset)
             .map(|n| talk.sent(stream, n).load(Ordering::Acquire))
-            // One that isn't sent yet has no time.
-            .find(|sent| (1..=now).contains(sent))
+            // One that isn't sent yet has no time, or a much earlier one's.
+            .find(|sent| (1..=now).contains(sent) && now - sent < KEPT_FOR / 2)
     }
 }
 
