@@ -261,7 +261,8 @@ fn media_table(options: &Options) -> Result<usize> {
             let round = media::round(series.row, &options.daemon, options.load(series.row))?;
             if !round.counts() {
                 let (name, report, drops) = (series.row.name(), &round.report, round.drops);
-                eprintln!("{name}: {drops} dropped for a full buffer; {report:?}");
+                let cpu_us = round.cpu_us;
+                eprintln!("{name}: {cpu_us:.2} µs/packet, {drops} dropped for a full buffer; {report:?}");
             }
             series.rounds.extend(kept.then_some(round));
         }
