@@ -66,6 +66,6 @@ bench-system: ## CPU, latency and memory per call and packet, beside Kamailio an
 	cargo build --locked --release -p tandem -p tandem-benches
 	benches/system/run $(TANDEM)
 
-bench-media: ## The media half of it: kernel path, userspace, bare relay, rtpengine; then up to the first loss (root)
+bench-media: ## The media half of it: kernel path, userspace, SRTP, conversion, beside rtpengine; then up to the first loss (root)
 	cargo build --locked --release -p tandem -p tandem-benches
 	benches/system/run $(TANDEM) --only media --ramp 250

@@ -1,19 +1,27 @@
-//! Cost per relayed packet, added latency, memory per call: N calls held, G.711 at 50 packets per second both ways. And how many
-//! calls there may be until a packet is lost.
+//! Cost per relayed packet, added latency, memory per call: N calls held, 50 packets per second both ways, passed on as they are,
+//! encrypted for one side, or converted to another codec. And how many calls there may be until a packet is lost.
 
 pub mod bare;
+mod footprint;
 mod rtpengine;
+pub mod table;
 mod tandem;
+mod voice;
+mod work;
+
+pub use footprint::ProgramTimes;
+pub use work::Work;
 
 use crate::signalling::{cpu_us, drops};
 use anyhow::Result;
-use std::fs;
+use footprint::{Footprint, program_us};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+use testbed::Places;
 use testbed::load::{LoadReport, RtpLoad};
-use testbed::{Places, proc};
+use work::{Ends, Up};
 
 /// Kernel memory of one UDP socket with its file, kB (measured: sock, inode, dentry and file objects).
 pub const SOCKET_KB: f64 = 2.9;
@@ -62,58 +70,6 @@ impl Round {
     }
 }
 
-/// Memory and sockets of a server.
-struct Footprint {
-    kb: u64,
-    sockets: usize,
-}
-
-fn footprint(pids: &[u32]) -> Footprint {
-    Footprint {
-        kb: pids.iter().map(|pid| proc::memory_kb(*pid)).sum(),
-        sockets: pids.iter().map(|pid| proc::udp_sockets(*pid).len()).sum(),
-    }
-}
-
-/// Run time of the eBPF programs that these processes hold, µs; 0 unless `kernel.bpf_stats_enabled` is 1.
-fn program_us(pids: &[u32]) -> f64 {
-    let nanoseconds = |pid: &u32| -> u64 {
-        let entries = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten();
-        let texts = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
-        let times = texts.filter_map(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("run_time_ns:"))?;
-            line.trim().parse::<u64>().ok()
-        });
-        times.sum()
-    };
-    pids.iter().map(nanoseconds).sum::<u64>() as f64 / 1000.0
-}
-
-/// The kernel keeps the programs' run times while this lives.
-#[derive(Debug)]
-pub struct ProgramTimes(String);
-
-impl ProgramTimes {
-    const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
-
-    /// Turns the keeping on.
-    ///
-    /// # Errors
-    /// It is not allowed.
-    pub fn keep() -> std::io::Result<Self> {
-        let before = fs::read_to_string(Self::SWITCH)?;
-        fs::write(Self::SWITCH, "1")?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for ProgramTimes {
-    fn drop(&mut self) {
-        // It was allowed before.
-        let _ = fs::write(Self::SWITCH, self.0.trim());
-    }
-}
-
 /// Who relays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -127,33 +83,48 @@ pub enum Engine {
     Rtpengine,
 }
 
-impl Engine {
-    /// All of them, in the order of a round.
-    pub const ALL: [Self; 4] = [Self::Kernel, Self::Userspace, Self::Bare, Self::Rtpengine];
+/// A relay at a kind of work: a line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Who.
+    pub engine: Engine,
+    /// What.
+    pub work: Work,
+}
 
+impl Row {
     /// As it is printed.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Kernel => "Tandem, kernel",
-            Self::Userspace => "Tandem, userspace",
-            Self::Bare => "bare relay",
-            Self::Rtpengine => "rtpengine, userspace",
+    pub fn name(self) -> String {
+        match (self.engine, self.work) {
+            (Engine::Kernel, _) => "Tandem, kernel".to_owned(),
+            (Engine::Userspace, Work::Relay) => "Tandem, userspace".to_owned(),
+            (Engine::Userspace, work) => format!("Tandem, {}", work.name()),
+            (Engine::Bare, _) => "bare relay".to_owned(),
+            (Engine::Rtpengine, Work::Relay) => "rtpengine, userspace".to_owned(),
+            (Engine::Rtpengine, work) => format!("rtpengine, {}", work.name()),
         }
     }
 
-    /// Starts it fresh, with room for `most` calls, lets `play` use it and ends it.
+    /// Whether it is Tandem's.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(self.engine, Engine::Kernel | Engine::Userspace)
+    }
+
+    /// Starts the relay fresh, with room for `most` calls, lets `play` use it and ends it.
     fn with<T>(
         self,
         daemon: &Path,
         most: usize,
         play: impl FnOnce(&mut dyn Stand) -> Result<T>,
     ) -> Result<T> {
-        match self {
-            Self::Kernel => tandem::with(daemon, "kernel", play),
-            Self::Userspace => tandem::with(daemon, "userspace", play),
-            Self::Bare => bare::with(most, play),
-            Self::Rtpengine => rtpengine::with(play),
+        let ends = Ends::new(self.work)?;
+        match self.engine {
+            Engine::Kernel => tandem::with(daemon, "kernel", self.work, ends, play),
+            Engine::Userspace => tandem::with(daemon, "userspace", self.work, ends, play),
+            Engine::Bare => bare::with(most, ends, play),
+            Engine::Rtpengine => rtpengine::with(self.work, ends, play),
         }
     }
 }
@@ -162,26 +133,59 @@ impl Engine {
 trait Stand {
     /// Its processes.
     fn pids(&self) -> Vec<u32>;
-    /// Where the two ends of call number `n` are.
-    fn ends(&self, n: usize) -> (SocketAddr, SocketAddr);
-    /// Sets that call up; where A and B send to.
-    fn set_up(&mut self, n: usize) -> Result<(SocketAddr, SocketAddr)>;
+    /// Sets call number `n` up.
+    fn set_up(&mut self, n: usize) -> Result<Up>;
     /// Sets a call up and ends it: what is made once, with the first, isn't the price of a call.
     fn warm_up(&mut self) -> Result<()>;
+}
+
+/// A load and where its ends send to, by call.
+struct Talkers {
+    rtp: RtpLoad,
+    to: Vec<(SocketAddr, SocketAddr)>,
+}
+
+impl Talkers {
+    fn new() -> Self {
+        Self {
+            rtp: RtpLoad::of([]),
+            to: Vec::new(),
+        }
+    }
+
+    /// Sets `count` calls more up.
+    fn add(&mut self, stand: &mut dyn Stand, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let up = stand.set_up(self.to.len())?;
+            self.rtp.add(up.ends);
+            self.to.push(up.to);
+        }
+        Ok(())
+    }
+
+    /// Talks until who is where is settled and buffers are filled, since until then a relay may work harder; and then for `time`.
+    /// `mark` is called when that begins, and may be when it ends.
+    fn talk(&self, work: Work, time: Duration, mut mark: impl FnMut()) -> LoadReport {
+        if work.converts() {
+            return self.rtp.run_converted(&self.to, WARM_UP, time, mark);
+        }
+        let _ = self.rtp.run(&self.to, WARM_UP);
+        mark();
+        self.rtp.run(&self.to, time)
+    }
 }
 
 /// A round through a fresh relay.
 ///
 /// # Errors
 /// It doesn't start or refuses a call.
-pub fn round(engine: Engine, daemon: &Path, load: Load) -> Result<Round> {
-    engine.with(daemon, load.calls, |stand| {
-        let ends: Vec<_> = (0..load.calls).map(|n| stand.ends(n)).collect();
-        let rtp = RtpLoad::bind(&ends);
+pub fn round(row: Row, daemon: &Path, load: Load) -> Result<Round> {
+    row.with(daemon, load.calls, |stand| {
         stand.warm_up()?;
-        let empty = footprint(&stand.pids());
-        let to: Vec<_> = (0..load.calls).map(|n| stand.set_up(n)).collect::<Result<_>>()?;
-        Ok(measure(load, &stand.pids(), &empty, &rtp, &to))
+        let (pids, mut talkers) = (stand.pids(), Talkers::new());
+        let empty = Footprint::of(&pids);
+        talkers.add(stand, load.calls)?;
+        Ok(measure(row, load, &pids, &empty, &talkers))
     })
 }
 
@@ -198,49 +202,48 @@ pub struct Ramp {
 ///
 /// # Errors
 /// It doesn't start or refuses a call.
-pub fn ramp(engine: Engine, daemon: &Path, step: usize, most: usize, time: Duration) -> Result<Ramp> {
-    engine.with(daemon, most, |stand| {
+pub fn ramp(row: Row, daemon: &Path, step: usize, most: usize, time: Duration) -> Result<Ramp> {
+    row.with(daemon, most, |stand| {
         stand.warm_up()?;
-        let (mut to, mut clean) = (Vec::new(), 0);
-        while to.len() + step <= most {
-            for _ in 0..step {
-                to.push(stand.set_up(to.len())?);
-            }
-            let ends: Vec<_> = (0..to.len()).map(|n| stand.ends(n)).collect();
-            let rtp = RtpLoad::bind(&ends);
-            let _ = rtp.run(&to, WARM_UP);
-            if !rtp.run(&to, time).is_clean() {
-                let broke = Some(to.len());
+        let (mut talkers, mut clean) = (Talkers::new(), 0);
+        while clean + step <= most {
+            talkers.add(stand, step)?;
+            if !talkers.talk(row.work, time, || ()).is_clean() {
+                let broke = Some(clean + step);
                 return Ok(Ramp { clean, broke });
             }
-            clean = to.len();
+            clean += step;
         }
         Ok(Ramp { clean, broke: None })
     })
 }
 
 /// Measures calls that are already up; `empty` is what the server was before them.
-fn measure(
-    load: Load,
-    pids: &[u32],
-    empty: &Footprint,
-    rtp: &RtpLoad,
-    to: &[(SocketAddr, SocketAddr)],
-) -> Round {
+fn measure(row: Row, load: Load, pids: &[u32], empty: &Footprint, talkers: &Talkers) -> Round {
     let dropped = drops(pids);
     let idle_time = Duration::from_secs(2);
     let before = cpu_us(pids);
     thread::sleep(idle_time);
     let idle = (cpu_us(pids) - before) / idle_time.as_secs_f64();
-    // Until who is where is settled, a relay may work harder.
-    let _ = rtp.run(to, WARM_UP);
-    let (before, programs) = (cpu_us(pids), program_us(pids));
-    let report = rtp.run(to, load.time);
-    let used = cpu_us(pids) - before - idle * load.time.as_secs_f64();
-    let program_us = (program_us(pids) - programs) / report.sent.max(1) as f64;
-    let full = footprint(pids);
+    let programs = || match row.engine {
+        Engine::Kernel => program_us(pids),
+        Engine::Userspace | Engine::Bare | Engine::Rtpengine => 0.0,
+    };
+    let mut marks = Vec::new();
+    let report = talkers.talk(row.work, load.time, || marks.push((cpu_us(pids), programs())));
+    if marks.len() < 2 {
+        marks.push((cpu_us(pids), programs()));
+    }
+    let sent = report.sent.max(1) as f64;
+    let between = |of: fn(&(f64, f64)) -> f64| match marks.as_slice() {
+        [begin, .., end] => of(end) - of(begin),
+        _ => 0.0,
+    };
+    let used = between(|mark| mark.0) - idle * load.time.as_secs_f64();
+    let program_us = between(|mark| mark.1) / sent;
+    let full = Footprint::of(pids);
     Round {
-        cpu_us: used.max(0.0) / report.sent.max(1) as f64 + program_us,
+        cpu_us: used.max(0.0) / sent + program_us,
         program_us,
         memory_kb: full.kb.saturating_sub(empty.kb) as f64 / load.calls as f64,
         sockets: full.sockets.saturating_sub(empty.sockets) as f64 / load.calls as f64,
@@ -254,13 +257,17 @@ fn step(base: SocketAddr, n: usize) -> SocketAddr {
     SocketAddr::new(base.ip(), base.port() + 2 * n as u16)
 }
 
-/// The same load with nothing between the ends: what the load itself and the kernel take.
-#[must_use]
-pub fn direct(load: Load) -> LoadReport {
-    let places = Places::v4();
-    let ends: Vec<_> = (0..load.calls)
-        .map(|n| (step(places.rtp_a, n), step(places.rtp_b1, n)))
-        .collect();
-    let crossed: Vec<_> = ends.iter().map(|(a, b)| (*b, *a)).collect();
-    RtpLoad::bind(&ends).run(&crossed, load.time)
+/// The same load with nothing between the ends: what the load itself and the kernel take. Of work that converts there is none.
+///
+/// # Errors
+/// An end cannot be made.
+pub fn direct(work: Work, load: Load) -> Result<LoadReport> {
+    let (places, maker) = (Places::v4(), Ends::new(work)?);
+    let (mut rtp, mut to) = (RtpLoad::of([]), Vec::new());
+    for n in 0..load.calls {
+        let at = (step(places.rtp_a, n), step(places.rtp_b1, n));
+        rtp.add(maker.direct(n, at)?);
+        to.push((at.1, at.0));
+    }
+    Ok(rtp.run(&to, load.time))
 }

@@ -1,9 +1,17 @@
 //! As much of rtpengine's "ng" control protocol as setting calls up takes: bencoded dictionaries over UDP.
 
 use anyhow::{Context as _, Result, bail};
-use std::fmt::Write as _;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
+
+/// What is to become of an offer.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The profile that B is offered, e.g. `RTP/AVP`; else A's.
+    pub profile: Option<&'static str>,
+    /// Flags, e.g. `codec-transcode-opus`.
+    pub flags: Vec<String>,
+}
 
 /// A control connection.
 #[derive(Debug)]
@@ -29,20 +37,23 @@ impl Ng {
     /// # Errors
     /// It doesn't.
     pub fn ping(&mut self) -> Result<()> {
-        self.ask(&[("command", "ping")]).map(drop)
+        self.ask(&[("command", text("ping"))]).map(drop)
     }
 
     /// Gives A's description, gets the one that B is to be offered.
     ///
     /// # Errors
     /// No answer, or a refusal.
-    pub fn offer(&mut self, call: &str, sdp: &str) -> Result<String> {
-        sdp_of(&self.ask(&[
-            ("call-id", call),
-            ("command", "offer"),
-            ("from-tag", "a"),
-            ("sdp", sdp),
-        ])?)
+    pub fn offer(&mut self, call: &str, sdp: &str, wanted: &Wanted) -> Result<String> {
+        let mut keys = vec![("call-id", text(call)), ("command", text("offer"))];
+        if !wanted.flags.is_empty() {
+            keys.push(("flags", list(&wanted.flags)));
+        }
+        keys.extend([("from-tag", text("a")), ("sdp", text(sdp))]);
+        if let Some(profile) = wanted.profile {
+            keys.push(("transport-protocol", text(profile)));
+        }
+        sdp_of(&self.ask(&keys)?)
     }
 
     /// Gives B's description, gets the one that A is answered with.
@@ -51,11 +62,11 @@ impl Ng {
     /// No answer, or a refusal.
     pub fn answer(&mut self, call: &str, sdp: &str) -> Result<String> {
         let keys = [
-            ("call-id", call),
-            ("command", "answer"),
-            ("from-tag", "a"),
-            ("sdp", sdp),
-            ("to-tag", "b"),
+            ("call-id", text(call)),
+            ("command", text("answer")),
+            ("from-tag", text("a")),
+            ("sdp", text(sdp)),
+            ("to-tag", text("b")),
         ];
         sdp_of(&self.ask(&keys)?)
     }
@@ -65,19 +76,24 @@ impl Ng {
     /// # Errors
     /// No answer, or a refusal.
     pub fn delete(&mut self, call: &str) -> Result<()> {
-        self.ask(&[("call-id", call), ("command", "delete"), ("from-tag", "a")])
-            .map(drop)
+        let keys = [
+            ("call-id", text(call)),
+            ("command", text("delete")),
+            ("from-tag", text("a")),
+        ];
+        self.ask(&keys).map(drop)
     }
 
-    fn ask(&mut self, keys: &[(&str, &str)]) -> Result<String> {
+    /// `keys` are in order, with bencoded values.
+    fn ask(&mut self, keys: &[(&str, String)]) -> Result<String> {
         self.cookie += 1;
         let cookie = format!("t{}", self.cookie);
-        let mut text = format!("{cookie} d");
+        let mut message = format!("{cookie} d");
         for (key, value) in keys {
-            let _ = write!(text, "{}:{key}{}:{value}", key.len(), value.len());
+            message += &(text(key) + value);
         }
-        text.push('e');
-        self.socket.send(text.as_bytes())?;
+        message.push('e');
+        self.socket.send(message.as_bytes())?;
         let mut buffer = vec![0; 65_535];
         let length = self
             .socket
@@ -90,6 +106,17 @@ impl Ng {
         }
         Ok(answer)
     }
+}
+
+/// A bencoded string.
+fn text(text: &str) -> String {
+    format!("{}:{text}", text.len())
+}
+
+/// A bencoded list of strings.
+fn list(items: &[String]) -> String {
+    let items: String = items.iter().map(|item| text(item)).collect();
+    format!("l{items}e")
 }
 
 fn sdp_of(answer: &str) -> Result<String> {

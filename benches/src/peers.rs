@@ -137,7 +137,7 @@ pub fn rtpengine() -> Result<(Server, Ng)> {
         .arg(format!("--listen-ng={control}"));
     command.args([
         "--port-min=10000",
-        "--port-max=19999",
+        "--port-max=29999",
         "--delete-delay=0",
         "--timeout=600",
     ]);

@@ -8,6 +8,16 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
+/// One figure to the other; 0 is what no round that counts gives.
+#[must_use]
+pub fn ratio(ours: f64, theirs: f64) -> String {
+    if ours > 0.0 && theirs > 0.0 {
+        format!("{:.3}", ours / theirs)
+    } else {
+        "not measured, no round counts".to_owned()
+    }
+}
+
 /// Prints rows of equal length in columns as wide as they need; the first row is the head.
 pub fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

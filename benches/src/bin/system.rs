@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use tandem_benches::media::Engine;
-use tandem_benches::report::{median, table};
+use tandem_benches::media::table::{Direct, Series};
+use tandem_benches::media::{Engine, Row, Work};
+use tandem_benches::report::{median, ratio, table};
 use tandem_benches::{media, signalling};
-use testbed::load::LoadReport;
 
 /// Compares the release daemon with Debian's Kamailio and rtpengine on this machine.
 #[derive(Debug, Parser)]
@@ -33,13 +33,20 @@ struct Options {
     /// Calls held in a media round.
     #[arg(long, default_value_t = 500)]
     held: usize,
+    /// Calls held in a media round whose audio is converted.
+    #[arg(long, default_value_t = 50)]
+    converted: usize,
+    /// Only these rows of the media table.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    rows: Vec<Rows>,
     /// Seconds of talk in a media round.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// After the media rounds: this many calls more at a time, until a packet is lost; 0: no.
+    /// After the media rounds: this many calls more at a time, until a packet is lost; 0: no. Converted ones as many fewer as
+    /// fewer of them are held.
     #[arg(long, default_value_t = 0)]
     ramp: usize,
-    /// The most calls of a ramp.
+    /// The most calls of a ramp; of converted ones likewise.
     #[arg(long, default_value_t = 3000)]
     most: usize,
     /// Only this half.
@@ -62,6 +69,66 @@ enum Half {
     Media,
 }
 
+/// Rows of the media table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rows {
+    /// Tandem relays in the kernel.
+    Kernel,
+    /// Tandem relays in its threads.
+    Userspace,
+    /// The least that a relay in userspace can do.
+    Bare,
+    /// rtpengine relays.
+    Rtpengine,
+    /// Tandem and rtpengine between SRTP and RTP.
+    Srtp,
+    /// Tandem and rtpengine between PCMU and G.722.
+    G722,
+    /// Tandem and rtpengine between PCMU and Opus.
+    Opus,
+}
+
+impl Rows {
+    fn each(self) -> Vec<Row> {
+        let (engines, work): (&[Engine], Work) = match self {
+            Self::Kernel => (&[Engine::Kernel], Work::Relay),
+            Self::Userspace => (&[Engine::Userspace], Work::Relay),
+            Self::Bare => (&[Engine::Bare], Work::Relay),
+            Self::Rtpengine => (&[Engine::Rtpengine], Work::Relay),
+            Self::Srtp => (&[Engine::Userspace, Engine::Rtpengine], Work::Srtp),
+            Self::G722 => (&[Engine::Userspace, Engine::Rtpengine], Work::G722),
+            Self::Opus => (&[Engine::Userspace, Engine::Rtpengine], Work::Opus),
+        };
+        engines
+            .iter()
+            .map(|engine| Row {
+                engine: *engine,
+                work,
+            })
+            .collect()
+    }
+}
+
+impl Options {
+    /// What is measured, in the order of a round.
+    fn rows(&self) -> Vec<Row> {
+        let chosen = |rows: &&Rows| self.rows.is_empty() || self.rows.contains(rows);
+        let rows = Rows::value_variants().iter().filter(chosen);
+        rows.flat_map(|rows| rows.each()).collect()
+    }
+
+    /// With how many calls.
+    fn load(&self, row: Row) -> media::Load {
+        let calls = if row.work.converts() {
+            self.converted
+        } else {
+            self.held
+        };
+        let time = Duration::from_secs(self.seconds);
+        media::Load { calls, time }
+    }
+}
+
 fn main() -> Result<()> {
     let mut options = Options::parse();
     if let Some(order) = &options.bare {
@@ -73,8 +140,9 @@ fn main() -> Result<()> {
             options.calls,
             options.rate,
             options.held,
+            options.converted,
             options.seconds,
-        ) = (0, 200, 100, 20, 2);
+        ) = (0, 200, 100, 20, 5, 2);
     }
     ensure!(
         options.daemon.exists(),
@@ -168,122 +236,61 @@ fn signalling_table(options: &Options) -> Result<usize> {
     Ok(ours.iter().filter(|round| !round.counts()).count())
 }
 
+/// Rounds of each row in turn, and the ramps. Gives how many of Tandem's rounds were void.
 fn media_table(options: &Options) -> Result<usize> {
-    let load = media::Load {
-        calls: options.held,
-        time: Duration::from_secs(options.seconds),
+    let kernel = options.rows().iter().any(|row| row.engine == Engine::Kernel);
+    let times = kernel.then(media::ProgramTimes::keep).transpose();
+    let _times = times.context("the eBPF program's time cannot be measured")?;
+    let series = |row: Row| Series {
+        row,
+        calls: options.load(row).calls,
+        rounds: Vec::new(),
     };
-    let _times = media::ProgramTimes::keep().context("the eBPF program's time cannot be measured")?;
-    let (mut rounds, mut direct) = (Engine::ALL.map(|_| Vec::new()), Vec::new());
+    let mut series: Vec<Series> = options.rows().into_iter().map(series).collect();
+    let relayed = |work: &Work| series.iter().any(|series| series.row.work == *work);
+    let works = [Work::Relay, Work::Srtp].into_iter().filter(relayed);
+    let direct = |work| Direct {
+        work,
+        rounds: Vec::new(),
+    };
+    let mut direct: Vec<Direct> = works.map(direct).collect();
     for number in 0..=options.rounds {
         eprintln!("media, round {number} of {}", options.rounds);
-        for (engine, rounds) in Engine::ALL.into_iter().zip(&mut rounds) {
-            let round = media::round(engine, &options.daemon, load)?;
-            if number > 0 || options.quick {
-                rounds.push(round);
+        let kept = number > 0 || options.quick;
+        for series in &mut series {
+            let round = media::round(series.row, &options.daemon, options.load(series.row))?;
+            if !round.counts() {
+                let (name, report, drops) = (series.row.name(), &round.report, round.drops);
+                let cpu_us = round.cpu_us;
+                eprintln!("{name}: {cpu_us:.2} µs/packet, {drops} dropped for a full buffer; {report:?}");
             }
+            series.rounds.extend(kept.then_some(round));
         }
-        if number > 0 || options.quick {
-            direct.push(media::direct(load));
+        for direct in direct.iter_mut().filter(|_| kept) {
+            let load = media::Load {
+                calls: options.held,
+                time: Duration::from_secs(options.seconds),
+            };
+            direct.rounds.push(media::direct(direct.work, load)?);
         }
     }
-    print_media(options, &rounds, &direct);
-    for engine in Engine::ALL.into_iter().filter(|_| options.ramp > 0) {
-        let time = Duration::from_secs(options.seconds);
-        let ramp = media::ramp(engine, &options.daemon, options.ramp, options.most, time)?;
-        let broke = ramp.broke.map_or("no more were tried".to_owned(), |calls| {
-            format!("packets lost at {calls}")
-        });
-        println!("{}: {} calls without loss, {broke}", engine.name(), ramp.clean);
+    media::table::print(Duration::from_secs(options.seconds), &series, &direct);
+    for row in options.rows().into_iter().filter(|_| options.ramp > 0) {
+        ramp(options, row)?;
     }
-    let [kernel, ours, ..] = &rounds;
-    Ok(kernel.iter().chain(ours).filter(|round| !round.counts()).count())
+    let ours = series.iter().filter(|series| series.row.is_ours());
+    Ok(ours.map(Series::void).sum())
 }
 
-fn print_media(options: &Options, rounds: &[Vec<media::Round>; 4], direct: &[LoadReport]) {
-    let base = |share: f64| median(direct.iter().map(|report| report.latency_us(share) as f64));
-    println!(
-        "{} calls held, G.711 20 ms both ways for {} s",
-        options.held, options.seconds
-    );
-    let head = [
-        "",
-        "CPU µs/packet",
-        "of it the program's",
-        "added p50 µs",
-        "p99 µs",
-        "p99.9 µs",
-        "kB/call",
-        "sockets/call",
-        "with sockets kB/call",
-        "lost",
-        "reordered",
-        "rounds that count",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (engine, rounds) in Engine::ALL.into_iter().zip(rounds) {
-        rows.push(media_row(engine.name(), rounds, base));
-    }
-    table(&rows);
-    println!(
-        "without a relay: p50 {:.0} µs, p99 {:.0} µs, p99.9 {:.0} µs",
-        base(0.5),
-        base(0.99),
-        base(0.999)
-    );
-    let cpu = |rounds: &[media::Round]| {
-        median(
-            rounds
-                .iter()
-                .filter(|round| round.counts())
-                .map(|round| round.cpu_us),
-        )
-    };
-    let [kernel, ours, bare, theirs] = rounds;
-    for (name, ours, other, theirs, limit) in [
-        ("Tandem in the kernel", kernel, "rtpengine", theirs, "0.10"),
-        ("Tandem in userspace", ours, "rtpengine", theirs, "0.70"),
-        ("Tandem in userspace", ours, "bare relay", bare, "1.20"),
-    ] {
-        let ratio = ratio(cpu(ours), cpu(theirs));
-        println!("{name} / {other}: {ratio} (at most {limit})");
-    }
-}
-
-/// 0 is what no round that counts gives.
-fn ratio(ours: f64, theirs: f64) -> String {
-    if ours > 0.0 && theirs > 0.0 {
-        format!("{:.3}", ours / theirs)
-    } else {
-        "not measured, no round counts".to_owned()
-    }
-}
-
-/// One line of the media table; `base` is the latency without a relay, µs, for a share of packets.
-fn media_row(name: &str, rounds: &[media::Round], base: impl Fn(f64) -> f64) -> Vec<String> {
-    let good = rounds.iter().filter(|round| round.counts());
-    let figure = |of: &dyn Fn(&media::Round) -> f64| median(good.clone().map(of));
-    let added = |share: f64| figure(&|round| round.report.latency_us(share) as f64 - base(share)).max(0.0);
-    vec![
-        name.to_owned(),
-        format!("{:.2}", figure(&|round| round.cpu_us)),
-        format!("{:.2}", figure(&|round| round.program_us)),
-        format!("{:.0}", added(0.5)),
-        format!("{:.0}", added(0.99)),
-        format!("{:.0}", added(0.999)),
-        format!("{:.1}", figure(&|round| round.memory_kb)),
-        format!("{:.1}", figure(&|round| round.sockets)),
-        format!("{:.1}", figure(&media::Round::total_kb)),
-        rounds
-            .iter()
-            .map(|round| round.report.lost)
-            .sum::<u64>()
-            .to_string(),
-        rounds
-            .iter()
-            .map(|round| round.report.reordered)
-            .sum::<u64>()
-            .to_string(),
-        format!("{}/{}", good.clone().count(), rounds.len()),
-    ]
+/// Calls more and more, until a packet is lost.
+fn ramp(options: &Options, row: Row) -> Result<()> {
+    let load = options.load(row);
+    let scaled = |calls: usize| (calls * load.calls / options.held.max(1)).max(1);
+    let (step, most) = (scaled(options.ramp), scaled(options.most));
+    let ramp = media::ramp(row, &options.daemon, step, most, load.time)?;
+    let broke = ramp.broke.map_or("no more were tried".to_owned(), |calls| {
+        format!("packets lost at {calls}")
+    });
+    println!("{}: {} calls without loss, {broke}", row.name(), ramp.clean);
+    Ok(())
 }

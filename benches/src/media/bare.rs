@@ -3,6 +3,7 @@
 //!
 //! It runs in a process of its own, so that its memory and its processor time are its own.
 
+use super::work::{Ends, Up};
 use super::{Stand, step};
 use anyhow::{Context as _, Result, bail};
 use rustix::event::{Timespec, epoll};
@@ -17,12 +18,13 @@ fn port(sut: SocketAddr, n: usize, side: u16) -> SocketAddr {
 }
 
 struct Bare {
+    ends: Ends,
     places: Places,
     child: Child,
 }
 
 /// A fresh one, with sockets for `most` calls.
-pub(super) fn with<T>(most: usize, play: impl FnOnce(&mut dyn Stand) -> Result<T>) -> Result<T> {
+pub(super) fn with<T>(most: usize, ends: Ends, play: impl FnOnce(&mut dyn Stand) -> Result<T>) -> Result<T> {
     let places = Places::v4();
     let order = format!("{} {} {} {most}", places.sut, places.rtp_a, places.rtp_b1);
     let mut child = Command::new(std::env::current_exe()?)
@@ -36,7 +38,7 @@ pub(super) fn with<T>(most: usize, play: impl FnOnce(&mut dyn Stand) -> Result<T
     if said.trim() != "ready" {
         bail!("the bare relay does not start");
     }
-    let mut stand = Bare { places, child };
+    let mut stand = Bare { ends, places, child };
     let result = play(&mut stand);
     // It ends with its input.
     drop(stand.child.stdin.take());
@@ -49,12 +51,12 @@ impl Stand for Bare {
         proc::family(self.child.id())
     }
 
-    fn ends(&self, n: usize) -> (SocketAddr, SocketAddr) {
-        (step(self.places.rtp_a, n), step(self.places.rtp_b1, n))
-    }
-
-    fn set_up(&mut self, n: usize) -> Result<(SocketAddr, SocketAddr)> {
-        Ok((port(self.places.sut, n, 0), port(self.places.sut, n, 1)))
+    fn set_up(&mut self, n: usize) -> Result<Up> {
+        let at = (step(self.places.rtp_a, n), step(self.places.rtp_b1, n));
+        Ok(Up {
+            ends: self.ends.direct(n, at)?,
+            to: (port(self.places.sut, n, 0), port(self.places.sut, n, 1)),
+        })
     }
 
     fn warm_up(&mut self) -> Result<()> {

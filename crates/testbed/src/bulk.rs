@@ -3,6 +3,8 @@
 use crate::daemon::Bed;
 use crate::sdp;
 use crate::sip::{Call, SipPeer};
+use bytes::Bytes;
+use sip_msg::Message;
 use std::net::SocketAddr;
 
 /// One call that is up.
@@ -33,19 +35,35 @@ pub fn ends(bed: &Bed, count: usize) -> Vec<(SocketAddr, SocketAddr)> {
 /// When the switch doesn't put it through.
 #[must_use]
 pub fn call<'p>(alice: &'p SipPeer, bob: &'p SipPeer, rtp: (SocketAddr, SocketAddr)) -> Held<'p> {
-    let call = alice.invite("+442079460000", Some(&sdp::offer(rtp.0)));
+    call_with(alice, bob, &sdp::offer(rtp.0), |_| sdp::offer(rtp.1)).0
+}
+
+/// Sets one call up with this offer of the caller's; `answer` makes the called party's answer of what that is offered. Gives
+/// the answer that the caller gets, too.
+///
+/// # Panics
+/// When the switch doesn't put it through.
+#[must_use]
+pub fn call_with<'p>(
+    alice: &'p SipPeer,
+    bob: &'p SipPeer,
+    offer: &str,
+    answer: impl FnOnce(&[u8]) -> String,
+) -> (Held<'p>, Bytes) {
+    let call = alice.invite("+442079460000", Some(offer));
     let leg = bob.incoming();
-    let b_to = leg.invite.as_ref().map(|invite| sdp::audio(&invite.body()));
-    leg.answer(&sdp::offer(rtp.1));
-    let a_to = sdp::audio(&call.expect(200).body());
+    let b_told = leg.invite.as_ref().map(Message::body).unwrap_or_default();
+    leg.answer(&answer(&b_told));
+    let a_told = call.expect(200).body();
     call.ack();
     leg.expect_request("ACK");
-    Held {
+    let held = Held {
         call,
         leg,
-        a_to,
-        b_to: b_to.unwrap_or(a_to),
-    }
+        a_to: sdp::audio(&a_told),
+        b_to: sdp::audio(&b_told),
+    };
+    (held, a_told)
 }
 
 impl Held<'_> {

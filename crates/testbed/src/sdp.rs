@@ -12,13 +12,48 @@ pub fn offer(rtp: SocketAddr) -> String {
 /// The same with a version in `o=` and a direction, for re-INVITEs.
 #[must_use]
 pub fn session(rtp: SocketAddr, version: u64, direction: &str) -> String {
-    let ip = address(rtp.ip());
-    let port = rtp.port();
-    format!(
-        "v=0\r\no=- 20518 {version} {ip}\r\ns=-\r\nc={ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 8 101\r\n\
-         a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
-         a=ptime:20\r\na={direction}\r\n"
+    let types = [(0, "PCMU/8000"), (8, "PCMA/8000"), (101, "telephone-event/8000")];
+    let rest = format!("a=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n");
+    written(rtp, version, "RTP/AVP", &types, &rest)
+}
+
+/// One audio stream both ways under this profile, of these payload types and what they stand for; `lines` are more lines about it.
+#[must_use]
+pub fn stream(rtp: SocketAddr, profile: &str, types: &[(u8, &str)], lines: &str) -> String {
+    written(
+        rtp,
+        0,
+        profile,
+        types,
+        &format!("a=ptime:20\r\na=sendrecv\r\n{lines}"),
     )
+}
+
+fn written(rtp: SocketAddr, version: u64, profile: &str, types: &[(u8, &str)], rest: &str) -> String {
+    let (ip, port) = (address(rtp.ip()), rtp.port());
+    let numbers: String = types.iter().map(|(number, _)| format!(" {number}")).collect();
+    let maps: String = types
+        .iter()
+        .map(|(number, name)| format!("a=rtpmap:{number} {name}\r\n"))
+        .collect();
+    format!(
+        "v=0\r\no=- 20518 {version} {ip}\r\ns=-\r\nc={ip}\r\nt=0 0\r\nm=audio {port} {profile}{numbers}\r\n{maps}{rest}"
+    )
+}
+
+/// The payload type that stands for this codec in a body, and all of what it stands for: of `opus`, e.g. 96 and `opus/48000/2`.
+#[must_use]
+pub fn format(body: &[u8], codec: &str) -> Option<(u8, String)> {
+    let text = String::from_utf8_lossy(body);
+    let maps = text.lines().filter_map(|line| line.strip_prefix("a=rtpmap:"));
+    let mut maps = maps.filter_map(|map| map.trim_end().split_once(' '));
+    let named = |map: &str| {
+        map.split('/')
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(codec))
+    };
+    let (number, map) = maps.find(|(_, map)| named(map))?;
+    Some((number.parse().ok()?, map.to_owned()))
 }
 
 fn address(ip: IpAddr) -> String {
@@ -82,6 +117,19 @@ mod tests {
                 (rtp, "sendonly")
             );
         }
+    }
+
+    #[test]
+    fn payload_types_are_found_by_what_they_stand_for() {
+        let types = [(0, "PCMU/8000"), (96, "opus/48000/2")];
+        let body = stream("192.0.2.7:4000".parse().unwrap(), "RTP/SAVP", &types, "a=x\r\n");
+        assert!(
+            body.contains("m=audio 4000 RTP/SAVP 0 96\r\n") && body.ends_with("a=x\r\n"),
+            "{body}"
+        );
+        let found = |codec: &str| format(body.as_bytes(), codec);
+        assert_eq!(found("OPUS"), Some((96, "opus/48000/2".to_owned())));
+        assert_eq!((found("PCMU").map(|it| it.0), found("G722")), (Some(0), None));
     }
 
     #[test]
