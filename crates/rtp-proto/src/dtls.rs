@@ -46,7 +46,7 @@ pub struct Setup {
     pub role: Role,
     /// The peer's fingerprints; empty while its SDP is not known.
     pub expected: SmallVec<[Fingerprint; 2]>,
-    /// Offer and answer have both been sent: from now on the peer can be waited for.
+    /// Offer and answer have both been sent, and the call is answered: from now on the peer has to come.
     pub settled: bool,
 }
 

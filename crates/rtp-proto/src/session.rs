@@ -74,8 +74,7 @@ struct Half {
     reception: Reception,
     silence: Silence,
     /// Sender reports forwarded to this peer: what it will quote, and when they left.
-    reports: [Option<(u32, Instant)>; REPORTS],
-    next_report: usize,
+    reports: VecDeque<(u32, Instant)>,
     stats: LegStats,
     /// Our RTP address.
     local: SocketAddr,
@@ -331,8 +330,7 @@ impl Half {
             connected: None,
             reception: Reception::default(),
             silence: Silence::new(now),
-            reports: [None; REPORTS],
-            next_report: 0,
+            reports: VecDeque::new(),
             stats: LegStats::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
@@ -395,7 +393,7 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
-        there.overhear(now, &header, packet);
+        there.overhear(now, self, &header, packet);
         if self.keys.is_some() || there.keys.is_some() {
             match self.pressed(now, &header, packet, there) {
                 dtmf::Path::Relay => {}
@@ -464,15 +462,15 @@ impl Half {
         if mark == 0 {
             return;
         }
-        if let Some(slot) = self.reports.get_mut(self.next_report) {
-            *slot = Some((mark, now));
+        if self.reports.len() >= REPORTS {
+            self.reports.pop_front();
         }
-        self.next_report = (self.next_report + 1) % REPORTS;
+        self.reports.push_back((mark, now));
     }
 
     /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it. A mark of 0 quotes none.
     fn report_quoted(&mut self, now: Instant, mark: u32, delay: u32) {
-        let Some((_, at)) = self.reports.iter().flatten().find(|(sent, _)| *sent == mark) else {
+        let Some((_, at)) = self.reports.iter().find(|(sent, _)| *sent == mark) else {
             return;
         };
         let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);

@@ -60,7 +60,8 @@ pub struct CallRecord {
     /// The score of the worst five seconds of either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mos_min: Option<f32>,
-    /// Why the attempts stood in this order: the route decision's trace, one line per candidate.
+    /// Why the attempts stood in this order: the route decision's trace, one line per candidate; then a line for each trunk that could
+    /// not be offered the call, with the reason.
     pub decision: Vec<String>,
 }
 
@@ -118,7 +119,8 @@ pub struct AttemptRecord {
     pub sip: u16,
     /// Q.850 cause from the answer's Reason header.
     pub q850: Option<u8>,
-    /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `cancelled`.
+    /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `incompatible` (the
+    /// caller's offer is nothing for this trunk: it was not asked), `cancelled`.
     pub outcome: String,
 }
 

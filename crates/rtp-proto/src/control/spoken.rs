@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 pub struct Audio {
     /// What we send to this peer.
     pub send: Format,
-    /// What may arrive from it; `send` among them.
+    /// What may arrive from it, under any number; the codec of `send` first.
     pub accepts: SmallVec<[Format; 2]>,
     /// Telephone events (RFC 4733): payload type and clock in Hz.
     pub events: Option<(u8, u32)>,

@@ -50,7 +50,7 @@ impl Tones {
             return room;
         }
         let format = self.format().audio;
-        self.player = Player::new(&format, program, now, 0).ok().map(Box::new);
+        self.player = Player::new(&format, program, now).ok().map(Box::new);
         self.player.is_some()
     }
 

@@ -185,6 +185,12 @@ impl Half {
         self.heard | keys
     }
 
+    /// Whether this peer's events come with this payload type.
+    pub(super) fn hears_events(&self, payload_type: u8) -> bool {
+        let keys = self.keys.as_ref();
+        keys.is_some_and(|keys| keys.how.heard.contains(&payload_type))
+    }
+
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
@@ -223,7 +229,6 @@ impl Half {
         packet: &mut Packet<'_>,
         there: &mut Self,
     ) -> Path {
-        let said = there.keys.as_ref().map(|keys| keys.how.clone());
         let busy = there.is_saying_digits();
         let Some(keys) = self.keys.as_mut() else {
             return self.beside(now, header, there, busy);
@@ -243,10 +248,10 @@ impl Half {
         keys.receiver
             .event(now, header, clock, rtp::payload(packet.bytes()));
         keys.roused = true;
-        let Some(said) = said else {
+        let Some((said, events)) = there.keys.as_ref().map(|keys| (keys.how.said, keys.how.events)) else {
             return Path::Relay;
         };
-        match (said.said, said.events) {
+        match (said, events) {
             (Said::Signalled | Said::Tones, _) => {
                 self.hold_back(now, header, there);
                 Path::Ends(Ok(None))

@@ -240,6 +240,7 @@ impl Call {
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
+        self.a.session.own.clear();
         self.phase = Phase::Connecting;
         self.hush(core);
         self.update_media(core, Side::A, &mapping);
@@ -250,7 +251,13 @@ impl Call {
     fn delayed_offer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
         let sdp = sdp_of(message)?.ok_or(negotiate::NOT_ACCEPTABLE)?;
         let leg = self.b.as_mut().ok_or(500_u16)?;
-        negotiate::offer(&self.snapshot, core.endpoint.mint(), leg, &mut self.a, sdp)
+        Ok(negotiate::offer(
+            &self.snapshot,
+            core.endpoint.mint(),
+            leg,
+            &mut self.a,
+            sdp,
+        )?)
     }
 
     /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.

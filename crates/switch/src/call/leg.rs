@@ -57,6 +57,11 @@ pub(crate) struct Session {
     pub(crate) version: u64,
     /// Our last body.
     pub(crate) sent: Option<Bytes>,
+    /// Whether that is an answer.
+    pub(crate) answered: bool,
+    /// The formats of an answer of our own to the offer that the peer waits for an answer to, its codec first; empty: there was
+    /// none. It is *the* answer (RFC 3261 §13.2.1): what the other side answers later has to agree with it.
+    pub(crate) own: SmallVec<[u8; 4]>,
     /// The peer's last body.
     pub(crate) remote: Option<Sdp>,
     /// The m-lines of this leg's session: their number and order never change (RFC 3264 §8).

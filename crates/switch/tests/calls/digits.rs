@@ -281,6 +281,57 @@ fn events_are_offered_on_behalf_of_a_caller_who_writes_info() {
     bed.settle_one();
 }
 
+/// Events that we have added, and that the carrier answers under a number of its own: it sends them with ours, or with its own.
+#[test]
+fn added_events_are_heard_under_the_offered_number_as_well() {
+    let mut bed = bed("info", "auto");
+    let mut end = Bed::caller_end();
+    end.codecs.retain(|(_, name)| !name.starts_with("telephone"));
+    let mut a = bed.caller("+4420");
+    let invite = a.invite(Some(&end.offer("sendrecv")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    let offered = sdp::live(at_b.sdp().unwrap());
+    assert_eq!(offered.codec(96).as_deref(), Some("telephone-event/8000"));
+    let b = bed.callee(B1, &at_b);
+    let mut end = Bed::carrier_end(B1);
+    end.codecs = vec![(0, "PCMU/8000"), (101, "telephone-event/8000")];
+    bed.send(B1, &b.reply(&at_b, 200, Some(&end.offer("sendrecv"))));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(50);
+    let digits = bed.world.media.legs()[1].needs.digits.clone().unwrap();
+    assert_eq!(digits.events, Some((101, 8_000)));
+    assert_eq!(digits.heard.to_vec(), [96, 101]);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// Events are added on the clocks of what the carrier may choose, not of what its trunk leaves out (RFC 4733 §2.1).
+#[test]
+fn events_are_added_on_the_clocks_of_the_codecs_that_are_left() {
+    for (codecs, expected) in [
+        ("[\"PCMU\"]", vec!["PCMU/8000", "telephone-event/8000"]),
+        ("[\"opus\"]", vec!["opus/48000/2", "telephone-event/48000"]),
+    ] {
+        let mut bed = Bed::changed(&[
+            ("name = \"pbx\"", "dtmf = \"info\""),
+            ("name = \"b1\"", &format!("codecs = {codecs}")),
+        ]);
+        let mut end = Bed::caller_end();
+        end.codecs = vec![(111, "opus/48000/2"), (0, "PCMU/8000")];
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&end.offer("sendrecv")));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let offered = sdp::live(at_b.sdp().unwrap());
+        let named: Vec<_> = offered.formats().map(|pt| offered.codec(pt).unwrap()).collect();
+        assert_eq!(named, expected);
+    }
+}
+
 /// INFOs could overtake each other: each waits for the answer to the one before.
 #[test]
 fn digits_are_told_one_after_the_other() {

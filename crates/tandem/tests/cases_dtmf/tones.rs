@@ -78,7 +78,7 @@ impl Speaker<'_> {
                 pause_ms: 60,
             };
             let mut now = Instant::now();
-            let mut player = Player::new(&Format::new(codec), program, now, 0).unwrap();
+            let mut player = Player::new(&Format::new(codec), program, now).unwrap();
             while !player.is_done() {
                 let mut payload = vec![0; 2000];
                 let frame = player.poll(now, &mut payload).unwrap();

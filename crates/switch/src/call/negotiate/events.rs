@@ -181,6 +181,31 @@ fn added(offered: &Media, answered: &Media) -> Events {
     }
 }
 
+/// With which numbers the answerer's events come, where we have added them to what it was offered (`ours`); `None`: they are the
+/// offerer's as well.
+pub(super) fn arriving(
+    of_y: &Events,
+    ours: &dyn Fn() -> Option<Media>,
+    answered: &Media,
+    spoken: &Spoken,
+) -> Option<SmallVec<[u8; 2]>> {
+    let (taken, clock) = of_y.taken?;
+    let crosses = match spoken {
+        Spoken::Same { mapping, .. } => mapping.pairs().iter().any(|pair| pair.b == taken),
+        Spoken::Converted(_) | Spoken::Facsimile => false,
+    };
+    let event = |codec: &Codec<'_>| codec.is_event() && codec.clock == clock;
+    (!crosses).then(|| {
+        let ours = ours();
+        let arriving = convert::arriving(ours.as_ref(), answered);
+        arriving
+            .iter()
+            .filter(|codec| event(codec))
+            .map(|codec| codec.pt)
+            .collect()
+    })
+}
+
 /// How digits are written to a leg, if those of `other` come otherwise.
 pub(crate) fn said(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> Said {
     match snapshot.trunk(leg.trunk).dtmf {

@@ -38,7 +38,7 @@ pub(crate) fn leg(
         });
     let (digits, in_band) = events::digits(snapshot, leg, other)
         .map_or((None, None), |(digits, in_band)| (Some(digits), in_band));
-    let (security, ice) = security::plane(&leg.session, snapshot);
+    let (security, ice) = security::plane(&leg.session, snapshot, answered);
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,

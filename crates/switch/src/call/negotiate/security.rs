@@ -21,8 +21,8 @@ use sdp::{Crypto, CryptoKey, CryptoSuite, Media, Proto, Sdp, Transport};
 use sip_proto::Mint;
 use smallvec::SmallVec;
 
-use super::NOT_ACCEPTABLE;
 use super::dtls::{self, Dtls};
+use super::{NOT_ACCEPTABLE, Unfit};
 use crate::call::leg::Session;
 use crate::snapshot::Snapshot;
 
@@ -165,10 +165,14 @@ pub(super) fn take(session: &mut Session, stream: Stream<'_>, moved: bool, mint:
         .filter(|(ours, known)| ours.suite == theirs.suite && !(moved && known.keys != theirs.keys))
         .filter(|(ours, _)| !share(ours, &theirs))
         .and_then(|(ours, _)| ours.keys.first().cloned());
-    let mut key = kept.unwrap_or_else(|| fresh(theirs.suite, mint));
-    // A peer that says how long its keys serve wants to hear it of ours.
-    let limited = theirs.keys.iter().any(|key| key.lifetime.is_some());
-    key.lifetime = limited.then_some(LIFETIME);
+    // What a key serves for was said when it was new (RFC 4568 §6.1), by a peer that says it of its own, too.
+    let key = kept.unwrap_or_else(|| {
+        let limited = theirs.keys.iter().any(|key| key.lifetime.is_some());
+        CryptoKey {
+            lifetime: limited.then_some(LIFETIME),
+            ..fresh(theirs.suite, mint)
+        }
+    });
     let ours = Crypto {
         tag: theirs.tag,
         suite: theirs.suite,
@@ -213,17 +217,17 @@ pub(super) fn accept(session: &mut Session, snapshot: &Snapshot, at: SocketAddr)
 /// What the leg's peer is offered, of a stream like `media` of the other side's; `at`: where we receive.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] for what can't be encrypted on a trunk that insists on it.
+/// [`Unfit::Encryption`] for what can't be encrypted on a trunk that insists on it.
 pub(super) fn offer(
     session: &mut Session,
     (snapshot, trunk): (&Snapshot, &Trunk),
     media: &Media,
     at: SocketAddr,
     mint: &mut Mint,
-) -> Result<Written, u16> {
+) -> Result<Written, Unfit> {
     if !media.proto().is_rtp() {
         return match trunk.srtp {
-            Srtp::Required => Err(NOT_ACCEPTABLE),
+            Srtp::Required => Err(Unfit::Encryption),
             Srtp::Off | Srtp::Optional => Ok(Written::default()),
         };
     }
@@ -331,14 +335,15 @@ pub(super) fn conclude(session: &mut Session, stream: Stream<'_>) -> Result<(), 
     }
 }
 
-/// What the media plane is told.
+/// What the media plane is told. `answered`: the call is.
 pub(super) fn plane(
     session: &Session,
     snapshot: &Snapshot,
+    answered: bool,
 ) -> (Option<control::Security>, Option<control::Ice>) {
     let sdes = match &session.security {
         Some(Security::Sdes(sdes)) => sdes,
-        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot),
+        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot, answered),
         None => return (None, None),
     };
     let (send, receive) = match (&sdes.agreed, sdes.agreed()) {

@@ -82,7 +82,7 @@ fn sound(call: &mut Call, codec: Codec, code: u8, ms: u32) {
         pause_ms: 60,
     };
     let start = call.relay.now;
-    let mut player = Player::new(&AudioFormat::new(codec), program, start, 0).unwrap();
+    let mut player = Player::new(&AudioFormat::new(codec), program, start).unwrap();
     while !player.is_done() {
         let mut payload = vec![0; 1500];
         if let Some(frame) = player.poll(call.relay.now, &mut payload) {
