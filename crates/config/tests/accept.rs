@@ -8,7 +8,9 @@
 mod common;
 
 use common::{GOOD, Memory};
-use config::{Advance, Config, Engine, Host, NumberStyle, Role, Srtp, SrtpSuite, Transport, check, parse};
+use config::{
+    Advance, Config, Dtmf, Engine, Host, NumberStyle, Role, Srtp, SrtpSuite, Transport, check, parse,
+};
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,6 +79,21 @@ fn srtp_is_a_trunks_policy_and_its_suites_an_order() {
 
 /// Called-party answers stop; 408, 503 and the server's own failures but 501 and 505 advance; the rest is judged by
 /// what came with it.
+#[test]
+fn a_trunk_writes_digits_in_one_of_four_ways() {
+    assert_eq!(carrier("").dtmf, Dtmf::Auto);
+    for (word, dtmf) in [
+        ("auto", Dtmf::Auto),
+        ("rfc4733", Dtmf::Rfc4733),
+        ("info", Dtmf::Info),
+        ("inband", Dtmf::Inband),
+    ] {
+        assert_eq!(carrier(&format!("dtmf = \"{word}\"")).dtmf, dtmf);
+    }
+    let wrong = parse(&format!("{GOOD}\ndtmf = \"tones\""), "t.toml").unwrap_err();
+    assert!(wrong.to_string().contains("inband"), "{wrong}");
+}
+
 #[test]
 fn failover_lists_are_by_default_what_the_policy_says() {
     let trunk = good("").trunk("carrier-a").unwrap().clone();

@@ -130,15 +130,7 @@ fn an_info_goes_to_the_branch_that_speaks() {
 #[test]
 fn an_info_that_fails_before_the_answer_ends_nothing() {
     let mut bed = bed("info", "info");
-    // Nobody is there to be told: no branch has answered.
-    let mut a = bed.caller("+4420");
-    let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
-    bed.send(A, &invite);
-    let at_b = bed.expect(B1, "INVITE");
-    let b = bed.callee(B1, &at_b);
-    bed.send(B1, &b.reply(&at_b, 183, Some(&carrier_answer(&at_b))));
-    let progress = bed.expect(A, "183 INVITE");
-    a.learn(&progress);
+    let (mut a, b, at_b) = early(&mut bed, false);
     for status in [481, 415] {
         let sent = info(&mut a, "application/dtmf", "1");
         bed.send(A, &sent);
@@ -147,6 +139,32 @@ fn an_info_that_fails_before_the_answer_ends_nothing() {
     }
     answer_early(&mut bed, &mut a, &b, &at_b);
     bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// The carrier that played something is gone, and the next has not said anything yet: nobody is there to be told.
+#[test]
+fn an_info_for_nobody_is_refused_and_ends_nothing() {
+    let mut bed = bed("info", "info");
+    let (mut a, b, at_b) = early(&mut bed, false);
+    bed.send(B1, &b.reply(&at_b, 503, None));
+    bed.expect(B1, "ACK");
+    let at_b2 = bed.expect(B2, "INVITE");
+    let sent = info(&mut a, "application/dtmf", "1");
+    bed.send(A, &sent);
+    bed.expect(A, "500 INFO");
+    let b2 = bed.callee(B2, &at_b2);
+    let answer = Bed::answer_of(B2, &b2, &at_b2);
+    bed.send(B2, &answer);
+    bed.expect(B2, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(50);
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    bed.serve(B2, &b2, "BYE", 200);
+    bed.expect(A, "200 BYE");
     bed.settle_one();
 }
 
