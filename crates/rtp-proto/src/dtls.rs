@@ -186,7 +186,8 @@ impl Association {
         }
     }
 
-    /// A datagram that RFC 7983 sorts as DTLS. Whether it was looked at.
+    /// A datagram that RFC 7983 sorts as DTLS. Whether the handshake took it, as far as can be told: an engine may pass over what it
+    /// cannot use.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         if self.state == State::Over || datagram.len() > LONGEST {
             return false;
@@ -214,8 +215,9 @@ impl Association {
             return false;
         };
         let result = engine.receive(now, datagram);
+        let taken = result.is_ok();
         self.carry_on(now, result);
-        true
+        taken
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.

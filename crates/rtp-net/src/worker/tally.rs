@@ -23,6 +23,7 @@ pub(crate) struct Tally {
     bytes: u64,
     errors: u64,
     kernel: u64,
+    taken: u64,
     /// Flows in the kernel now.
     flows: i64,
     dropped: [u64; REASONS],
@@ -31,7 +32,7 @@ pub(crate) struct Tally {
     rated: [u64; BANDS.len()],
     streams: Gauge,
     flow_gauge: Gauge,
-    counters: [Counter; 4],
+    counters: [Counter; 5],
     reasons: Vec<Counter>,
     refusals: [Counter; 3],
     bands: [Counter; BANDS.len()],
@@ -48,6 +49,7 @@ impl Tally {
             bytes: 0,
             errors: 0,
             kernel: 0,
+            taken: 0,
             flows: 0,
             dropped: [0; REASONS],
             refused: [0; 3],
@@ -59,6 +61,7 @@ impl Tally {
                 counter!("tandem_media_bytes_total"),
                 counter!("tandem_media_socket_errors_total"),
                 counter!("tandem_media_kernel_packets_total"),
+                counter!("tandem_media_taken_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
             refusals: REFUSALS
@@ -72,6 +75,11 @@ impl Tally {
     pub(crate) fn forwarded(&mut self, bytes: usize) {
         self.forwarded += 1;
         self.bytes += bytes as u64;
+    }
+
+    /// The session took a packet for itself: a check, part of a handshake, what is converted or answered.
+    pub(crate) fn taken(&mut self) {
+        self.taken += 1;
     }
 
     /// A packet went no further.
@@ -123,10 +131,14 @@ impl Tally {
 
     /// Hands the numbers to the recorder when a period has passed.
     pub(crate) fn publish(&mut self, now: Instant, streams: usize) {
-        if self.due.is_some_and(|due| now < due) {
-            return;
+        if self.due.is_none_or(|due| now >= due) {
+            self.due = Some(now + PERIOD);
+            self.flush(streams);
         }
-        self.due = Some(now + PERIOD);
+    }
+
+    /// Hands them over now: nobody may come by again for a long time.
+    pub(crate) fn flush(&mut self, streams: usize) {
         #[allow(
             clippy::cast_precision_loss,
             reason = "a gauge is a float; counts of streams are small"
@@ -137,7 +149,7 @@ impl Tally {
         for (counter, count) in
             self.counters
                 .iter()
-                .zip([self.forwarded, self.bytes, self.errors, self.kernel])
+                .zip([self.forwarded, self.bytes, self.errors, self.kernel, self.taken])
         {
             counter.increment(count);
         }
@@ -150,6 +162,7 @@ impl Tally {
         for (counter, count) in self.bands.iter().zip(&mut self.rated) {
             counter.increment(std::mem::take(count));
         }
-        (self.forwarded, self.bytes, self.errors, self.kernel) = (0, 0, 0, 0);
+        (self.forwarded, self.bytes, self.errors) = (0, 0, 0);
+        (self.kernel, self.taken) = (0, 0);
     }
 }
