@@ -63,7 +63,7 @@ pub fn family(pid: u32) -> Vec<u32> {
 /// Local addresses of the UDP sockets that the process has open, by the kernel's tables.
 #[must_use]
 pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
-    let mut found: Vec<SocketAddr> = sockets(pid).into_iter().map(|(at, _)| at).collect();
+    let mut found: Vec<SocketAddr> = sockets(pid).into_iter().map(|socket| socket.local).collect();
     found.sort();
     found
 }
@@ -71,12 +71,25 @@ pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
 /// Datagrams that the process' UDP sockets, those that are open now, have lost because their buffers were full.
 #[must_use]
 pub fn udp_drops(pid: u32) -> u64 {
-    sockets(pid).into_iter().map(|(_, drops)| drops).sum()
+    sockets(pid).into_iter().map(|socket| socket.drops).sum()
 }
 
-/// Local address and drops of each UDP socket of the process (columns `local_address`, `inode` and `drops` of
-/// `/proc/net/udp`).
-fn sockets(pid: u32) -> Vec<(SocketAddr, u64)> {
+/// Octets, with what the kernel needs beside them, that wait to be read at this address of the process.
+#[must_use]
+pub fn udp_waiting(pid: u32, local: SocketAddr) -> u64 {
+    let there = sockets(pid).into_iter().filter(|socket| socket.local == local);
+    there.map(|socket| socket.waiting).sum()
+}
+
+/// A UDP socket of a process.
+struct Socket {
+    local: SocketAddr,
+    waiting: u64,
+    drops: u64,
+}
+
+/// The process' UDP sockets (columns `local_address`, `rx_queue`, `inode` and `drops` of `/proc/net/udp`).
+fn sockets(pid: u32) -> Vec<Socket> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
         .flatten()
@@ -97,12 +110,16 @@ fn sockets(pid: u32) -> Vec<(SocketAddr, u64)> {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(local), Some(inode), Some(drops)) = (fields.get(1), fields.get(9), fields.get(12))
-            else {
+            let &[_, local, _, _, queues, _, _, _, _, inode, _, _, drops, ..] = fields.as_slice() else {
                 continue;
             };
-            if let (true, Some(local)) = (inodes.contains(*inode), kernel_address(local)) {
-                found.push((local, drops.parse().unwrap_or(0)));
+            if let (true, Some(local)) = (inodes.contains(inode), kernel_address(local)) {
+                let waiting = queues.split_once(':').map(|(_, rx)| u64::from_str_radix(rx, 16));
+                found.push(Socket {
+                    local,
+                    waiting: waiting.and_then(Result::ok).unwrap_or(0),
+                    drops: drops.parse().unwrap_or(0),
+                });
             }
         }
     }
@@ -172,12 +189,14 @@ mod tests {
             UdpSocket::bind("127.0.0.1:0").unwrap(),
             UdpSocket::bind("127.0.0.1:0").unwrap(),
         );
-        let before = udp_drops(std::process::id());
+        let (before, at) = (udp_drops(std::process::id()), full.local_addr().unwrap());
+        assert_eq!(udp_waiting(std::process::id(), at), 0);
         while udp_drops(std::process::id()) == before {
             for _ in 0..1000 {
-                sender.send_to(&[0; 1000], full.local_addr().unwrap()).unwrap();
+                sender.send_to(&[0; 1000], at).unwrap();
             }
         }
+        assert!(udp_waiting(std::process::id(), at) >= 1000);
     }
 
     #[test]

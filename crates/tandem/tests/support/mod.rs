@@ -8,7 +8,9 @@
 
 #[macro_use]
 pub mod engines;
+pub mod odd;
 pub mod secure;
+pub mod siege;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
