@@ -192,7 +192,11 @@ impl Association {
         if self.state == State::Over || datagram.len() > LONGEST {
             return false;
         }
-        if !self.assured && self.state == State::Open && self.peer.is_some_and(|peer| peer != from) {
+        if !self.assured && self.peer.is_some_and(|peer| peer != from) {
+            // Its end of the handshake is told to nobody else.
+            if self.state == State::Done {
+                return false;
+            }
             // A handshake of two is not disturbed by a third, unless it has died down.
             let silent = self
                 .heard

@@ -11,13 +11,21 @@
 #[macro_use]
 mod support;
 
-use support::siege::{Outcome, Siege, Talker, has_mark};
-use support::{check, engines, quick, talk};
-use testbed::rtp::{Comparison, Stream};
-use testbed::{Bed, Record};
+use audio::Codec;
+use rtp_proto::srtp::Receiver;
+use std::net::SocketAddr;
+use support::browser::Browser;
+use support::odd::{Dice, Kind, never, of_others};
+use support::secure::{HalfSecured, Secured};
+use support::siege::{Outcome, PER_PORT, Siege, Talker, apart, has_mark, next};
+use support::voice::{Voice, assert_whole, purity};
+use support::{NUMBER, check, engines, invite_of, options_within_50_ms, quick, talk};
+use testbed::rtp::{Comparison, Heard, RtpPeer, Stream};
+use testbed::srtp::Line;
+use testbed::{Bed, Record, sdp};
 
 /// Packets that a side may say: more than there is time for.
-const LONG: usize = 3_000;
+const LONG: usize = 1_500;
 
 fn packets(stream: &Stream) -> Vec<Vec<u8>> {
     (0..LONG).map(|n| stream.packet(n)).collect()
@@ -36,13 +44,13 @@ fn assert_record(bed: Bed, outcome: &Outcome) {
 
 /// A plain call: every packet arrives as it was sent, in order, and nothing else does.
 fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_plain_call() {
-    let bed = quick(|setup| setup);
+    let bed = apart(quick(|setup| setup));
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let held = talk(&bed, &alice, &bob);
     let (from_a, from_b) = (Stream::speech(0xa1), Stream::speech(0xb2));
     let a = Talker::plain(bed.places.rtp_a, held.a_to, packets(&from_a));
     let b = Talker::plain(bed.places.rtp_b1, held.b_to, packets(&from_b));
-    let mut siege = Siege::new(&bed, [a, b], false);
+    let mut siege = Siege::new(&bed, [a, b], 0);
     siege.settle();
     let outcome = siege.besiege();
     siege.lift();
@@ -54,6 +62,216 @@ fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_plain_call() {
     held.hang_up();
     engines::assert_in_kernel(&bed, a.said);
     assert_record(bed, &outcome);
+}
+
+/// What was said already, what is not quite what was said, and the same under another key: none of it is its speaker's.
+fn of_secured(said: &[Vec<u8>], of_another: Vec<Vec<u8>>) -> Vec<Kind> {
+    let said = said[..20].to_vec();
+    let (tags, cuts, pick) = (said.clone(), said.clone(), |dice: &mut Dice| dice.below(20));
+    vec![
+        Box::new(move |dice| said[pick(dice)].clone()),
+        Box::new(move |dice| {
+            let mut packet = tags[pick(dice)].clone();
+            let at = packet.len() - 1 - dice.below(8);
+            packet[at] ^= 1 + dice.below(255) as u8;
+            packet
+        }),
+        Box::new(move |dice| {
+            let packet = &cuts[pick(dice)];
+            packet[..packet.len() - 1 - dice.below(packet.len() - 1)].to_vec()
+        }),
+        Box::new(move |dice| of_another[pick(dice)].clone()),
+    ]
+}
+
+fn assert_reasons(bed: &Bed, reasons: &[&str]) {
+    let metrics = bed.metrics();
+    for reason in reasons {
+        let count = metrics.sum_where("tandem_media_dropped_total", &format!("reason=\"{reason}\""));
+        assert!(count.is_some_and(|count| count > 20.0), "{reason}: {count:?}");
+    }
+}
+
+/// The caller's leg is encrypted under keys from the SDP.
+#[test]
+fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_an_srtp_call() {
+    let bed = apart(quick(|setup| setup.key("pbx", "srtp = \"required\"")));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let suite = "AES_CM_128_HMAC_SHA1_80";
+    let own = Line::new(1, suite, 1);
+    let up = HalfSecured::begin(&bed, &alice, &bob, std::slice::from_ref(&own));
+    let mut secured = Secured::new(bed.places.rtp_a, &own, &up.ours);
+    let elsewhere = SocketAddr::new(bed.places.x.ip(), 0);
+    let mut forger = Secured::new(elsewhere, &Line::new(1, suite, 66), &up.ours);
+    let (from_a, from_b) = (Stream::speech(0xa1), Stream::speech(0xb2));
+    let (said, plain) = (secured.seal(&packets(&from_a)), packets(&from_b));
+    let of_another = forger.seal(&packets(&from_a)[..20]);
+    let (rtp, mut libsrtp) = (secured.peer, secured.libsrtp);
+    let a = Talker::secured(rtp, Some(RtpPeer::bind(next(bed.places.rtp_a))), up.a_to, said);
+    let b = Talker::plain(bed.places.rtp_b1, up.b_to, plain);
+    let more = of_secured(&a.says, of_another);
+    let mut siege = Siege::new(&bed, [a, b], 0);
+    siege.more = more;
+    siege.settle();
+    let outcome = siege.besiege();
+    siege.lift();
+    assert_eq!(outcome.taken, 0);
+    let [a, b] = &siege.talkers;
+    Comparison::of(&from_a, a.said, &b.heard, b.to).assert_clean();
+    let open = |heard: &Heard| libsrtp.rtp(support::secure::HEARS, &heard.packet).unwrap();
+    let opened: Vec<_> = a.heard.iter().map(open).collect();
+    assert!(
+        opened == packets(&from_b)[..b.said],
+        "{} of {}",
+        opened.len(),
+        b.said
+    );
+    up.hang_up();
+    assert_reasons(&bed, &["invalid", "misplaced", "source", "unauthentic", "replay"]);
+    assert_record(bed, &outcome);
+}
+
+/// The caller is a browser: checks and a handshake on its one port, then media under the keys of that.
+fn besieged_browser(ice: bool, reasons: &[&str]) {
+    let bed = apart(quick(|setup| setup.key("pbx", "srtp = \"required\"")));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let browser = Browser::new(bed.places.rtp_a, ice);
+    let call = alice.invite(NUMBER, Some(&browser.offer()));
+    let leg = bob.incoming();
+    let b_to = sdp::audio(&invite_of(&leg).body());
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    let answer = call.expect(200).body();
+    call.ack();
+    leg.expect_request("ACK");
+    let mut keyed = browser.connect(&answer);
+    let (from_a, from_b) = (Stream::speech(0xa1), Stream::speech(0xb2));
+    let said: Vec<_> = packets(&from_a).iter().map(|packet| keyed.seal(packet)).collect();
+    let forged = packets(&Stream::mark(support::odd::MARK));
+    let more = of_secured(&said, forged);
+    let a = Talker::secured(keyed.rtp, None, sdp::audio(&answer), said);
+    let b = Talker::plain(bed.places.rtp_b1, b_to, packets(&from_b));
+    let mut siege = Siege::new(&bed, [a, b], keyed.sent);
+    siege.more = more;
+    siege.settle();
+    let outcome = siege.besiege();
+    siege.lift();
+    // The peer's own address is its, as far as a handshake can tell before it has looked.
+    assert!(outcome.taken < PER_PORT / 5, "{} taken", outcome.taken);
+    let [a, b] = &siege.talkers;
+    Comparison::of(&from_a, a.said, &b.heard, b.to).assert_clean();
+    assert!(opened(&mut keyed.receiver, &a.heard) == packets(&from_b)[..b.said]);
+    call.bye();
+    leg.ok("BYE");
+    call.expect(200);
+    assert_reasons(&bed, reasons);
+    assert_record(bed, &outcome);
+}
+
+/// What of it is media, opened; all of that has to open.
+fn opened(receiver: &mut Receiver, heard: &[Heard]) -> Vec<Vec<u8>> {
+    let is_media = |packet: &[u8]| packet[0] >> 6 == 2 && !(200..=204).contains(&packet[1]);
+    let media = heard.iter().filter(|heard| is_media(&heard.packet));
+    let open = |heard: &Heard| {
+        let mut packet = heard.packet.clone();
+        let length = receiver.unprotect_rtp(&mut packet).unwrap();
+        packet.truncate(length);
+        packet
+    };
+    media.map(open).collect()
+}
+
+#[test]
+fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_browsers_call() {
+    let reasons = ["invalid", "misplaced", "source", "unauthentic", "replay", "check"];
+    besieged_browser(true, &reasons);
+}
+
+#[test]
+fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_dtls_call_without_ice() {
+    besieged_browser(
+        false,
+        &["invalid", "misplaced", "source", "unauthentic", "replay"],
+    );
+}
+
+/// The caller speaks G.722, the carrier PCMU: each hears the other's tone and nothing beside it.
+#[test]
+fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_converted_call() {
+    let bed = apart(quick(|setup| {
+        setup.key("b1", "codecs = [\"PCMU\"]").without("b2")
+    }));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let of = |at, list: &str| sdp::offer(at).replace("RTP/AVP 0 8 101", &format!("RTP/AVP {list}"));
+    let call = alice.invite(NUMBER, Some(&of(bed.places.rtp_a, "9")));
+    let leg = bob.incoming();
+    let b_to = sdp::audio(&invite_of(&leg).body());
+    leg.answer(&of(bed.places.rtp_b1, "0"));
+    let a_to = sdp::audio(&call.expect(200).body());
+    call.ack();
+    leg.expect_request("ACK");
+    let says = |codec, payload_type, hertz| {
+        let mut voice = Voice::new(codec, payload_type, hertz);
+        (0..LONG).map(|n| voice.packet(n)).collect()
+    };
+    let a = Talker::plain(bed.places.rtp_a, a_to, says(Codec::G722, 9, 700.0));
+    let b = Talker::plain(bed.places.rtp_b1, b_to, says(Codec::Pcmu, 0, 1100.0));
+    let mut siege = Siege::new(&bed, [a, b], 0);
+    siege.is_converted = true;
+    siege.settle();
+    let outcome = siege.besiege();
+    siege.speak(50);
+    assert_eq!(outcome.taken, 0);
+    for (talker, codec, payload_type, hertz) in [
+        (&siege.talkers[0], Codec::G722, 9, 1100.0),
+        (&siege.talkers[1], Codec::Pcmu, 0, 700.0),
+    ] {
+        let heard: Vec<_> = talker.heard.iter().map(|heard| heard.packet.clone()).collect();
+        assert_whole(&heard);
+        let purity = purity(codec, payload_type, &heard, hertz);
+        assert!(
+            purity > 0.95,
+            "{codec:?}: {purity:.3} of what is heard is the tone"
+        );
+        assert!(
+            heard.len() > talker.said * 9 / 10,
+            "{} of {}",
+            heard.len(),
+            talker.said
+        );
+    }
+    call.bye();
+    leg.ok("BYE");
+    call.expect(200);
+    assert_record(bed, &outcome);
+}
+
+/// The same at the SIP port: it is no SIP, and is counted as that. Both the trunk's own port and a stranger's send it.
+#[test]
+fn mr_10_ten_thousand_odd_datagrams_at_the_sip_port() {
+    let bed = apart(quick(|setup| setup));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let (probe, mallory) = (
+        bed.peer("probe", SocketAddr::new(bed.places.x.ip(), 5099)),
+        bed.peer("X", bed.places.x),
+    );
+    let held = talk(&bed, &alice, &bob);
+    let dropped = || bed.metrics().sum("tandem_sip_dropped_total").unwrap() as usize;
+    let (before, mut dice, mut keep_alives) = (dropped(), Dice(0x51b), 0);
+    let (odd, others) = (never(), of_others(0xa1));
+    let kinds: Vec<&Kind> = odd.iter().chain(&others).collect();
+    for n in 0..PER_PORT {
+        let datagram = kinds[n % kinds.len()](&mut dice);
+        keep_alives += usize::from(datagram.iter().all(|byte| b"\r\n".contains(byte)));
+        let from = [&alice, &mallory][n / kinds.len() % 2];
+        from.send_raw(bed.places.sut, &datagram);
+        if n % 50 == 49 {
+            assert_eq!(options_within_50_ms(&probe), 200, "after {n}");
+        }
+    }
+    assert_eq!(bed.drops(), 0);
+    assert_eq!(dropped() - before, PER_PORT - keep_alives);
+    held.hang_up();
+    check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
 on_both_engines! {

@@ -74,21 +74,23 @@ pub fn udp_drops(pid: u32) -> u64 {
     sockets(pid).into_iter().map(|socket| socket.drops).sum()
 }
 
-/// Octets, with what the kernel needs beside them, that wait to be read at this address of the process.
+/// Octets, with what the kernel needs beside them, that wait to be read at this address, whoever has it.
 #[must_use]
-pub fn udp_waiting(pid: u32, local: SocketAddr) -> u64 {
-    let there = sockets(pid).into_iter().filter(|socket| socket.local == local);
-    there.map(|socket| socket.waiting).sum()
+pub fn udp_waiting(local: SocketAddr) -> u64 {
+    let table = if local.is_ipv4() { "udp" } else { "udp6" };
+    let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+    let there = table_of(&text).filter(|(socket, _)| socket.local == local);
+    there.map(|(socket, _)| socket.waiting).sum()
 }
 
-/// A UDP socket of a process.
+/// A UDP socket.
 struct Socket {
     local: SocketAddr,
     waiting: u64,
     drops: u64,
 }
 
-/// The process' UDP sockets (columns `local_address`, `rx_queue`, `inode` and `drops` of `/proc/net/udp`).
+/// The process' UDP sockets.
 fn sockets(pid: u32) -> Vec<Socket> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
@@ -105,25 +107,28 @@ fn sockets(pid: u32) -> Vec<Socket> {
             )
         })
         .collect();
-    let mut found = Vec::new();
-    for table in ["udp", "udp6"] {
-        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-        for line in text.lines().skip(1) {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let &[_, local, _, _, queues, _, _, _, _, inode, _, _, drops, ..] = fields.as_slice() else {
-                continue;
-            };
-            if let (true, Some(local)) = (inodes.contains(inode), kernel_address(local)) {
-                let waiting = queues.split_once(':').map(|(_, rx)| u64::from_str_radix(rx, 16));
-                found.push(Socket {
-                    local,
-                    waiting: waiting.and_then(Result::ok).unwrap_or(0),
-                    drops: drops.parse().unwrap_or(0),
-                });
-            }
-        }
-    }
-    found
+    let tables = ["udp", "udp6"]
+        .map(|table| fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
+    let all = tables.iter().flat_map(|text| table_of(text));
+    let own = all.filter(|(_, inode)| inodes.contains(*inode));
+    own.map(|(socket, _)| socket).collect()
+}
+
+/// The sockets of `/proc/net/udp` with their inodes: columns `local_address`, `rx_queue`, `inode` and `drops`.
+fn table_of(text: &str) -> impl Iterator<Item = (Socket, &str)> {
+    text.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let &[_, local, _, _, queues, _, _, _, _, inode, _, _, drops, ..] = fields.as_slice() else {
+            return None;
+        };
+        let (_, waiting) = queues.split_once(':')?;
+        let socket = Socket {
+            local: kernel_address(local)?,
+            waiting: u64::from_str_radix(waiting, 16).unwrap_or(0),
+            drops: drops.parse().unwrap_or(0),
+        };
+        Some((socket, inode))
+    })
 }
 
 /// `0100007F:13C4` or its IPv6 kin: 32-bit words in the machine's order, port in hex.
@@ -190,13 +195,13 @@ mod tests {
             UdpSocket::bind("127.0.0.1:0").unwrap(),
         );
         let (before, at) = (udp_drops(std::process::id()), full.local_addr().unwrap());
-        assert_eq!(udp_waiting(std::process::id(), at), 0);
+        assert_eq!(udp_waiting(at), 0);
         while udp_drops(std::process::id()) == before {
             for _ in 0..1000 {
                 sender.send_to(&[0; 1000], at).unwrap();
             }
         }
-        assert!(udp_waiting(std::process::id(), at) >= 1000);
+        assert!(udp_waiting(at) >= 1000);
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn broken_rtcp() -> Vec<Kind> {
 }
 
 fn other_protocols() -> Vec<Kind> {
-    let all: [fn(&mut Dice) -> Vec<u8>; 17] = [
+    let all: [fn(&mut Dice) -> Vec<u8>; 18] = [
         // STUN without credentials, with wrong ones, of other methods and classes, cut, and lying about its lengths.
         |dice| stun(dice, Class::Request, 1, &[]),
         |dice| {
@@ -161,6 +161,7 @@ fn other_protocols() -> Vec<Kind> {
             buffer[..length.unwrap()].to_vec()
         },
         |dice| stun(dice, Class::Request, 3, &[MARK; 8]),
+        |dice| stun(dice, Class::Indication, 1, &[MARK; 8]),
         |dice| stun(dice, Class::Success, 1, &[MARK; 8]),
         |dice| stun(dice, Class::Error, 1, &[MARK; 8]),
         |dice| {

@@ -1,6 +1,6 @@
 //! A call whose ports are sent ten thousand odd datagrams each while its peers talk, and the books that have to balance then.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::odd::{Dice, Kind, MARK, never, of_others};
@@ -10,6 +10,8 @@ use testbed::{Bed, proc};
 
 /// Datagrams for each port.
 pub const PER_PORT: usize = 10_000;
+/// Time between two looks at whether a port has been read.
+const LOOK: Duration = Duration::from_micros(300);
 const FRAME: Duration = Duration::from_millis(20);
 /// Octets that may wait at a port: less than what a socket's buffer takes, each datagram's overhead included.
 const BATCH: usize = 60_000;
@@ -52,6 +54,20 @@ impl Talker {
         }
     }
 
+    /// One who seals what it says; `rtcp`: its RTCP port, if that is another one.
+    pub fn secured(rtp: RtpPeer, rtcp: Option<RtpPeer>, to: SocketAddr, says: Vec<Vec<u8>>) -> Self {
+        Self {
+            rtp,
+            rtcp,
+            to,
+            says,
+            report: None,
+            said: 0,
+            heard: Vec::new(),
+            is_secured: true,
+        }
+    }
+
     fn ports(&self) -> Vec<(SocketAddr, &RtpPeer)> {
         let rtcp = self.rtcp.as_ref().map(|rtcp| (next(self.to), rtcp));
         [(self.to, &self.rtp)].into_iter().chain(rtcp).collect()
@@ -60,6 +76,17 @@ impl Talker {
 
 pub fn next(at: SocketAddr) -> SocketAddr {
     SocketAddr::new(at.ip(), at.port() + 1)
+}
+
+/// A bed whose peers have media on hosts of their own. Others on the host that the signalling comes from have a say in where media
+/// goes for some seconds (RFC 7362), when the peer pauses: on a busy machine it may seem to.
+pub fn apart(mut bed: Bed) -> Bed {
+    for rtp in [&mut bed.places.rtp_a, &mut bed.places.rtp_b1] {
+        let IpAddr::V4(ip) = rtp.ip() else { continue };
+        let [first, second, third, last] = ip.octets();
+        rtp.set_ip([first, second, third, last + 100].into());
+    }
+    bed
 }
 
 /// What the daemon has done with media packets.
@@ -102,8 +129,8 @@ pub struct Siege<'b> {
     strangers: Vec<RtpPeer>,
     /// Beside what always comes: kinds for the secured, e.g. what was said before.
     pub more: Vec<Kind>,
-    /// What is said goes on in other packets, or in the process, rather than as it is.
-    is_converted: bool,
+    /// What is said does not go on as it is: the switch says it anew.
+    pub is_converted: bool,
     dice: Dice,
     due: Instant,
     /// All that was sent to media ports.
@@ -111,7 +138,8 @@ pub struct Siege<'b> {
 }
 
 impl<'b> Siege<'b> {
-    pub fn new(bed: &'b Bed, talkers: [Talker; 2], is_converted: bool) -> Self {
+    /// `sent`: datagrams that came to media ports already.
+    pub fn new(bed: &'b Bed, talkers: [Talker; 2], sent: usize) -> Self {
         let on_host = |of: &Talker| RtpPeer::bind(SocketAddr::new(of.rtp.local().ip(), 0));
         let mut strangers = vec![RtpPeer::bind(bed.places.rtp_x)];
         strangers.extend(talkers.iter().map(on_host));
@@ -120,10 +148,10 @@ impl<'b> Siege<'b> {
             talkers,
             strangers,
             more: Vec::new(),
-            is_converted,
+            is_converted: false,
             dice: Dice(0x0dd5),
             due: Instant::now(),
-            sent: 0,
+            sent,
         }
     }
 
@@ -212,33 +240,21 @@ impl<'b> Siege<'b> {
             );
             return 0;
         }
-        assert_eq!(
-            relayed,
-            good,
-            "{port}: {before:?} {after:?}, {}",
-            self.bed.metrics().dump()
-        );
+        assert_eq!(relayed, good, "{port}: {before:?} {after:?}");
         taken
     }
 
     fn flood(&mut self, port: SocketAddr) {
-        let (side, own) = self.owner(port);
-        let ssrc = self.talkers[side].says.first().map_or(0, |packet| {
-            packet
-                .get(8..12)
-                .map_or(0, |ssrc| u32::from_be_bytes(ssrc.try_into().unwrap()))
-        });
+        let (side, is_rtcp) = self.owner(port);
+        let ssrc = u32::from_be_bytes(self.talkers[side].says[0][8..12].try_into().unwrap());
         let (never, others) = (never(), of_others(ssrc));
         let all = never.len() + others.len() + self.more.len();
         let mut batch = 0;
         for n in 0..PER_PORT {
             let kind = n % all;
             let is_odd = kind < never.len();
-            let datagram = {
-                let kinds = never.iter().chain(&others).chain(&self.more);
-                let mut kinds = kinds.skip(kind);
-                kinds.next().map(|kind| kind(&mut self.dice)).unwrap_or_default()
-            };
+            let mut kinds = never.iter().chain(&others).chain(&self.more).skip(kind);
+            let datagram = kinds.next().map(|kind| kind(&mut self.dice)).unwrap_or_default();
             let weight = datagram.len() + OVERHEAD;
             if batch + weight > BATCH {
                 self.wait_until_read(port);
@@ -248,37 +264,32 @@ impl<'b> Siege<'b> {
             // In turn from three strangers, from the other peer, and from the port's own peer what even it may not send.
             let from = n / all % 5;
             let talker = &self.talkers[side];
-            match (from, own) {
-                (4, Some(own)) if is_odd || talker.is_secured => own(talker).send(port, &datagram),
-                (3, _) => self.talkers[1 - side].rtp.send(port, &datagram),
+            let own = talker.rtcp.as_ref().filter(|_| is_rtcp).unwrap_or(&talker.rtp);
+            match from {
+                4 if is_odd || talker.is_secured => own.send(port, &datagram),
+                3 => self.talkers[1 - side].rtp.send(port, &datagram),
                 _ => self.strangers[from % 3].send(port, &datagram),
             }
         }
         self.wait_until_read(port);
     }
 
-    /// Whose port it is, and the socket from which that peer sends to it.
-    fn owner(&self, port: SocketAddr) -> (usize, Option<fn(&Talker) -> &RtpPeer>) {
-        for (side, talker) in self.talkers.iter().enumerate() {
-            if port == talker.to {
-                return (side, Some(|talker| &talker.rtp));
-            }
-            if port == next(talker.to) {
-                return (side, Some(|talker| talker.rtcp.as_ref().unwrap_or(&talker.rtp)));
-            }
-        }
-        (0, None)
+    /// Whose port it is, and whether that is for RTCP alone.
+    fn owner(&self, port: SocketAddr) -> (usize, bool) {
+        let is_of = |talker: &Talker| port == talker.to || port == next(talker.to);
+        let side = self.talkers.iter().position(is_of).expect("a port of the call");
+        (side, port != self.talkers[side].to)
     }
 
     fn wait_until_read(&mut self, port: SocketAddr) {
         let since = Instant::now();
-        while proc::udp_waiting(self.bed.pid(), port) > 0 {
+        while proc::udp_waiting(port) > 0 {
             assert!(self.bed.is_alive(), "the daemon is gone:\n{}", self.bed.log());
             assert!(
-                since.elapsed() < Duration::from_secs(10),
+                since.elapsed() < Duration::from_secs(20),
                 "{port} is not read any more"
             );
-            std::thread::yield_now();
+            std::thread::sleep(LOOK);
         }
         self.talk();
     }
@@ -292,7 +303,7 @@ impl<'b> Siege<'b> {
                 return books;
             }
             assert!(
-                books.all() < self.sent && since.elapsed() < Duration::from_secs(5),
+                books.all() < self.sent && since.elapsed() < Duration::from_secs(20),
                 "{port}: {books:?} of {} sent:\n{}",
                 self.sent,
                 self.bed.metrics().dump()
