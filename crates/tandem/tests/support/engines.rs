@@ -4,11 +4,14 @@ use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testbed::rtp::End;
 use testbed::{Bed, Setup};
 
 /// Figures are published once a second.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
+/// Packets each way of which it is known who relays them.
+const KNOWN: usize = 25;
 
 thread_local! {
     static ENGINE: Cell<Option<&'static str>> = const { Cell::new(None) };
@@ -56,6 +59,35 @@ pub fn until_in_kernel(bed: &Bed, directions: usize, mut speak: impl FnMut(usize
         number += 1;
         thread::sleep(PAUSE);
     }
+}
+
+/// Both ends speak, from packet `first` of their streams on, until all of it is relayed by whom the test is about, and then some
+/// packets that have to arrive as they are. The number of the next packet.
+pub fn settle(bed: &Bed, ends: [&End<'_>; 2], first: usize) -> usize {
+    let mut next = first;
+    let mut speak = || {
+        for end in ends {
+            end.peer.send(end.to, &end.stream.packet(next));
+        }
+        next += 1;
+    };
+    until_in_kernel(bed, 2, |_| speak());
+    // What was under way meanwhile.
+    ends.iter()
+        .for_each(|end| drop(end.peer.collect(usize::MAX, PAUSE)));
+    for _ in 0..KNOWN {
+        speak();
+        thread::sleep(PAUSE / 10);
+    }
+    let [a, b] = ends;
+    for (hears, speaks) in [(a, b), (b, a)] {
+        let heard = hears.peer.collect(KNOWN, PATIENCE / 20);
+        let heard: Vec<_> = heard.iter().map(|heard| heard.packet.as_slice()).collect();
+        let said: Vec<_> = (next - KNOWN..next).map(|n| speaks.stream.packet(n)).collect();
+        assert!(heard == said, "{} of {KNOWN} arrived as they were", heard.len());
+    }
+    assert_in_kernel(bed, 2 * KNOWN);
+    next
 }
 
 /// Fails unless the kernel has relayed that many packets by itself: where it is asked to, at least, and elsewhere none.
