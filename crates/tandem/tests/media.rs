@@ -250,6 +250,12 @@ fn mr_02_nor_with_symmetric_rtp() {
     besieged(&[("b1", "symmetric_rtp = true"), ("pbx", "symmetric_rtp = true")]);
 }
 
+/// What lets a peer move (MR-03) lets nobody take its place while it speaks.
+fn mr_02_nor_where_a_peer_may_move_anywhere() {
+    let key = "rebind_any_address = true";
+    besieged(&[("b1", key), ("pbx", key)]);
+}
+
 /// A stream that moves from one socket to another after a pause; how long it was until both ends heard each other again.
 fn moves(talk: &Held<'_>, [old, new]: [&RtpPeer; 2], at_b: &RtpPeer) -> bool {
     let (from_a, from_b) = (Stream::mark(0xa1), Stream::mark(0xb2));
@@ -351,6 +357,7 @@ on_both_engines! {
     mr_01_without_symmetric_rtp_the_sdp_holds,
     mr_02_strangers_are_neither_heard_nor_answered,
     mr_02_nor_with_symmetric_rtp,
+    mr_02_nor_where_a_peer_may_move_anywhere,
     mr_03_rebound_peer_is_found_again,
     mr_04_source_moves_with_the_reinvite_and_not_back,
 }
