@@ -305,7 +305,7 @@ fn mr_10_nobody_else_marks_a_packet_as_counted() {
         event[0] = version;
         event
     };
-    let mut says = |relay: &mut Relay, sequence, version| {
+    let says = |relay: &mut Relay, sequence, version| {
         relay.receive(Side::A, Channel::Rtp, A, event(sequence, version))
     };
     assert_eq!(
