@@ -20,10 +20,11 @@ use support::odd::{Dice, Kind, never, of_others};
 use support::secure::{HalfSecured, Secured};
 use support::siege::{Outcome, PER_PORT, Siege, Talker, apart, has_mark, next};
 use support::voice::{Voice, assert_whole, purity};
-use support::{NUMBER, check, engines, invite_of, quick, talk};
-use testbed::rtp::{Comparison, Heard, RtpPeer, Stream};
+use support::{NUMBER, check, engines, invite_of, ms, quick, talk};
+use testbed::bulk::Held;
+use testbed::rtp::{Comparison, End, Heard, RtpPeer, Stream};
 use testbed::srtp::Line;
-use testbed::{Bed, Record, proc, sdp};
+use testbed::{Bed, Record, SipPeer, proc, sdp};
 
 /// Packets that a side may say: more than there is time for.
 const LONG: usize = 1_500;
@@ -195,6 +196,24 @@ fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_dtls_call_without_ice() {
     );
 }
 
+/// A call between one who speaks this payload type alone and one who speaks PCMU.
+fn converted<'p>(bed: &Bed, (alice, bob): (&'p SipPeer, &'p SipPeer), payload_type: u8) -> Held<'p> {
+    let of = |at, list: u8| sdp::offer(at).replace("RTP/AVP 0 8 101", &format!("RTP/AVP {list}"));
+    let call = alice.invite(NUMBER, Some(&of(bed.places.rtp_a, payload_type)));
+    let leg = bob.incoming();
+    let b_to = sdp::audio(&invite_of(&leg).body());
+    leg.answer(&of(bed.places.rtp_b1, 0));
+    let a_to = sdp::audio(&call.expect(200).body());
+    call.ack();
+    leg.expect_request("ACK");
+    Held {
+        call,
+        leg,
+        a_to,
+        b_to,
+    }
+}
+
 /// The caller speaks G.722, the carrier PCMU: each hears the other's tone and nothing beside it.
 #[test]
 fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_converted_call() {
@@ -202,20 +221,13 @@ fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_converted_call() {
         setup.key("b1", "codecs = [\"PCMU\"]").without("b2")
     }));
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
-    let of = |at, list: &str| sdp::offer(at).replace("RTP/AVP 0 8 101", &format!("RTP/AVP {list}"));
-    let call = alice.invite(NUMBER, Some(&of(bed.places.rtp_a, "9")));
-    let leg = bob.incoming();
-    let b_to = sdp::audio(&invite_of(&leg).body());
-    leg.answer(&of(bed.places.rtp_b1, "0"));
-    let a_to = sdp::audio(&call.expect(200).body());
-    call.ack();
-    leg.expect_request("ACK");
+    let held = converted(&bed, (&alice, &bob), 9);
     let says = |codec, payload_type, hertz| {
         let mut voice = Voice::new(codec, payload_type, hertz);
         (0..LONG).map(|n| voice.packet(n)).collect()
     };
-    let a = Talker::plain(bed.places.rtp_a, a_to, says(Codec::G722, 9, 700.0));
-    let b = Talker::plain(bed.places.rtp_b1, b_to, says(Codec::Pcmu, 0, 1100.0));
+    let a = Talker::plain(bed.places.rtp_a, held.a_to, says(Codec::G722, 9, 700.0));
+    let b = Talker::plain(bed.places.rtp_b1, held.b_to, says(Codec::Pcmu, 0, 1100.0));
     let mut siege = Siege::new(&bed, [a, b], 0);
     siege.is_converted = true;
     siege.settle();
@@ -240,10 +252,81 @@ fn mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_converted_call() {
             talker.said
         );
     }
-    call.bye();
-    leg.ok("BYE");
-    call.expect(200);
+    siege.lift();
+    held.hang_up();
     assert_record(bed, &outcome);
+}
+
+/// A packet with CSRCs, an extension and padding, as RFC 3550 §5.1 allows.
+fn dressed(packet: &[u8]) -> Vec<u8> {
+    let (head, payload) = packet.split_at(12);
+    let mut dressed = head.to_vec();
+    dressed[0] |= 0x32;
+    dressed.extend([0xc5; 8]);
+    dressed.extend([0xbe, 0xde, 0, 1, 0x10, 0x55, 0, 0]);
+    dressed.extend(payload);
+    dressed.extend([0x77; 19]);
+    dressed.push(20);
+    dressed
+}
+
+/// What is odd and good passes as it is.
+fn mr_10_padding_extension_and_csrcs_are_relayed_as_they_came() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let held = talk(&bed, &alice, &bob);
+    let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
+    let end = |peer, to, stream| End { peer, to, stream };
+    let (a, b) = (
+        end(&at_a, held.a_to, Stream::speech(0xa1)),
+        end(&at_b, held.b_to, Stream::speech(0xb2)),
+    );
+    let next = engines::settle(&bed, [&a, &b], 0);
+    let said: Vec<_> = (next..next + 50).map(|n| dressed(&a.stream.packet(n))).collect();
+    for packet in &said {
+        at_a.send(held.a_to, packet);
+        std::thread::sleep(ms(2));
+    }
+    let heard = at_b.collect(50, ms(500)).into_iter();
+    let heard: Vec<_> = heard.map(|heard| heard.packet).collect();
+    assert!(heard == said, "{} of 50 arrived as they were", heard.len());
+    engines::assert_in_kernel(&bed, 2 * 25 + 50);
+    held.hang_up();
+    check(&bed.finish(1)[0], "normal", 200, "caller", 1);
+}
+
+/// Where audio is converted, padding and extension are no audio: the listener hears the tone alone. Law to law, octet by octet,
+/// and from codec to codec.
+#[test]
+fn mr_10_padding_and_extension_are_no_audio() {
+    for (codec, payload_type) in [(Codec::Pcma, 8), (Codec::G722, 9)] {
+        let bed = quick(|setup| setup.key("b1", "codecs = [\"PCMU\"]").without("b2"));
+        let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+        let held = converted(&bed, (&alice, &bob), payload_type);
+        let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
+        let mut voice = Voice::new(codec, payload_type, 700.0);
+        for n in 0..60 {
+            at_a.send(held.a_to, &dressed(&voice.packet(n)));
+            std::thread::sleep(ms(20));
+        }
+        // One whose law alone is changed keeps its dress.
+        let heard = at_b.waiting().into_iter();
+        let bare: Vec<_> = heard.map(|heard| undressed(&heard.packet)).collect();
+        assert!(bare.len() >= 50, "{codec:?}: {} of 60", bare.len());
+        let purity = purity(Codec::Pcmu, 0, &bare, 700.0);
+        assert!(
+            purity > 0.95,
+            "{codec:?}: {purity:.3} of what is heard is the tone"
+        );
+        held.hang_up();
+        check(&bed.finish(1)[0], "normal", 200, "caller", 1);
+    }
+}
+
+/// Header and payload of a packet, whatever else it has.
+fn undressed(packet: &[u8]) -> Vec<u8> {
+    let reader = rtp_rs::RtpReader::new(packet).unwrap();
+    [&packet[..12], reader.payload()].concat()
 }
 
 fn wait(for_what: &str, is_so: impl Fn() -> bool) {
@@ -285,5 +368,6 @@ fn mr_10_ten_thousand_odd_datagrams_at_the_sip_port() {
 }
 
 on_both_engines! {
+    mr_10_padding_extension_and_csrcs_are_relayed_as_they_came,
     mr_10_ten_thousand_odd_datagrams_at_each_port_of_a_plain_call,
 }
