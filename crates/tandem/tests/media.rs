@@ -257,17 +257,19 @@ fn mr_02_nor_where_a_peer_may_move_anywhere() {
 }
 
 /// A stream that moves from one socket to another after a pause; how long it was until both ends heard each other again.
-fn moves(talk: &Held<'_>, [old, new]: [&RtpPeer; 2], at_b: &RtpPeer) -> bool {
+fn moves(bed: &Bed, talk: &Held<'_>, [old, new]: [&RtpPeer; 2], at_b: &RtpPeer) -> bool {
     let (from_a, from_b) = (Stream::mark(0xa1), Stream::mark(0xb2));
-    for n in 0..60 {
+    let lent = engines::until_in_kernel(bed, 1, |n| old.send(talk.a_to, &from_a.packet(n)));
+    let said = lent + 30;
+    for n in lent..said {
         old.send(talk.a_to, &from_a.packet(n));
         thread::sleep(ms(5));
     }
-    assert_eq!(at_b.collect(60, ms(300)).len(), 60);
+    assert_eq!(at_b.collect(said, ms(300)).len(), said);
     thread::sleep(ms(600));
     let start = Instant::now();
     let mut heard = false;
-    for n in 60..90 {
+    for n in said..said + 30 {
         new.send(talk.a_to, &from_a.packet(n));
         at_b.send(talk.b_to, &from_b.packet(n));
         heard |= !new.collect(1, ms(20)).is_empty() && !at_b.collect(1, ms(20)).is_empty();
@@ -296,8 +298,9 @@ fn mr_03_rebound_peer_is_found_again() {
             bed.places.rtp_x
         };
         let [old, new, at_b] = [bed.places.rtp_a, elsewhere, bed.places.rtp_b1].map(RtpPeer::bind);
-        assert_eq!(moves(&talk, [&old, &new], &at_b), follows, "{key} {elsewhere}");
-        engines::assert_in_kernel(&bed, 20);
+        let moved = moves(&bed, &talk, [&old, &new], &at_b);
+        assert_eq!(moved, follows, "{key} {elsewhere}");
+        engines::assert_in_kernel(&bed, 30);
         talk.hang_up();
         check(&bed.finish(1)[0], "normal", 200, "caller", 1);
     }

@@ -43,10 +43,10 @@ pub fn chosen(setup: Setup) -> Setup {
 }
 
 /// Where the kernel is to relay, has `speak` send packets (its number is given, from 0 on) until the kernel has so many
-/// directions of streams. What is sent from then on does not come up.
-pub fn until_in_kernel(bed: &Bed, directions: usize, mut speak: impl FnMut(usize)) {
+/// directions of streams. What is sent from then on does not come up. How often it has spoken.
+pub fn until_in_kernel(bed: &Bed, directions: usize, mut speak: impl FnMut(usize)) -> usize {
     if ENGINE.get() != Some("kernel") {
-        return;
+        return 0;
     }
     let (since, mut number) = (Instant::now(), 0);
     while bed.metrics().sum("tandem_media_kernel_flows") != Some(directions as f64) {
@@ -59,6 +59,7 @@ pub fn until_in_kernel(bed: &Bed, directions: usize, mut speak: impl FnMut(usize
         number += 1;
         thread::sleep(PAUSE);
     }
+    number
 }
 
 /// Both ends speak, from packet `first` of their streams on, until all of it is relayed by whom the test is about, and then some
