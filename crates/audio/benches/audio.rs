@@ -10,7 +10,7 @@
 use audio::dtmf::DigitDetector;
 use audio::{
     Arrival, Codec, Concealer, Decoder, Encoder, Format, Resampler, Transcoder, TranscoderSettings, g711,
-    level, samples_in,
+    samples_in,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -141,10 +141,6 @@ fn listening(c: &mut Criterion) {
                 black_box(heard);
             })
         });
-    });
-    let octets = packets(Codec::Pcmu).swap_remove(10);
-    group.bench_function("level of G.711", |b| {
-        b.iter(|| level::power_of_g711(g711::Law::Mu, black_box(&octets)));
     });
     let mut concealer = Concealer::new(8_000, 1);
     let (mut heard, mut gap) = (said.clone(), [0; 160]);

@@ -73,7 +73,8 @@ impl Codec {
     }
 
     /// The codec of an `a=rtpmap` (name in any case, clock in Hz, channels), if it's one of these. Opus is `opus/48000/2`
-    /// whatever it carries (RFC 7587 §7).
+    /// whatever it carries (RFC 7587 §7). Stereo at 44.1 kHz is none of them: its shortest packet of whole samples in whole
+    /// milliseconds, 10 ms, is too much for a datagram without fragments.
     #[must_use]
     pub fn parse(name: &str, clock: u32, channels: u32) -> Option<Self> {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -83,26 +84,10 @@ impl Codec {
             (8_000, 1) if is("PCMA") => Some(Self::Pcma),
             (8_000, 1) if is("G722") => Some(Self::G722),
             (8_000 | 16_000 | 44_100 | 48_000, 1) if is("L16") => Some(Self::l16(clock)),
-            (8_000 | 16_000 | 44_100 | 48_000, 2) if is("L16") => Some(Self::L16 {
+            (8_000 | 16_000 | 48_000, 2) if is("L16") => Some(Self::L16 {
                 rate: clock,
                 channels: 2,
             }),
-            _ => None,
-        }
-    }
-
-    /// The codec of a static payload type (RFC 3551 §6), if it's one of these.
-    #[must_use]
-    pub const fn of_static(payload_type: u8) -> Option<Self> {
-        match payload_type {
-            0 => Some(Self::Pcmu),
-            8 => Some(Self::Pcma),
-            9 => Some(Self::G722),
-            10 => Some(Self::L16 {
-                rate: 44_100,
-                channels: 2,
-            }),
-            11 => Some(Self::l16(44_100)),
             _ => None,
         }
     }
@@ -170,7 +155,7 @@ impl Codec {
     }
 
     /// The longest packet time in milliseconds, at most `wanted`, that this codec can make in whole frames and that fits a
-    /// datagram without fragments: at least 10, or 5 where 10 ms of linear samples are too much for a datagram.
+    /// datagram without fragments: at least 10, or 7 for linear stereo at 48 kHz, of which no more fit.
     #[must_use]
     pub fn ptime(self, wanted: u32) -> u32 {
         let wanted = wanted.clamp(10, MAX_PTIME_MS);
@@ -214,8 +199,8 @@ impl Format {
     }
 
     /// The same in packets of another length, in milliseconds.
-    #[must_use]
-    pub fn with_ptime(self, ms: u32) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_ptime(self, ms: u32) -> Self {
         Self { ptime: ms, ..self }
     }
 }

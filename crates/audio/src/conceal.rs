@@ -3,6 +3,7 @@
 //! bridged by a ramp instead of an overlap with samples held back.
 
 use crate::noise::{ComfortNoise, NoiseParameters};
+use crate::round;
 use pitch::Range;
 
 mod pitch;
@@ -70,12 +71,6 @@ impl Concealer {
     #[must_use]
     pub fn noise(&self) -> NoiseParameters {
         self.noise.parameters()
-    }
-
-    /// Whether the last samples were made up.
-    #[must_use]
-    pub fn is_concealing(&self) -> bool {
-        self.gap.is_some()
     }
 
     /// Whether nothing is left of what was heard but noise.
@@ -197,11 +192,6 @@ impl Concealer {
         let (hold, gone) = (HOLD_MS * self.per_ms, GONE_MS * self.per_ms);
         1.0 - made.saturating_sub(hold) as f32 / (gone - hold) as f32
     }
-}
-
-/// The nearest sample; the cast keeps it in range.
-pub(crate) fn round(value: f32) -> i16 {
-    value.round() as i16
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod detect;
 
 pub use detect::{DigitDetector, Heard};
 
-use crate::conceal::round;
+use crate::round;
 use crate::tone::{Oscillator, peak};
 
 /// The low and the high group, in Hz.

@@ -1,6 +1,7 @@
 //! Samples that wait to be played, and the two ways to have more or fewer of them without a click.
 
-use crate::conceal::{best_lag, round};
+use crate::conceal::best_lag;
+use crate::round;
 
 /// Shortest and longest piece that is cut out or put in, in milliseconds.
 const SHORTEST_MS: usize = 2;
@@ -47,9 +48,10 @@ impl Fifo {
         self.samples.clear();
     }
 
-    /// Cuts out one period, blending its ends, if what waits is long and regular enough (or `anyway`). Gives the samples cut.
-    pub(crate) fn shorten(&mut self, anyway: bool) -> usize {
-        let Some(lag) = self.period(anyway) else {
+    /// Cuts out one period, blending its ends, if what waits is long and regular enough (or `anyway`); `keep` samples are left at the
+    /// least. Gives the samples cut.
+    pub(crate) fn shorten(&mut self, anyway: bool, keep: usize) -> usize {
+        let Some(lag) = self.period(anyway, self.len().saturating_sub(keep)) else {
             return 0;
         };
         // From the first period to the second, over the length of one; then the second goes.
@@ -61,7 +63,7 @@ impl Fifo {
 
     /// Puts in one period, blending its ends, if what waits is long and regular enough. Gives the samples put in.
     pub(crate) fn lengthen(&mut self) -> usize {
-        let Some(lag) = self.period(false) else {
+        let Some(lag) = self.period(false, usize::MAX) else {
             return 0;
         };
         // The first period, then from the second back to the first, then on with the second.
@@ -80,8 +82,9 @@ impl Fifo {
         lag
     }
 
-    fn period(&self, anyway: bool) -> Option<usize> {
-        let longest = (LONGEST_MS * self.per_ms).min(self.samples.len() / 2);
+    /// The length of a period in samples, `most` at the most.
+    fn period(&self, anyway: bool, most: usize) -> Option<usize> {
+        let longest = (LONGEST_MS * self.per_ms).min(self.samples.len() / 2).min(most);
         let shortest = SHORTEST_MS * self.per_ms;
         if longest < shortest {
             return None;

@@ -3,5 +3,5 @@
 mod delay;
 mod order;
 
-pub(crate) use delay::Delay;
+pub(crate) use delay::{Delay, fade};
 pub(crate) use order::{Placed, Queue, Slot, What};

@@ -2,12 +2,11 @@
 //! tones, announcements, in-band digits, and the transcoder that ties them together for one direction of a call.
 //!
 //! Samples are `i16`, mono, full scale at 32,768. A buffer belongs to the caller, and nothing here allocates for a packet
-//! once a machine is set up. Time is passed in.
+//! once a machine is set up, but the Opus encoder (of others), whose work space comes from the heap. Time is passed in.
 //!
 //! - [`Codec`], [`Decoder`], [`Encoder`]: payloads to samples and back.
 //! - [`Transcoder`]: one direction between two legs: jitter buffer, concealment, comfort noise, another codec or packet time.
 //! - [`Player`]: tones ([`tone`]), announcements ([`Clip`]) and digits ([`dtmf`]) in a leg's codec.
-//! - [`level`]: how loud it is, and whether anybody speaks.
 //! - [`Resampler`]: one sample rate to another.
 
 mod codec;
@@ -15,7 +14,7 @@ mod conceal;
 pub mod dtmf;
 mod fifo;
 mod jitter;
-pub mod level;
+mod level;
 mod noise;
 mod outlet;
 mod player;
@@ -33,16 +32,26 @@ pub use codec::g711;
 pub use codec::opus::OpusParameters;
 pub use codec::{Codec, CodecError, Format};
 pub use conceal::Concealer;
-pub use noise::{ComfortNoise, NoiseParameters, SILENCE_LEVEL};
+pub use noise::NoiseParameters;
 pub use outlet::{Frame, FrameKind};
 pub use player::{Player, Program};
-pub use receive::{Arrival, Pushed, ReceiveStats};
+pub use receive::{Arrival, Pushed};
 pub use resample::Resampler;
-pub use transcode::{Conversion, TranscodeStats, Transcoder, TranscoderSettings};
-pub use wav::{Clip, LONGEST_CLIP, WavError};
+pub use transcode::{Transcoder, TranscoderSettings};
+pub use wav::{Clip, WavError};
 
 /// Longest packet that anything here handles, in milliseconds.
 pub const MAX_PTIME_MS: u32 = 120;
+
+/// The nearest sample; the cast keeps it in range.
+pub(crate) fn round(value: f32) -> i16 {
+    value.round() as i16
+}
+
+/// Greatest common divisor.
+pub(crate) const fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
 
 /// Samples in so many milliseconds at a rate in Hz.
 #[must_use]

@@ -6,7 +6,7 @@ use std::f32::consts::SQRT_2;
 const MAX_ORDER: usize = 12;
 
 /// The quietest level of a payload, in -dBov.
-pub const SILENCE_LEVEL: u8 = 127;
+pub(crate) const SILENCE_LEVEL: u8 = 127;
 
 /// What a comfort noise payload says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +72,28 @@ impl NoiseParameters {
     }
 }
 
+/// Bits that look like chance (xorshift).
+#[derive(Clone, Debug)]
+pub(crate) struct Bits(u64);
+
+impl Bits {
+    /// `seed`: any number.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
 /// A source of noise.
 #[derive(Clone, Debug)]
-pub struct ComfortNoise {
-    state: u64,
+pub(crate) struct ComfortNoise {
+    bits: Bits,
     parameters: NoiseParameters,
     /// Reflection coefficients, and the delay line of the lattice.
     reflection: [f32; MAX_ORDER],
@@ -86,10 +104,9 @@ pub struct ComfortNoise {
 
 impl ComfortNoise {
     /// Silence until it's told otherwise. `seed`: any number.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut noise = Self {
-            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            bits: Bits::new(seed),
             parameters: NoiseParameters::white(SILENCE_LEVEL),
             reflection: [0.0; MAX_ORDER],
             line: [0.0; MAX_ORDER],
@@ -100,7 +117,7 @@ impl ComfortNoise {
     }
 
     /// Goes on with these parameters.
-    pub fn set(&mut self, parameters: NoiseParameters) {
+    pub(crate) fn set(&mut self, parameters: NoiseParameters) {
         self.parameters = parameters;
         self.reflection = [0.0; MAX_ORDER];
         let used = parameters.coefficients.iter().take(usize::from(parameters.order));
@@ -121,17 +138,13 @@ impl ComfortNoise {
     }
 
     /// What it goes by.
-    #[must_use]
-    pub fn parameters(&self) -> NoiseParameters {
+    pub(crate) fn parameters(&self) -> NoiseParameters {
         self.parameters
     }
 
     /// The next sample.
-    pub fn sample(&mut self) -> f32 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        let unit = (self.state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0;
+    pub(crate) fn sample(&mut self) -> f32 {
+        let unit = (self.bits.next() >> 40) as f32 / (1_u64 << 23) as f32 - 1.0;
         let mut forward = unit * self.drive;
         if self.parameters.order == 0 {
             return forward;

@@ -22,9 +22,7 @@ pub struct Frame {
     pub len: usize,
     /// What they are.
     pub kind: FrameKind,
-    /// Timestamp on a line of the machine's own that begins anywhere, in the output codec's clock.
-    pub timestamp: u32,
-    /// Timestamp units since the last frame (what was left out in silence counts).
+    /// Units of the output codec's clock since the last frame (what was left out in silence counts).
     pub step: u32,
     /// First of a talk spurt: the marker bit.
     pub marker: bool,
@@ -38,8 +36,7 @@ pub(crate) struct Outlet {
     period: Duration,
     units: u32,
     next: Option<Instant>,
-    /// The last frame's timestamp, and what has passed since.
-    timestamp: u32,
+    /// Clock units that have passed since the last frame.
     passed: u32,
     marker: bool,
     ended: Option<Instant>,
@@ -47,8 +44,8 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// For samples at [`crate::Codec::encode_rate`]`(other)` Hz. The first timestamp follows `timestamp`.
-    pub(crate) fn new(format: &Format, other: u32, timestamp: u32) -> Result<Self, CodecError> {
+    /// For samples at [`crate::Codec::encode_rate`]`(other)` Hz.
+    pub(crate) fn new(format: &Format, other: u32) -> Result<Self, CodecError> {
         let ms = format.codec.ptime(format.ptime);
         let clock = format.codec.clock();
         Ok(Self {
@@ -57,7 +54,6 @@ impl Outlet {
             period: Duration::from_millis(u64::from(ms)),
             units: u32::try_from(samples_in(clock, ms)).unwrap_or(0),
             next: None,
-            timestamp,
             passed: 0,
             marker: true,
             ended: None,
@@ -147,11 +143,9 @@ impl Outlet {
     fn frame(&mut self, len: usize, kind: FrameKind, marker: bool) -> Frame {
         let step = self.passed.wrapping_add(self.units);
         self.passed = 0;
-        self.timestamp = self.timestamp.wrapping_add(step);
         Frame {
             len,
             kind,
-            timestamp: self.timestamp,
             step,
             marker,
         }

@@ -3,7 +3,7 @@
 use crate::dtmf::{Digit, DigitGenerator};
 use crate::outlet::Outlet;
 use crate::tone::{Part, ToneGenerator};
-use crate::{Clip, CodecError, Format, Frame, Resampler, samples_in};
+use crate::{Clip, CodecError, Format, Frame, Resampler, resample, samples_in};
 use std::time::{Duration, Instant};
 
 /// What is played.
@@ -59,24 +59,17 @@ pub struct Player {
 const BLOCK_MS: u32 = 10;
 
 impl Player {
-    /// For a listener of `format`; the first frame is due at `start`. `timestamp` is where its timestamps go on from.
+    /// For a listener of `format`; the first frame is due at `start`.
     ///
     /// # Errors
     /// [`CodecError::Rate`] when the codec can't be set up.
-    pub fn new(
-        format: &Format,
-        program: Program,
-        start: Instant,
-        timestamp: u32,
-    ) -> Result<Self, CodecError> {
-        // Telephone tones and announcements have nothing above 4 kHz that anybody misses; a better clip gets a better rate.
+    pub fn new(format: &Format, program: Program, start: Instant) -> Result<Self, CodecError> {
         let wanted = match &program {
-            Program::Clip(clip, _) if clip.rate() > 16_000 => 48_000,
-            Program::Clip(clip, _) if clip.rate() > 8_000 => 16_000,
-            Program::Clip(..) | Program::Tone(..) | Program::Digit { .. } | Program::Silence(_) => 8_000,
+            Program::Clip(clip, _) => worthy(clip.rate()),
+            Program::Tone(..) | Program::Digit { .. } | Program::Silence(_) => 8_000,
         };
         let rate = format.codec.encode_rate(wanted);
-        let mut outlet = Outlet::new(format, wanted, timestamp)?;
+        let mut outlet = Outlet::new(format, wanted)?;
         outlet.start(start);
         Ok(Self {
             rate,
@@ -119,6 +112,23 @@ impl Player {
     #[must_use]
     pub fn clock(&self) -> u32 {
         self.outlet.clock()
+    }
+}
+
+/// The rate in Hz that a clip of this one is worth, where the codec leaves a choice: telephone announcements have nothing above
+/// 4 kHz that anybody misses; a better clip gets a better rate.
+const fn worthy(clip: u32) -> u32 {
+    match clip {
+        ..=8_000 => 8_000,
+        8_001..=16_000 => 16_000,
+        _ => 48_000,
+    }
+}
+
+/// Has ready what a clip at this rate in Hz needs to be played in any of the usual codecs.
+pub(crate) fn prepare(clip: u32) {
+    for rate in [8_000, 16_000, worthy(clip)] {
+        resample::prepare(clip, rate);
     }
 }
 

@@ -8,9 +8,9 @@
 mod input;
 mod play;
 
-use crate::jitter::{Delay, Placed, Queue, What};
+use crate::jitter::{Delay, Placed, Queue, What, fade};
 use crate::level::NoiseFloor;
-use crate::{Codec, CodecError, MAX_PTIME_MS, samples_in};
+use crate::{Codec, CodecError, MAX_PTIME_MS, gcd, samples_in};
 use input::Input;
 use std::time::{Duration, Instant};
 
@@ -60,27 +60,27 @@ pub enum Pushed {
 
 /// What has happened on the receiving side so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiveStats {
+pub(crate) struct ReceiveStats {
     /// Packets that were taken.
-    pub packets: u64,
+    pub(crate) packets: u64,
     /// Packets that came too late to be played.
-    pub late: u64,
+    pub(crate) late: u64,
     /// Packets that came twice.
-    pub duplicates: u64,
+    pub(crate) duplicates: u64,
     /// Packets that were thrown away because too many waited.
-    pub overflows: u64,
+    pub(crate) overflows: u64,
     /// Packets whose payload could not be decoded.
-    pub invalid: u64,
+    pub(crate) invalid: u64,
     /// Audio that was made up, in milliseconds: lost, late, or not there in time.
-    pub concealed_ms: u64,
+    pub(crate) concealed_ms: u64,
     /// Packets that were rebuilt from the one after them (Opus).
-    pub recovered: u64,
+    pub(crate) recovered: u64,
     /// Audio that was cut out to catch up, in milliseconds.
-    pub shortened_ms: u64,
+    pub(crate) shortened_ms: u64,
     /// Audio that was stretched to wait longer, in milliseconds.
-    pub lengthened_ms: u64,
+    pub(crate) lengthened_ms: u64,
     /// Streams that began: the first, and each change of source.
-    pub streams: u64,
+    pub(crate) streams: u64,
 }
 
 /// Why there is a pause.
@@ -131,6 +131,8 @@ pub(crate) struct Receiver {
     settled: Option<Instant>,
     /// How long the packet that was taken last had waited (since it would have come, had it lost no time).
     waited: Option<Duration>,
+    /// Mean power of the loudest packet that was decoded since somebody asked.
+    pub(crate) loudest: Option<f32>,
     /// Share of the packets that were lost of late.
     loss: f32,
     last_push: Option<Instant>,
@@ -183,6 +185,7 @@ impl Receiver {
             frame_ms,
             settled: None,
             waited: None,
+            loudest: None,
             loss: 0.0,
             last_push: None,
             last_event: None,
@@ -201,13 +204,6 @@ impl Receiver {
         if let What::Audio(index) = what {
             self.choose(index);
         }
-        let away = self
-            .last_push
-            .is_some_and(|last| now.saturating_duration_since(last) > AWAY);
-        if away && self.paused() == Some(Pause::Absent) {
-            // Its clock may have stood still meanwhile.
-            self.delay.restart();
-        }
         let placed = self.queue.put(
             arrival.ssrc,
             arrival.sequence,
@@ -217,7 +213,12 @@ impl Receiver {
         );
         self.stats.overflows = self.queue.overflows;
         let timestamp = match placed {
-            Placed::In(timestamp) => timestamp,
+            Placed::In(timestamp) => {
+                if self.has_lost_touch(now, what, timestamp) {
+                    self.delay.restart();
+                }
+                timestamp
+            }
             Placed::Anew(timestamp) => {
                 self.stats.streams += 1;
                 self.delay.restart();
@@ -252,6 +253,21 @@ impl Receiver {
         } else {
             Pushed::Taken
         }
+    }
+
+    /// Whether a packet that comes after an absence says nothing of how long the path is compared to before: the sender's clock may have
+    /// stood still meanwhile, or the path is another, and longer than anything that is waited for.
+    fn has_lost_touch(&self, now: Instant, what: What, timestamp: i64) -> bool {
+        if self.paused() != Some(Pause::Absent) {
+            return false;
+        }
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let ideal = self
+            .delay
+            .ideal(self.media(timestamp))
+            .filter(|_| what != What::Event);
+        self.last_push.is_some_and(|last| since(last) > AWAY)
+            || ideal.is_some_and(|ideal| since(ideal) > LONGEST_WAIT)
     }
 
     /// An event's packets all have the timestamp of its start, so they say nothing about the path.
@@ -362,10 +378,6 @@ impl Receiver {
 
     /// A packet was played, or lost.
     fn count_loss(&mut self, lost: bool) {
-        self.loss = self.loss * LOSS_MEMORY + if lost { 1.0 - LOSS_MEMORY } else { 0.0 };
+        self.loss = fade(self.loss, LOSS_MEMORY) + if lost { 1.0 - LOSS_MEMORY } else { 0.0 };
     }
-}
-
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

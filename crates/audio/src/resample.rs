@@ -3,7 +3,10 @@
 //! The pass band is 0.85 of the lower Nyquist frequency, which at 8 kHz is the 3.4 kHz of telephony, and all that would
 //! fold back into it is 70 dB down. The delay is half a filter: 3 ms between 8 kHz and anything else.
 
+use crate::{gcd, round};
+use std::collections::BTreeMap;
 use std::f64::consts::PI;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Filter taps for each sample of the slower of the two rates.
 const TAPS: usize = 48;
@@ -12,6 +15,13 @@ const BETA: f64 = 6.8;
 /// Cut-off (-6 dB) as a part of the lower Nyquist frequency.
 const CUT_OFF: f64 = 0.94;
 
+/// Filters by their ratio: up, and down.
+type Filters = BTreeMap<(usize, usize), Arc<[f32]>>;
+
+/// The filters of all ratios that were needed so far: those between rates of codecs and of clips, so there are few. To design one
+/// takes up to 10 ms, which no media thread has to spare for each call.
+static FILTERS: Mutex<Filters> = Mutex::new(Filters::new());
+
 /// Converts one stream.
 #[derive(Clone, Debug)]
 pub struct Resampler {
@@ -19,7 +29,7 @@ pub struct Resampler {
     up: usize,
     down: usize,
     /// One row of `taps` coefficients for each of `up` phases, in the order of the history: oldest first.
-    rows: Box<[f32]>,
+    rows: Arc<[f32]>,
     taps: usize,
     /// The last `taps - 1` samples, and behind them room for the next block.
     history: Vec<f32>,
@@ -35,19 +45,14 @@ impl Resampler {
         if from == to || from == 0 || to == 0 {
             return None;
         }
-        let common = gcd(from, to);
-        let (up, down) = ((to / common) as usize, (from / common) as usize);
-        let taps = if down > up {
-            (TAPS * down).div_ceil(up)
-        } else {
-            TAPS
-        };
+        let (up, down) = ratio(from, to);
+        let taps = taps(up, down);
         let mut history = Vec::with_capacity(taps - 1 + longest);
         history.resize(taps - 1, 0.0);
         Some(Self {
             up,
             down,
-            rows: design(up, down, taps),
+            rows: filter(up, down),
             taps,
             history,
             phase: 0,
@@ -89,9 +94,45 @@ impl Resampler {
     }
 }
 
-/// A filter's output as the nearest sample; the cast keeps it in range.
-fn round(value: f32) -> i16 {
-    value.round() as i16
+/// Has the filter from one rate to another, both in Hz, ready for whoever needs it.
+pub(crate) fn prepare(from: u32, to: u32) {
+    if from != to && from != 0 && to != 0 {
+        let (up, down) = ratio(from, to);
+        filter(up, down);
+    }
+}
+
+/// Up by the first, then down by the second.
+fn ratio(from: u32, to: u32) -> (usize, usize) {
+    let common = gcd(from, to).max(1);
+    ((to / common) as usize, (from / common) as usize)
+}
+
+/// Coefficients of each phase.
+const fn taps(up: usize, down: usize) -> usize {
+    if down > up {
+        (TAPS * down).div_ceil(up)
+    } else {
+        TAPS
+    }
+}
+
+/// The filter of a ratio, which all share who convert by it.
+fn filter(up: usize, down: usize) -> Arc<[f32]> {
+    let known = || FILTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(rows) = known().get(&(up, down)) {
+        return rows.clone();
+    }
+    // Nobody waits meanwhile; of two that were designed at a time the first stays.
+    let rows = design(up, down);
+    known().entry((up, down)).or_insert(rows).clone()
+}
+
+/// Whether a filter is ready.
+#[cfg(test)]
+pub(crate) fn is_ready(from: u32, to: u32) -> bool {
+    let known = FILTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    known.contains_key(&ratio(from, to))
 }
 
 /// Sum of products, in eight lanes so that the compiler can use vector instructions.
@@ -108,16 +149,14 @@ fn dot(window: &[f32], row: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-const fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
 /// The prototype low pass, dealt out to its phases.
-fn design(up: usize, down: usize, taps: usize) -> Box<[f32]> {
+fn design(up: usize, down: usize) -> Arc<[f32]> {
+    let taps = taps(up, down);
     let length = (up * taps) as f64;
     let middle = (length - 1.0) / 2.0;
     // Cycles for each step of the fast rate at which the prototype runs.
     let cut_off = CUT_OFF * 0.5 / up.max(down) as f64;
+    let whole = bessel(BETA);
     let prototype = |index: usize| {
         let x = index as f64 - middle;
         let sinc = if x == 0.0 {
@@ -126,7 +165,7 @@ fn design(up: usize, down: usize, taps: usize) -> Box<[f32]> {
             (2.0 * PI * cut_off * x).sin() / (2.0 * PI * cut_off * x)
         };
         let edge = 2.0 * x / length;
-        2.0 * cut_off * sinc * bessel(BETA * (1.0 - edge * edge).max(0.0).sqrt()) / bessel(BETA)
+        2.0 * cut_off * sinc * bessel(BETA * (1.0 - edge * edge).max(0.0).sqrt()) / whole
     };
     let mut rows = Vec::with_capacity(up * taps);
     for phase in 0..up {

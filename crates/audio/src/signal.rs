@@ -1,20 +1,18 @@
 //! Signals for tests, and how to compare them.
 
+use crate::noise::Bits;
 use std::f64::consts::PI;
 
-/// A seeded generator of noise (xorshift).
-pub(crate) struct Noise(u64);
+/// A seeded generator of noise.
+pub(crate) struct Noise(Bits);
 
 impl Noise {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self(Bits::new(seed))
     }
 
     pub(crate) fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+        self.0.next()
     }
 
     /// Uniform in -1..1.

@@ -4,7 +4,7 @@ mod presets;
 
 pub use presets::{Country, Signal};
 
-use crate::conceal::round;
+use crate::round;
 use std::f32::consts::TAU;
 
 /// Frequencies that sound at once at most.

@@ -1,10 +1,10 @@
 //! One direction of a call whose legs have no codec in common, or not the same packet time.
 
 use crate::fifo::Fifo;
-use crate::g711::Law;
+use crate::level::dbov;
 use crate::outlet::Outlet;
 use crate::receive::{Pause, Receiver};
-use crate::{Arrival, Codec, CodecError, Format, Frame, NoiseParameters, Pushed, ReceiveStats, samples_in};
+use crate::{Arrival, Codec, CodecError, Format, Frame, NoiseParameters, Pushed, samples_in};
 use std::time::{Duration, Instant};
 
 /// Nothing is sent any more when nothing has come for this long, or for this long after comfort noise.
@@ -12,32 +12,6 @@ const ABSENT: Duration = Duration::from_secs(5);
 const SILENT: Duration = Duration::from_secs(120);
 /// Comfort noise is repeated this often.
 const NOISE_EVERY: Duration = Duration::from_millis(500);
-
-/// What has to be done between what comes and what is to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conversion {
-    /// Nothing: relay.
-    None,
-    /// Only the companding law differs: [`Law::into_other`] on each payload, from this law, and relay.
-    Companding(Law),
-    /// All of it: a [`Transcoder`].
-    Full,
-}
-
-impl Conversion {
-    /// From `from` to `to`. A packet time of 0 says that any will do; otherwise another packet time needs packets to be made anew.
-    #[must_use]
-    pub fn between(from: &Format, to: &Format) -> Self {
-        let times = from.ptime == to.ptime || from.ptime == 0 || to.ptime == 0;
-        match (from.codec, to.codec) {
-            _ if !times => Self::Full,
-            (x, y) if x == y => Self::None,
-            (Codec::Pcmu, Codec::Pcma) => Self::Companding(Law::Mu),
-            (Codec::Pcma, Codec::Pcmu) => Self::Companding(Law::A),
-            _ => Self::Full,
-        }
-    }
-}
 
 /// What a [`Transcoder`] takes and gives.
 #[derive(Clone, Debug)]
@@ -69,7 +43,6 @@ pub struct Transcoder {
     noise_out: bool,
     /// Comfort noise that was sent last, and when.
     sent_noise: Option<(NoiseParameters, Instant)>,
-    frames: u64,
 }
 
 impl Transcoder {
@@ -81,7 +54,7 @@ impl Transcoder {
         let first = settings.inputs.first().map_or(Codec::Pcmu, |(_, codec)| *codec);
         // Where one of the two is Opus, it adapts to the other; two of them meet at the full rate.
         let rate = settings.output.codec.encode_rate(first.rate());
-        let outlet = Outlet::new(&settings.output, first.rate(), 0)?;
+        let outlet = Outlet::new(&settings.output, first.rate())?;
         let samples = outlet.samples();
         let receiver = Receiver::new(
             settings.inputs,
@@ -97,7 +70,6 @@ impl Transcoder {
             outlet,
             noise_out: settings.noise_out && settings.output.codec.clock() == 8_000,
             sent_noise: None,
-            frames: 0,
         })
     }
 
@@ -121,7 +93,7 @@ impl Transcoder {
     pub fn poll(&mut self, now: Instant, payload: &mut [u8]) -> Option<Frame> {
         while let Some(due) = self.outlet.tick(now) {
             self.fill(due);
-            self.receiver.correct(due, &mut self.fifo);
+            self.receiver.correct(due, self.frame.len(), &mut self.fifo);
             self.fill(due);
             self.fifo.take(&mut self.frame);
             if self.has_ended(due) {
@@ -131,7 +103,6 @@ impl Transcoder {
                 return None;
             }
             if let Some(frame) = self.send(due, payload) {
-                self.frames += 1;
                 return Some(frame);
             }
         }
@@ -182,9 +153,15 @@ impl Transcoder {
         self.outlet.noise(&noise, payload)
     }
 
+    /// How loud the loudest packet was that was decoded since this was asked last, in dB of full scale (0: the loudest square
+    /// wave); `None`: none was.
+    pub fn take_level(&mut self) -> Option<f32> {
+        self.receiver.loudest.take().map(dbov)
+    }
+
     /// The samples of the last frame that [`poll`](Self::poll) gave: what the listener hears.
-    #[must_use]
-    pub fn heard(&self) -> &[i16] {
+    #[cfg(test)]
+    fn heard(&self) -> &[i16] {
         &self.frame
     }
 
@@ -194,35 +171,17 @@ impl Transcoder {
         self.outlet.clock()
     }
 
-    /// How long a frame lasts.
-    #[must_use]
-    pub fn period(&self) -> Duration {
-        self.outlet.period()
-    }
-
     /// How long a packet that lost no time on its way waits at present.
-    #[must_use]
-    pub fn wait(&self) -> Duration {
+    #[cfg(test)]
+    fn wait(&self) -> Duration {
         self.receiver.wait()
     }
 
-    /// What has happened so far.
-    #[must_use]
-    pub fn stats(&self) -> TranscodeStats {
-        TranscodeStats {
-            received: self.receiver.stats,
-            frames: self.frames,
-        }
+    /// What has happened on the receiving side so far.
+    #[cfg(test)]
+    fn stats(&self) -> crate::receive::ReceiveStats {
+        self.receiver.stats
     }
-}
-
-/// What a transcoder has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TranscodeStats {
-    /// What came in.
-    pub received: ReceiveStats,
-    /// Frames that went out.
-    pub frames: u64,
 }
 
 #[cfg(test)]

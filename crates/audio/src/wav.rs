@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest clip, so that a mistaken file doesn't fill the memory.
-pub const LONGEST_CLIP: Duration = Duration::from_secs(30 * 60);
+const LONGEST_CLIP: Duration = Duration::from_secs(30 * 60);
 
 /// Rates that can be played.
 const RATES: [u32; 8] = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
@@ -241,6 +241,7 @@ impl Encoding {
         } else {
             read
         };
+        crate::player::prepare(self.rate);
         Ok(Clip::new(mono, self.rate))
     }
 }

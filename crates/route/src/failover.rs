@@ -23,18 +23,20 @@ pub enum AttemptOutcome {
     TimeoutAnswer,
     /// The INVITE could not be delivered: no address, connection refused, transport error (RFC 3261 §8.1.3.1).
     Unreachable,
+    /// No INVITE was sent: what the caller offers is nothing that this trunk's own keys let us offer there (codecs, encryption).
+    Incompatible,
 }
 
 impl AttemptOutcome {
-    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out,
-    /// 503 for
-    /// an unreachable target (RFC 3261 §8.1.3.1).
+    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out, 503 for an
+    /// unreachable target (RFC 3261 §8.1.3.1), 488 for an offer that could not be made (RFC 3261 §21.4.26).
     pub fn status(self) -> u16 {
         match self {
             Self::Final { status, .. } => status,
             Self::TimeoutTrying | Self::TimeoutProgress => 408,
             Self::TimeoutAnswer => 480,
             Self::Unreachable => 503,
+            Self::Incompatible => 488,
         }
     }
 }
@@ -54,15 +56,15 @@ pub enum Verdict {
 /// the one side, and what went wrong on the way on the other. A status in both goes by the list that it is not in by
 /// default. A status in neither stops, but for 401 and 407 (our credentials failed, which is no word on the call),
 /// any 4xx with a network cause before anything rang (not 403, 484, 486, 487, 488), and a 5xx that the default lists
-/// don't know (not 501, 505). A timeout before progress advances if `advance` has `"timeout"`, an unreachable target
-/// always. Nobody is rung twice: an answer that does not come stops, whatever the keys say.
+/// don't know (not 501, 505). A timeout before progress advances if `advance` has `"timeout"`; an unreachable target, and one that
+/// nothing could be offered to, always: another may take what this one was not asked. Nobody is rung twice: an answer that does not come stops, whatever the keys say.
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
     let advance = match outcome {
         AttemptOutcome::TimeoutAnswer => false,
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => {
             failover.advance.contains(&Advance::Timeout)
         }
-        AttemptOutcome::Unreachable => true,
+        AttemptOutcome::Unreachable | AttemptOutcome::Incompatible => true,
         AttemptOutcome::Final { status, q850, rang } => {
             let advances = failover.advance.contains(&Advance::Status(status));
             match (advances, failover.stop.contains(&status)) {

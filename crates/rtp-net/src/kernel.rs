@@ -23,7 +23,8 @@ use complaint::Complaint;
 pub use error::KernelError;
 use layout::Joints;
 use links::Links;
-use pins::{Found, Pins};
+pub use pins::Leftovers;
+use pins::Pins;
 use routes::{Routes, Way};
 use rtp_proto::offload::{Flow, Ledger};
 use std::net::SocketAddr;
@@ -70,7 +71,6 @@ pub struct KernelPath {
     /// Counts changes of the routing table.
     route_changes: AtomicU64,
     pins: Pins,
-    found: Mutex<Found>,
     links: Mutex<Links>,
     complaint: Mutex<Complaint>,
 }
@@ -115,7 +115,7 @@ impl KernelPath {
     pub fn open(config: &KernelConfig) -> Result<Self, KernelError> {
         config.check()?;
         let mut routes = Routes::open().map_err(KernelError::Routes)?;
-        let (pins, found) = pins::open(&config.pins, &config.name)?;
+        let pins = pins::open(&config.pins, &config.name)?;
         let opened = Opening { pins, whole: false };
         let mut program = load(config.flows)?;
         let table = Table::open(&mut program, config.flows, &opened.pins)?;
@@ -127,7 +127,6 @@ impl KernelPath {
             routes: Mutex::new(routes),
             route_changes: AtomicU64::new(0),
             pins: opened.take(),
-            found: Mutex::new(found),
             links: Mutex::new(links),
             complaint: Mutex::new(Complaint::default()),
         })
@@ -149,18 +148,6 @@ impl KernelPath {
     #[must_use]
     pub fn flows(&self) -> usize {
         locked(&self.table).flows()
-    }
-
-    /// How many processes before this one left flows at work, which [`remove_found`](Self::remove_found) has not ended.
-    #[must_use]
-    pub fn found(&self) -> usize {
-        locked(&self.found).directories.len()
-    }
-
-    /// Ends what processes before this one left: packets of their calls go no further. To be called when those calls have been
-    /// hung up. How many processes.
-    pub fn remove_found(&self) -> usize {
-        locked(&self.found).remove()
     }
 
     /// Relays what `flow` says from now on, counting on from `ledger`.

@@ -22,5 +22,5 @@ mod sockets;
 mod worker;
 
 pub use dtls::{Identity, IdentityError};
-pub use kernel::{KernelConfig, KernelError, KernelPath};
+pub use kernel::{KernelConfig, KernelError, KernelPath, Leftovers};
 pub use plane::{EventSink, MediaPlane, PlaneConfig, Refused};

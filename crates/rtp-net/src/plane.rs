@@ -122,20 +122,6 @@ impl MediaPlane {
         }
     }
 
-    /// Ends the flows that processes before this one left in the kernel. To be called once their calls have been hung up.
-    pub fn remove_found(&self) {
-        let Some(kernel) = &self.kernel else {
-            return;
-        };
-        let processes = kernel.remove_found();
-        if processes > 0 {
-            tracing::info!(
-                processes,
-                "flows of processes that ended are removed from the kernel"
-            );
-        }
-    }
-
     /// Closes every stream (each gets its [`Event::Closed`]) and waits for the workers to end. Events that the sink does not
     /// take within a second are lost.
     pub fn shutdown(self) {

@@ -31,6 +31,8 @@ const EVENTS: usize = 256;
 const COMMANDS: usize = 32;
 /// How soon an event that the sink refused is offered again.
 const OFFER: Duration = Duration::from_millis(5);
+/// A stream is looked at again after this at the earliest.
+const SOONEST: Duration = Duration::from_millis(1);
 /// How long an ending worker offers its last events.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Longest UDP payload.
@@ -358,7 +360,9 @@ impl Worker {
             return;
         };
         let id = stream.id();
-        self.timers.set(slot, stream.deadline(now));
+        // Whatever a peer makes it want, a stream never holds up the others of its turn.
+        self.timers
+            .set(slot, stream.deadline(now).map(|at| at.max(now + SOONEST)));
         while let Some(notice) = self
             .streams
             .get_mut(slot)
@@ -370,12 +374,15 @@ impl Worker {
                 Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
                 Notice::Played { side } => self.tell(Event::Played { id, side }),
                 Notice::Path { side, change } => self.tell(Event::Path { id, side, change }),
-                Notice::Digit { side, heard } => self.tell(Event::Digit {
-                    id,
-                    side,
-                    digit: heard.digit,
-                    duration: heard.duration,
-                }),
+                Notice::Digit { side, heard } => {
+                    self.tally.digit();
+                    self.tell(Event::Digit {
+                        id,
+                        side,
+                        digit: heard.digit,
+                        duration: heard.duration,
+                    });
+                }
                 Notice::Rated { mos, .. } => self.tally.rated(mos),
             }
         }

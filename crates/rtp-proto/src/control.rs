@@ -130,6 +130,9 @@ pub struct Needs {
     pub ice: Option<Ice>,
     /// Digits that are pressed here are heard, and how those of the other leg are said here. Set on both legs or on neither.
     pub digits: Option<Arc<Digits>>,
+    /// Digits are tones here ([`Said::Tones`]), and something else on the other leg: what is spoken here. Tones in what arrives
+    /// are heard as digits, and taken out of what the other leg hears. Only beside `digits`.
+    pub in_band: Option<Arc<Audio>>,
 }
 
 /// How digits are written on a leg.
@@ -148,6 +151,8 @@ pub struct Digits {
 pub enum Said {
     /// As telephone events.
     Events,
+    /// As tones in what it hears ([`Needs::in_band`]).
+    Tones,
     /// By call control: nothing goes into the stream, [`Event::Digit`] tells of those that were heard on the other leg.
     Signalled,
 }

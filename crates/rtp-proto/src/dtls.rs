@@ -15,6 +15,7 @@ mod tests;
 pub use engine::{Broken, Engine, Engines, Keying, Output, Role};
 pub use fingerprint::{Fingerprint, Hash, certifies};
 
+use crate::budget::Budget;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -23,10 +24,14 @@ use std::time::{Duration, Instant};
 
 /// How long a handshake may take, once both sides know what they need.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// Attempts that may be spoilt.
+/// Attempts that may be spoilt by who is known to be the peer, or with whom we began.
 const ATTEMPTS: u8 = 8;
+/// Attempts a second where anybody's datagram may come to a handshake: strangers who spoil them take no time from calls.
+const ATTEMPTS_PER_SECOND: u32 = 10;
 /// A handshake whose peer said nothing for this long may be taken over by another source's.
 const QUIET: Duration = Duration::from_millis(500);
+/// The engine's timers are looked at again after this at the earliest.
+const SOONEST: Duration = Duration::from_millis(10);
 /// Datagrams that wait to be sent: a flight, and the next.
 const QUEUE: usize = 32;
 /// Length of the longest datagram that is given to a handshake.
@@ -41,7 +46,7 @@ pub struct Setup {
     pub role: Role,
     /// The peer's fingerprints; empty while its SDP is not known.
     pub expected: SmallVec<[Fingerprint; 2]>,
-    /// Offer and answer have both been sent: from now on the peer can be waited for.
+    /// Offer and answer have both been sent, and the call is answered: from now on the peer has to come.
     pub settled: bool,
 }
 
@@ -116,6 +121,9 @@ pub struct Association {
     deadline: Option<Instant>,
     wake: Option<Instant>,
     spoilt: u8,
+    /// Why the last attempt came to nothing.
+    spoilt_by: Option<Failure>,
+    attempts: Budget,
     out: VecDeque<Box<[u8]>>,
     events: VecDeque<Event>,
 }
@@ -139,6 +147,8 @@ impl Association {
             deadline: None,
             wake: None,
             spoilt: 0,
+            spoilt_by: None,
+            attempts: Budget::new(ATTEMPTS_PER_SECOND),
             out: VecDeque::new(),
             events: VecDeque::new(),
         };
@@ -165,7 +175,7 @@ impl Association {
             settled: setup.settled,
         };
         if another {
-            (self.state, self.spoilt, self.deadline) = (State::Open, 0, None);
+            (self.state, self.spoilt, self.spoilt_by, self.deadline) = (State::Open, 0, None, None);
             self.start_over();
         }
         self.set_deadline(now);
@@ -212,6 +222,9 @@ impl Association {
             if self.state == State::Done || self.setup.role == Role::Active || !is_client_hello(datagram) {
                 return false;
             }
+            if !self.assured && !self.attempts.take(now) {
+                return false;
+            }
             self.begin(now);
         }
         (self.peer, self.heard) = (Some(from), Some(now));
@@ -234,7 +247,7 @@ impl Association {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.state == State::Open && self.deadline.is_some_and(|at| now >= at) {
-            self.fail(Failure::Timeout);
+            self.fail(self.spoilt_by.unwrap_or(Failure::Timeout));
             return;
         }
         if self.wake.is_some_and(|at| now >= at)
@@ -292,6 +305,8 @@ impl Association {
     /// Takes what the engine has to say after it was told something.
     fn carry_on(&mut self, now: Instant, result: Result<(), Broken>) {
         let result = result.and_then(|()| self.drain());
+        // A library that wants to be asked again at once, and has nothing to say then, would be asked for ever.
+        self.wake = self.wake.map(|at| at.max(now + SOONEST));
         self.settle();
         if result.is_err() {
             self.spoil(now, Failure::Handshake);
@@ -370,8 +385,11 @@ impl Association {
     }
 
     fn spoil_for(&mut self, failure: Failure) {
-        self.spoilt += 1;
-        let last = self.spoilt >= ATTEMPTS || (self.assured && failure == Failure::Fingerprint);
+        self.spoilt = self.spoilt.saturating_add(1);
+        self.spoilt_by = Some(failure);
+        // Of what comes from nobody known only time decides.
+        let known = self.assured || self.setup.role == Role::Active;
+        let last = (known && self.spoilt >= ATTEMPTS) || (self.assured && failure == Failure::Fingerprint);
         if last {
             self.fail(failure);
         } else {

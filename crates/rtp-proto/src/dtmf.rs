@@ -3,16 +3,21 @@
 //! - [`Receiver`]: event packets of one peer in, each digit once out.
 //! - [`Sender`]: digits in, event packets out.
 //! - [`Converter`]: event packets from one clock to another.
+//! - [`Ear`], [`Tones`]: the same digits as tones in the audio (in band), heard and said.
 
 mod converter;
 mod digit;
+mod ear;
 mod receiver;
 mod sender;
+mod tones;
 
 pub(crate) use converter::Converter;
 pub use digit::{Digit, DigitError};
+pub(crate) use ear::Ear;
 pub(crate) use receiver::Receiver;
 pub(crate) use sender::Sender;
+pub(crate) use tones::Tones;
 
 use std::time::Duration;
 
@@ -22,6 +27,14 @@ const PACKED: usize = 8;
 pub(crate) const REPORT: usize = 4;
 /// Longest that one report can say.
 const LONGEST: u32 = 0xffff;
+
+/// Between two digits that are said.
+const PAUSE: Duration = Duration::from_millis(60);
+/// Digits that may wait to be said.
+const QUEUE: usize = 64;
+/// A digit shorter than this need not be recognised (ITU-T Q.24), and one that is longer only delays the next.
+const SHORTEST: Duration = Duration::from_millis(40);
+const LONGEST_DIGIT: Duration = Duration::from_secs(8);
 
 /// One report of an event (RFC 4733 §2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,12 +19,11 @@
 //! Consent (RFC 7675) is the peer's to show: a lite agent sends no checks. After [`CONSENT`] without a check from, or authenticated
 //! media at, the nominated address nothing more is sent there until the next check.
 
-mod budget;
 #[cfg(test)]
 mod tests;
 
+use crate::budget::Budget;
 use crate::stun::{BINDING, Class, Integrity, Message, Transaction, Writer, attribute};
-use budget::Budget;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::fmt;

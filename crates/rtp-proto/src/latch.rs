@@ -2,7 +2,7 @@
 //!
 //! | source of a valid packet | becomes the peer's address |
 //! |---|---|
-//! | the signalled address | while no source is confirmed, and in the window |
+//! | the signalled address | while no source is confirmed, in the window, and when a lesser source is silent |
 //! | the signalling's IP address | while no source is confirmed; in the window when the present source is silent or lesser |
 //! | any, with `symmetric` | in the window, once an SDP is known, when the present source is silent; unless that SDP's address is private and the signalling's is not (which hints at a NAT), only after [`STRANGER_HOLD`] without anybody better |
 //! | same SSRC, sequence +1..=+100, present source silent for [`QUIET`], same IP address (or `rebind_any_address`) | at any time |
@@ -300,7 +300,8 @@ impl Address {
         let open = now < self.window_ends;
         let ranked = match self.rank_of(from) {
             None => false,
-            Some(Rank::Signalled | Rank::Signalling) => !self.confirmed || open,
+            Some(Rank::Signalled) => !self.confirmed || open || self.is_outranked(now),
+            Some(Rank::Signalling) => !self.confirmed || open,
             Some(Rank::Stranger) => open && !self.is_live(now),
         };
         let former = !self.confirmed && self.former.is_some_and(|former| same(former, from));
@@ -371,6 +372,27 @@ impl Address {
                 .is_some_and(|heard| now.saturating_duration_since(heard.at) < QUIET)
     }
 
+    /// `current` is not where the SDP says, and silent.
+    fn is_outranked(&self, now: Instant) -> bool {
+        self.rank < Rank::Signalled && !self.is_live(now)
+    }
+
+    /// Whether [`accept`](Self::accept) could take a packet of this SSRC if `current` had fallen silent.
+    pub(crate) fn could_succeed(&self, now: Instant, from: SocketAddr, ssrc: Option<u32>) -> bool {
+        if let Some(verdict) = self.vouched(from) {
+            return verdict.is_ok();
+        }
+        let ranked = match self.rank_of(from) {
+            Some(Rank::Signalled) => true,
+            Some(Rank::Signalling | Rank::Stranger) => !self.confirmed || now < self.window_ends,
+            None => !self.confirmed,
+        };
+        let near =
+            self.rule.rebind_any_address || self.current.is_some_and(|current| current.ip() == from.ip());
+        let known = self.heard.and_then(|heard| heard.mark).map(|(ssrc, _)| ssrc);
+        self.may_send_to(from) && (ranked || (near && ssrc.is_some() && ssrc == known))
+    }
+
     fn rank_of(&self, from: SocketAddr) -> Option<Rank> {
         if self.signalled.is_some_and(|remote| same(remote.rtp, from)) {
             Some(Rank::Signalled)
@@ -386,7 +408,7 @@ impl Address {
         let open = now < self.window_ends;
         let yields = !self.is_live(now) || rank > self.rank;
         match rank {
-            Rank::Signalled => !self.confirmed || open,
+            Rank::Signalled => !self.confirmed || open || self.is_outranked(now),
             Rank::Signalling => !self.confirmed || (open && yields),
             Rank::Stranger => open && !self.is_live(now) && self.has_waited(now, from),
         }

@@ -6,6 +6,7 @@
 //! - [`Session`]: one relayed stream: a packet in, a verdict out.
 //! - [`offload`]: what the kernel may relay of it in the session's place.
 
+mod budget;
 mod chance;
 mod cidr;
 pub mod control;

@@ -111,7 +111,8 @@ impl Meter {
         self.packet_ms.unwrap_or(PACKET_MS)
     }
 
-    /// The duration of a packet is the least that a window shows: rests make timestamps leap, nothing makes them stand.
+    /// The duration of a packet is the least that a window shows: rests make timestamps leap, and of those that stand (an event's)
+    /// none is the newest.
     fn learn(&mut self, start: &Sight, sight: &Sight) {
         let (Some((first, from, _)), Some((last, to, clock))) = (start.newest, sight.newest) else {
             return;

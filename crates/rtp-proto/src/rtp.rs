@@ -71,6 +71,13 @@ pub(crate) fn payload_range(packet: &[u8]) -> std::ops::Range<usize> {
     end.saturating_sub(payload(packet).len())..end
 }
 
+/// Says that there is no padding: it has been overwritten.
+pub(crate) fn clear_padding(packet: &mut [u8]) {
+    if let Some(octet) = packet.first_mut() {
+        *octet &= !0x20;
+    }
+}
+
 /// The header of a packet of our own.
 pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
     let mut header = [0; HEADER];
@@ -81,7 +88,7 @@ pub(crate) fn write(payload_type: u8, numbers: &Numbers) -> [u8; HEADER] {
 }
 
 /// Bytes of a header without CSRCs and extension.
-const HEADER: usize = 12;
+pub(crate) const HEADER: usize = 12;
 
 /// Writes another payload type, leaving the marker bit.
 pub(crate) fn set_payload_type(packet: &mut [u8], payload_type: u8) {

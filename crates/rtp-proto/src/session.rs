@@ -5,7 +5,7 @@ use crate::latch::{Accepted, Address};
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::rtcp;
-use crate::rtp::{self, Kind, Translation};
+use crate::rtp::{self, Translation};
 use crate::silence::Silence;
 use egress::Egress;
 use monitor::Monitor;
@@ -24,62 +24,19 @@ mod notice;
 mod report;
 mod secure;
 mod sent;
+mod sort;
+mod terms;
 mod treat;
 
 use beside::Beside;
 pub(crate) use egress::Numbers;
 pub use notice::Notice;
 use secure::Secure;
+use sort::Sorted;
+pub use terms::{Channel, Patience, Transmit, Verdict};
 
 /// Sender reports that passed to a leg and may still be quoted: several senders, a report each few seconds.
 const REPORTS: usize = 4;
-
-/// Which of a leg's two sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Channel {
-    /// The RTP port; RTCP too under mux; UDPTL.
-    Rtp,
-    /// The RTCP port.
-    Rtcp,
-}
-
-/// What becomes of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Send it, as it now stands, from the other leg's socket of this channel.
-    Forward {
-        /// The other leg's socket.
-        channel: Channel,
-        /// Where to.
-        to: SocketAddr,
-    },
-    /// It goes no further; already counted.
-    Drop(DropReason),
-    /// The session has taken what it said. What comes of it: [`Session::poll_transmit`].
-    Kept,
-}
-
-/// A packet that the session itself has to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transmit {
-    /// The leg whose socket it leaves from.
-    pub side: Side,
-    /// Which of its sockets.
-    pub channel: Channel,
-    /// Where to.
-    pub to: SocketAddr,
-}
-
-/// How long a leg may be silent; `None`: for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Patience {
-    /// A leg that packets are expected from.
-    pub expected: Option<Duration>,
-    /// A leg on hold.
-    pub held: Option<Duration>,
-    /// A leg that packets are expected from, while the other one speaks.
-    pub one_way: Option<Duration>,
-}
 
 /// The relay of one stream between two legs.
 ///
@@ -117,8 +74,7 @@ struct Half {
     reception: Reception,
     silence: Silence,
     /// Sender reports forwarded to this peer: what it will quote, and when they left.
-    reports: [Option<(u32, Instant)>; REPORTS],
-    next_report: usize,
+    reports: VecDeque<(u32, Instant)>,
     stats: LegStats,
     /// Our RTP address.
     local: SocketAddr,
@@ -176,6 +132,7 @@ impl Session {
         }
         here.update(now, leg);
         there.address.other_updated(now);
+        self.collect_digits(now, side);
         self.converse();
         (self.changed, self.rerouted) = (true, true);
     }
@@ -190,7 +147,8 @@ impl Session {
         packet: &mut Packet<'_>,
     ) -> Verdict {
         let (here, there) = self.halves(side);
-        let changes = here.address.changes();
+        let numbered = |there: &Half| there.egress.as_ref().map(|egress| egress.change());
+        let changes = (here.address.changes(), numbered(there));
         let counted = here.was_counted(channel, from, packet);
         let result = match here.sort(channel, packet.bytes()) {
             Ok(Sorted::Rtp) => here.rtp(now, from, packet, there, counted),
@@ -200,7 +158,7 @@ impl Session {
             Err(reason) => Err(reason),
         };
         let moved = here.connectable() != here.connected;
-        let rerouted = here.address.changes() != changes;
+        let rerouted = (here.address.changes(), numbered(there)) != changes;
         let verdict = match result {
             Ok(Some((channel, to))) => Verdict::Forward { channel, to },
             Ok(None) => Verdict::Kept,
@@ -210,7 +168,7 @@ impl Session {
             }
         };
         (self.changed, self.rerouted) = (self.changed | moved, self.rerouted | rerouted);
-        self.collect_digits(side);
+        self.collect_digits(now, side);
         verdict
     }
 
@@ -263,7 +221,7 @@ impl Session {
             if let Some(quiet) = silent {
                 self.notices.push_back(Notice::Silent { side, quiet });
             }
-            self.collect_digits(side);
+            self.collect_digits(now, side);
         }
         self.watch(now);
     }
@@ -359,14 +317,6 @@ impl Session {
     }
 }
 
-/// What a datagram is on the socket it came in by.
-enum Sorted {
-    Rtp,
-    Rtcp,
-    Udptl,
-    Beside,
-}
-
 /// Where a packet goes; `None`: the session has taken it.
 type Forward = Result<Option<(Channel, SocketAddr)>, DropReason>;
 
@@ -382,8 +332,7 @@ impl Half {
             connected: None,
             reception: Reception::default(),
             silence: Silence::new(now),
-            reports: [None; REPORTS],
-            next_report: 0,
+            reports: VecDeque::new(),
             stats: LegStats::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
@@ -395,11 +344,7 @@ impl Half {
             beside: None,
             audio: leg.needs.transcode.clone(),
             voice: None,
-            keys: leg
-                .needs
-                .digits
-                .clone()
-                .map(|digits| Box::new(dtmf::Keys::new(digits))),
+            keys: dtmf::Keys::of(now, &leg.needs),
             party: leg.party,
             seed,
             monitor: Monitor::new(now, leg),
@@ -417,7 +362,7 @@ impl Half {
         let other_party = self.party != leg.party;
         self.secure_with(leg.needs.security.as_ref(), other_party);
         self.party = leg.party;
-        self.press_with(leg.needs.digits.as_ref());
+        self.press_with(now, &leg.needs);
         self.address.update(now, leg.latch.clone(), leg.remote, leg.mux);
         self.update_beside(now, &leg.needs, other_party);
         self.reception.pause();
@@ -433,24 +378,6 @@ impl Half {
     /// When the peer will have been silent for too long to be the only one heard.
     fn quiet_at(&self) -> Option<Instant> {
         self.address.quiet_at().filter(|_| self.lent.is_none())
-    }
-
-    fn sort(&self, channel: Channel, packet: &[u8]) -> Result<Sorted, DropReason> {
-        if self.kind == StreamKind::Udptl {
-            return match channel {
-                Channel::Rtp => Ok(Sorted::Udptl),
-                Channel::Rtcp => Err(DropReason::Misplaced),
-            };
-        }
-        let shared = self.mux || channel == Channel::Rtcp;
-        match (rtp::classify(packet, shared), channel) {
-            (Kind::Rtp, Channel::Rtp) => Ok(Sorted::Rtp),
-            (Kind::Rtcp, Channel::Rtcp) => Ok(Sorted::Rtcp),
-            (Kind::Rtcp, Channel::Rtp) if self.mux => Ok(Sorted::Rtcp),
-            (Kind::Rtcp, Channel::Rtp) | (Kind::Rtp, Channel::Rtcp) => Err(DropReason::Misplaced),
-            (Kind::Other, Channel::Rtp) if self.beside.is_some() => Ok(Sorted::Beside),
-            (Kind::Other, _) => Err(DropReason::Invalid),
-        }
     }
 
     fn rtp(
@@ -469,7 +396,7 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
-        there.overhear(now, &header, packet);
+        there.overhear(now, self, &header, packet);
         if self.keys.is_some() || there.keys.is_some() {
             match self.pressed(now, &header, packet, there) {
                 dtmf::Path::Relay => {}
@@ -535,15 +462,18 @@ impl Half {
     }
 
     fn report_sent(&mut self, now: Instant, mark: u32) {
-        if let Some(slot) = self.reports.get_mut(self.next_report) {
-            *slot = Some((mark, now));
+        if mark == 0 {
+            return;
         }
-        self.next_report = (self.next_report + 1) % REPORTS;
+        if self.reports.len() >= REPORTS {
+            self.reports.pop_front();
+        }
+        self.reports.push_back((mark, now));
     }
 
-    /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it.
+    /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it. A mark of 0 quotes none.
     fn report_quoted(&mut self, now: Instant, mark: u32, delay: u32) {
-        let Some((_, at)) = self.reports.iter().flatten().find(|(sent, _)| *sent == mark) else {
+        let Some((_, at)) = self.reports.iter().find(|(sent, _)| *sent == mark) else {
             return;
         };
         let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);

@@ -59,7 +59,7 @@ pub struct LegStats {
     pub heard: Option<Box<Heard>>,
     /// How often the peer's address was learned anew.
     pub latches: u32,
-    /// Digits that this peer pressed, where they were listened to (RFC 4733).
+    /// Digits that this peer pressed, where they were listened for, as telephone events (RFC 4733) or as tones.
     pub digits: u32,
     /// Packets that arrived here and went no further, by reason.
     pub dropped: DropCounts,

@@ -8,8 +8,8 @@ use crate::fields::{MLine, parse_rtpmap};
 use crate::media::{Attribute, Direction, Media, Proto};
 use crate::offer::hold_direction;
 use crate::parse::{Limits, Sdp, parse};
-use crate::ptmap::PtMapping;
 use crate::span::{first_word, payload_type, words};
+pub use formats::CodecFilter;
 use formats::Formats;
 use hidden::Hidden;
 
@@ -72,6 +72,12 @@ pub enum Slot<'a> {
     },
 }
 
+impl Slot<'_> {
+    fn is_own(&self) -> bool {
+        matches!(self, Slot::Stream { codecs, .. } if codecs.is_own())
+    }
+}
+
 /// The profile under which a stream is written, and the attributes that belong to it: keys, fingerprints, candidates, which
 /// are each leg's own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,34 +98,6 @@ pub enum RtcpPlan {
     Mux,
     /// `a=rtcp:port+1` and `a=rtcp-mux`: an offer.
     MuxOffer,
-}
-
-/// Which formats of a stream are written. Profiles other than RTP keep all of theirs.
-#[derive(Clone, Copy, Debug)]
-pub enum CodecFilter<'a> {
-    /// All valid ones, in the source's order.
-    All,
-    /// These codec names, in this order.
-    Only(&'a [String]),
-    /// Those of these names in this order (`None`: all of them in theirs), and behind them formats that the source does not
-    /// have, for whoever converts.
-    Extended {
-        /// Codec names.
-        names: Option<&'a [String]>,
-        /// What is added, with payload types that the source does not use.
-        added: &'a [Codec<'a>],
-    },
-    /// These payload types, in this order.
-    Pts(&'a [u8]),
-    /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
-    Answer(&'a PtMapping),
-    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
-    AnswerExtended {
-        /// The codecs of both.
-        mapping: &'a PtMapping,
-        /// What is added.
-        added: &'a [Codec<'a>],
-    },
 }
 
 /// Why nothing was written.
@@ -257,7 +235,8 @@ impl Writer<'_> {
         self.text(" ").number(o.version).text(" ").address(o.address);
         self.line(b"s=-");
         self.text("c=").address(c.address);
-        for line in c.source.lines().filter(|l| rules::valid_bandwidth(l)) {
+        let own = c.slots.iter().any(Slot::is_own);
+        for line in c.source.lines().filter(|l| !own && rules::valid_bandwidth(l)) {
             self.foreign(line);
         }
         let time = c
@@ -269,7 +248,7 @@ impl Writer<'_> {
             let Some(attribute) = Attribute::from_line(line) else {
                 continue;
             };
-            if rules::fate(&attribute) == rules::Fate::Keep {
+            if !own && rules::fate(&attribute) == rules::Fate::Keep {
                 self.foreign(line);
             }
         }
@@ -343,7 +322,8 @@ impl Writer<'_> {
             }
         }
         self.line(b"");
-        for line in s.media.lines().filter(|l| rules::valid_bandwidth(l)) {
+        let own = s.codecs.is_own();
+        for line in s.media.lines().filter(|l| !own && rules::valid_bandwidth(l)) {
             self.foreign(line);
         }
         self.attributes(s, &formats);
@@ -369,7 +349,12 @@ impl Writer<'_> {
             if s.transport.replaces(&attribute) {
                 continue;
             }
-            match rules::fate(&attribute) {
+            let fate = if s.codecs.is_own() {
+                rules::own_fate(&attribute)
+            } else {
+                rules::fate(&attribute)
+            };
+            match fate {
                 rules::Fate::Drop | rules::Fate::IfValid => {}
                 rules::Fate::Keep => self.foreign(line),
                 rules::Fate::Ours if Direction::from_name(attribute.name).is_some() => {

@@ -262,7 +262,7 @@ impl Entry {
 /// One m= section.
 #[derive(Clone, Debug)]
 pub struct Media {
-    pub(crate) raw: Bytes,
+    raw: Bytes,
     line: Span,
     kind: Kind,
     proto: Proto,

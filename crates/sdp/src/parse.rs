@@ -121,16 +121,6 @@ pub struct Sdp {
 }
 
 impl Sdp {
-    /// The same in a buffer of its own, for keeping: as it was parsed it holds on to the whole message that it came in.
-    #[must_use]
-    pub fn detached(mut self) -> Self {
-        self.raw = Bytes::copy_from_slice(&self.raw);
-        for media in &mut self.media {
-            media.raw = self.raw.clone();
-        }
-        self
-    }
-
     /// The body as it came.
     pub fn raw(&self) -> &Bytes {
         &self.raw

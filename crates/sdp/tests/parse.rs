@@ -362,18 +362,3 @@ fn attributes_are_given_in_order_with_their_values() {
         .expect("label");
     assert_eq!(label.value, Some(&b"7"[..]));
 }
-
-#[test]
-fn a_detached_description_lets_go_of_its_message() {
-    let head = b"INVITE sip:x SIP/2.0\r\n\r\n";
-    let body = b"v=0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
-    let message = Bytes::from([&head[..], body].concat());
-    let body = message.slice(head.len()..);
-    let parsed = sdp::parse_bytes(body, &Limits::default()).unwrap();
-    let kept = parsed.clone().detached();
-    assert_eq!(kept.raw(), parsed.raw());
-    let attributes = |sdp: &sdp::Sdp| sdp.media()[0].line().to_vec();
-    assert_eq!(attributes(&kept), attributes(&parsed));
-    drop(parsed);
-    assert!(message.is_unique());
-}

@@ -175,7 +175,7 @@ fn write(sdp: &Sdp, plan: &Plan, hide: &[&[u8]]) -> Result<Vec<u8>, ComposeError
     let codecs = match plan.filter {
         0 => CodecFilter::All,
         1 => CodecFilter::Only(&policy),
-        2 => CodecFilter::Pts(&[96, 0, 200]),
+        2 => CodecFilter::Own(&[96, 0, 200]),
         _ => CodecFilter::Answer(&mapping),
     };
     let slot = |(index, media)| match plan.refuse >> (index % 64) & 1 {

@@ -158,9 +158,18 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
         draw,
     };
     let snapshot = Arc::clone(&call.snapshot);
-    match route::plan(&snapshot.tables, &core.live, now.at, &request) {
-        Ok(plan) => call.start(core, now, plan),
-        Err(none) => {
+    let fit = call.offer_fits();
+    match (route::plan(&snapshot.tables, &core.live, now.at, &request), fit) {
+        (Ok(plan), Ok(())) => call.start(core, now, plan),
+        // Whoever is asked, this can't be passed on.
+        (Ok(plan), Err(unfit)) => {
+            tracing::debug!(call = %call.id, reason = %unfit, "unusable offer");
+            call.story.decision(plan.trace);
+            call.story
+                .remark(format!("{}: refused: {unfit}", call.story.record.from_trunk));
+            call.end(core, now, Ending::failed("unusable-offer", unfit.status()));
+        }
+        (Err(none), _) => {
             tracing::debug!(call = %call.id, reason = %none.reason, "no route");
             let status = none.status;
             call.story.decision(none.trace);

@@ -183,6 +183,14 @@ impl Call {
         }
     }
 
+    /// Whether the caller's offer, if there is one, has anything for anybody.
+    pub(crate) fn offer_fits(&self) -> Result<(), negotiate::Unfit> {
+        let offer = self.invite.as_ref().and_then(|invite| invite.offer.as_ref());
+        offer.map_or(Ok(()), |offer| {
+            negotiate::admit(&self.snapshot, self.a.trunk, offer)
+        })
+    }
+
     pub(crate) fn leg(&self, side: Side) -> Option<&Leg> {
         match side {
             Side::A => Some(&self.a),

@@ -60,7 +60,8 @@ pub struct CallRecord {
     /// The score of the worst five seconds of either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mos_min: Option<f32>,
-    /// Why the attempts stood in this order: the route decision's trace, one line per candidate.
+    /// Why the attempts stood in this order: the route decision's trace, one line per candidate; then a line for each trunk that could
+    /// not be offered the call, with the reason.
     pub decision: Vec<String>,
 }
 
@@ -118,7 +119,8 @@ pub struct AttemptRecord {
     pub sip: u16,
     /// Q.850 cause from the answer's Reason header.
     pub q850: Option<u8>,
-    /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `cancelled`.
+    /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `incompatible` (the
+    /// caller's offer is nothing for this trunk: it was not asked), `cancelled`.
     pub outcome: String,
 }
 
@@ -137,7 +139,8 @@ pub struct MediaRecord {
     pub jitter_us: u64,
     /// Packets dropped by the relay's rules (stranger, malformed, no destination).
     pub dropped: u64,
-    /// Digits that were pressed, as far as they came as telephone events (RFC 4733). Which they were is nobody's business.
+    /// Digits that were pressed, as far as they came as telephone events (RFC 4733), or as tones that
+    /// were converted. Which they were is nobody's business.
     #[serde(default)]
     pub digits: u64,
     /// How loss is spread; absent where nothing was lost.

@@ -28,4 +28,5 @@ mod calls {
     mod secure;
     mod sounds;
     mod transactions;
+    mod unfit;
 }

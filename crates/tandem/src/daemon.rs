@@ -22,7 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use config::Engine;
 use records::{Store, StoreConfig};
-use rtp_net::{KernelConfig, KernelPath, MediaPlane, PlaneConfig};
+use rtp_net::{KernelConfig, KernelPath, Leftovers, MediaPlane, PlaneConfig};
 use switch::Snapshot;
 
 use crate::snapshot::Loaded;
@@ -48,7 +48,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
     let metrics = figures::install()?;
     let (queue, inputs) = shard::queue(SHARD_QUEUE);
     let (store, unfinished) = open_store(&snapshot, queue.clone())?;
-    let plane = start_media(&snapshot, queue.clone())?;
+    let (plane, leftovers) = start_media(&snapshot, queue.clone())?;
     let sockets = shard::bind(&snapshot)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -60,6 +60,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         inputs,
         queue: queue.clone(),
         plane,
+        leftovers,
         store,
         unfinished,
     };
@@ -119,30 +120,33 @@ fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<(Store, Vec<re
     Ok((store, unfinished))
 }
 
-fn start_media(snapshot: &Snapshot, queue: shard::Queue) -> Result<MediaPlane> {
+/// The media workers, and what a process before this one left in the kernel.
+fn start_media(snapshot: &Snapshot, queue: shard::Queue) -> Result<(MediaPlane, Leftovers)> {
+    let kernel = KernelConfig {
+        name: pin_name(&snapshot.config),
+        interfaces: snapshot.config.media.interfaces.clone(),
+        ..KernelConfig::default()
+    };
+    let leftovers = Leftovers::find(&kernel);
     let media = &snapshot.config.media;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = media.workers.map_or(cores, usize::from);
     let plane = PlaneConfig {
         workers,
-        kernel: kernel_path(&snapshot.config)?,
+        kernel: kernel_path(media.engine, &kernel)?,
         ..PlaneConfig::default()
     };
-    MediaPlane::start(plane, Arc::new(shard::MediaSink(queue))).context("the media workers cannot be started")
+    let plane = MediaPlane::start(plane, Arc::new(shard::MediaSink(queue)))
+        .context("the media workers cannot be started")?;
+    Ok((plane, leftovers))
 }
 
 /// The kernel path, where the configuration wants it and the machine has it.
-fn kernel_path(config: &config::Config) -> Result<Option<Arc<KernelPath>>> {
-    let engine = config.media.engine;
+fn kernel_path(engine: Engine, kernel: &KernelConfig) -> Result<Option<Arc<KernelPath>>> {
     if engine == Engine::Userspace {
         return Ok(None);
     }
-    let kernel = KernelConfig {
-        name: pin_name(config),
-        interfaces: config.media.interfaces.clone(),
-        ..KernelConfig::default()
-    };
-    match KernelPath::open(&kernel) {
+    match KernelPath::open(kernel) {
         Ok(path) => {
             let interfaces = path.interfaces().join(", ");
             tracing::info!(interfaces, pins = %path.pins().display(), "plain media is relayed in the kernel");

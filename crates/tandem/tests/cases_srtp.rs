@@ -393,5 +393,5 @@ fn a_caller_that_has_to_encrypt_and_does_not_is_refused() {
     call.expect(488);
     call.ack_failure();
     bob.expect_silence(ms(100));
-    check(&bed.finish(1)[0], "refused", 488, "called", 1);
+    check(&bed.finish(1)[0], "unusable-offer", 488, "switch", 0);
 }

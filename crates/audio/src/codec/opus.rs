@@ -8,8 +8,7 @@
 mod raw;
 
 use super::CodecError;
-use crate::conceal::round;
-use crate::{MAX_PTIME_MS, samples_in};
+use crate::{MAX_PTIME_MS, round, samples_in};
 use raw::RawEncoder;
 use std::fmt;
 
@@ -28,7 +27,8 @@ fn usual_bitrate(rate: u32) -> u32 {
     }
 }
 
-/// What a receiver says about itself in `a=fmtp` (RFC 7587 §6.1).
+/// What a receiver says about itself in `a=fmtp` (RFC 7587 §6.1), as far as anything follows from it: it's sent mono without
+/// pauses, which every receiver takes, whatever it says of `stereo` and `usedtx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OpusParameters {
     /// `maxplaybackrate`: it plays nothing above half of this, in Hz.
@@ -37,12 +37,8 @@ pub struct OpusParameters {
     pub max_average_bitrate: u32,
     /// `useinbandfec`: it can use in-band error correction.
     pub in_band_fec: bool,
-    /// `usedtx`: it would rather have nothing than silence.
-    pub dtx: bool,
     /// `cbr`: it wants a constant bit rate.
     pub constant_bitrate: bool,
-    /// `stereo`: it would rather have stereo. We send mono all the same, which every receiver takes.
-    pub stereo: bool,
 }
 
 impl Default for OpusParameters {
@@ -51,9 +47,7 @@ impl Default for OpusParameters {
             max_playback_rate: 48_000,
             max_average_bitrate: 0,
             in_band_fec: false,
-            dtx: false,
             constant_bitrate: false,
-            stereo: false,
         }
     }
 }
@@ -77,12 +71,8 @@ impl OpusParameters {
                 parameters.max_average_bitrate = value.clamp(6_000, 510_000);
             } else if is("useinbandfec") {
                 parameters.in_band_fec = value == 1;
-            } else if is("usedtx") {
-                parameters.dtx = value == 1;
             } else if is("cbr") {
                 parameters.constant_bitrate = value == 1;
-            } else if is("stereo") {
-                parameters.stereo = value == 1;
             }
         }
         parameters
@@ -160,21 +150,24 @@ impl OpusDecoder {
         if room < needed {
             return Err(CodecError::Room { needed, room });
         }
-        let decoded = self.inner.decode(packet, needed, &mut self.floats);
+        let floats = front(&mut self.floats, needed)?;
+        let decoded = self.inner.decode(packet, needed, floats);
         self.hand_over(decoded, samples)
     }
 
     /// Makes up for lost packets: as many samples as the slice has, in whole 2.5 ms.
     pub(super) fn conceal(&mut self, samples: &mut [i16]) -> Result<usize, CodecError> {
         let whole = self.whole(samples.len())?;
-        let decoded = self.inner.decode(&[], whole, &mut self.floats);
+        let floats = front(&mut self.floats, whole)?;
+        let decoded = self.inner.decode(&[], whole, floats);
         self.hand_over(decoded, samples)
     }
 
     /// Makes up for a lost packet right before this one, with what this one repeats of it, if anything.
     pub(super) fn recover(&mut self, next: &[u8], samples: &mut [i16]) -> Result<usize, CodecError> {
         let whole = self.whole(samples.len())?;
-        let decoded = self.inner.decode_fec(next, whole, &mut self.floats);
+        let floats = front(&mut self.floats, whole)?;
+        let decoded = self.inner.decode_fec(next, whole, floats);
         self.hand_over(decoded, samples)
     }
 
@@ -194,6 +187,12 @@ impl OpusDecoder {
             whole => Ok(whole),
         }
     }
+}
+
+/// The first `needed` of the decoder's floats: it clears whatever it's given beyond what it decodes.
+fn front(floats: &mut [f32], needed: usize) -> Result<&mut [f32], CodecError> {
+    let room = floats.len();
+    floats.get_mut(..needed).ok_or(CodecError::Room { needed, room })
 }
 
 /// How long a packet is, in units of 1/48000 s, by its first two octets (RFC 6716 §3.1, §3.2). `None`: no packet, or beyond 120 ms.

@@ -75,7 +75,7 @@ fn a_long_gap_fades_to_the_noise_behind() {
     concealer.set_noise(NoiseParameters::white(50));
     let mut said = signal::sine(8_000, 300.0, 10_000.0, 1_600);
     concealer.heard(&mut said);
-    assert!(!concealer.is_concealing());
+    assert!(!concealer.has_faded());
     let mut gap = vec![0; 8_000];
     concealer.conceal(&mut gap);
     assert!(concealer.has_faded());

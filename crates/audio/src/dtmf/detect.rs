@@ -157,6 +157,18 @@ impl DigitDetector {
         (self.converted, self.resampler) = (converted, Some(resampler));
     }
 
+    /// Whether a digit is being heard.
+    #[must_use]
+    pub fn is_hearing(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether a digit is being heard, or may be about to be: the last block showed one.
+    #[must_use]
+    pub fn suspects(&self) -> bool {
+        self.running.is_some() || self.sight.is_some()
+    }
+
     fn listen(&mut self, samples: &[i16], tell: &mut impl FnMut(Heard)) {
         for sample in samples {
             let sample = f32::from(*sample);

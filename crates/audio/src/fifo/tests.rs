@@ -27,7 +27,7 @@ fn changing_the_length_makes_no_clicks() {
             ("silence", vec![3; rate as usize * 4]),
         ] {
             let natural = signal::steepest(&said);
-            let (shorter, cut) = stretched(rate, &said, |fifo| fifo.shorten(false));
+            let (shorter, cut) = stretched(rate, &said, |fifo| fifo.shorten(false, 0));
             assert_eq!(shorter.len() + cut, said.len());
             assert!(cut > rate as usize / 20, "{rate} {name}: {cut}");
             assert!(
@@ -45,7 +45,7 @@ fn changing_the_length_makes_no_clicks() {
 #[test]
 fn a_tone_keeps_its_pitch() {
     let said = signal::sine(8_000, 400.0, 10_000.0, 32_000);
-    let (shorter, _) = stretched(8_000, &said, |fifo| fifo.shorten(false));
+    let (shorter, _) = stretched(8_000, &said, |fifo| fifo.shorten(false, 0));
     let crossings = |samples: &[i16]| samples.windows(2).filter(|w| w[0] < 0 && w[1] >= 0).count();
     let expected = shorter.len() * 400 / 8_000;
     assert!(crossings(&shorter).abs_diff(expected) <= 2);
@@ -56,11 +56,15 @@ fn noise_is_left_alone_unless_it_has_to_go() {
     let said = signal::noise(8_000, 20_000.0, 10_000.0, 320, 1);
     let mut fifo = Fifo::new(8_000, 640);
     fifo.push(&said);
-    assert_eq!((fifo.shorten(false), fifo.lengthen()), (0, 0));
-    assert!(fifo.shorten(true) > 0);
+    assert_eq!((fifo.shorten(false, 0), fifo.lengthen()), (0, 0));
+    let (before, keep) = (fifo.len(), fifo.len() - 30);
+    assert!((16..=30).contains(&fifo.shorten(true, keep)));
+    assert!(fifo.len() >= keep && fifo.len() < before);
+    assert_eq!(fifo.shorten(true, fifo.len() - 10), 0, "so much has to stay");
+    assert!(fifo.shorten(true, 0) > 0);
     let mut short = Fifo::new(8_000, 640);
     short.push(&said[..20]);
-    assert_eq!(short.shorten(true), 0, "too little to cut from");
+    assert_eq!(short.shorten(true, 0), 0, "too little to cut from");
 }
 
 #[test]

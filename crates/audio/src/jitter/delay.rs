@@ -13,6 +13,8 @@ const STEP: i64 = 5_000;
 const STEPS: usize = 60;
 /// The weight of what was counted, for each new packet.
 const MEMORY: f32 = 0.998;
+/// Less is nothing: it would go on shrinking for a quarter of an hour, to numbers that are slow to reckon with.
+const NOTHING: f32 = 1e-9;
 /// How many of the packets may come too late.
 const TOO_LATE: f32 = 0.02;
 
@@ -70,7 +72,7 @@ impl Delay {
         let lateness = transit - self.path().unwrap_or(transit);
         let step = usize::try_from(lateness / STEP).unwrap_or(0).min(STEPS - 1);
         for (n, weight) in self.late.iter_mut().enumerate() {
-            *weight = *weight * MEMORY + if n == step { 1.0 - MEMORY } else { 0.0 };
+            *weight = fade(*weight, MEMORY) + if n == step { 1.0 - MEMORY } else { 0.0 };
         }
     }
 
@@ -109,6 +111,12 @@ impl Delay {
     }
 }
 
+/// What is left of a weight by the next packet.
+pub(crate) fn fade(weight: f32, memory: f32) -> f32 {
+    let left = weight * memory;
+    if left < NOTHING { 0.0 } else { left }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +151,17 @@ mod tests {
             delay.arrived(now + n * 20 * MS, i64::from(n) * 20_000);
         }
         assert!(delay.target() <= 15 * MS, "{:?}", delay.target());
+    }
+
+    #[test]
+    fn what_is_long_over_is_forgotten_altogether() {
+        let (now, mut delay) = (Instant::now(), delay());
+        for n in 0..100_000 {
+            let late = if n == 1 { 50 } else { 0 };
+            delay.arrived(now + (n * 20 + late) * MS, i64::from(n) * 20_000);
+            assert!(delay.late.iter().all(|weight| !weight.is_subnormal()), "{n}");
+        }
+        assert_eq!(delay.late.iter().filter(|weight| **weight > 0.0).count(), 1);
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 /// Packets that may wait. At the longest wait there are 20 of 10 ms; the rest is for a burst.
 const MOST: usize = 64;
-/// A sequence number this far from the last belongs to another stream, unless the next packet says the same (RFC 3550 §A.1).
+/// A sequence number further ahead of the highest than this is another stream's, once the next packet says the same (RFC 3550 §A.1).
 const MAX_DROPOUT: i32 = 3_000;
-/// So does a timestamp, in seconds.
+/// So is one further behind than this; up to here it's late.
+const MAX_MISORDER: i32 = 100;
+/// So is a timestamp that goes back by more than this, in seconds.
 const MAX_JUMP_BACK_S: i64 = 5;
 
 /// What a packet is.
@@ -129,7 +131,7 @@ impl Queue {
         let ahead = i32::from(sequence.wrapping_sub(track.sequence as u16).cast_signed());
         let since = i64::from(timestamp.wrapping_sub(track.timestamp as u32).cast_signed());
         let backwards = since < -MAX_JUMP_BACK_S * self.clock;
-        if ahead.abs() > MAX_DROPOUT || backwards {
+        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&ahead) || backwards {
             if self.doubt == Some(sequence) {
                 return self.anew(ssrc, sequence, timestamp, what, payload);
             }
@@ -275,6 +277,28 @@ mod tests {
             matches!(queue.put(2, 5, 77, What::Audio(0), &[]), Placed::Anew(77)),
             "another source"
         );
+    }
+
+    #[test]
+    fn a_stream_that_begins_again_a_little_lower_is_believed_and_a_straggler_is_not() {
+        for back in [101, 250, 3_000] {
+            let mut queue = queue();
+            put(&mut queue, 10_000);
+            queue.pop();
+            assert_eq!(put(&mut queue, 10_000 - back), Placed::Doubtful, "{back}");
+            assert!(matches!(put(&mut queue, 10_001), Placed::In(_)), "it was a stray");
+            assert_eq!(put(&mut queue, 10_000 - back), Placed::Doubtful, "{back}");
+            assert!(
+                matches!(put(&mut queue, 10_001 - back), Placed::Anew(_)),
+                "{back}: a restart"
+            );
+        }
+        let mut queue = queue();
+        put(&mut queue, 10_000);
+        queue.pop();
+        for late in 9_900..10_000 {
+            assert!(matches!(put(&mut queue, late), Placed::Late(_)), "{late}");
+        }
     }
 
     #[test]

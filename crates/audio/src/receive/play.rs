@@ -147,12 +147,16 @@ impl Receiver {
                 self.count_loss(false);
             }
             None => {
-                // As lost: what comes next will show how much is missing.
+                // As good as lost, and as long as the last one.
+                let units = self.packet;
                 self.stats.invalid += 1;
+                self.stats.concealed_ms += u64::from(self.packet_ms());
                 self.state = State::Playing {
-                    next: timestamp,
+                    next: timestamp + units,
                     stretched: 0,
                 };
+                self.count_loss(true);
+                self.make_up_units(units, out);
             }
         }
     }
@@ -173,6 +177,7 @@ impl Receiver {
         let units = input.units(decoded);
         let ms = u32::try_from(units * 1000 / i64::from(input.clock)).unwrap_or(20);
         self.floor.heard(before, ms);
+        self.loudest = Some(self.loudest.map_or(before, |loudest| loudest.max(before)));
         if !self.told {
             input.concealer.set_noise(NoiseParameters::of_rms(
                 self.floor.power().sqrt().min(LOUDEST_NOISE),
@@ -194,8 +199,9 @@ impl Receiver {
     }
 
     /// Cuts or stretches what waits in `out`, when the last packet had waited much more or less than it should. Called once all
-    /// of a frame is there; afterwards it may not be.
-    pub(crate) fn correct(&mut self, due: Instant, out: &mut Fifo) {
+    /// of a frame (so many samples) is there; afterwards it may not be, if a packet waits to fill it up again. A packet that came
+    /// too late to wait has a long wait all the same: without another behind it there is nothing to catch up by cutting.
+    pub(crate) fn correct(&mut self, due: Instant, frame: usize, out: &mut Fifo) {
         let Some(waited) = self.waited.take() else {
             return;
         };
@@ -207,7 +213,8 @@ impl Receiver {
         }
         let per_ms = (self.rate / 1000).max(1) as usize;
         let changed = if waited > target + packet + TOLERANCE {
-            let cut = out.shorten(urgent);
+            let keep = if self.queue.head().is_some() { 0 } else { frame };
+            let cut = out.shorten(urgent, keep);
             self.stats.shortened_ms += (cut / per_ms) as u64;
             cut
         } else if waited + TOLERANCE < target {

@@ -165,3 +165,19 @@ fn nothing_is_allocated_once_it_runs() {
     }
     assert_eq!(resampler.history.capacity(), before);
 }
+
+#[test]
+fn who_converts_by_the_same_ratio_has_the_same_filter() {
+    let rows = |from, to| Resampler::new(from, to, 160).unwrap().rows;
+    let first = rows(44_100, 8_000);
+    assert!(Arc::ptr_eq(&first, &rows(44_100, 8_000)));
+    assert!(Arc::ptr_eq(&rows(8_000, 16_000), &rows(24_000, 48_000)));
+    assert!(!Arc::ptr_eq(&first, &rows(8_000, 44_100)));
+}
+
+#[test]
+fn what_was_prepared_is_there() {
+    assert!(!is_ready(7, 16_000));
+    prepare(7, 16_000);
+    assert!(is_ready(7, 16_000));
+}

@@ -15,8 +15,6 @@ pub enum Country {
     Fr,
     /// Italy.
     It,
-    /// What most of Europe has, and E.180 recommends: 425 Hz.
-    Eu,
 }
 
 /// What a tone says.
@@ -30,24 +28,18 @@ pub enum Signal {
     Congestion,
     /// The number doesn't exist.
     Unobtainable,
-    /// Another call waits.
-    CallWaiting,
 }
 
+#[cfg(test)]
 impl Signal {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Ringback,
-        Self::Busy,
-        Self::Congestion,
-        Self::Unobtainable,
-        Self::CallWaiting,
-    ];
+    pub(crate) const ALL: [Self; 4] = [Self::Ringback, Self::Busy, Self::Congestion, Self::Unobtainable];
 }
 
 impl Country {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Us, Self::Uk, Self::De, Self::Fr, Self::It, Self::Eu];
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 5] = [Self::Us, Self::Uk, Self::De, Self::Fr, Self::It];
 
     /// The cadence of a signal in this country.
     #[must_use]
@@ -58,7 +50,6 @@ impl Country {
             (Self::De, signal) => de(signal),
             (Self::Fr, signal) => fr(signal),
             (Self::It, signal) => it(signal),
-            (Self::Eu, signal) => eu(signal),
         }
     }
 }
@@ -90,7 +81,6 @@ const fn us(signal: Signal) -> &'static [Part] {
                 ]
             }
         }
-        Signal::CallWaiting => const { &[Part::one(440.0, -13.0, 300), off(9_700)] },
     }
 }
 
@@ -109,7 +99,6 @@ const fn uk(signal: Signal) -> &'static [Part] {
         Signal::Busy => const { &[on(400.0, 375), off(375)] },
         Signal::Congestion => const { &[on(400.0, 400), off(350), on(400.0, 225), off(525)] },
         Signal::Unobtainable => const { &[on(400.0, 1_000)] },
-        Signal::CallWaiting => const { &[on(400.0, 100), off(2_900)] },
     }
 }
 
@@ -119,7 +108,6 @@ const fn de(signal: Signal) -> &'static [Part] {
         Signal::Busy => const { &[on(425.0, 480), off(480)] },
         Signal::Congestion => const { &[on(425.0, 240), off(240)] },
         Signal::Unobtainable => SIT,
-        Signal::CallWaiting => const { &[on(425.0, 200), off(200), on(425.0, 200), off(5_000)] },
     }
 }
 
@@ -129,7 +117,6 @@ const fn fr(signal: Signal) -> &'static [Part] {
         Signal::Busy => const { &[on(440.0, 500), off(500)] },
         Signal::Congestion => const { &[on(440.0, 250), off(250)] },
         Signal::Unobtainable => SIT,
-        Signal::CallWaiting => const { &[on(440.0, 300), off(10_000)] },
     }
 }
 
@@ -139,27 +126,5 @@ const fn it(signal: Signal) -> &'static [Part] {
         Signal::Busy => const { &[on(425.0, 500), off(500)] },
         Signal::Congestion => const { &[on(425.0, 200), off(200)] },
         Signal::Unobtainable => SIT,
-        Signal::CallWaiting => {
-            const {
-                &[
-                    on(425.0, 400),
-                    off(100),
-                    on(425.0, 250),
-                    off(100),
-                    on(425.0, 150),
-                    off(14_000),
-                ]
-            }
-        }
-    }
-}
-
-const fn eu(signal: Signal) -> &'static [Part] {
-    match signal {
-        Signal::Ringback => const { &[on(425.0, 1_000), off(4_000)] },
-        Signal::Busy => const { &[on(425.0, 500), off(500)] },
-        Signal::Congestion => const { &[on(425.0, 250), off(250)] },
-        Signal::Unobtainable => SIT,
-        Signal::CallWaiting => const { &[on(425.0, 200), off(600), on(425.0, 200), off(3_000)] },
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::resample;
 
 fn wav(tag: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8> {
     let mut body = b"WAVE".to_vec();
@@ -25,6 +26,14 @@ fn wav(tag: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8> {
     file.extend_from_slice(&u32::try_from(body.len()).unwrap().to_le_bytes());
     file.extend_from_slice(&body);
     file
+}
+
+#[test]
+fn who_plays_a_clip_has_not_to_design_a_filter_first() {
+    assert!(Clip::from_wav(&wav(PCM, 1, 22_050, 16, &[1, 0])).is_ok());
+    for rate in [8_000, 16_000, 48_000] {
+        assert!(resample::is_ready(22_050, rate), "{rate}");
+    }
 }
 
 #[test]

@@ -124,13 +124,16 @@ words! {
 words! {
     /// How digits are written on a trunk.
     Dtmf {
-        /// As telephone events where it has them, else by INFO.
+        /// As telephone events where it has them. Where it has none nothing is converted: INFO crosses, and tones stay in the audio.
         Auto = "auto",
         /// As telephone events in RTP (RFC 4733) only.
         Rfc4733 = "rfc4733",
         /// By INFO only: `application/dtmf-relay` is written, `application/dtmf` read too. It is offered no telephone events.
         Info = "info",
-    } later ["inband"]
+        /// As tones in the audio only. They are heard and made in PCMU, PCMA, G722, opus and L16 (in other codecs it is told
+        /// by INFO), which costs the decoding of every packet. It is offered no telephone events.
+        Inband = "inband",
+    } later []
 }
 
 words! {

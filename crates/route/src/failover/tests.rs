@@ -146,6 +146,14 @@ fn silence_advances_by_key_and_an_unreachable_target_always() {
     }
 }
 
+/// It is our own 488, and not the trunk's: a list of what its answers mean has no say.
+#[test]
+fn a_trunk_that_could_not_be_offered_the_call_is_passed_over() {
+    for keys in [defaults(), keys(&[], &[488])] {
+        assert_eq!(verdict(&keys, AttemptOutcome::Incompatible), Verdict::Advance);
+    }
+}
+
 #[test]
 fn nobody_is_rung_twice_when_the_answer_does_not_come() {
     let eager = keys(&[Advance::Timeout, Advance::Status(480)], &[]);
@@ -159,6 +167,7 @@ fn outcomes_stand_for_a_status() {
     assert_eq!(AttemptOutcome::TimeoutProgress.status(), 408);
     assert_eq!(AttemptOutcome::TimeoutAnswer.status(), 480);
     assert_eq!(AttemptOutcome::Unreachable.status(), 503);
+    assert_eq!(AttemptOutcome::Incompatible.status(), 488);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Where the program, its links and maps stay when the process is gone: one directory per process that ran under a name.
 //!
-//! A process makes a directory of its own and leaves those it finds as they are, working, until [`Found::remove`]: so an upgrade
-//! need not agree with its predecessor about anything.
+//! A process makes a directory of its own and leaves those it finds as they are, working, until [`Leftovers::remove`]: so an
+//! upgrade need not agree with its predecessor about anything.
 
+use super::KernelConfig;
 use super::error::KernelError;
 use super::layout::Key;
 use aya::maps::{HashMap, Map, MapData, MapError};
@@ -16,37 +17,41 @@ pub(crate) struct Pins {
     directory: PathBuf,
 }
 
-/// What processes before this one left: their calls' packets are still forwarded.
+/// What processes of the same name left before this one: packets of their calls are still forwarded, whether this process has
+/// a kernel path of its own or not.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) directories: Vec<PathBuf>,
+pub struct Leftovers {
+    directories: Vec<PathBuf>,
 }
 
 /// Makes the next directory under `root/name`.
-pub(crate) fn open(root: &Path, name: &str) -> Result<(Pins, Found), KernelError> {
+pub(crate) fn open(root: &Path, name: &str) -> Result<Pins, KernelError> {
     let base = root.join(file_name(name));
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| KernelError::Pin { path, error }
     };
     fs::create_dir_all(&base).map_err(failed(&base))?;
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(&base).map_err(failed(&base))? {
-        let entry = entry.map_err(failed(&base))?;
-        if let Some(number) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u64>().ok())
-        {
-            numbers.push(number);
-        }
-    }
-    numbers.sort_unstable();
+    let numbers = numbers(&base).map_err(failed(&base))?;
     let next = numbers.last().map_or(1, |last| last.saturating_add(1));
     let directory = base.join(next.to_string());
     fs::create_dir(&directory).map_err(failed(&directory))?;
-    let directories = numbers.iter().map(|n| base.join(n.to_string())).collect();
-    Ok((Pins { directory }, Found { directories }))
+    Ok(Pins { directory })
+}
+
+/// The directories of processes of a name, in order.
+fn numbers(base: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(base)? {
+        numbers.extend(
+            entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<u64>().ok()),
+        );
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// A name that a bpf file system takes: it has no dots.
@@ -80,11 +85,32 @@ impl Pins {
     }
 }
 
-impl Found {
-    /// Ends what was found; how many directories.
-    pub(crate) fn remove(&mut self) -> usize {
-        let directories = std::mem::take(&mut self.directories);
-        for directory in &directories {
+impl Leftovers {
+    /// What is there now: to be looked for before a [`KernelPath`](super::KernelPath) of the same name is opened.
+    #[must_use]
+    pub fn find(config: &KernelConfig) -> Self {
+        let base = config.pins.join(file_name(&config.name));
+        let numbers = numbers(&base).unwrap_or_else(|error| {
+            // Who may not look has never pinned anything.
+            if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) {
+                tracing::warn!(path = %base.display(), %error, "whether flows of a dead process are left cannot be seen");
+            }
+            Vec::new()
+        });
+        Self {
+            directories: numbers.iter().map(|n| base.join(n.to_string())).collect(),
+        }
+    }
+
+    /// How many processes left something.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        self.directories.len()
+    }
+
+    /// Ends it: packets of their calls go no further. To be called when those calls have been hung up.
+    pub fn remove(self) {
+        for directory in &self.directories {
             // The program itself goes when the kernel finds the time; its flows go now. One of another version may have another
             // kind of table, which is then left to the former.
             if let Err(error) = empty(&directory.join(FLOWS)) {
@@ -92,7 +118,10 @@ impl Found {
             }
             remove(directory);
         }
-        directories.len()
+        // Gone too unless this process has pins there.
+        if let Some(base) = self.directories.first().and_then(|directory| directory.parent()) {
+            let _ = fs::remove_dir(base);
+        }
     }
 }
 

@@ -139,7 +139,8 @@ impl Lending {
         any
     }
 
-    fn reclaim(&mut self, side: Side, session: &mut Session, tally: &mut Tally) {
+    /// Takes a direction back. Before anything of ours is said beside it: its numbers go on from what the kernel has relayed.
+    pub(crate) fn reclaim(&mut self, side: Side, session: &mut Session, tally: &mut Tally) {
         let (Some(installed), Some(kernel)) = (self.place(side).take(), self.kernel.as_ref()) else {
             return;
         };

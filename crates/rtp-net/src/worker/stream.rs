@@ -125,6 +125,8 @@ impl Stream {
     /// What a session wants after it was told something: packets of its own, the kernel, its sockets. Whether the timers have to
     /// be looked at anew.
     fn settle(&mut self, now: Instant, buffer: &mut [u8], tally: &mut Tally) -> bool {
+        // What we say goes on from the newest that the kernel has relayed, and that is known once it is taken back.
+        self.lend(now, buffer, tally);
         let spoke = self.transmit(now, buffer, tally);
         self.lend(now, buffer, tally);
         let roused = self.session.roused();
@@ -141,6 +143,7 @@ impl Stream {
         buffer: &mut [u8],
         tally: &mut Tally,
     ) {
+        self.lending.reclaim(side.other(), &mut self.session, tally);
         self.session.press(now, side, digit, duration);
         self.settle(now, buffer, tally);
     }
@@ -154,6 +157,7 @@ impl Stream {
         buffer: &mut [u8],
         tally: &mut Tally,
     ) {
+        self.lending.reclaim(side.other(), &mut self.session, tally);
         self.session.play(now, side, sound, audio);
         self.settle(now, buffer, tally);
     }
@@ -238,7 +242,7 @@ impl Stream {
         packet: &[u8],
         tally: &mut Tally,
     ) {
-        match self.session.touch(side, channel, from, packet) {
+        match self.session.touch(now, side, channel, from, packet) {
             Touch::Nothing => {}
             Touch::Look => {
                 self.lending.look(side, &mut self.session, tally);

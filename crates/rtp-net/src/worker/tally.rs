@@ -24,6 +24,7 @@ pub(crate) struct Tally {
     errors: u64,
     kernel: u64,
     taken: u64,
+    digits: u64,
     /// Flows in the kernel now.
     flows: i64,
     dropped: [u64; REASONS],
@@ -32,7 +33,7 @@ pub(crate) struct Tally {
     rated: [u64; BANDS.len()],
     streams: Gauge,
     flow_gauge: Gauge,
-    counters: [Counter; 5],
+    counters: [Counter; 6],
     reasons: Vec<Counter>,
     refusals: [Counter; 3],
     bands: [Counter; BANDS.len()],
@@ -50,6 +51,7 @@ impl Tally {
             errors: 0,
             kernel: 0,
             taken: 0,
+            digits: 0,
             flows: 0,
             dropped: [0; REASONS],
             refused: [0; 3],
@@ -62,6 +64,7 @@ impl Tally {
                 counter!("tandem_media_socket_errors_total"),
                 counter!("tandem_media_kernel_packets_total"),
                 counter!("tandem_media_taken_total"),
+                counter!("tandem_media_digits_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
             refusals: REFUSALS
@@ -87,6 +90,11 @@ impl Tally {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
             *count += 1;
         }
+    }
+
+    /// A digit was heard.
+    pub(crate) fn digit(&mut self) {
+        self.digits += 1;
     }
 
     /// Some seconds of a stream have been rated.
@@ -146,12 +154,16 @@ impl Tally {
         let (streams, flows) = (streams as f64, self.flows as f64);
         self.streams.set(streams);
         self.flow_gauge.set(flows);
-        for (counter, count) in
-            self.counters
-                .iter()
-                .zip([self.forwarded, self.bytes, self.errors, self.kernel, self.taken])
-        {
-            counter.increment(count);
+        let counts = [
+            &mut self.forwarded,
+            &mut self.bytes,
+            &mut self.errors,
+            &mut self.kernel,
+            &mut self.taken,
+            &mut self.digits,
+        ];
+        for (counter, count) in self.counters.iter().zip(counts) {
+            counter.increment(std::mem::take(count));
         }
         for (counter, count) in self.reasons.iter().zip(&mut self.dropped) {
             counter.increment(std::mem::take(count));
@@ -162,7 +174,5 @@ impl Tally {
         for (counter, count) in self.bands.iter().zip(&mut self.rated) {
             counter.increment(std::mem::take(count));
         }
-        (self.forwarded, self.bytes, self.errors) = (0, 0, 0);
-        (self.kernel, self.taken) = (0, 0);
     }
 }

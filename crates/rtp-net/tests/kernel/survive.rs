@@ -2,7 +2,7 @@
 
 use crate::kernel_support::{config, is_available, open};
 use crate::support::{PORTS, Peer, Plane, own_address, packet};
-use rtp_net::{KernelConfig, PlaneConfig};
+use rtp_net::{KernelConfig, Leftovers, PlaneConfig};
 use rtp_proto::PortPair;
 use rtp_proto::control::{Command, Leg, MediaId, Side};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -124,10 +124,19 @@ fn is_refused(peer: &Peer, to: SocketAddr, packet: &[u8]) -> bool {
 
 #[test]
 fn a_killed_process_leaves_fifty_sessions_that_lose_nothing() {
+    killed("killed", true);
+}
+
+#[test]
+fn a_successor_without_a_kernel_path_ends_what_was_left_too() {
+    killed("killed-plain", false);
+}
+
+fn killed(name: &str, with_kernel: bool) {
     if !is_available() {
         return;
     }
-    let (name, ip) = (format!("test-{}-killed", std::process::id()), own_address());
+    let (name, ip) = (format!("test-{}-{name}", std::process::id()), own_address());
     let peers: Vec<_> = (0..SESSIONS).map(|_| (Peer::new(), Peer::new())).collect();
     let mut child = spawn(&name, ip, &peers);
     let mut lines = BufReader::new(child.stderr.take().unwrap())
@@ -145,14 +154,18 @@ fn a_killed_process_leaves_fifty_sessions_that_lose_nothing() {
     (40..60).for_each(|n| talk(ip, &peers, n));
 
     let config = KernelConfig { name, ..config() };
-    let successor = open(&config);
-    assert_eq!((successor.found(), successor.flows()), (1, 0));
+    let left = Leftovers::find(&config);
+    let successor = with_kernel.then(|| open(&config));
+    assert_eq!(left.processes(), 1);
+    if let Some(successor) = &successor {
+        assert_eq!(successor.flows(), 0);
+    }
     (60..65).for_each(|n| talk(ip, &peers, n));
-    assert_eq!(successor.remove_found(), 1);
+    left.remove();
     let (a, _) = &peers[0];
     assert!(is_refused(a, ours(ip, Side::A, 0), &packet(0, 65)));
     let pins = config.pins.join(&config.name);
-    assert!(pins.exists());
+    assert_eq!(pins.exists(), with_kernel);
     drop(successor);
     assert!(!pins.exists(), "nothing stays behind");
 }

@@ -15,6 +15,7 @@ fn addr(text: &str) -> SocketAddr {
 #[derive(Debug)]
 struct Scripted {
     out: VecDeque<Step>,
+    wait: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -31,15 +32,17 @@ const ACCEPT_OTHER: u8 = 3;
 const WITHOUT_SRTP: u8 = 4;
 const BREAK: u8 = 5;
 const CLOSE: u8 = 6;
+const AT_ONCE: u8 = 7;
 
 impl Engine for Scripted {
-    fn receive(&mut self, _now: Instant, datagram: &[u8]) -> Result<(), Broken> {
+    fn receive(&mut self, now: Instant, datagram: &[u8]) -> Result<(), Broken> {
         match datagram[13] {
             ACCEPT => self.accept(CERTIFICATE, true),
             ACCEPT_OTHER => self.accept(b"another's", true),
             WITHOUT_SRTP => self.accept(CERTIFICATE, false),
             BREAK => return Err(Broken("as told".into())),
             CLOSE => self.out.push_back(Step::Closed),
+            AT_ONCE => self.wait = Some(now),
             _ => self.out.push_back(Step::Datagram),
         }
         Ok(())
@@ -63,7 +66,7 @@ impl Engine for Scripted {
             }
             Some(Step::Connected) => Output::Connected,
             Some(Step::Closed) => Output::Closed,
-            None => Output::Wait(None),
+            None => Output::Wait(self.wait),
         })
     }
 }
@@ -83,7 +86,10 @@ struct Factory(Fingerprint);
 
 impl Engines for Factory {
     fn start(&self, _now: Instant, _role: Role) -> Box<dyn Engine> {
-        Box::new(Scripted { out: VecDeque::new() })
+        Box::new(Scripted {
+            out: VecDeque::new(),
+            wait: None,
+        })
     }
 
     fn fingerprint(&self) -> &Fingerprint {
@@ -217,6 +223,42 @@ fn a_spoilt_handshake_begins_anew_a_few_times() {
     bed.hears(PEER, 1);
     bed.hears(PEER, BREAK);
     assert_eq!(bed.event(), Some(Event::Failed(Failure::Handshake)));
+}
+
+#[test]
+fn strangers_do_not_end_a_handshake_without_ice() {
+    let mut bed = Bed::new(named(Hash::Sha256, CERTIFICATE), false);
+    let mut tried = 0;
+    for _ in 0..1000 {
+        bed.now += Duration::from_millis(2);
+        tried += u32::from(bed.hears(STRANGER, 1));
+        bed.hears(STRANGER, BREAK);
+        assert_eq!(bed.event(), None);
+    }
+    assert!((20..=30).contains(&tried), "{tried} in two seconds");
+    bed.now += Duration::from_millis(500);
+    assert!(bed.hears(PEER, 1));
+    bed.hears(PEER, ACCEPT);
+    assert!(bed.is_keyed(PEER));
+
+    let mut other = Bed::new(named(Hash::Sha256, CERTIFICATE), false);
+    other.hears(PEER, 1);
+    other.hears(PEER, ACCEPT_OTHER);
+    other.now += DEADLINE;
+    other.association.handle_timeout(other.now);
+    assert_eq!(
+        other.event(),
+        Some(Event::Failed(Failure::Fingerprint)),
+        "why, in the end"
+    );
+}
+
+#[test]
+fn an_engine_that_wants_to_be_asked_at_once_is_asked_later() {
+    let mut bed = Bed::new(named(Hash::Sha256, CERTIFICATE), true);
+    bed.hears(PEER, 1);
+    bed.hears(PEER, AT_ONCE);
+    assert!(bed.association.poll_timeout().is_some_and(|at| at > bed.now));
 }
 
 #[test]

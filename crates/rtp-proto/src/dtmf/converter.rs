@@ -2,7 +2,6 @@
 
 use super::{LONGEST, Report};
 use crate::rtp::Header;
-use smallvec::SmallVec;
 use std::time::{Duration, Instant};
 
 /// Events that may still be reported, newest last.
@@ -13,7 +12,7 @@ const MEMORY: Duration = Duration::from_secs(2);
 /// The events of one peer, on their way to the other.
 #[derive(Debug, Default)]
 pub(crate) struct Converter {
-    known: SmallVec<[Known; KNOWN]>,
+    known: Vec<Known>,
 }
 
 #[derive(Clone, Copy, Debug)]

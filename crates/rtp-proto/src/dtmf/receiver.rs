@@ -6,7 +6,6 @@
 
 use super::{Digit, Heard, LONGEST, Report, time, units};
 use crate::rtp::Header;
-use smallvec::SmallVec;
 use std::time::{Duration, Instant};
 
 /// An event of which nothing is heard is over this long after its last packet, if the peer is heard otherwise: three of the
@@ -28,8 +27,8 @@ const MEMORY: Duration = Duration::from_secs(2);
 pub(crate) struct Receiver {
     current: Option<Event>,
     /// Newest last.
-    past: SmallVec<[Event; PAST]>,
-    heard: SmallVec<[Heard; super::PACKED]>,
+    past: Vec<Event>,
+    heard: Vec<Heard>,
 }
 
 /// An event as far as it has been reported.

@@ -1,6 +1,6 @@
 //! Digits in, event packets out (RFC 4733 §2.5.1).
 
-use super::{Digit, Heard, LONGEST, Report, units};
+use super::{Digit, Heard, LONGEST, LONGEST_DIGIT, PAUSE, QUEUE, Report, SHORTEST, units};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,6 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_millis(20);
 /// How often the last report is sent (§2.5.1.4).
 const ENDS: u8 = 3;
-/// Between two digits.
-const PAUSE: Duration = Duration::from_millis(60);
-/// Digits that may wait.
-const QUEUE: usize = 64;
-/// A digit shorter than this need not be recognised (ITU-T Q.24), and one that is longer only delays the next.
-const SHORTEST: Duration = Duration::from_millis(40);
-const LONGEST_DIGIT: Duration = Duration::from_secs(8);
 /// Power of a digit in -dBm0.
 const VOLUME: u8 = 10;
 

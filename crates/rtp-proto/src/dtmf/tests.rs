@@ -7,6 +7,7 @@ use std::time::Instant;
 mod clocks;
 mod hearing;
 mod saying;
+mod tones;
 
 const FRAME: Duration = Duration::from_millis(20);
 

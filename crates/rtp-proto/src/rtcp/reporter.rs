@@ -78,7 +78,7 @@ impl Reporter {
         Self {
             begun: now,
             chance: mix(seed),
-            name: canonical_name([mix(seed ^ 2), mix(seed ^ 3)]),
+            name: canonical_name([2, 3].map(|n| blind(seed, n))),
             ssrc: u32::from_be_bytes([a, b, c, d]),
             base: (0, 0),
             sent: (0, 0),
@@ -193,6 +193,11 @@ fn low(value: u64) -> u32 {
 fn units(time: Duration, clock: u32) -> u32 {
     u32::try_from((time.as_nanos() * u128::from(clock) / 1_000_000_000) & u128::from(u32::MAX))
         .unwrap_or_default()
+}
+
+/// Random bits that do not give the seed away, as those of [`mix`] alone would: it can be undone.
+fn blind(seed: u64, number: u64) -> u64 {
+    mix(seed ^ number) ^ mix(seed.rotate_left(32) ^ (number + 8))
 }
 
 /// A name for one session only (RFC 7022 §4.2): 96 random bits in 16 characters.

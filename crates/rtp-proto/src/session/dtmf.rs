@@ -2,13 +2,15 @@
 //! or our own.
 
 use super::{Channel, Forward, Half, Notice, Session, Transmit};
-use crate::control::{Digit, Digits, DropReason, Said, Side};
-use crate::dtmf::{Converter, REPORT, Receiver, Report, Sender};
+use crate::control::{Audio, Digit, Digits, DropReason, Needs, Said, Side};
+use crate::dtmf::{Converter, Ear, REPORT, Receiver, Report, Sender, Tones};
 use crate::packet::Packet;
-use crate::rtp::{self, Header};
+use crate::rtp::{self, Header, Translation};
 use crate::session::{Egress, Numbers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+mod in_band;
 
 /// The digits of one leg.
 #[derive(Debug)]
@@ -20,19 +22,29 @@ pub(super) struct Keys {
     converter: Converter,
     /// What is said to its peer.
     sender: Sender,
-    /// The receiver has something to wait for that it did not have.
+    /// The same as tones, and what listens for tones of its own.
+    in_band: Option<Arc<Audio>>,
+    tones: Option<Box<Tones>>,
+    ear: Option<Box<Ear>>,
+    /// A timer has something to wait for that it did not have.
     roused: bool,
 }
 
 impl Keys {
-    pub(super) fn new(how: Arc<Digits>) -> Self {
-        Self {
-            how,
+    /// `None`: nothing is to be done.
+    pub(super) fn of(now: Instant, needs: &Needs) -> Option<Box<Self>> {
+        let mut keys = Box::new(Self {
+            how: needs.digits.clone()?,
             receiver: Receiver::default(),
             converter: Converter::default(),
             sender: Sender::default(),
+            in_band: None,
+            tones: None,
+            ear: None,
             roused: false,
-        }
+        });
+        keys.tune(now, needs.in_band.as_ref());
+        Some(keys)
     }
 }
 
@@ -45,18 +57,17 @@ pub(super) enum Path {
 }
 
 impl Session {
-    /// Says a digit to a side's peer. Whether there was room for it, and a way to say it.
+    /// Says a digit to a side's peer. Whether there was room for it, and a way to say it. What is relayed to that peer elsewhere
+    /// has to be [reclaimed](Self::reclaim) first: the digit is numbered after it.
     pub fn press(&mut self, now: Instant, side: Side, digit: Digit, duration: Duration) -> bool {
         let (there, _) = self.halves(side);
-        match &mut there.keys {
-            Some(keys) if keys.how.said == Said::Events && keys.how.events.is_some() => {
-                let pushed = keys.sender.push(now, digit, duration);
-                // The kernel would go on relaying beside it.
-                self.rerouted = true;
-                pushed
-            }
-            Some(_) | None => false,
-        }
+        let pushed = there
+            .keys
+            .as_mut()
+            .is_some_and(|keys| keys.say(now, digit, duration));
+        // The kernel would go on relaying beside it.
+        self.rerouted |= pushed;
+        pushed
     }
 
     /// There is a notice, or a timer that is due before those that were; told once.
@@ -71,23 +82,23 @@ impl Session {
         roused
     }
 
-    /// Tells of what has been heard.
-    pub(super) fn collect_digits(&mut self, side: Side) {
-        let (here, _) = self.halves(side);
-        let Half {
-            keys: Some(keys),
-            stats,
-            ..
-        } = here
-        else {
-            return;
-        };
-        let Some(heard) = keys.receiver.poll() else {
-            return;
-        };
-        stats.digits = stats.digits.saturating_add(1);
-        self.notices.push_back(Notice::Digit { side, heard });
-        self.collect_digits(side);
+    /// Tells of what has been heard, and says it to the other peer, if that takes it in another way in its stream.
+    pub(super) fn collect_digits(&mut self, now: Instant, side: Side) {
+        loop {
+            let (here, there) = self.halves(side);
+            let Some((heard, tone)) = here.keys.as_mut().and_then(|keys| keys.heard()) else {
+                return;
+            };
+            here.stats.digits = here.stats.digits.saturating_add(1);
+            if let Some(keys) = &mut there.keys
+                && keys.takes_anew(tone)
+            {
+                self.rerouted |= keys.say(now, heard.digit, heard.duration);
+            }
+            self.notices.push_back(Notice::Digit { side, heard });
+            // It may have kept the kernel from relaying.
+            self.rerouted = true;
+        }
     }
 
     /// The next packet of a digit that is said to a side's peer.
@@ -97,6 +108,9 @@ impl Session {
         side: Side,
         packet: &mut Packet<'_>,
     ) -> Option<Transmit> {
+        if let Some(transmit) = self.say_tone(now, side, packet) {
+            return Some(transmit);
+        }
         let (there, here) = self.halves(side);
         there
             .keys
@@ -114,27 +128,52 @@ impl Session {
         })
     }
 
-    /// Whether nothing about digits keeps the direction from `side` here.
+    /// Whether nothing about digits keeps the direction from `side` here. An event that is held back does: each of its packets
+    /// changes the numbers of what follows.
     pub(super) fn digits_relayable(&self, side: Side) -> bool {
-        let there = self.half(side.other());
-        there
+        let (here, there) = (self.half(side), self.half(side.other()));
+        let passes = there
             .keys
             .as_ref()
-            .is_none_or(|keys| keys.sender.poll_timeout().is_none())
+            .is_none_or(|keys| keys.how.said == Said::Events);
+        let hears = |keys: &Keys| keys.ear.is_some() || (keys.receiver.is_busy() && !passes);
+        let unheard = here.keys.as_deref().is_none_or(|keys| !hears(keys));
+        let unsaid = |keys: &Keys| keys.sender.poll_timeout().is_none() && !keys.is_sounding();
+        unheard && there.keys.as_deref().is_none_or(unsaid)
+    }
+}
+
+impl Keys {
+    /// Whether an event that is heard here is said to `there` by the packet that it came in, or later, or by none.
+    pub(super) fn passes(&self, there: &Self, map: &Translation) -> bool {
+        let same = |said: u32| {
+            self.how.heard.iter().all(|payload_type| {
+                let clock = self
+                    .how
+                    .events
+                    .map_or_else(|| map.clock(*payload_type), |(_, clock)| clock);
+                clock == said && map.passes(*payload_type)
+            })
+        };
+        match (there.how.said, there.how.events) {
+            (Said::Signalled | Said::Tones, _) | (Said::Events, None) => true,
+            (Said::Events, Some((_, clock))) => same(clock),
+        }
     }
 }
 
 impl Half {
     /// Another way with digits. What is being heard and said goes on.
-    pub(super) fn press_with(&mut self, digits: Option<&Arc<Digits>>) {
-        match (&mut self.keys, digits) {
+    pub(super) fn press_with(&mut self, now: Instant, needs: &Needs) {
+        match (&mut self.keys, &needs.digits) {
             (Some(keys), Some(digits)) => {
                 if keys.how.events != digits.events || keys.how.said != digits.said {
                     keys.sender = Sender::default();
                 }
                 keys.how = digits.clone();
+                keys.tune(now, needs.in_band.as_ref());
             }
-            (keys, digits) => *keys = digits.cloned().map(|digits| Box::new(Keys::new(digits))),
+            (keys, _) => *keys = Keys::of(now, needs),
         }
     }
 
@@ -146,21 +185,39 @@ impl Half {
         self.heard | keys
     }
 
+    /// Whether this peer's events come with this payload type.
+    pub(super) fn hears_events(&self, payload_type: u8) -> bool {
+        let keys = self.keys.as_ref();
+        keys.is_some_and(|keys| keys.how.heard.contains(&payload_type))
+    }
+
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
-        let at = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
-        at.into_iter().flatten().min()
+        let events = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
+        let tones = keys.tones_at();
+        events.into_iter().chain(tones).flatten().min()
     }
 
     /// Whether a digit of ours is being said to this peer.
     pub(super) fn is_saying_digits(&self) -> bool {
-        self.keys.as_ref().is_some_and(|keys| keys.sender.is_busy())
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| keys.sender.is_busy() || keys.is_sounding())
+    }
+
+    /// Whether an event of this peer is on its way to the other: nothing else is to be said to that meanwhile, as nobody says anything
+    /// beside an event of his own.
+    pub(super) fn presses(&self, there: &Self) -> bool {
+        let takes = |keys: &Keys| keys.how.said == Said::Events && keys.how.events.is_some();
+        self.keys.as_ref().is_some_and(|keys| keys.receiver.is_busy())
+            && there.keys.as_deref().is_some_and(takes)
     }
 
     pub(super) fn keys_timeout(&mut self, now: Instant) {
         if let Some(keys) = &mut self.keys {
             keys.receiver.handle_timeout(now);
+            keys.tones_timeout(now);
         }
     }
 
@@ -172,17 +229,17 @@ impl Half {
         packet: &mut Packet<'_>,
         there: &mut Self,
     ) -> Path {
-        let said = there.keys.as_ref().map(|keys| keys.how.clone());
-        let busy = there.keys.as_ref().is_some_and(|keys| keys.sender.is_busy());
+        let busy = there.is_saying_digits();
         let Some(keys) = self.keys.as_mut() else {
-            return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
+            return self.beside(now, header, there, busy);
         };
         if !keys.how.heard.contains(&header.payload_type) {
             if keys.receiver.is_busy() {
                 keys.receiver.other(now, header);
                 keys.roused = true;
             }
-            return if busy { Path::Ends(Ok(None)) } else { Path::Relay };
+            keys.listen(now, header, packet);
+            return self.beside(now, header, there, busy);
         }
         let clock = keys
             .how
@@ -191,11 +248,14 @@ impl Half {
         keys.receiver
             .event(now, header, clock, rtp::payload(packet.bytes()));
         keys.roused = true;
-        let Some(said) = said else {
+        let Some((said, events)) = there.keys.as_ref().map(|keys| (keys.how.said, keys.how.events)) else {
             return Path::Relay;
         };
-        match (said.said, said.events) {
-            (Said::Signalled, _) => Path::Ends(Ok(None)),
+        match (said, events) {
+            (Said::Signalled | Said::Tones, _) => {
+                self.hold_back(now, header, there);
+                Path::Ends(Ok(None))
+            }
             (Said::Events, None) => Path::Ends(Err(DropReason::PayloadType)),
             (Said::Events, Some((_, other))) if other == clock && self.map.passes(header.payload_type) => {
                 Path::Relay
@@ -203,6 +263,40 @@ impl Half {
             (Said::Events, Some(event)) => {
                 Path::Ends(self.convert(now, header, packet, there, (clock, event)))
             }
+        }
+    }
+
+    /// A packet that is no event: nothing reaches the other peer beside a digit of ours.
+    fn beside(&self, now: Instant, header: &Header, there: &mut Self, busy: bool) -> Path {
+        if !busy {
+            return Path::Relay;
+        }
+        self.hold_back(now, header, there);
+        Path::Ends(Ok(None))
+    }
+
+    /// A packet that the other peer is not to hear: what follows has the numbers that it would have had.
+    fn hold_back(&self, now: Instant, header: &Header, there: &mut Self) {
+        self.number_before(now, header, there);
+        if let Some(egress) = &mut there.egress {
+            egress.skip(now, header);
+        }
+    }
+
+    /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far. By the packet, not by the
+    /// reception: that may be lent.
+    fn number_before(&self, now: Instant, header: &Header, there: &mut Self) {
+        let before = Header {
+            sequence: header.sequence.wrapping_sub(1),
+            ..*header
+        };
+        let heard = there.stats.sent_packets > 0 || self.lent.is_some();
+        match &mut there.egress {
+            Some(egress) if self.lent.is_some() => egress.follow(now, &before, None),
+            None if heard && there.voice.is_none() => {
+                there.egress = Some(Box::new(Egress::after(now, &before)));
+            }
+            Some(_) | None => {}
         }
     }
 
@@ -217,6 +311,7 @@ impl Half {
     ) -> Forward {
         let report = Report::read(rtp::payload(packet.bytes())).ok_or(DropReason::Invalid)?;
         let destination = there.destination()?;
+        self.number_before(now, header, there);
         if there.egress.is_none() {
             there.numbers_from(self);
         }

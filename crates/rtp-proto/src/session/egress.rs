@@ -5,11 +5,14 @@
 //! counterpart's place, and from then on every packet to the peer is numbered here.
 
 use crate::chance::mix;
+use crate::offload::Rewrite;
 use crate::rtp::Header;
 use std::time::{Duration, Instant};
 
 /// A sequence number this far from the last of its source belongs to it; further is a restart.
 const REACH: u16 = 3000;
+/// How long packets of the source before may still come.
+const LATE: Duration = Duration::from_secs(2);
 /// Longest silence that a timestamp accounts for; after more it says nothing anyway.
 const SILENCE: Duration = Duration::from_secs(3600);
 
@@ -36,21 +39,10 @@ pub(crate) struct Egress {
     clock: Option<u32>,
     /// Whose packets are renumbered now.
     source: Option<Source>,
-    /// Whose packets were before: a late one keeps its place.
-    former: Option<Source>,
-}
-
-/// How numbers of a source are changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    /// Its own SSRC.
-    pub(crate) of: u32,
-    /// The one that is heard.
-    pub(crate) ssrc: u32,
-    /// Added to sequence numbers.
-    pub(crate) sequence: u16,
-    /// Added to timestamps.
-    pub(crate) timestamp: u32,
+    /// Whose packets were before, and when that ended: a late one keeps its place for [`LATE`].
+    former: Option<(Source, Instant)>,
+    /// The newest packet of the source was not passed on.
+    skipping: bool,
 }
 
 /// What is added to the numbers of a source.
@@ -76,6 +68,7 @@ impl Egress {
             clock: None,
             source: None,
             former: None,
+            skipping: false,
         }
     }
 
@@ -94,6 +87,7 @@ impl Egress {
                 highest: newest.sequence,
             }),
             former: None,
+            skipping: false,
         }
     }
 
@@ -107,6 +101,7 @@ impl Egress {
             clock: None,
             source: None,
             former: None,
+            skipping: false,
         }
     }
 
@@ -119,7 +114,7 @@ impl Egress {
     /// `step` timestamp units after the last one.
     pub(crate) fn own(&mut self, now: Instant, clock: u32, begin: bool, step: u32) -> Numbers {
         if let Some(source) = self.source.take() {
-            self.former = Some(source);
+            self.former = Some((source, now));
         }
         let timestamp = if begin {
             self.timestamp.wrapping_add(self.elapsed(now, clock).max(step))
@@ -150,6 +145,51 @@ impl Egress {
         numbers
     }
 
+    /// The present source's packets up to this one, sent at `at`, were numbered elsewhere, by the same [change](Self::change).
+    /// `clock`: its own in Hz, where that is known.
+    pub(crate) fn follow(&mut self, at: Instant, newest: &Header, clock: Option<u32>) {
+        let Some(before) = self.source.filter(|source| source.ssrc == newest.ssrc) else {
+            return;
+        };
+        if newest.sequence.wrapping_sub(before.highest).cast_signed() > 0 {
+            let numbers = self.numbers(&before, newest, false);
+            self.source = Some(Source {
+                highest: newest.sequence,
+                ..before
+            });
+            self.next = numbers.sequence.wrapping_add(1);
+            (self.timestamp, self.sent) = (numbers.timestamp, Some(at));
+            self.clock = clock.or(self.clock);
+            self.skipping = false;
+        }
+    }
+
+    /// A packet of the present source is not passed on: what follows takes its place.
+    pub(crate) fn skip(&mut self, now: Instant, header: &Header) {
+        let Some(before) = self.source.filter(|source| source.ssrc == header.ssrc) else {
+            return;
+        };
+        let ahead = header.sequence.wrapping_sub(before.highest);
+        if ahead == 0 || ahead >= REACH {
+            return;
+        }
+        if !std::mem::replace(&mut self.skipping, true) {
+            // What comes late from before this packet has its place.
+            let until = Source {
+                highest: header.sequence.wrapping_sub(1),
+                ..before
+            };
+            self.former = Some((until, now));
+        }
+        let sequence = before.sequence.wrapping_sub(1);
+        self.source = Some(Source {
+            sequence,
+            highest: header.sequence,
+            ..before
+        });
+        self.next = header.sequence.wrapping_add(sequence).wrapping_add(1);
+    }
+
     /// The numbers with which a relayed packet leaves.
     pub(crate) fn relay(&mut self, now: Instant, header: &Header, clock: u32) -> Numbers {
         let belongs = |source: &Source| {
@@ -159,19 +199,24 @@ impl Egress {
         let late = |source: &Source| {
             belongs(source) && header.sequence.wrapping_sub(source.highest).cast_signed() <= 0
         };
-        if let Some(former) = self.former.filter(late) {
-            return self.numbers(&former, header, false);
+        if let Some((former, ended)) = self.former {
+            if now.saturating_duration_since(ended) > LATE {
+                self.former = None;
+            } else if late(&former) {
+                return self.numbers(&former, header, false);
+            }
         }
         let (mut source, begins) = match self.source.filter(belongs) {
             Some(source) => (source, false),
             None => {
-                self.former = self.source;
+                self.former = self.source.map(|source| (source, now)).or(self.former);
                 (self.begin(now, header, clock), true)
             }
         };
         let numbers = self.numbers(&source, header, begins);
         if begins || header.sequence.wrapping_sub(source.highest).cast_signed() > 0 {
             source.highest = header.sequence;
+            self.skipping = false;
             self.next = numbers.sequence.wrapping_add(1);
             // Packets of one timestamp (an event's): time goes on from the first.
             if numbers.timestamp != self.timestamp || self.sent.is_none() {
@@ -184,8 +229,8 @@ impl Egress {
     }
 
     /// How numbers of the present source are changed. `None`: it speaks no more.
-    pub(crate) fn change(&self) -> Option<Change> {
-        self.source.map(|source| Change {
+    pub(crate) fn change(&self) -> Option<Rewrite> {
+        self.source.map(|source| Rewrite {
             of: source.ssrc,
             ssrc: self.ssrc,
             sequence: source.sequence,
@@ -306,6 +351,52 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_passed_on_leaves_no_gap_and_what_is_lost_does() {
+        let now = Instant::now();
+        let mut egress = Egress::after(now, &header(3, 65_530, 0));
+        let relay = |egress: &mut Egress, n: u16| {
+            let of_source = header(3, 65_530_u16.wrapping_add(n), u32::from(n) * 160);
+            let numbers = egress.relay(now, &of_source, 8000);
+            assert_eq!(numbers.timestamp, u32::from(n) * 160);
+            numbers.sequence.wrapping_sub(65_530)
+        };
+        let skip =
+            |egress: &mut Egress, n: u16| egress.skip(now, &header(3, 65_530_u16.wrapping_add(n), 320));
+        assert_eq!(relay(&mut egress, 1), 1);
+        // One of those that are held back is doubled, one is lost; a packet from before comes late.
+        for n in [3, 4, 4, 6, 5, 7] {
+            skip(&mut egress, n);
+        }
+        assert_eq!(relay(&mut egress, 2), 2);
+        assert_eq!(relay(&mut egress, 8), 4, "what came late among them is missing");
+        assert_eq!(relay(&mut egress, 9), 5);
+        skip(&mut egress, 10);
+        assert_eq!(relay(&mut egress, 11), 6);
+        assert_eq!(egress.own(now, 8000, true, 160).sequence.wrapping_sub(65_530), 7);
+    }
+
+    #[test]
+    fn what_was_numbered_elsewhere_is_gone_on_from() {
+        let mut now = Instant::now();
+        let mut egress = Egress::after(now, &header(3, 100, 16_000));
+        egress.own(now, 8000, true, 160);
+        egress.relay(now, &header(3, 101, 16_160), 8000);
+        let change = egress.change().unwrap();
+        // 200 packets by that change, and one of somebody else's.
+        now += FRAME * 200;
+        egress.follow(now, &header(3, 301, 16_160 + 200 * 160), Some(8000));
+        egress.follow(now, &header(4, 500, 0), None);
+        egress.follow(now, &header(3, 300, 16_160 + 199 * 160), None);
+        assert_eq!(egress.change(), Some(change));
+        let own = egress.own(now + FRAME, 8000, true, 160);
+        let by_change = (301 + change.sequence, 16_160 + 200 * 160 + change.timestamp);
+        assert_eq!(
+            (own.sequence, own.timestamp),
+            (by_change.0 + 1, by_change.1 + 160)
+        );
+    }
+
+    #[test]
     fn a_source_that_begins_anew_goes_on_without_a_jump() {
         let mut now = Instant::now();
         let mut egress = Egress::new(1);
@@ -315,5 +406,12 @@ mod tests {
         assert_eq!(after.sequence, before.sequence.wrapping_add(1));
         assert_eq!(after.timestamp, before.timestamp.wrapping_add(16_000));
         assert!(after.marker);
+        // Its numbers come round to where they were before: that is no late packet of then.
+        let mut heard = vec![after.sequence];
+        for sequence in (50_001..=u16::MAX).chain(0..200) {
+            now += FRAME;
+            heard.push(egress.relay(now, &header(3, sequence, 77), 8000).sequence);
+        }
+        assert!(heard.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
     }
 }

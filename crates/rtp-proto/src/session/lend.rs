@@ -4,7 +4,7 @@ use super::{Channel, Half, Session, Sorted};
 use crate::control::{Side, StreamKind};
 use crate::offload::{self, COUNTED, Flow, Ledger, Progress, Touch};
 use crate::packet::Packet;
-use crate::rtp;
+use crate::rtp::{self, Header};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,7 +46,7 @@ impl Session {
         let (here, there) = (self.half(side), self.half(side.other()));
         let plain = here.kind == there.kind
             && there.may_send
-            && there.egress.is_none()
+            && here.digits_pass(there)
             && self.digits_relayable(side)
             && self.heard_as_said(side)
             && here.secure.is_none()
@@ -58,6 +58,10 @@ impl Session {
         if !offload::rewritable([here.local, from, there.local, to]) {
             return None;
         }
+        let rewrite = match &there.egress {
+            Some(egress) => Some(egress.change().filter(|change| here.is_heard(change.of))?),
+            None => None,
+        };
         let types = offload::types(&here.map, here.listened())?;
         Some(Flow {
             kind: here.kind,
@@ -68,7 +72,7 @@ impl Session {
             mux: here.mux,
             dscp: there.dscp,
             types: Arc::new(types),
-            rewrite: None,
+            rewrite,
         })
     }
 
@@ -104,22 +108,28 @@ impl Session {
         let Some(seen) = here.lent.as_deref_mut() else {
             return Progress::default();
         };
-        let progress = Progress {
-            packets: ledger.forwarded.saturating_sub(seen.forwarded),
-            bytes: ledger.forwarded_bytes.saturating_sub(seen.forwarded_bytes),
-            refused: ledger.refused.saturating_sub(seen.refused),
-            failed: ledger.failed.saturating_sub(seen.failed),
-        };
+        let failed = ledger.failed.saturating_sub(seen.failed);
         let failed_bytes = ledger.failed_bytes.saturating_sub(seen.failed_bytes);
+        let bytes = ledger.forwarded_bytes.saturating_sub(seen.forwarded_bytes);
+        let progress = Progress {
+            packets: ledger
+                .forwarded
+                .saturating_sub(seen.forwarded)
+                .saturating_sub(failed),
+            bytes: bytes.saturating_sub(failed_bytes),
+            refused: ledger.refused.saturating_sub(seen.refused),
+            failed,
+        };
         let new = ledger.packets > seen.packets;
         *seen = Lent::of(ledger);
         let sent = &mut there.stats;
-        sent.sent_packets = (sent.sent_packets + progress.packets).saturating_sub(progress.failed);
-        sent.sent_bytes = (sent.sent_bytes + progress.bytes).saturating_sub(failed_bytes);
+        sent.sent_packets += progress.packets;
+        sent.sent_bytes += progress.bytes;
         here.stats.dropped.payload_type += progress.refused;
         here.stats.dropped.send += progress.failed;
         if new {
             here.read(ledger);
+            there.number_after(ledger);
             if let (StreamKind::Udptl, Some(last)) = (here.kind, &ledger.last) {
                 there.silence.life_at(last.arrival);
             }
@@ -145,19 +155,30 @@ impl Session {
 
     /// What a packet needs that arrived here on a lent side, before it is [received](Self::receive).
     #[must_use]
-    pub fn touch(&self, side: Side, channel: Channel, from: SocketAddr, packet: &[u8]) -> Touch {
+    pub fn touch(
+        &self,
+        now: Instant,
+        side: Side,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &[u8],
+    ) -> Touch {
         let here = self.half(side);
-        let is_media = match here.sort(channel, packet) {
-            Ok(Sorted::Rtp) => rtp::parse(packet).is_some(),
-            Ok(Sorted::Udptl) => true,
-            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => false,
+        let ssrc = match here.sort(channel, packet) {
+            _ if here.lent.is_none() => return Touch::Nothing,
+            Ok(Sorted::Rtp) => match rtp::parse(packet) {
+                Some(header) => Some(header.ssrc),
+                None => return Touch::Nothing,
+            },
+            Ok(Sorted::Udptl) => None,
+            Ok(Sorted::Rtcp) | Ok(Sorted::Beside) | Err(_) => return Touch::Nothing,
         };
-        if !is_media || here.lent.is_none() {
-            Touch::Nothing
-        } else if here.address.is_current(from) {
+        if here.address.is_current(from) {
             Touch::Reclaim
-        } else {
+        } else if here.address.could_succeed(now, from, ssrc) {
             Touch::Look
+        } else {
+            Touch::Nothing
         }
     }
 
@@ -169,6 +190,37 @@ impl Session {
 }
 
 impl Half {
+    /// What this peer hears was renumbered by the kernel, up to what the ledger says.
+    fn number_after(&mut self, ledger: &Ledger) {
+        if let (Some(egress), Some(run), Some(last)) = (&mut self.egress, &ledger.run, &ledger.last) {
+            let newest = Header {
+                payload_type: last.payload_type,
+                marker: false,
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    reason = "the low half of an extended number"
+                )]
+                sequence: run.highest as u16,
+                timestamp: last.timestamp,
+                ssrc: run.ssrc,
+            };
+            egress.follow(last.arrival, &newest, Some(last.clock));
+        }
+    }
+
+    /// The newest packet was of this source.
+    fn is_heard(&self, ssrc: u32) -> bool {
+        self.reception.run().is_some_and(|run| run.ssrc == ssrc)
+    }
+
+    /// Whether digits of this peer, should it press any, leave in the packets that they came in or not at all.
+    fn digits_pass(&self, there: &Self) -> bool {
+        let (Some(keys), Some(said)) = (&self.keys, &there.keys) else {
+            return true;
+        };
+        keys.passes(said, &self.map)
+    }
+
     fn ledger(&self) -> Ledger {
         let stats = &self.stats;
         let mut ledger = Ledger {

@@ -16,8 +16,15 @@ const SPEAKS: Duration = Duration::from_secs(2);
 const RESTS_MS: u32 = 1000;
 /// So much longer may it.
 const RESTS: u32 = 5;
-/// Level below which nothing is heard, in dB of full scale (that of speech is above -40, comfort noise below -65).
-const AUDIBLE: f32 = -60.0;
+/// What is quieter is silence without any noise, in dB of full scale: A-law's least is -72.2, comfort noise about -65.
+const AUDIBLE: f32 = -72.0;
+
+/// A peer's reports, as they stand and as they are rated.
+#[derive(Debug, Default)]
+struct Told {
+    heard: Heard,
+    hearsay: Hearsay,
+}
 
 /// What is watched on one leg.
 #[derive(Debug)]
@@ -26,8 +33,8 @@ pub(super) struct Monitor {
     pub(super) policy: Rtcp,
     codec: Option<Codec>,
     meter: Meter,
-    hearsay: Hearsay,
-    heard: Option<Box<Heard>>,
+    /// What the peer says of what it hears.
+    told: Option<Box<Told>>,
     /// Reports of our own to the peer.
     pub(super) reporter: Option<Box<Reporter>>,
     /// When the next of them is due.
@@ -40,8 +47,8 @@ pub(super) struct Monitor {
     pub(super) sender_report: Option<(u32, Instant)>,
     /// Since when something may be expected of the peer.
     since: Instant,
-    /// When something audible came last, as far as levels are known.
-    audible: Option<Instant>,
+    /// Since when all that comes is silence, as far as somebody decodes it.
+    silent: Option<Instant>,
     /// Since when nothing is heard from the peer although its counterpart speaks.
     mute: Option<Instant>,
     /// For how long that was so in all, as of the last look.
@@ -56,15 +63,14 @@ impl Monitor {
             policy: leg.rtcp,
             codec: leg.codec,
             meter: Meter::default(),
-            hearsay: Hearsay::default(),
-            heard: None,
+            told: None,
             reporter: None,
             report_at: None,
             hasty: false,
             reports: false,
             sender_report: None,
             since: now,
-            audible: None,
+            silent: None,
             mute: None,
             mute_for: Duration::ZERO,
             mute_before: Duration::ZERO,
@@ -74,8 +80,8 @@ impl Monitor {
     /// A new offer/answer; `another`: with another party at the other end.
     pub(super) fn update(&mut self, now: Instant, leg: &Leg, another: bool) {
         if another {
-            (self.sender_report, self.audible, self.reports) = (None, None, false);
-            (self.heard, self.hearsay) = (None, Hearsay::default());
+            (self.sender_report, self.silent, self.reports) = (None, None, false);
+            self.told = None;
         }
         if self.policy != leg.rtcp {
             (self.policy, self.report_at) = (leg.rtcp, None);
@@ -95,24 +101,17 @@ impl Monitor {
 }
 
 impl Session {
-    /// The level of what a leg's peer is saying, in dB relative to full scale, where somebody decodes it. Once told, silence
-    /// counts as no packets do.
-    pub fn level(&mut self, now: Instant, side: Side, level: f32) {
-        let (here, _) = self.halves(side);
-        let monitor = &mut here.monitor;
-        if level >= AUDIBLE {
-            monitor.audible = Some(now);
-        } else {
-            monitor.audible.get_or_insert(monitor.since);
-        }
-    }
-
     /// Looks at both legs, each second.
     pub(super) fn watch(&mut self, now: Instant) {
         if now < self.look_at {
             return;
         }
         self.look_at = now + LOOK;
+        for side in Side::BOTH {
+            let (here, there) = self.halves(side);
+            let level = there.level_heard();
+            here.heed(now, level);
+        }
         for side in Side::BOTH {
             let patience = self.patience.one_way;
             let (here, there) = self.halves(side);
@@ -146,8 +145,10 @@ impl Half {
 
     fn sight(&self) -> Sight {
         let (run, last) = (self.reception.run(), self.reception.last());
+        // All packets of an event have one timestamp (RFC 4733 §2.5.1.2): nothing is learned of time from those.
+        let events = self.listened();
         let newest = run
-            .zip(last)
+            .zip(last.filter(|last| events & (1 << (last.payload_type & 127)) == 0))
             .map(|(run, last)| (run.highest, last.timestamp, last.clock));
         Sight {
             expected: self.expected(),
@@ -168,10 +169,26 @@ impl Half {
         self.monitor.meter.look(now, codec, &sight)
     }
 
-    /// When the peer was heard last: a packet, or a loud one where levels are known.
+    /// How loud the peer was since the last look, in dB of full scale; `None`: nothing of it was decoded.
+    fn heed(&mut self, now: Instant, level: Option<f32>) {
+        let newest = self.reception.newest();
+        let came = newest.is_some_and(|(_, at)| now.saturating_duration_since(at) < LOOK);
+        match level {
+            Some(level) if level < AUDIBLE => {
+                let since = now.checked_sub(LOOK).unwrap_or(now);
+                self.monitor.silent.get_or_insert(since);
+            }
+            Some(_) => self.monitor.silent = None,
+            // What comes is not decoded, or not any more.
+            None if came => self.monitor.silent = None,
+            None => {}
+        }
+    }
+
+    /// When the peer was heard last: a packet, or one with a sound in it where that is known.
     fn last_heard(&self) -> Option<Instant> {
         self.monitor
-            .audible
+            .silent
             .or_else(|| self.reception.newest().map(|(_, at)| at))
     }
 
@@ -187,11 +204,9 @@ impl Half {
         let Some(patience) = patience.filter(|_| is_due) else {
             return self.monitor.heard_again(now).then_some(None);
         };
-        let patience = if self.stats.max_gap_ms >= RESTS_MS {
-            patience * RESTS
-        } else {
-            patience
-        };
+        // Who sends silence may have switched its microphone off.
+        let rests = self.stats.max_gap_ms >= RESTS_MS || self.monitor.silent.is_some();
+        let patience = if rests { patience * RESTS } else { patience };
         let speaks = heard.is_some_and(|at| now.saturating_duration_since(at) < SPEAKS);
         if self.monitor.mute.is_none() && spoken && quiet >= patience {
             self.monitor.mute = Some(since);
@@ -230,7 +245,8 @@ impl Half {
                 if passes {
                     there.report_sent(now, mark);
                 }
-                if sender {
+                // A sender without a clock says 0 (RFC 3550 §6.4.1), and nobody can quote that.
+                if sender && mark != 0 {
                     self.monitor.sender_report = Some((mark, now));
                 }
             }
@@ -242,10 +258,10 @@ impl Half {
                 }
             }
             Item::Summary { ssrc, summary } if ours == Some(ssrc) => {
-                self.monitor.heard.get_or_insert_default().summary = Some(summary);
+                self.monitor.told.get_or_insert_default().heard.summary = Some(summary);
             }
             Item::Voip { ssrc, metrics } if ours == Some(ssrc) => {
-                self.monitor.heard.get_or_insert_default().voip = Some(metrics);
+                self.monitor.told.get_or_insert_default().heard.voip = Some(metrics);
             }
             Item::Summary { .. } | Item::Voip { .. } => {}
         });
@@ -261,11 +277,10 @@ impl Half {
             ..Sight::default()
         };
         let codec = self.speech();
-        let monitor = &mut self.monitor;
+        let Told { heard, hearsay } = &mut **self.monitor.told.get_or_insert_default();
         if let Some(codec) = codec {
-            monitor.hearsay.report(codec, f64::from(fraction), &sight);
+            hearsay.report(codec, f64::from(fraction), &sight);
         }
-        let heard = monitor.heard.get_or_insert_default();
         heard.reports = heard.reports.saturating_add(1);
         (heard.lost, heard.fraction_lost, heard.jitter_us) = (block.lost, fraction, jitter_us);
         heard.fraction_lost_max = heard.fraction_lost_max.max(fraction);
@@ -274,10 +289,10 @@ impl Half {
     /// Everything that is counted on the leg.
     pub(super) fn stats(&self) -> LegStats {
         let monitor = &self.monitor;
-        let heard = monitor.heard.as_ref().map(|heard| {
+        let heard = monitor.told.as_ref().map(|told| {
             Box::new(Heard {
-                quality: monitor.hearsay.quality(),
-                ..Heard::clone(heard)
+                quality: told.hearsay.quality(),
+                ..Heard::clone(&told.heard)
             })
         });
         LegStats {

@@ -24,7 +24,9 @@ impl Session {
     pub fn end(&mut self, now: Instant) {
         for side in Side::BOTH {
             let (here, _) = self.halves(side);
-            here.monitor.report_at = Some(now).filter(|_| here.monitor.reports);
+            let told =
+                here.monitor.reports && here.kind == StreamKind::Rtp && here.monitor.policy != Rtcp::Off;
+            here.monitor.report_at = Some(now).filter(|_| told);
         }
         self.ending = true;
     }

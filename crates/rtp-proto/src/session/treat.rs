@@ -231,23 +231,32 @@ impl Half {
         self.voice.as_ref().and_then(|voice| voice.poll_timeout())
     }
 
+    /// How loud the other peer was, as far as it was decoded for this one, since this was asked last, in dB of full scale.
+    pub(super) fn level_heard(&mut self) -> Option<f32> {
+        let conversion = self.voice.as_mut()?.conversion.as_mut()?;
+        conversion.transcoder.as_mut()?.take_level()
+    }
+
     /// Whether there is a timer that was not there before; told once.
     pub(super) fn voice_roused(&mut self) -> bool {
         let voice = self.voice.as_mut();
         voice.is_some_and(|voice| std::mem::take(&mut voice.roused))
     }
 
-    /// A packet of the other peer, counted already, that may be a telephone event: in another codec it leaves silence.
-    pub(super) fn overhear(&mut self, now: Instant, header: &Header, packet: &Packet<'_>) {
+    /// A packet of the other peer, counted already, that may be a telephone event under any of its numbers: in another codec it
+    /// leaves silence.
+    pub(super) fn overhear(&mut self, now: Instant, other: &Self, header: &Header, packet: &Packet<'_>) {
         let conversion = self.voice.as_mut().and_then(|voice| voice.conversion.as_mut());
         if let Some(conversion) = conversion
-            && conversion
-                .from
-                .events
-                .is_some_and(|(pt, _)| pt == header.payload_type)
+            && let Some((payload_type, _)) = conversion.from.events
+            && (payload_type == header.payload_type || other.hears_events(header.payload_type))
             && let Some(transcoder) = &mut conversion.transcoder
         {
-            transcoder.push(now, &arrival(header, packet.bytes()));
+            let event = Arrival {
+                payload_type,
+                ..arrival(header, packet.bytes())
+            };
+            transcoder.push(now, &event);
         }
     }
 
@@ -315,7 +324,8 @@ impl Half {
         if self.egress.is_none() {
             self.numbers_from(other);
         }
-        let (to, busy) = (self.destination(), self.is_saying_digits());
+        let busy = self.is_saying_digits() || other.presses(self);
+        let to = self.destination();
         let voice = self.voice.as_mut()?;
         let egress: &mut Egress = self.egress.as_deref_mut()?;
         loop {

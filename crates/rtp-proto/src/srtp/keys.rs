@@ -177,6 +177,12 @@ impl Keys {
         first.map_or(0, |mki| mki.0.len())
     }
 
+    /// Whether what is sent under both is sent with the same secret.
+    pub(super) fn begin_like(&self, other: &Self) -> bool {
+        self.suite == other.suite
+            && (self.iter().zip(other.iter()).next()).is_some_and(|(ours, theirs)| ours.same_secret(theirs))
+    }
+
     /// Whether one of the secrets is in both.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.iter().any(|a| other.iter().any(|b| a.same_secret(b)))

@@ -58,10 +58,16 @@ impl Sender {
         &self.keys
     }
 
-    /// Takes new keys: every rollover counter and SRTCP index begins at 0 again (RFC 4568 §7.1.4). The keys in use once more:
-    /// nothing changes.
+    /// Takes new keys: every rollover counter and SRTCP index begins at 0 again (RFC 4568 §7.1.4). The key in use once more, if
+    /// with another lifetime or identifier: the counters go on, as no index may be used twice under it (RFC 3711 §9.1).
     pub fn rekey(&mut self, keys: Keys) {
-        if keys != self.keys {
+        if keys == self.keys {
+            return;
+        }
+        if keys.begin_like(&self.keys) {
+            self.mki = keys.iter().next().and_then(|key| key.mki().cloned());
+            self.keys = keys;
+        } else {
             *self = Self::new(keys);
         }
     }

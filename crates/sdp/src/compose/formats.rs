@@ -2,13 +2,48 @@
 
 use smallvec::SmallVec;
 
-use super::CodecFilter;
 use super::hidden::Hidden;
 use crate::codec::Codec;
 use crate::media::{Entry, Kind, Media};
 use crate::offer::Clocks;
 use crate::ptmap::{PtMapping, has};
 use crate::span::payload_type;
+
+/// Which formats of a stream are written. Profiles other than RTP keep all of theirs.
+#[derive(Clone, Copy, Debug)]
+pub enum CodecFilter<'a> {
+    /// All valid ones, in the source's order.
+    All,
+    /// These codec names, in this order.
+    Only(&'a [String]),
+    /// Those of these names in this order (`None`: all of them in theirs), and behind them formats that the source does not
+    /// have, for whoever converts.
+    Extended {
+        /// Codec names.
+        names: Option<&'a [String]>,
+        /// What is added, with payload types that the source does not use.
+        added: &'a [Codec<'a>],
+    },
+    /// These payload types, in this order, for an answer of ours that is made of the offer itself: what else the offerer says there of
+    /// its own sending, and of what it does with feedback, goes ([`own_fate`](super::rules::own_fate)).
+    Own(&'a [u8]),
+    /// An answer from B to be given to A: the codecs of the mapping, with A's payload types.
+    Answer(&'a PtMapping),
+    /// The same, and behind it formats that only A has, with A's payload types, for whoever converts.
+    AnswerExtended {
+        /// The codecs of both.
+        mapping: &'a PtMapping,
+        /// What is added.
+        added: &'a [Codec<'a>],
+    },
+}
+
+impl CodecFilter<'_> {
+    /// Whether the source is its reader's own.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, CodecFilter::Own(_))
+    }
+}
 
 /// The formats to write: (number in the source, number written), in m-line order.
 #[derive(Debug, Default)]
@@ -17,7 +52,7 @@ pub(super) struct Formats<'a> {
     /// Source numbers that answer `annexb=no` (RFC 7261 §3.3).
     without_annex_b: u128,
     /// Formats that the source does not have.
-    added: &'a [Codec<'a>],
+    added: SmallVec<[Codec<'a>; 2]>,
 }
 
 impl<'a> Formats<'a> {
@@ -34,13 +69,13 @@ impl<'a> Formats<'a> {
                     Some(names) => formats.by_names(media, names),
                     None => formats.all(media),
                 }
-                formats.added = added;
+                formats.added = SmallVec::from_slice(added);
             }
-            CodecFilter::Pts(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
+            CodecFilter::Own(pts) => pts.iter().for_each(|pt| formats.add(media, *pt, *pt)),
             CodecFilter::Answer(mapping) => formats.by_mapping(media, mapping),
             CodecFilter::AnswerExtended { mapping, added } => {
                 formats.by_mapping(media, mapping);
-                formats.added = added;
+                formats.added = SmallVec::from_slice(added);
             }
         }
         let named = |pt: u8| entry(media, pt).and_then(|e| media.codec(e));
@@ -54,6 +89,7 @@ impl<'a> Formats<'a> {
         }
         formats.added.iter().for_each(|codec| clocks.add(Some(*codec)));
         formats.list.retain(|(pt, _)| clocks.admit(named(*pt)));
+        formats.added.retain(|codec| clocks.admit(Some(*codec)));
         // A body that offers nothing but events is passed on as it is; what we make out of one never is so.
         let alone = matches!(filter, CodecFilter::All) || !audio || clocks.has_primary();
         let any = !formats.list.is_empty() || !formats.added.is_empty();
@@ -109,8 +145,8 @@ impl<'a> Formats<'a> {
     }
 
     /// What is written beside those of the source.
-    pub(super) fn added(&self) -> &'a [Codec<'a>] {
-        self.added
+    pub(super) fn added(&self) -> &[Codec<'a>] {
+        &self.added
     }
 
     /// Whether the format must be answered with `annexb=no`.

@@ -11,6 +11,8 @@
 //! | `a=` | by name, below ([`ATTRIBUTES`]); a name that isn't there is kept, in its place |
 //! | any other letter | dropped |
 //!
+//! An answer that is made of the offer itself keeps less of it: [`own_fate`], no `b=`, and nothing of the session part.
+//!
 //! Above all of it: a kept line that contains one of the strings to hide, or an address or domain name from the body's
 //! own o=, c= and a=rtcp lines (the first 16 of them), is dropped. Only literal occurrences (any case) are found.
 
@@ -119,6 +121,20 @@ pub fn fate(attribute: &Attribute<'_>) -> Fate {
         Fate::IfValid if valid(attribute) => Fate::Keep,
         Fate::IfValid => Fate::Drop,
         decided @ (Fate::Keep | Fate::Drop | Fate::Ours | Fate::WithFormat) => decided,
+    }
+}
+
+/// The fate of an attribute of a stream in an answer of ours that is made of the offer itself ([`CodecFilter::Own`]): only what says
+/// which formats are spoken, in what packets, and which stream it is. The offerer's sources (RFC 5576), streams (RFC 8830), header
+/// extensions (RFC 8285) and feedback (RFC 4585) are not ours, and what nobody here knows is nothing that we could agree to.
+///
+/// [`CodecFilter::Own`]: super::CodecFilter::Own
+pub fn own_fate(attribute: &Attribute<'_>) -> Fate {
+    match fate(attribute) {
+        Fate::Keep if ["ptime", "maxptime", "mid"].iter().any(|name| attribute.is(name)) => Fate::Keep,
+        Fate::Keep => Fate::Drop,
+        Fate::WithFormat if attribute.is("rtcp-fb") => Fate::Drop,
+        decided @ (Fate::Drop | Fate::Ours | Fate::WithFormat | Fate::IfValid) => decided,
     }
 }
 

@@ -49,14 +49,11 @@ fn formats_are_filtered_by_number() {
             CodecFilter::All,
             Ok("18 8 0;a=rtcp-fb:* nack;a=rtcp-fb:8 ack;a=rtcp-fb:18 ack"),
         ),
-        (
-            CodecFilter::Pts(&[8, 18]),
-            Ok("8 18;a=rtcp-fb:* nack;a=rtcp-fb:8 ack;a=rtcp-fb:18 ack"),
-        ),
-        (CodecFilter::Pts(&[0, 0, 5, 200]), Ok("0;a=rtcp-fb:* nack")),
-        (CodecFilter::Pts(&[5]), Err(ComposeError::NoCodec(0))),
-        (CodecFilter::Pts(&[]), Err(ComposeError::NoCodec(0))),
-        (CodecFilter::Pts(&[99]), Err(ComposeError::NoCodec(0))),
+        (CodecFilter::Own(&[8, 18]), Ok("8 18")),
+        (CodecFilter::Own(&[0, 0, 5, 200]), Ok("0")),
+        (CodecFilter::Own(&[5]), Err(ComposeError::NoCodec(0))),
+        (CodecFilter::Own(&[]), Err(ComposeError::NoCodec(0))),
+        (CodecFilter::Own(&[99]), Err(ComposeError::NoCodec(0))),
     ];
     for (filter, expected) in rows {
         let expected = expected.map(|f| format!("m=audio 20000 RTP/AVP {f}"));
@@ -66,6 +63,43 @@ fn formats_are_filtered_by_number() {
         one("m=audio 4 RTP/AVP 4294967296", CodecFilter::All),
         Err(ComposeError::NoCodec(0))
     );
+}
+
+/// What a browser says of what it sends itself is nothing that we do when we answer it.
+#[test]
+fn an_answer_made_of_the_offer_says_nothing_of_the_offerers_sending() {
+    let offer = body(
+        "b=AS:500;a=msid-semantic: WMS s;a=extmap-allow-mixed;\
+         m=audio 4 RTP/AVPF 111 0 126;b=TIAS:64000;a=mid:0;a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc;\
+         a=sendonly;a=msid:s t;a=rtpmap:111 opus/48000/2;a=rtcp-fb:111 transport-cc;a=rtcp-fb:* nack;\
+         a=fmtp:111 useinbandfec=1;a=rtpmap:126 telephone-event/8000;a=ptime:20;a=maxptime:60;a=rid:1 send;a=label:7;\
+         a=ssrc:5 msid:s t;a=ssrc-group:FID 5 6;a=x-of-its-own",
+    );
+    let written = write(&offer, &[filtered(&offer, CodecFilter::Own(&[111, 126]))], &[]).expect("composes");
+    assert_eq!(
+        tail(&written),
+        "m=audio 20000 RTP/AVPF 111 126;a=mid:0;a=sendonly;a=rtpmap:111 opus/48000/2;a=fmtp:111 useinbandfec=1;\
+         a=rtpmap:126 telephone-event/8000;a=ptime:20;a=maxptime:60"
+    );
+    assert!(
+        !written.contains("b=") && !written.contains("msid") && !written.contains("extmap"),
+        "{written}"
+    );
+    let crossing = write(&offer, &[filtered(&offer, CodecFilter::All)], &[]).expect("composes");
+    for kept in [
+        "b=AS:500",
+        "b=TIAS",
+        "a=msid:",
+        "a=ssrc:5 msid",
+        "a=extmap:3",
+        "transport-cc",
+        "a=x-of-its-own",
+    ] {
+        assert!(
+            crossing.contains(kept),
+            "who is heard as it is says what it does: {kept}"
+        );
+    }
 }
 
 #[test]
@@ -108,11 +142,46 @@ fn an_event_of_another_clock_than_any_codec_is_not_written() {
 }
 
 #[test]
+fn an_event_that_is_added_needs_a_codec_of_its_clock_that_is_left() {
+    let offer = "m=audio 4 RTP/AVP 111 0;a=rtpmap:111 opus/48000/2";
+    let event = |pt, clock| sdp::Codec {
+        pt,
+        name: "telephone-event",
+        clock,
+        channels: 1,
+        fmtp: None,
+    };
+    let added = [event(96, 8_000), event(97, 48_000)];
+    for (policy, expected) in [
+        (&["PCMU"][..], "0 96"),
+        (&["opus"], "111 97"),
+        (&["opus", "PCMU"], "111 0 96 97"),
+    ] {
+        let policy = names(policy);
+        let filter = CodecFilter::Extended {
+            names: Some(&policy),
+            added: &added,
+        };
+        let written = one(offer, filter).expect("composes");
+        let formats = written.split(';').next().unwrap_or_default();
+        assert_eq!(formats, format!("m=audio 20000 RTP/AVP {expected}"));
+        for codec in &added {
+            let listed = expected.contains(&codec.pt.to_string());
+            assert_eq!(
+                written.contains(&format!("a=rtpmap:{} ", codec.pt)),
+                listed,
+                "{written}"
+            );
+        }
+    }
+}
+
+#[test]
 fn redundancy_goes_with_what_it_refers_to() {
     let offer = "m=audio 4 RTP/AVP 96 63 0;a=rtpmap:96 opus/48000/2;a=rtpmap:63 red/48000/2;a=fmtp:63 96/96";
     let all = one(offer, CodecFilter::All).expect("composes");
     assert!(all.starts_with("m=audio 20000 RTP/AVP 96 63 0;"), "{all}");
-    let without = one(offer, CodecFilter::Pts(&[0, 63])).expect("composes");
+    let without = one(offer, CodecFilter::Own(&[0, 63])).expect("composes");
     assert_eq!(without, "m=audio 20000 RTP/AVP 0");
 }
 

@@ -46,6 +46,13 @@ impl EarlyDialogs {
             .find(|dialog| dialog.remote_tag() == remote_tag)
     }
 
+    /// The same, for a request of ours within it: until the answer each branch is asked in its own dialog (§12.2.1.1).
+    pub fn get_mut(&mut self, remote_tag: &[u8]) -> Option<&mut Dialog> {
+        self.dialogs
+            .iter_mut()
+            .find(|dialog| dialog.remote_tag() == remote_tag)
+    }
+
     /// Takes the dialog with this peer's tag out: the call goes on with it, the others die with their INVITE (§13.2.2.4).
     pub fn take(&mut self, remote_tag: &[u8]) -> Option<Dialog> {
         let at = self

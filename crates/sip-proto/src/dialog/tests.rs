@@ -289,6 +289,20 @@ rows! {
         let taken = early.take(b"b").expect("dialog");
         assert_eq!((taken.route_set().len(), early.iter().count()), (2, 1));
     }
+    early_dialogs_count_on_when_confirmed {
+        let mut early = EarlyDialogs::new();
+        for tag in ["a", "b"] {
+            early.receive(&invite(), &response(183, &format!(";tag={tag}"), CONTACT)).expect("dialog");
+        }
+        let cseq = |dialog: &mut Dialog| dialog.request(&Method::Info).cseq();
+        let first = cseq(early.get_mut(b"b").expect("dialog"));
+        early.receive(&invite(), &response(200, ";tag=b", CONTACT)).expect("dialog");
+        let mut taken = early.take(b"b").expect("dialog");
+        assert!(taken.is_confirmed());
+        assert_eq!(cseq(&mut taken), first + 1);
+        assert_eq!(early.get_mut(b"a").map(cseq), Some(first), "each has its own");
+        assert!(early.get_mut(b"b").is_none());
+    }
     early_dialogs_are_bounded {
         let mut early = EarlyDialogs::new();
         let results = (0..17).map(|i| early.receive(&invite(), &response(180, &format!(";tag={i}"), "")).map(|_| ()));

@@ -7,7 +7,7 @@ use route::{AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
 use rtp_proto::control::{Command as MediaCommand, PathChange, Side};
 use sip_msg::{HeaderId, Message, Method};
-use sip_proto::{ClientId, Dialog, digest};
+use sip_proto::{ClientId, digest};
 
 use super::end::Ending;
 use super::leg::Leg;
@@ -137,12 +137,17 @@ impl Call {
             hunt.rang |= status != 199;
         }
         self.story.progress(now);
+        // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
+        if status != 199
+            && let Some(leg) = &mut self.b
+        {
+            leg.progressed(message);
+        }
         let body = match sdp_of(message) {
             Ok(Some(sdp)) => self.early_media(core, message, sdp),
             Ok(None) if (180..=183).contains(&status) => self.ring_back(core),
             Ok(None) | Err(_) => None,
         };
-        // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
         if status != 199 {
             self.tell_progress(core, now, status, body.as_deref());
         }
@@ -198,7 +203,7 @@ impl Call {
         let Some(invite) = leg.uac.as_ref().and_then(|uac| uac.invite.clone()) else {
             return;
         };
-        let Ok(dialog) = Dialog::uac(&invite, message) else {
+        if leg.answered(&invite, message).is_err() {
             // Without a To-tag or a Contact there is no dialog to end either.
             let outcome = AttemptOutcome::Final {
                 status: 502,
@@ -207,8 +212,7 @@ impl Call {
             };
             self.attempt_over(core, now, outcome, None);
             return;
-        };
-        leg.dialog = Some(dialog);
+        }
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let body = if delayed {
@@ -236,6 +240,7 @@ impl Call {
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
+        self.a.session.own.clear();
         self.phase = Phase::Connecting;
         self.hush(core);
         self.update_media(core, Side::A, &mapping);
@@ -246,7 +251,13 @@ impl Call {
     fn delayed_offer(&mut self, core: &mut Core, message: &Message) -> Result<Bytes, u16> {
         let sdp = sdp_of(message)?.ok_or(negotiate::NOT_ACCEPTABLE)?;
         let leg = self.b.as_mut().ok_or(500_u16)?;
-        negotiate::offer(&self.snapshot, core.endpoint.mint(), leg, &mut self.a, sdp)
+        Ok(negotiate::offer(
+            &self.snapshot,
+            core.endpoint.mint(),
+            leg,
+            &mut self.a,
+            sdp,
+        )?)
     }
 
     /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.
@@ -352,6 +363,7 @@ impl Call {
             core.queries.remove(&query);
         }
         core.tags.remove(&leg.tag);
+        self.forget_telling();
         if let Some(ports) = leg.ports.take() {
             // The media plane has them bound until it says otherwise.
             match self.media {

@@ -30,20 +30,25 @@ impl Call {
         let server = invite.asked.id;
         core.respond(now, server, finish(writer, body));
         self.story.caller_heard(now);
+        self.form_caller_dialog();
     }
 
-    /// The dialog that the caller will have by our 200.
-    pub(crate) fn form_caller_dialog(&mut self) {
-        let Some(invite) = &self.invite else { return };
-        match Dialog::uas(&invite.asked.message, &self.a.tag) {
-            Ok(mut dialog) => {
-                dialog.answered();
-                self.a.dialog = Some(dialog);
-            }
-            Err(error) => {
-                // An INVITE without a Contact: it can be answered, but never hung up by us.
-                tracing::info!(call = %self.id, %error, "the caller's INVITE makes no dialog");
-            }
+    /// The dialog with the caller, which it has by a provisional response of ours (RFC 3261 §12.1), early until it is answered.
+    fn form_caller_dialog(&mut self) {
+        if self.a.dialog.is_none()
+            && let Some(invite) = &self.invite
+        {
+            self.a.dialog = Dialog::uas(&invite.asked.message, &self.a.tag).ok();
+        }
+    }
+
+    /// The dialog with the caller will be confirmed by our 200.
+    pub(crate) fn confirm_caller_dialog(&mut self) {
+        self.form_caller_dialog();
+        match &mut self.a.dialog {
+            Some(dialog) => dialog.answered(),
+            // An INVITE without a Contact: it can be answered, but never hung up by us.
+            None => tracing::info!(call = %self.id, "the caller's INVITE makes no dialog"),
         }
     }
 

@@ -39,7 +39,7 @@ impl Call {
         self.phase = Phase::Connecting;
         self.story.answered(now);
         self.hunt = None;
-        self.form_caller_dialog();
+        self.confirm_caller_dialog();
         let ticket = self.journal(core, now);
         let patience = self.snapshot.config.records.store_deadline.min(PATIENCE);
         self.connecting = Some(Box::new(Connecting {

@@ -12,6 +12,7 @@ use sip_proto::{Flow, digest};
 use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
+use super::negotiate::Unfit;
 use super::{Call, Hunt, Stage, negotiate};
 use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
@@ -136,12 +137,8 @@ impl Call {
         remote: SocketAddr,
     ) -> Result<(), AttemptOutcome> {
         let flow = self.snapshot.flow_to(remote).ok_or(AttemptOutcome::Unreachable)?;
-        let refused = |status| AttemptOutcome::Final {
-            status,
-            q850: None,
-            rang: false,
-        };
-        let body = self.prepare_offer(core, now, flow).map_err(refused)?;
+        let prepared = self.prepare_offer(core, now, flow);
+        let body = prepared.map_err(|unfit| self.cannot_offer(attempt, unfit))?;
         let call_id: Box<[u8]> = Box::from(core.endpoint.mint().call_id().as_ref());
         let Some(leg) = self.b.as_mut() else {
             return Err(AttemptOutcome::Unreachable);
@@ -185,18 +182,29 @@ impl Call {
         Some(())
     }
 
+    /// The attempt is over before it has begun: we have nothing for this trunk. The record says why.
+    fn cannot_offer(&mut self, attempt: &Attempt, unfit: Unfit) -> AttemptOutcome {
+        let trunk = &self.snapshot.trunk(attempt.trunk).name;
+        tracing::debug!(call = %self.id, %trunk, reason = %unfit, "not offered");
+        self.story.remark(format!("{trunk}: not offered: {unfit}"));
+        match unfit {
+            Unfit::Stream | Unfit::Codecs | Unfit::Encryption => AttemptOutcome::Incompatible,
+            Unfit::Ports => AttemptOutcome::Unreachable,
+        }
+    }
+
     /// Reserves ports and makes the caller's offer into ours. `None`: the caller made no offer, neither do we.
-    fn prepare_offer(&mut self, core: &mut Core, now: Now, flow: Flow) -> Result<Option<Bytes>, u16> {
+    fn prepare_offer(&mut self, core: &mut Core, now: Now, flow: Flow) -> Result<Option<Bytes>, Unfit> {
         if self.a.ports.is_none() {
-            self.a.ports = Some(core.ports.reserve(now.at).ok_or(503_u16)?);
+            self.a.ports = Some(core.ports.reserve(now.at).ok_or(Unfit::Ports)?);
         }
         let Some(leg) = self.b.as_mut() else {
-            return Err(500);
+            return Err(Unfit::Ports);
         };
         leg.flow = flow;
         // Where there is no other, the pair of the attempt before serves once more.
         let ports = core.ports.reserve(now.at).or_else(|| self.parked.pop());
-        leg.ports = Some(ports.ok_or(503_u16)?);
+        leg.ports = Some(ports.ok_or(Unfit::Ports)?);
         let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
             return Ok(None);
         };

@@ -9,7 +9,7 @@ use sip_proto::{ClientId, digest};
 
 use super::info::{self, Read};
 use super::leg::Outgoing;
-use super::{Call, Leg, Phase, negotiate};
+use super::{Call, Phase, negotiate};
 use crate::core::{Asked, ClientOwner, Core, Credentials};
 use crate::io::Now;
 
@@ -45,11 +45,12 @@ impl Telling {
 }
 
 impl Call {
-    /// An INFO: a digit for a side that takes digits in its stream is said there, if it comes from one that has none in its own.
-    /// Anything else crosses.
+    /// An INFO: a digit for a side that takes digits in its stream is said there, if it comes from one whose own stream has none:
+    /// whoever does both would be heard twice. Anything else crosses.
     pub(crate) fn on_info(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
-        let has_events = |leg: &Leg| leg.session.events.taken.is_some();
-        let converts = self.says_digits(side.other()) && !self.leg(side).is_some_and(has_events);
+        let legs = self.leg(side).zip(self.leg(side.other()));
+        let heard = legs.is_some_and(|(leg, other)| negotiate::hears(&self.snapshot, leg, other));
+        let converts = !heard && self.says_digits(side.other());
         let Some(id) = self.media.filter(|_| converts) else {
             return self.on_relayed(core, now, side, asked);
         };
@@ -69,13 +70,11 @@ impl Call {
         }
     }
 
-    /// Whether a side's digits are said in its stream.
+    /// Whether a side's digits are said in its stream: also in early media (RFC 3960), where many an announcement asks for some.
     fn says_digits(&self, side: Side) -> bool {
-        let takes = self.leg(side).is_some_and(|leg| {
-            let said = negotiate::said(self.snapshot.trunk(leg.trunk), &leg.session);
-            said == Said::Events && leg.session.events.taken.is_some()
-        });
-        takes && self.phase == Phase::Answered
+        let legs = self.leg(side).zip(self.leg(side.other()));
+        let says = legs.is_some_and(|(leg, other)| negotiate::says(&self.snapshot, leg, other));
+        says && self.phase != Phase::Ending
     }
 
     /// A digit was heard in a side's stream: the other is told, if it takes digits so.
@@ -88,10 +87,10 @@ impl Call {
         duration: Duration,
     ) {
         let to = side.other();
-        let told = self.leg(to).is_some_and(|leg| {
-            negotiate::said(self.snapshot.trunk(leg.trunk), &leg.session) == Said::Signalled
-        });
-        if !told || self.phase != Phase::Answered || self.telling.waiting.len() >= WAITING {
+        let legs = self.leg(to).zip(self.leg(side));
+        let told =
+            legs.is_some_and(|(leg, other)| negotiate::said(&self.snapshot, leg, other) == Said::Signalled);
+        if !told || self.phase == Phase::Ending || self.telling.waiting.len() >= WAITING {
             return;
         }
         self.telling.waiting.push_back(Pressed { to, digit, duration });
@@ -103,7 +102,7 @@ impl Call {
     /// The INFO before is done with, or there was none.
     pub(crate) fn tell_next(&mut self, core: &mut Core, now: Now) {
         self.telling.now = None;
-        if self.phase != Phase::Answered {
+        if self.phase == Phase::Ending {
             self.telling.waiting.clear();
         }
         while let Some(pressed) = self.telling.waiting.pop_front() {
@@ -117,6 +116,11 @@ impl Call {
                 return;
             }
         }
+    }
+
+    /// The called side is another one from now on: digits that were for the one before, or from it, are nobody's.
+    pub(crate) fn forget_telling(&mut self) {
+        self.telling = Telling::default();
     }
 
     fn tell(
@@ -147,7 +151,7 @@ impl Call {
         let Some(mut told) = self.telling.now.take() else {
             return;
         };
-        if matches!(status, 401 | 407) && self.phase == Phase::Answered {
+        if matches!(status, 401 | 407) && self.phase != Phase::Ending {
             let (uri, body) = (told.request.uri().to_vec(), told.request.body());
             let to = told.pressed.to;
             let header = self.credentials(core, to, &mut told.auth, message, &Method::Info, &uri, &body);

@@ -40,6 +40,10 @@ impl Call {
             return Verdict::Stop;
         };
         hunt.outcomes.push(outcome);
+        if outcome == AttemptOutcome::Incompatible {
+            // Nobody was asked.
+            hunt.made = hunt.made.saturating_sub(1);
+        }
         let attempt = hunt.current();
         let verdict = attempt.map_or(Verdict::Stop, |attempt| {
             route::verdict(&self.snapshot.trunk(attempt.trunk).failover, outcome)
@@ -75,16 +79,15 @@ impl Call {
         if self.phase != Phase::Dialing {
             return;
         }
-        let outcomes: Vec<(u16, Option<u8>)> = self
-            .hunt
-            .as_ref()
-            .map(|hunt| {
-                hunt.outcomes
-                    .iter()
-                    .map(|o| (o.status(), outcome_q850(*o)))
-                    .collect()
-            })
-            .unwrap_or_default();
+        let all = self.hunt.as_ref().map_or(&[][..], |hunt| &hunt.outcomes);
+        // What somebody has said, or was silent about, tells more than what nobody was asked.
+        let asked = |outcome: &&AttemptOutcome| **outcome != AttemptOutcome::Incompatible;
+        let unfit = !all.is_empty() && !all.iter().any(|outcome| asked(&outcome));
+        let outcomes: Vec<(u16, Option<u8>)> = all
+            .iter()
+            .filter(|outcome| unfit || asked(outcome))
+            .map(|outcome| (outcome.status(), outcome_q850(*outcome)))
+            .collect();
         let status = caller_status(route::most_telling(&outcomes));
         let q850 = outcomes
             .iter()
@@ -95,7 +98,7 @@ impl Call {
             now,
             Ending {
                 q850,
-                ..Ending::failed("no-carrier", status)
+                ..Ending::failed(if unfit { "incompatible" } else { "no-carrier" }, status)
             },
         );
     }
@@ -138,7 +141,8 @@ fn outcome_q850(outcome: AttemptOutcome) -> Option<u8> {
         AttemptOutcome::TimeoutTrying
         | AttemptOutcome::TimeoutProgress
         | AttemptOutcome::TimeoutAnswer
-        | AttemptOutcome::Unreachable => None,
+        | AttemptOutcome::Unreachable
+        | AttemptOutcome::Incompatible => None,
     }
 }
 
@@ -152,6 +156,7 @@ fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => "timeout",
         AttemptOutcome::TimeoutAnswer => "no-answer",
         AttemptOutcome::Unreachable => "unreachable",
+        AttemptOutcome::Incompatible => "incompatible",
     }
 }
 

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use route::{Permit, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
-use sdp::{Proto, Sdp};
+use sdp::Proto;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
-use sip_proto::{ClientId, Dialog, Flow, Head, ServerId, digest};
+use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, ServerId, digest};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;
@@ -40,6 +40,14 @@ pub(crate) struct Uac {
     pub(crate) auth: digest::Attempt,
 }
 
+/// What the branches of the called side have answered before one of them takes the call (RFC 3261 §13.2.2.1).
+#[derive(Default)]
+pub(crate) struct Early {
+    dialogs: EarlyDialogs,
+    /// The tag of the branch that spoke last: what the caller hears is its.
+    latest: Box<[u8]>,
+}
+
 /// What has been said about media on one leg.
 #[derive(Clone, Default)]
 pub(crate) struct Session {
@@ -49,8 +57,13 @@ pub(crate) struct Session {
     pub(crate) version: u64,
     /// Our last body.
     pub(crate) sent: Option<Bytes>,
+    /// Whether that is an answer.
+    pub(crate) answered: bool,
+    /// The formats of an answer of our own to the offer that the peer waits for an answer to, its codec first; empty: there was
+    /// none. It is *the* answer (RFC 3261 §13.2.1): what the other side answers later has to agree with it.
+    pub(crate) own: SmallVec<[u8; 4]>,
     /// The peer's last body.
-    pub(crate) remote: Option<Sdp>,
+    pub(crate) remote: Option<Bytes>,
     /// The m-lines of this leg's session: their number and order never change (RFC 3264 §8).
     pub(crate) lines: SmallVec<[Line; 1]>,
     /// Codec in use, `name/clock`.
@@ -95,6 +108,8 @@ pub(crate) struct Leg {
     /// Where requests within the dialog leave, and what their Via says.
     pub(crate) flow: Flow,
     pub(crate) dialog: Option<Dialog>,
+    /// Until the called side has answered: what requests within its early dialogs are made of.
+    pub(crate) early: Option<Box<Early>>,
     pub(crate) ports: Option<PortPair>,
     /// RTCP shares the RTP port on this leg.
     pub(crate) mux: bool,
@@ -123,6 +138,7 @@ impl Leg {
             call_id: Box::default(),
             flow,
             dialog: None,
+            early: None,
             ports: None,
             mux: false,
             session,
@@ -133,6 +149,43 @@ impl Leg {
         }
     }
 
+    /// 101 to 199 from a called side: there is an early dialog with it now (RFC 3261 §12.1).
+    pub(crate) fn progressed(&mut self, response: &Message) {
+        let invite = self.uac.as_ref().and_then(|uac| uac.invite.as_deref());
+        let Some((invite, tag)) = invite.zip(response.to_tag()) else {
+            return;
+        };
+        let early = self.early.get_or_insert_default();
+        if early.dialogs.receive(invite, response).is_ok() {
+            early.latest = Box::from(tag);
+        }
+    }
+
+    /// 2xx from a called side: its dialog, which goes on with what was sent in it before; the others are over.
+    pub(crate) fn answered(&mut self, invite: &Message, response: &Message) -> Result<(), DialogError> {
+        let tag = response.to_tag().unwrap_or_default();
+        let early = self.early.take().and_then(|mut early| {
+            early.dialogs.receive(invite, response).ok()?;
+            early.dialogs.take(tag)
+        });
+        self.dialog = Some(match early {
+            Some(dialog) => dialog,
+            None => Dialog::uac(invite, response)?,
+        });
+        Ok(())
+    }
+
+    /// The dialog that requests of ours belong to, also while it is early.
+    fn current_dialog(&mut self) -> Option<&mut Dialog> {
+        match &mut self.dialog {
+            Some(dialog) => Some(dialog),
+            None => {
+                let Early { dialogs, latest } = self.early.as_deref_mut()?;
+                dialogs.get_mut(latest)
+            }
+        }
+    }
+
     /// Begins a request within the dialog: CSeq taken, Via, Contact, User-Agent written.
     pub(crate) fn request(
         &mut self,
@@ -140,7 +193,7 @@ impl Leg {
         snapshot: &Snapshot,
         method: &Method,
     ) -> Option<Outgoing> {
-        let head = self.dialog.as_mut()?.request(method);
+        let head = self.current_dialog()?.request(method);
         Some(self.outgoing(core, snapshot, &head, method))
     }
 

@@ -5,10 +5,10 @@
 
 use body::Live;
 use bytes::Bytes;
-use codecs::Spoken;
 use config::Trunk;
+use route::TrunkIx;
 use rtp_proto::control::Audio;
-use sdp::{CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use sdp::{CodecFilter, Direction, Media, RtcpPlan, Sdp};
 use sip_proto::Mint;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use super::leg::{Leg, Line, Session};
 use crate::snapshot::Snapshot;
 
+mod answer;
 mod body;
 mod codecs;
 mod convert;
@@ -23,10 +24,13 @@ mod dtls;
 mod events;
 mod media;
 mod security;
+mod unfit;
 
-pub(crate) use events::{Events, said};
+pub(crate) use answer::{answer, own_answer};
+pub(crate) use events::{Events, hears, said, says};
 pub(crate) use media::{leg as media_leg, pt_maps};
 pub(crate) use security::Security;
+pub(crate) use unfit::Unfit;
 
 /// Not acceptable here (RFC 3261 §21.4.26): no stream of the offer can be relayed, or the answer has none.
 pub(crate) const NOT_ACCEPTABLE: u16 = 488;
@@ -42,28 +46,43 @@ fn lines_of(sdp: &Sdp, live: usize) -> SmallVec<[Line; 1]> {
     sdp.media().iter().enumerate().map(line).collect()
 }
 
-/// The relayed m-line of a peer's last body.
-pub(crate) fn live_media(session: &Session) -> Option<(&Sdp, &Media)> {
-    let sdp = session.remote.as_ref()?;
+/// A peer's last body, and its relayed m-line. It is read anew each time: that is seldom, and a call is kept for long.
+pub(crate) fn live_media(session: &Session) -> Option<(Sdp, Media)> {
+    let sdp = sdp::parse_bytes(session.remote.clone()?, &sdp::Limits::default()).ok()?;
     let index = session.lines.iter().position(|line| *line == Line::Live)?;
-    Some((sdp, sdp.media().get(index)?))
+    let media = sdp.media().get(index)?.clone();
+    Some((sdp, media))
+}
+
+/// Index of the stream of an offer that is relayed: the first that can be, and that its own trunk's keys let it have.
+fn relayable(snapshot: &Snapshot, trunk: &Trunk, offer: &Sdp) -> Option<usize> {
+    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk, offer, media));
+    sdp::first_acceptable(offer, wanted)
+}
+
+/// Whether an offer of this trunk's has anything for anybody.
+///
+/// # Errors
+/// [`Unfit::Stream`] where it has not.
+pub(crate) fn admit(snapshot: &Snapshot, trunk: TrunkIx, offer: &Sdp) -> Result<(), Unfit> {
+    let live = relayable(snapshot, snapshot.trunk(trunk), offer);
+    live.map(|_| ()).ok_or(Unfit::Stream)
 }
 
 /// Makes X's offer into ours to Y. Both sessions remember it. Keys are made by `mint`.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] when nothing in it can be relayed, no codec passes both trunks' lists, or a trunk wants SRTP and can't have it.
+/// [`Unfit`] when nothing in it can be relayed, no codec passes both trunks' lists, or a trunk wants SRTP and can't have it.
 pub(crate) fn offer(
     snapshot: &Snapshot,
     mint: &mut Mint,
     x: &mut Leg,
     y: &mut Leg,
     offer: Sdp,
-) -> Result<Bytes, u16> {
+) -> Result<Bytes, Unfit> {
     let (trunk_x, trunk_y) = (snapshot.trunk(x.trunk), snapshot.trunk(y.trunk));
-    let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk_x, &offer, media));
-    let live = sdp::first_acceptable(&offer, wanted).ok_or(NOT_ACCEPTABLE)?;
-    let media = offer.media().get(live).ok_or(NOT_ACCEPTABLE)?;
+    let live = relayable(snapshot, trunk_x, &offer).ok_or(Unfit::Stream)?;
+    let media = offer.media().get(live).ok_or(Unfit::Stream)?;
     let moved = security::has_moved(&x.session, &offer, media);
     x.session.lines = lines_of(&offer, live);
     if y.session.lines.is_empty() {
@@ -71,9 +90,12 @@ pub(crate) fn offer(
     }
     let stream = security::Stream::new(snapshot, trunk_x, &offer, media);
     security::take(&mut x.session, stream, moved, mint);
-    let at = body::receives(snapshot, y)?;
+    let at = body::receives(snapshot, y).map_err(|_| Unfit::Ports)?;
     let written = security::offer(&mut y.session, (snapshot, trunk_y), media, at, mint)?;
-    let allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
+    let mut allowed = codecs::policy(&trunk_x.codecs, &trunk_y.codecs);
+    if let Some(said) = x.session.own.first() {
+        allowed = codecs::agreeing(allowed, media, *said, [trunk_x, trunk_y]);
+    }
     let mut added = convert::added(
         media,
         trunk_x,
@@ -111,8 +133,10 @@ pub(crate) fn offer(
             transport: written.transport(),
             session: &written.session,
         },
-    )?;
-    x.session.remote = Some(offer.detached());
+    )
+    .map_err(|_| Unfit::Codecs)?;
+    y.session.answered = false;
+    x.session.remote = Some(Bytes::copy_from_slice(offer.raw()));
     Ok(body)
 }
 
@@ -125,7 +149,7 @@ fn with_music(offer: &Sdp, media: &Media, y: &Trunk) -> Option<Direction> {
 
 /// What a peer's last body says of its direction.
 pub(crate) fn direction(session: &Session) -> Option<Direction> {
-    live_media(session).map(|(sdp, media)| sdp::hold_direction(sdp, media))
+    live_media(session).map(|(sdp, media)| sdp::hold_direction(&sdp, &media))
 }
 
 /// What a peer hears in the session as it is; `None`: nothing that we can speak.
@@ -134,117 +158,5 @@ pub(crate) fn heard(session: &Session) -> Option<Arc<Audio>> {
     session
         .converted
         .clone()
-        .or_else(|| convert::heard(media, session.codec.as_deref()?))
-}
-
-/// Our own answer to X's offer, for a sound of ours, and what X then hears.
-///
-/// # Errors
-/// [`NOT_ACCEPTABLE`] when there is nothing in the offer that we can speak.
-pub(crate) fn own_answer(snapshot: &Snapshot, x: &mut Leg) -> Result<(Bytes, Arc<Audio>), u16> {
-    let (offer, _) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    let offer = offer.clone();
-    let index = x.session.lines.iter().position(|line| *line == Line::Live);
-    let media = index
-        .and_then(|index| offer.media().get(index))
-        .ok_or(NOT_ACCEPTABLE)?;
-    let own = convert::alone(media, snapshot.trunk(x.trunk)).ok_or(NOT_ACCEPTABLE)?;
-    let mux = media.rtcp_mux();
-    let at = body::receives(snapshot, x)?;
-    let written = security::accept(&mut x.session, snapshot, at);
-    let live = Live {
-        media,
-        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
-        codecs: CodecFilter::Pts(&own.answer),
-        direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, media))),
-        transport: written.transport(),
-        session: &written.session,
-    };
-    let body = body::write(snapshot, x, &offer, &live)?;
-    x.mux = mux;
-    x.session.codec = Some(own.name);
-    Ok((body, own.audio))
-}
-
-/// Makes Y's answer into ours to X, and says how payload types go from one to the other.
-///
-/// # Errors
-/// [`NOT_ACCEPTABLE`] when Y refused the stream, has no codec of the offer, or no address that packets can be sent to.
-pub(crate) fn answer(
-    snapshot: &Snapshot,
-    x: &mut Leg,
-    y: &mut Leg,
-    answer: Sdp,
-) -> Result<(Bytes, PtMapping), u16> {
-    let index = y
-        .session
-        .lines
-        .iter()
-        .position(|line| *line == Line::Live)
-        .ok_or(NOT_ACCEPTABLE)?;
-    let media = answer
-        .media()
-        .get(index)
-        .filter(|media| media.port() != 0 && answer.connection(media).is_some())
-        .ok_or(NOT_ACCEPTABLE)?;
-    let (offer, offered) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    if offered.kind() != media.kind() || offered.proto().is_rtp() != media.proto().is_rtp() {
-        return Err(NOT_ACCEPTABLE);
-    }
-    let stream = security::Stream::new(snapshot, snapshot.trunk(y.trunk), &answer, media);
-    security::conclude(&mut y.session, stream)?;
-    let (offered_mux, offered_rtp) = (offered.rtcp_mux(), offered.proto().is_rtp());
-    let rtcp = if offered_mux {
-        RtcpPlan::Mux
-    } else {
-        RtcpPlan::Pair
-    };
-    // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
-    let wanted = sdp::hold_direction(offer, offered);
-    let direction = Some(sdp::hold_direction(&answer, media).answer_to(wanted));
-    let trunks: [&Trunk; 2] = [snapshot.trunk(x.trunk), snapshot.trunk(y.trunk)];
-    let [of_x, of_y] = trunks;
-    let spoken = codecs::spoken(offered, media, of_x, of_y)?;
-    let offer = offer.clone();
-    let at = body::receives(snapshot, x)?;
-    let written = security::accept(&mut x.session, snapshot, at);
-    let live = |media, codecs| Live {
-        media,
-        rtcp,
-        codecs,
-        direction,
-        transport: if offered_rtp {
-            written.transport()
-        } else {
-            Transport::default()
-        },
-        session: &written.session,
-    };
-    let own = x.session.lines.iter().position(|line| *line == Line::Live);
-    let own = own
-        .and_then(|index| offer.media().get(index))
-        .ok_or(NOT_ACCEPTABLE)?;
-    let added = match &spoken {
-        Spoken::Same { mapping, .. } => events::answer(own, mapping, trunks),
-        Spoken::Converted(_) | Spoken::Facsimile => SmallVec::new(),
-    };
-    let events = events::agreed(own, media, &spoken, added.first().copied(), trunks);
-    let live = match &spoken {
-        Spoken::Same { mapping, .. } if added.is_empty() => live(media, CodecFilter::Answer(mapping)),
-        Spoken::Same { mapping, .. } => live(
-            media,
-            CodecFilter::AnswerExtended {
-                mapping,
-                added: &added,
-            },
-        ),
-        Spoken::Converted(converted) => live(own, CodecFilter::Pts(&converted.answer)),
-        Spoken::Facsimile => live(media, CodecFilter::All),
-    };
-    let body = body::write(snapshot, x, &answer, &live)?;
-    y.mux = y.session.mux_offered && media.rtcp_mux();
-    x.mux = offered_mux;
-    y.session.remote = Some(answer.detached());
-    [x.session.events, y.session.events] = events;
-    Ok((body, spoken.remember(&mut x.session, &mut y.session)))
+        .or_else(|| convert::heard(&media, session.codec.as_deref()?))
 }

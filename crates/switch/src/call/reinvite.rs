@@ -1,6 +1,6 @@
 //! Offers in mid-call: hold, resume, a move to another address or codec (RFC 3261 §14, RFC 3264 §8).
 //!
-//! A re-INVITE that changes nothing is answered from memory. One that does crosses to the other side, and its
+//! A re-INVITE that repeats the offer that we answered last is answered from memory. Any other crosses to the other side, and its
 //! answer comes back; until then another INVITE meets 491 or 500. A refusal leaves both sessions as they were.
 
 use bytes::Bytes;
@@ -112,11 +112,14 @@ impl Call {
         (other_waits || initial_pending).then_some(491)
     }
 
-    /// The body to answer with when the offer is the one in force, byte for byte: a session refresh.
+    /// The body to answer with when the offer is the one in force, byte for byte: a session refresh. What this side has answered
+    /// itself, as its next offer, is no such thing: our own offer has keys, roles and formats that an answer may not have (RFC 4568
+    /// §5.1.2, RFC 5763 §5, RFC 5761 §5.1.1).
     fn unchanged(&self, side: Side, offer: Option<&sdp::Sdp>) -> Option<Bytes> {
         let session = &self.leg(side)?.session;
-        let known = session.remote.as_ref()?.raw();
-        (offer?.raw() == known).then(|| session.sent.clone()).flatten()
+        let known = session.remote.as_ref()?;
+        let refresh = session.answered && offer?.raw() == known;
+        session.sent.clone().filter(|_| refresh)
     }
 
     fn forward_offer(
@@ -128,7 +131,13 @@ impl Call {
         let Some(offer) = offer else { return Ok(None) };
         let snapshot = self.snapshot.clone();
         let (x, y) = self.pair(side).ok_or(500_u16)?;
-        negotiate::offer(&snapshot, core.endpoint.mint(), x, y, offer).map(Some)
+        Ok(Some(negotiate::offer(
+            &snapshot,
+            core.endpoint.mint(),
+            x,
+            y,
+            offer,
+        )?))
     }
 
     /// The leg of this side, and the other.
@@ -275,7 +284,7 @@ impl Call {
             .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
             .and_then(|sdp| {
                 let (x, y) = self.pair(from).ok_or(500_u16)?;
-                negotiate::offer(&snapshot, core.endpoint.mint(), y, x, sdp)
+                Ok(negotiate::offer(&snapshot, core.endpoint.mint(), y, x, sdp)?)
             });
         match offered {
             Ok(body) => {

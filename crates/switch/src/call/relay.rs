@@ -26,8 +26,7 @@ impl Call {
     /// Passes a request's body on to the other side.
     pub(crate) fn on_relayed(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
         let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
-        if self.phase != Phase::Answered || self.relayed.len() >= MAX_RELAYED {
-            // 481 would end the dialog that still waits for its answer (RFC 5057 §5.1).
+        if self.phase == Phase::Ending || self.relayed.len() >= MAX_RELAYED {
             let status = if self.phase == Phase::Ending { 481 } else { 500 };
             return core.answer(now, &asked, status, Some(&tag));
         }
@@ -39,7 +38,16 @@ impl Call {
                 request,
                 auth: digest::Attempt::default(),
             }),
-            None => core.answer(now, &asked, 481, Some(&tag)),
+            None => core.answer(now, &asked, self.softened(481), Some(&tag)),
+        }
+    }
+
+    /// A status for whoever asked. One that ends a dialog (RFC 3261 §12.2.1.2) would end with it the call that still waits for an
+    /// answer, which another branch or carrier may give.
+    fn softened(&self, status: u16) -> u16 {
+        match (status, self.phase) {
+            (408 | 481, Phase::Dialing | Phase::Connecting) => 500,
+            _ => status,
         }
     }
 
@@ -111,7 +119,7 @@ impl Call {
             .map(|leg| leg.tag.clone())
             .unwrap_or_default();
         let status = if matches!(status, 401 | 407) { 503 } else { status };
-        core.answer(now, &relayed.asked, status, Some(&tag));
+        core.answer(now, &relayed.asked, self.softened(status), Some(&tag));
     }
 
     /// The call ends: whoever still waits hears so.

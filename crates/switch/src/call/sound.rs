@@ -122,7 +122,8 @@ impl Call {
         let id = self.media?;
         self.invite.as_ref()?.offer.as_ref()?;
         let sound: Arc<Sound> = self.snapshot.sounds.get(name)?.clone();
-        let (body, audio): (Bytes, Arc<Audio>) = negotiate::own_answer(&self.snapshot, &mut self.a).ok()?;
+        let (body, audio): (Bytes, Arc<Audio>) =
+            negotiate::own_answer(&self.snapshot, &mut self.a, self.b.as_ref()).ok()?;
         let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
         core.media(MediaCommand::Update {
             id,

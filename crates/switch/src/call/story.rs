@@ -18,6 +18,8 @@ pub(crate) struct Story {
     answered: Option<Instant>,
     attempt: Option<Instant>,
     trace: Option<Trace>,
+    /// What became of the decision, to be written behind it.
+    remarks: Vec<String>,
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -33,6 +35,7 @@ impl Story {
             answered: None,
             attempt: None,
             trace: None,
+            remarks: Vec::new(),
         }
     }
 
@@ -45,9 +48,16 @@ impl Story {
         self.trace = Some(trace);
     }
 
+    /// A line behind the decision: why something that it chose was not done.
+    pub(crate) fn remark(&mut self, line: String) {
+        self.remarks.push(line);
+    }
+
     pub(crate) fn attempt_begins(&mut self, now: Now, trunk: &str, target: &str) {
         self.attempt = Some(now.at);
         self.record.to_trunk = Some(trunk.to_owned());
+        // Most calls have one.
+        self.record.attempts.reserve_exact(1);
         self.record.attempts.push(AttemptRecord {
             trunk: trunk.to_owned(),
             target: target.to_owned(),
@@ -96,6 +106,7 @@ impl Story {
             AttemptOutcome::TimeoutProgress => "timeout-progress",
             AttemptOutcome::TimeoutAnswer => "timeout-answer",
             AttemptOutcome::Unreachable => "unreachable",
+            AttemptOutcome::Incompatible => "incompatible",
         };
         self.close_attempt(now, word, outcome.status(), q850);
     }
@@ -132,6 +143,7 @@ impl Story {
         if let Some(trace) = self.trace.take() {
             self.record.decision = trace.lines();
         }
+        self.record.decision.append(&mut self.remarks);
     }
 
     fn ring_until(&mut self, now: Now) {

@@ -168,3 +168,110 @@ fn a_new_offer_of_a_converted_call_is_converted_too() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// The carrier answers what we added under numbers of its own, and sends it with ours (RFC 3264 §5.1): both are heard.
+#[test]
+fn a_carrier_that_renumbers_what_we_have_added_is_heard() {
+    for (formats, lines, accepted, events) in [
+        (
+            "107 101",
+            "107 opus/48000/2,101 telephone-event/48000",
+            vec![96, 107],
+            vec![97, 101],
+        ),
+        (
+            "96 97",
+            "96 opus/48000/2,97 telephone-event/48000",
+            vec![96],
+            vec![97],
+        ),
+        // Crossed: what it sends has our numbers.
+        (
+            "97 96",
+            "97 opus/48000/2,96 telephone-event/48000",
+            vec![96],
+            vec![97],
+        ),
+    ] {
+        let mut bed = bed("[\"opus\", \"telephone-event\"]", "auto");
+        let mut a = dial(&mut bed, &[(0, "PCMU/8000"), (100, "telephone-event/8000")]);
+        let at_b = bed.expect(B1, "INVITE");
+        let offered = sdp::live(at_b.sdp().unwrap());
+        assert_eq!(offered.codec(96).as_deref(), Some("opus/48000/2"));
+        assert_eq!(offered.codec(97).as_deref(), Some("telephone-event/48000"));
+        let b = bed.callee(B1, &at_b);
+        let mut end = Bed::carrier_end(B1);
+        end.codecs = Vec::new();
+        let maps = lines.split(',').map(|line| format!("a=rtpmap:{line}\r\n"));
+        let answer = end
+            .offer("sendrecv")
+            .replace("RTP/AVP ", &format!("RTP/AVP {formats}"));
+        let answer = answer + &maps.collect::<String>();
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        let needs = bed.world.media.legs()[1].needs.clone();
+        let audio = needs.transcode.unwrap();
+        let numbers = audio.accepts.iter().map(|format| format.payload_type);
+        assert_eq!(numbers.collect::<Vec<_>>(), accepted, "{formats}");
+        assert!(
+            audio
+                .accepts
+                .iter()
+                .all(|format| format.audio.codec == Codec::Opus)
+        );
+        let own: Vec<u8> = formats.split(' ').map(|pt| pt.parse().unwrap()).collect();
+        assert_eq!(
+            (audio.send.payload_type, audio.events),
+            (own[0], Some((own[1], 48_000)))
+        );
+        assert_eq!(needs.digits.unwrap().heard.to_vec(), events, "{formats}");
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+/// An answer that is ours alone (the call is converted, or it comes with ringback) says nothing of what the caller sends itself: its
+/// SSRC (RFC 5576), its streams, its header extensions, its feedback.
+#[test]
+fn an_answer_of_ours_is_no_echo() {
+    for ringback in [false, true] {
+        let mut bed = Bed::changed(&[
+            (
+                "name = \"pbx\"",
+                if ringback { "ringback = \"ring\"" } else { "" },
+            ),
+            ("name = \"b1\"", "codecs = [\"PCMU\"]"),
+            ("", "[[sound]]\nname = \"ring\"\ntone = \"ringback\"\n"),
+        ]);
+        let body = offer(OPUS).replace("t=0 0\r\n", "t=0 0\r\na=msid-semantic: WMS stream\r\n")
+            + "a=ssrc:1234 msid:stream track\r\na=msid:stream track\r\na=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+               a=rtcp-fb:111 transport-cc\r\na=ptime:20\r\n";
+        let mut a = bed.caller("+4420");
+        let invite = a.invite(Some(&body));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        let b = bed.callee(B1, &at_b);
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        let ringing = bed.expect(A, "180 INVITE");
+        assert_eq!(ringing.sdp().is_some(), ringback);
+        let answer = Bed::carrier_end(B1).answer(at_b.sdp().unwrap(), "sendrecv");
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        for told in [&ringing, &ok].into_iter().filter_map(|sip| sip.sdp()) {
+            for echo in ["msid", "ssrc", "extmap", "rtcp-fb"] {
+                assert!(!told.contains(echo), "{echo} in {told}");
+            }
+            assert!(told.contains("a=rtpmap:111 opus/48000/2\r\n") && told.contains("a=ptime:20\r\n"));
+        }
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}

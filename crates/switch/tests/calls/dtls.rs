@@ -327,3 +327,70 @@ fn a_call_whose_media_gets_no_keys_is_ended() {
     let bye = bed.expect(A, "BYE");
     assert!(bye.write().contains("cause=88"), "{}", bye.write());
 }
+
+/// The called side refreshes with the bytes of its answer: it is answered in its role, not offered a choice (RFC 5763 §5).
+#[test]
+fn a_refresh_by_whoever_has_answered_is_no_offer_again() {
+    let mut bed = bed("", "srtp = \"required\"\nsrtp_keying = \"dtls\"");
+    let mut a = dial(&mut bed, &Bed::caller_end().offer("sendrecv"));
+    let at_b = bed.expect(B1, "INVITE");
+    let mut b = bed.callee(B1, &at_b);
+    let answer = Bed::carrier_end(B1).answer(&said(&at_b), "sendrecv");
+    let answer = answer.replace(" RTP/AVP", " UDP/TLS/RTP/SAVP")
+        + &format!("a=setup:active\r\na=fingerprint:{}\r\na=rtcp-mux\r\n", print("b"));
+    bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    let before = plane(&bed, 1);
+    let refresh = b.invite(Some(&answer));
+    bed.send(B1, &refresh);
+    let at_a = bed.expect(A, "INVITE");
+    let own = Bed::caller_end().answer(&said(&at_a), "sendrecv");
+    bed.send(A, &a.reply(&at_a, 200, Some(&own)));
+    bed.expect(A, "ACK");
+    let ok = bed.expect(B1, "200 INVITE");
+    let ack = b.ack(&ok);
+    bed.send(B1, &ack);
+    bed.wait(10);
+    assert_eq!(values(&said(&ok), "setup"), ["passive"]);
+    assert_eq!(plane(&bed, 1), before);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// Who rings, or hears it ring, may make nothing of SDP in a 18x: the time for a handshake runs from the answer, on both legs.
+#[test]
+fn no_handshake_is_waited_for_before_the_answer() {
+    let keying = "srtp = \"required\"\nsrtp_keying = \"dtls\"";
+    for early in [true, false] {
+        let mut bed = Bed::changed(&[
+            ("name = \"pbx\"", "srtp = \"optional\"\nringback = \"ring\""),
+            ("name = \"b1\"", keying),
+            ("", "[[sound]]\nname = \"ring\"\ntone = \"ringback\"\n"),
+        ]);
+        let mut a = dial(&mut bed, &browser("actpass", "browser", ICE));
+        let at_b = bed.expect(B1, "INVITE");
+        let b = bed.callee(B1, &at_b);
+        let answer = Bed::carrier_end(B1).answer(&said(&at_b), "sendrecv");
+        let answer = answer.replace(PLAIN, "UDP/TLS/RTP/SAVP")
+            + &format!("a=setup:active\r\na=fingerprint:{}\r\na=rtcp-mux\r\n", print("b"));
+        bed.send(B1, &b.reply(&at_b, 183, early.then_some(answer.as_str())));
+        assert!(bed.expect(A, "183 INVITE").sdp().is_some());
+        bed.wait(10);
+        let settled = |bed: &Bed| [0, 1].map(|leg| plane(bed, leg).unwrap().0.settled);
+        assert_eq!(plane(&bed, 0).unwrap().0.expected[..], [print("browser")]);
+        assert_eq!(settled(&bed), [false, false], "early media: {early}");
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        assert_eq!(settled(&bed), [true, true]);
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}

@@ -1,9 +1,9 @@
 //! What the switch plays itself: ringback, music on hold, announcements.
 
-use rtp_proto::control::{Command, Event, Side, SoundSource, Tone};
+use rtp_proto::control::{Codec, Command, Event, Side, SoundSource, Tone};
 use switch::Input;
 use testkit::bed::{A, B1, B2, Bed};
-use testkit::sdp;
+use testkit::{Party, Sip, sdp};
 
 const SOUNDS: &str = r#"
 [[sound]]
@@ -60,6 +60,121 @@ fn a_caller_hears_ringback_until_the_called_side_speaks() {
     bed.wait(10);
     assert_eq!(played(&bed), [(Side::A, Some(Tone::Ringback)), (Side::A, None)]);
     bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// The caller, whose trunk has `ringback`, with these formats; the carriers with these keys.
+fn ringing(keys: &str, formats: &[(u8, &'static str)]) -> (Bed, Party, Party, Sip) {
+    let mut bed = Bed::changed(&[
+        ("name = \"pbx\"", "ringback = \"ring\""),
+        ("name = \"b1\"", keys),
+        ("", SOUNDS),
+    ]);
+    let mut end = Bed::caller_end();
+    end.codecs = formats.to_vec();
+    let mut a = bed.caller("+4420");
+    let invite = a.invite(Some(&end.offer("sendrecv")));
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    let b = bed.callee(B1, &at_b);
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    (bed, a, b, at_b)
+}
+
+fn formats(sip: &Sip) -> Vec<String> {
+    sdp::live(sip.sdp().unwrap()).formats
+}
+
+const USUAL: &[(u8, &str)] = &[(0, "PCMU/8000"), (8, "PCMA/8000"), (101, "telephone-event/8000")];
+
+/// The answer that came with the ringback is the answer (RFC 3261 §13.2.1), whatever the called side takes then: who keeps to it is
+/// understood.
+#[test]
+fn the_final_answer_is_the_one_that_came_with_the_ringback() {
+    for (codecs, converted) in [
+        (vec![(8, "PCMA/8000"), (101, "telephone-event/8000")], true),
+        // Its first choice is what it will send.
+        (vec![(8, "PCMA/8000"), (0, "PCMU/8000")], true),
+        (vec![(0, "PCMU/8000"), (8, "PCMA/8000")], false),
+        (vec![(0, "PCMU/8000"), (101, "telephone-event/8000")], false),
+    ] {
+        let (mut bed, mut a, b, at_b) = ringing("", USUAL);
+        let told = bed.expect(A, "180 INVITE");
+        assert_eq!(formats(&told), ["0", "101"]);
+        let mut end = Bed::carrier_end(B1);
+        end.codecs = codecs.clone();
+        // Early media of the called side are no other answer either.
+        let answer = end.offer("sendrecv");
+        bed.send(B1, &b.reply(&at_b, 183, Some(&answer)));
+        assert_eq!(bed.expect(A, "183 INVITE").sdp(), told.sdp(), "{codecs:?}");
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        assert_eq!(ok.sdp(), told.sdp(), "{codecs:?}");
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        let [leg_a, leg_b] = bed.world.media.legs();
+        let spoken =
+            [leg_a, leg_b].map(|leg| leg.needs.transcode.as_ref().map(|audio| audio.send.audio.codec));
+        let expected = [Codec::Pcmu, Codec::Pcma].map(|codec| converted.then_some(codec));
+        assert_eq!(spoken, expected, "{codecs:?}");
+        // Digits of the caller are heard in any case, since it was told that it may send them.
+        assert_eq!(
+            leg_a.needs.digits.as_ref().unwrap().heard.to_vec(),
+            [101],
+            "{codecs:?}"
+        );
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+/// Where the called side may choose what the caller could not be given, nothing of ours is said: its own telephone makes the tone.
+#[test]
+fn no_ringback_where_the_answer_might_not_agree() {
+    let g729: &[(u8, &str)] = &[(18, "G729/8000"), (0, "PCMU/8000")];
+    for (keys, offer) in [("", g729), ("transcode = \"off\"", USUAL)] {
+        let (mut bed, mut a, b, at_b) = ringing(keys, offer);
+        assert_eq!(bed.expect(A, "180 INVITE").sdp(), None);
+        assert_eq!(played(&bed), []);
+        let mut end = Bed::carrier_end(B1);
+        end.codecs = offer.to_vec();
+        bed.send(B1, &b.reply(&at_b, 200, Some(&end.offer("sendrecv"))));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        assert_eq!(formats(&ok).len(), offer.len());
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+/// What the called side was not offered is not what its caller is answered; and the next carrier may only choose what agrees with it.
+#[test]
+fn ringback_is_in_a_codec_that_the_called_side_may_take() {
+    let offer: &[(u8, &str)] = &[(18, "G729/8000"), (0, "PCMU/8000"), (8, "PCMA/8000")];
+    let (mut bed, mut a, b, at_b) = ringing("codecs = [\"PCMA\"]", offer);
+    let told = bed.expect(A, "180 INVITE");
+    assert_eq!(formats(&told), ["8"]);
+    bed.send(B1, &b.reply(&at_b, 503, None));
+    bed.expect(B1, "ACK");
+    let at_b2 = bed.expect(B2, "INVITE");
+    assert_eq!(formats(&at_b2), ["0", "8"], "nothing converts G.729");
+    let mut b2 = bed.callee(B2, &at_b2);
+    bed.send(B2, &Bed::answer_of(B2, &b2, &at_b2));
+    bed.expect(B2, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    assert_eq!(ok.sdp(), told.sdp());
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(10);
+    let bye = b2.request("BYE");
+    bed.send(B2, &bye);
+    bed.serve(A, &a, "BYE", 200);
+    bed.expect(B2, "200 BYE");
     bed.settle_one();
 }
 
@@ -168,4 +283,52 @@ fn a_held_party_hears_music_until_the_other_is_back() {
     }
     bed.hang_up(&mut a, &b);
     bed.settle_one();
+}
+
+/// Whoever hears our music and offers anew (a refresh, a move) is told that it is sent to, although the holder sends nothing.
+#[test]
+fn a_held_party_that_offers_is_told_of_the_music() {
+    for (codec, offered, answered) in [
+        ((0, "PCMU/8000"), "sendrecv", "sendonly"),
+        ((0, "PCMU/8000"), "recvonly", "sendonly"),
+        ((0, "PCMU/8000"), "sendonly", "inactive"),
+        // Nothing of ours can be heard there.
+        ((18, "G729/8000"), "sendrecv", "inactive"),
+    ] {
+        let mut bed = bed("hold_music = \"ring\"");
+        let (mut a, mut b) = bed.connect();
+        let (mut own, mut carrier) = (Bed::caller_end(), Bed::carrier_end(B1));
+        (own.codecs, carrier.codecs) = (vec![codec], vec![codec]);
+        let invite = b.invite(Some(&carrier.offer("inactive")));
+        bed.send(B1, &invite);
+        let at_a = bed.expect(A, "INVITE");
+        let answer = own.answer(at_a.sdp().unwrap(), "recvonly");
+        bed.send(A, &a.reply(&at_a, 200, Some(&answer)));
+        bed.expect(A, "ACK");
+        let ok = bed.expect(B1, "200 INVITE");
+        let ack = b.ack(&ok);
+        bed.send(B1, &ack);
+        bed.wait(10);
+        own.version += 5;
+        let invite = a.invite(Some(&own.offer(offered)));
+        bed.send(A, &invite);
+        let at_b = bed.expect(B1, "INVITE");
+        b.refresh(&at_b);
+        let answer = carrier.answer(at_b.sdp().unwrap(), "inactive");
+        bed.send(B1, &b.reply(&at_b, 200, Some(&answer)));
+        bed.expect(B1, "ACK");
+        let ok = bed.expect(A, "200 INVITE");
+        assert_eq!(
+            sdp::live(ok.sdp().unwrap()).direction(),
+            answered,
+            "{codec:?} {offered}"
+        );
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(10);
+        let plays = matches!(played(&bed).last(), Some((Side::A, Some(Tone::Ringback))));
+        assert_eq!(plays, answered == "sendonly", "{codec:?} {offered}");
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
 }

@@ -39,6 +39,10 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
         "Five-second windows of what peers say, by how they sound"
     );
     describe_counter!(
+        "tandem_media_digits_total",
+        "Digits heard in what peers say, as telephone events or as tones that are converted"
+    );
+    describe_counter!(
         "tandem_sip_dropped_total",
         "SIP messages dropped or refused without a transaction, by reason"
     );

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use records::{Outcome, Store};
-use rtp_net::MediaPlane;
+use rtp_net::{Leftovers, MediaPlane};
 use sip_net::{Resolver, ResolverLimits, UdpListener, UdpOptions, bind_udp};
 use sip_proto::{Flow, ListenerId, Transport};
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
@@ -70,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) inputs: mpsc::Receiver<ShardInput>,
     pub(crate) queue: Queue,
     pub(crate) plane: MediaPlane,
+    pub(crate) leftovers: Leftovers,
     pub(crate) store: Store,
     pub(crate) unfinished: Vec<records::Journaled>,
 }
@@ -96,6 +97,8 @@ struct Shard {
     listeners: Vec<(ListenerId, UdpListener)>,
     commands: Vec<Command>,
     plane: MediaPlane,
+    /// Until the calls it is of have been hung up.
+    leftovers: Option<Leftovers>,
     store: Store,
     resolver: Resolver,
     /// Media commands that a worker's mailbox had no room for, in order.
@@ -160,6 +163,7 @@ impl Shard {
             listeners,
             commands,
             plane: parts.plane,
+            leftovers: Some(parts.leftovers),
             store: parts.store,
             resolver,
             deferred: VecDeque::new(),
@@ -176,7 +180,13 @@ impl Shard {
     async fn serve(&mut self, inputs: &mut mpsc::Receiver<ShardInput>) {
         self.carry_out();
         // What calls of a dead process left in the kernel: they have just been hung up.
-        self.plane.remove_found();
+        if let Some(left) = self.leftovers.take().filter(|left| left.processes() > 0) {
+            tracing::info!(
+                processes = left.processes(),
+                "flows of processes that ended are removed from the kernel"
+            );
+            left.remove();
+        }
         let mut rest = None;
         while !(self.stopping && self.is_empty()) {
             let first = match rest {

@@ -34,6 +34,12 @@ pub fn with(engine: &'static str, test: fn()) {
     test();
 }
 
+/// Whether this thread's test is about the kernel's engine.
+#[allow(dead_code, reason = "each test file uses a part of this")]
+pub fn is_kernel() -> bool {
+    ENGINE.get() == Some("kernel")
+}
+
 /// The engine that this thread's test is about.
 pub fn chosen(setup: Setup) -> Setup {
     match ENGINE.get() {

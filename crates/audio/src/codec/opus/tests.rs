@@ -23,9 +23,7 @@ fn parameters_are_read_from_fmtp() {
         max_playback_rate: 16_000,
         max_average_bitrate: 20_000,
         in_band_fec: true,
-        dtx: true,
         constant_bitrate: true,
-        stereo: true,
     };
     let table = [
         ("", default),
@@ -177,6 +175,24 @@ fn hostile_packets_do_no_harm() {
             _ => decoder.decode(&packet, &mut samples),
         };
     }
+}
+
+/// The buffer is as long as the longest packet; the rest of it is left alone.
+#[test]
+fn no_more_is_written_than_a_packet_holds() {
+    let all = packets(
+        48_000,
+        &OpusParameters::default(),
+        &signal::speech(48_000, 4_800, 2),
+        20,
+    );
+    let mut decoder = OpusDecoder::new(48_000).unwrap();
+    let mut samples = [0; 960];
+    decoder.floats.fill(0.25);
+    decoder.decode(&all[0], &mut samples).unwrap();
+    decoder.recover(&all[2], &mut samples).unwrap();
+    decoder.conceal(&mut samples).unwrap();
+    assert!(decoder.floats[960..].iter().all(|float| *float == 0.25));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use crate::control::{Digit, Digits, Said};
 use crate::dtmf::Report;
 use crate::rtp::Header;
 
+mod ways;
+
 const EVENT_A: u8 = 101;
 const EVENT_B: u8 = 96;
 
@@ -75,7 +77,7 @@ impl Call {
         for _ in 0..4 {
             let notices = self.relay.pass(5);
             self.notices.extend(notices);
-            let mut buffer = [0; 200];
+            let mut buffer = [0; 2000];
             let mut packet = Packet::new(&mut buffer, 0);
             let mut said = Vec::new();
             while let Some(transmit) = self.relay.session.poll_transmit(self.relay.now, &mut packet) {

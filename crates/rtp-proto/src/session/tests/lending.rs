@@ -92,6 +92,50 @@ fn what_needs_the_process_is_not_lent() {
     assert_eq!(quiet.session.flow(Side::A), None, "silent");
 }
 
+/// Somebody else has taken A's place: what B hears goes on as one stream, whoever relays.
+#[test]
+fn a_stream_that_is_numbered_here_is_lent_with_its_numbers() {
+    let mut relay = firm();
+    let other = with(leg(A), |leg| leg.party = 7);
+    relay.update(Side::A, &other);
+    let mut numbers = Vec::new();
+    let mut say = |relay: &mut Relay, sequence: u16| {
+        let mut packet = rtp(0, 5, sequence);
+        assert_eq!(relay.receive_in(Side::A, Channel::Rtp, A, &mut packet), rtp_to(B));
+        numbers.push(rtp::parse(&packet).unwrap());
+        relay.pass(20);
+    };
+    for n in 450..525 {
+        say(&mut relay, n);
+    }
+    let rewrite = relay.session.flow(Side::A).unwrap().rewrite.unwrap();
+    assert_eq!((rewrite.of, rewrite.ssrc), (5, 1));
+    assert_eq!(
+        rewrite.sequence.wrapping_add(450),
+        26,
+        "after the 25 of who was there before"
+    );
+
+    let mut ledger = relay.session.lend(Side::A);
+    // Far more than a sender may be ahead of what was last heard of it.
+    for n in 0..4000 {
+        let header = rtp::parse(&rtp(0, 5, 525 + n)).unwrap();
+        let map = Translation::new(&PtMap::identity());
+        let mut reception = Reception::default();
+        reception.take(&ledger);
+        reception.packet(relay.now, &header, &map, &mut LegStats::default());
+        reception.lend(&mut ledger);
+        ledger.packets += 1;
+        ledger.forwarded += 1;
+    }
+    relay.session.reclaim(Side::A, &ledger);
+    say(&mut relay, 525 + 4000);
+    let (before, after) = (numbers[74], numbers[75]);
+    assert_eq!((after.ssrc, after.marker), (1, false));
+    assert_eq!(after.sequence, before.sequence + 4001);
+    assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 4001 * 160);
+}
+
 #[test]
 fn payload_types_that_do_not_pass_are_marked() {
     let mut map = PtMap::only();
@@ -164,7 +208,7 @@ fn a_lent_side_is_connected_to_nobody() {
 fn a_packet_that_comes_up_says_what_it_needs() {
     let mut relay = firm();
     let needs = |relay: &Relay, channel, from: &str, packet: &[u8]| {
-        relay.session.touch(Side::A, channel, at(from), packet)
+        relay.session.touch(relay.now, Side::A, channel, at(from), packet)
     };
     assert_eq!(
         needs(&relay, Channel::Rtp, A, &rtp(0, 1, 26)),
@@ -173,14 +217,26 @@ fn a_packet_that_comes_up_says_what_it_needs() {
     );
     relay.session.lend(Side::A);
     let stranger = "127.0.0.99:9";
+    let moved = SocketAddr::new(at(A).ip(), 9).to_string();
     for (channel, from, packet, need) in [
         (Channel::Rtp, A, rtp(0, 1, 26), Touch::Reclaim),
-        (Channel::Rtp, stranger, rtp(0, 1, 26), Touch::Look),
+        (Channel::Rtp, stranger, rtp(0, 1, 26), Touch::Nothing),
+        (Channel::Rtp, &moved, rtp(0, 1, 26), Touch::Look),
+        (Channel::Rtp, &moved, rtp(0, 2, 26), Touch::Look),
         (Channel::Rtp, A, receiver_report(0, 0), Touch::Nothing),
         (Channel::Rtp, A, vec![0x80; 5], Touch::Nothing),
         (Channel::Rtcp, A, receiver_report(0, 0), Touch::Nothing),
     ] {
         assert_eq!(needs(&relay, channel, from, &packet), need, "{from} {packet:?}");
+    }
+    relay.pass(6_000);
+    for (ssrc, need) in [(1, Touch::Look), (2, Touch::Nothing)] {
+        let packet = rtp(0, ssrc, 26);
+        assert_eq!(
+            needs(&relay, Channel::Rtp, &moved, &packet),
+            need,
+            "{ssrc} after the window"
+        );
     }
 }
 
@@ -274,7 +330,9 @@ fn a_payload_type_that_is_listened_to_comes_up_counted() {
     };
     let mut marked = event(0x80 | COUNTED);
     assert_eq!(
-        relay.session.touch(Side::A, Channel::Rtp, at(A), &marked),
+        relay
+            .session
+            .touch(relay.now, Side::A, Channel::Rtp, at(A), &marked),
         Touch::Nothing
     );
     assert_eq!(relay.receive_in(Side::A, Channel::Rtp, A, &mut marked), rtp_to(B));
@@ -347,7 +405,7 @@ fn fax_is_lent_too_and_both_sides_live_by_it() {
     relay.session.absorb(Side::A, &ledger);
     assert_eq!(relay.leg_stats(Side::A).packets, 26);
     assert_eq!(
-        relay.session.touch(Side::A, Channel::Rtp, at(A), &[1]),
+        relay.session.touch(relay.now, Side::A, Channel::Rtp, at(A), &[1]),
         Touch::Reclaim
     );
     let silent = |notices: Vec<Notice>| {

@@ -220,25 +220,6 @@ fn a_hold_ends_what_was_told_of() {
 }
 
 #[test]
-fn packets_without_a_sound_are_no_speech_where_levels_are_known() {
-    let mut relay = watched();
-    let mut told = Vec::new();
-    for s in 0..12 {
-        let now = relay.now;
-        relay.session.level(now, Side::A, -20.0);
-        relay
-            .session
-            .level(now, Side::B, if s < 3 { -25.0 } else { -90.0 });
-        told.extend(
-            one_way(&second(&mut relay, s * 50 + 1, all, all))
-                .into_iter()
-                .map(|what| (s, what)),
-        );
-    }
-    assert_eq!(told, [(5, (Side::B, true))]);
-}
-
-#[test]
 fn a_lent_direction_is_rated_and_missed_all_the_same() {
     let mut relay = watched();
     relay.talk(Side::A, A, 0xa, 1, 25, B);

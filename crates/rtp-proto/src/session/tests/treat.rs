@@ -5,7 +5,11 @@ use crate::control::{Audio, AudioFormat, Codec, Country, Digits, Format, Said, S
 use crate::rtp::Header;
 use audio::{Decoder, Encoder};
 
+mod silence;
+
 const EVENT_A: u8 = 101;
+/// What A may send its events with, too.
+const OTHER_A: u8 = 97;
 const EVENT_B: u8 = 96;
 
 /// What a leg speaks; the first is what it hears.
@@ -29,7 +33,7 @@ fn digits(events: Option<(u8, u32)>) -> Option<Arc<Digits>> {
     Some(Arc::new(Digits {
         said: Said::Events,
         events,
-        heard: events.iter().map(|(pt, _)| *pt).collect(),
+        heard: events.iter().flat_map(|(pt, _)| [*pt, OTHER_A]).collect(),
     }))
 }
 
@@ -290,8 +294,15 @@ fn loss_and_a_source_that_changes_stay_inside() {
     }
 }
 
+/// Under the number that the peer takes events with, or under another that it may send them with.
 #[test]
 fn a_digit_crosses_a_converted_call_and_nothing_is_said_beside_it() {
+    for number in [EVENT_A, OTHER_A] {
+        a_digit_crosses(number);
+    }
+}
+
+fn a_digit_crosses(number: u8) {
     let a = speaks(&[(111, Codec::Opus)], Some((EVENT_A, 48_000)), None);
     let b = speaks(&[(0, Codec::Pcmu)], Some((EVENT_B, 8_000)), None);
     let mut call = Call::new(&a, &b);
@@ -301,7 +312,7 @@ fn a_digit_crosses_a_converted_call_and_nothing_is_said_beside_it() {
     for n in 1..=12_u16 {
         let duration = (n.min(10) * 960).to_be_bytes();
         let end = if n >= 10 { 0x80 } else { 0 };
-        let packet = call.packet(EVENT_A, &[5, end | 10, duration[0], duration[1]]);
+        let packet = call.packet(number, &[5, end | 10, duration[0], duration[1]]);
         call.deliver(&packet);
         call.sequence = call.sequence.wrapping_add(1);
         if n <= 10 {

@@ -22,7 +22,7 @@ impl Playing {
             }
             SoundSource::Clip { samples, rate } => Program::Clip(Clip::shared(samples.clone(), *rate), times),
         };
-        let player = Player::new(&audio.send.audio, program, now, 0).ok()?;
+        let player = Player::new(&audio.send.audio, program, now).ok()?;
         Some(Self {
             player,
             payload_type: audio.send.payload_type,

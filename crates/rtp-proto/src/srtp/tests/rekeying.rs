@@ -33,6 +33,24 @@ fn sr_05_the_same_key_again_changes_nothing() {
 }
 
 #[test]
+fn sr_05_the_same_key_with_another_lifetime_goes_on() {
+    for suite in Suite::ALL {
+        let (mut sender, mut receiver) = wrapped(suite);
+        let limited = MasterKey::new(suite, &material(suite, 1), None, Some(1 << 31)).unwrap();
+        sender.rekey(Keys::new(suite, vec![limited]).unwrap());
+        assert_eq!(
+            protect(&mut sender, &rtp(SSRC, 63)),
+            Err(Refusal::Replayed),
+            "{suite:?}"
+        );
+        let next = protect(&mut sender, &rtp(SSRC, 64)).unwrap();
+        unprotect(&mut receiver, &next).unwrap();
+        let reports = protect_rtcp(&mut sender, &rtcp(SSRC)).unwrap();
+        unprotect_rtcp(&mut receiver, &reports).unwrap();
+    }
+}
+
+#[test]
 fn sr_05_a_new_key_with_the_rollover_counter_reset_or_continued() {
     for old in Suite::ALL {
         for new in Suite::ALL {

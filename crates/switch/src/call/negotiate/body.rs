@@ -7,7 +7,7 @@ use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot
 use smallvec::SmallVec;
 
 use super::{NOT_ACCEPTABLE, events};
-use crate::call::leg::{Leg, Line};
+use crate::call::leg::{Leg, Line, Session};
 use crate::snapshot::Snapshot;
 
 /// How the relayed m-line is written.
@@ -27,6 +27,13 @@ pub(super) struct Live<'a> {
 pub(super) fn receives(snapshot: &Snapshot, leg: &Leg) -> Result<SocketAddr, u16> {
     let port = leg.ports.ok_or(NOT_ACCEPTABLE)?.rtp();
     Ok(SocketAddr::new(snapshot.media_address(), port))
+}
+
+/// The relayed stream of our last body: what a side was offered whose answer has come.
+pub(super) fn offered(session: &Session) -> Option<Media> {
+    let index = session.lines.iter().position(|line| *line == Line::Live)?;
+    let ours = sdp::parse_bytes(session.sent.clone()?, &sdp::Limits::default()).ok()?;
+    ours.media().get(index).cloned()
 }
 
 /// Writes the body that goes to `to`: its own m-lines in their order, the live one made of the other side's.

@@ -115,12 +115,23 @@ impl Numbers {
     }
 }
 
-/// The first codec of an offer that can be converted, and that the offerer's own policy lets it speak.
-fn source<'a>(offered: &'a Media, x: &Trunk) -> Option<Codec<'a>> {
+/// Whether who speaks `own` and who speaks `other` can be brought together.
+pub(super) fn meets(own: &Codec<'_>, other: &Codec<'_>, trunks: [&Trunk; 2]) -> bool {
+    let off = trunks.iter().any(|trunk| trunk.transcode == Transcode::Off);
+    sdp::same_codec(own, other) || (!off && spoken(other).is_some())
+}
+
+/// The codecs of an offer that can be converted, and that the offerer's own policy lets it speak.
+fn sources<'a>(offered: &'a Media, x: &Trunk) -> impl Iterator<Item = Codec<'a>> {
     let may = |codec: &Codec<'_>| x.codecs.is_empty() || x.codecs.iter().any(|name| codec.is_named(name));
     offered
         .codecs()
-        .find(|codec| spoken(codec).is_some() && may(codec))
+        .filter(move |codec| spoken(codec).is_some() && may(codec))
+}
+
+/// The first of them.
+fn source<'a>(offered: &'a Media, x: &Trunk) -> Option<Codec<'a>> {
+    sources(offered, x).next()
 }
 
 /// A codec as the media plane knows it, if it can be converted.
@@ -145,15 +156,48 @@ pub(super) struct Converted {
     pub(super) names: [Box<str>; 2],
 }
 
-/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can. `apart`: the offerer has its
-/// events whatever the answerer has.
-pub(super) fn converted(offered: &Media, answered: &Media, x: &Trunk, apart: bool) -> Option<Converted> {
+/// What may arrive from a side that has answered our offer, in the order of its answer. It sends with our numbers and receives with
+/// its own (RFC 3264 §5.1, §6.1); its own are tolerated, too, where they are not ours of something else that it has taken.
+pub(super) fn arriving<'a>(ours: Option<&'a Media>, answered: &'a Media) -> SmallVec<[Codec<'a>; 8]> {
+    let offered = || ours.into_iter().flat_map(Media::codecs);
+    let taken = |pt| {
+        let mut numbered = offered().filter(|other| other.pt == pt);
+        numbered.any(|other| answered.codecs().any(|codec| sdp::same_codec(&codec, &other)))
+    };
+    let mut arriving: SmallVec<[Codec<'a>; 8]> = SmallVec::new();
+    for codec in answered.codecs() {
+        let as_offered = offered().filter(|other| sdp::same_codec(&codec, other));
+        let numbers = as_offered
+            .map(|other| other.pt)
+            .chain(Some(codec.pt).filter(|pt| !taken(*pt)));
+        for pt in numbers {
+            if arriving.iter().all(|known| known.pt != pt) {
+                arriving.push(Codec { pt, ..codec });
+            }
+        }
+    }
+    arriving
+}
+
+/// What becomes of an answer whose first codec the offerer does not have; `None`: nothing can. `ours`: what was offered to the
+/// answerer; `apart`: the offerer has its events whatever the answerer has; `said`: the formats that it was answered already.
+pub(super) fn converted(
+    offered: &Media,
+    (answered, ours): (&Media, Option<&Media>),
+    x: &Trunk,
+    apart: bool,
+    said: &[u8],
+) -> Option<Converted> {
     let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
     let of_y = answered.codecs().find(primary)?;
-    let of_x = source(offered, x)?;
-    let has_events = apart || answered.codecs().any(|codec| codec.is_event());
-    let audio_x = audio(offered, of_x, has_events, false)?;
-    let audio_y = audio(answered, of_y, has_events, true)?;
+    let known = said.first().and_then(|pt| offered.codec_of(*pt));
+    let of_x = known.or_else(|| source(offered, x))?;
+    let has_events = apart || known.is_some() || answered.codecs().any(|codec| codec.is_event());
+    let mut audio_x = audio(offered, of_x, has_events, &[of_x])?;
+    if known.is_some() {
+        audio_x.comfort_noise = audio_x.comfort_noise.filter(|pt| said.contains(pt));
+    }
+    let audio_y = audio(answered, of_y, has_events, &arriving(ours, answered))?;
     let answer = [
         Some(of_x.pt),
         audio_x.events.map(|(pt, _)| pt),
@@ -177,10 +221,29 @@ pub(super) struct Alone {
     pub(super) name: Box<str>,
 }
 
-/// How an offer is answered where we speak alone; `None`: it has nothing that we can speak.
-pub(super) fn alone(offered: &Media, x: &Trunk) -> Option<Alone> {
-    let codec = source(offered, x)?;
-    let audio = audio(offered, codec, true, false)?;
+/// How an offer is answered where we speak alone; `None`: it has nothing that we can speak. `to_y`: what was offered to a side that
+/// may still answer; if it can choose what we could not convert, we have to be silent. `said`: the formats of an answer before.
+pub(super) fn alone(
+    offered: &Media,
+    x: &Trunk,
+    to_y: Option<(&Media, &Trunk)>,
+    said: &[u8],
+) -> Option<Alone> {
+    let primary = |codec: &Codec<'_>| !codec.is_auxiliary();
+    let known = said.first().and_then(|pt| offered.codec_of(*pt));
+    let shared = || {
+        let (to_y, _) = to_y?;
+        sources(offered, x).find(|codec| to_y.codecs().any(|other| sdp::same_codec(codec, &other)))
+    };
+    let codec = known.or_else(shared).or_else(|| source(offered, x))?;
+    let agrees = to_y.is_none_or(|(to_y, y)| {
+        let mut choices = to_y.codecs().filter(primary);
+        choices.all(|other| meets(&codec, &other, [x, y]))
+    });
+    if !agrees {
+        return None;
+    }
+    let audio = audio(offered, codec, true, &[codec])?;
     let answer = [Some(codec.pt), audio.events.map(|(pt, _)| pt)];
     Some(Alone {
         audio: Arc::new(audio),
@@ -189,18 +252,26 @@ pub(super) fn alone(offered: &Media, x: &Trunk) -> Option<Alone> {
     })
 }
 
+/// What is spoken with a side that has this codec (`name/clock`) in use, if we can speak it; any other that it has may arrive too.
+pub(super) fn spoken_with(media: &Media, codec: &str) -> Option<Audio> {
+    let codec = media.codecs().find(|listed| listed.is_named(codec))?;
+    let others = media.codecs().filter(|other| other.pt != codec.pt);
+    let arriving: SmallVec<[Codec<'_>; 8]> = std::iter::once(codec).chain(others).collect();
+    audio(media, codec, true, &arriving)
+}
+
 /// What a side hears that has this codec (`name/clock`) in use.
 pub(super) fn heard(media: &Media, codec: &str) -> Option<Arc<Audio>> {
     let codec = media.codecs().find(|listed| listed.is_named(codec))?;
-    audio(media, codec, true, false).map(Arc::new)
+    audio(media, codec, true, &[codec]).map(Arc::new)
 }
 
 fn name(codec: &Codec<'_>) -> Box<str> {
     format!("{}/{}", codec.name, codec.clock).into_boxed_str()
 }
 
-/// What is spoken with one side, in `codec` before all; `all`: any other that it has listed may arrive too.
-fn audio(media: &Media, codec: Codec<'_>, events: bool, all: bool) -> Option<Audio> {
+/// What is spoken with one side: `codec` to it, `arriving` from it.
+fn audio(media: &Media, codec: Codec<'_>, events: bool, arriving: &[Codec<'_>]) -> Option<Audio> {
     let packet_time = media.ptime().filter(|ms| (1..=LONGEST).contains(ms));
     let format = |codec: &Codec<'_>| {
         spoken(codec).map(|known| Format {
@@ -213,10 +284,6 @@ fn audio(media: &Media, codec: Codec<'_>, events: bool, all: bool) -> Option<Aud
         })
     };
     let send = format(&codec)?;
-    let others = media
-        .codecs()
-        .filter(|other| all && other.pt != codec.pt)
-        .filter_map(|other| format(&other));
     // Beside the codec's own clock, events of 8000 Hz are common and understood.
     let event = |clock| media.codecs().find(|c| c.is_event() && c.clock == clock);
     let events = events
@@ -227,7 +294,7 @@ fn audio(media: &Media, codec: Codec<'_>, events: bool, all: bool) -> Option<Aud
         .find(|c| c.name.eq_ignore_ascii_case("CN") && c.clock == 8_000 && send.audio.codec.clock() == 8_000);
     Some(Audio {
         send,
-        accepts: std::iter::once(send).chain(others).collect(),
+        accepts: arriving.iter().filter_map(format).collect(),
         events: events.map(|codec| (codec.pt, codec.clock)),
         comfort_noise: noise.map(|codec| codec.pt),
     })

@@ -185,14 +185,19 @@ impl Dtls {
         lines
     }
 
-    /// What the media plane is told.
-    pub(super) fn plane(&self, snapshot: &Snapshot) -> (Option<control::Security>, Option<control::Ice>) {
+    /// What the media plane is told. Before the call is `answered` nobody has to begin a handshake: many a peer makes nothing of
+    /// the SDP in a 18x, and it may ring for as long as it likes.
+    pub(super) fn plane(
+        &self,
+        snapshot: &Snapshot,
+        answered: bool,
+    ) -> (Option<control::Security>, Option<control::Ice>) {
         let dtls = snapshot.dtls.as_ref().map(|engines| control::Dtls {
             engines: engines.clone(),
             setup: Setup {
                 role: self.role,
                 expected: self.expected.clone(),
-                settled: self.settled,
+                settled: self.settled && answered,
             },
         });
         let ice = self.ice.as_ref().map(|ice| control::Ice {

@@ -8,8 +8,9 @@ use sdp::{Codec, Media, PtMapping};
 use smallvec::SmallVec;
 
 use super::codecs::Spoken;
-use super::convert::Numbers;
-use crate::call::leg::Session;
+use super::convert::{self, Numbers};
+use crate::call::leg::Leg;
+use crate::snapshot::Snapshot;
 
 /// Names of formats that a trunk is not written.
 pub(super) fn hidden(trunk: &Trunk) -> &'static [&'static [u8]] {
@@ -20,7 +21,7 @@ pub(super) fn hidden(trunk: &Trunk) -> &'static [&'static [u8]] {
 fn takes(trunk: &Trunk) -> bool {
     match trunk.dtmf {
         Dtmf::Auto | Dtmf::Rfc4733 => true,
-        Dtmf::Info => false,
+        Dtmf::Info | Dtmf::Inband => false,
     }
 }
 
@@ -180,23 +181,94 @@ fn added(offered: &Media, answered: &Media) -> Events {
     }
 }
 
-/// How digits are written to a side.
-pub(crate) fn said(trunk: &Trunk, session: &Session) -> Said {
-    match trunk.dtmf {
-        Dtmf::Auto if session.events.taken.is_none() => Said::Signalled,
+/// With which numbers the answerer's events come, where we have added them to what it was offered (`ours`); `None`: they are the
+/// offerer's as well.
+pub(super) fn arriving(
+    of_y: &Events,
+    ours: &dyn Fn() -> Option<Media>,
+    answered: &Media,
+    spoken: &Spoken,
+) -> Option<SmallVec<[u8; 2]>> {
+    let (taken, clock) = of_y.taken?;
+    let crosses = match spoken {
+        Spoken::Same { mapping, .. } => mapping.pairs().iter().any(|pair| pair.b == taken),
+        Spoken::Converted(_) | Spoken::Facsimile => false,
+    };
+    let event = |codec: &Codec<'_>| codec.is_event() && codec.clock == clock;
+    (!crosses).then(|| {
+        let ours = ours();
+        let arriving = convert::arriving(ours.as_ref(), answered);
+        arriving
+            .iter()
+            .filter(|codec| event(codec))
+            .map(|codec| codec.pt)
+            .collect()
+    })
+}
+
+/// How digits are written to a leg, if those of `other` come otherwise.
+pub(crate) fn said(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> Said {
+    match snapshot.trunk(leg.trunk).dtmf {
+        Dtmf::Auto if leg.session.events.taken.is_none() => match snapshot.trunk(other.trunk).dtmf {
+            // The tones are heard as they are.
+            Dtmf::Inband => Said::Tones,
+            Dtmf::Auto | Dtmf::Rfc4733 | Dtmf::Info => Said::Signalled,
+        },
         Dtmf::Auto | Dtmf::Rfc4733 => Said::Events,
-        Dtmf::Info => Said::Signalled,
+        Dtmf::Inband if spoken(leg).is_some() => Said::Tones,
+        Dtmf::Info | Dtmf::Inband => Said::Signalled,
     }
 }
 
-/// What the media plane has to know of a side's digits; `None`: there is nothing that it could hear or say.
-pub(super) fn digits(trunk: &Trunk, session: &Session, other: Option<&Session>) -> Option<Arc<Digits>> {
-    let any = session.events.taken.is_some() || other.is_some_and(|other| other.events.taken.is_some());
+/// Whether the media plane can say digits to a leg that come otherwise from `other`.
+pub(crate) fn says(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> bool {
+    match said(snapshot, leg, other) {
+        Said::Events => leg.session.events.taken.is_some(),
+        Said::Tones => tones(snapshot, leg, other).is_some(),
+        Said::Signalled => false,
+    }
+}
+
+/// Whether the media plane hears the digits that a leg writes, as events or as tones.
+pub(crate) fn hears(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> bool {
+    leg.session.events.taken.is_some() || tones(snapshot, leg, other).is_some()
+}
+
+/// What is spoken on a leg whose digits are tones in it, where those of `other` are something else.
+fn tones(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> Option<Audio> {
+    let differ = match said(snapshot, other, leg) {
+        Said::Events => other.session.events.taken.is_some(),
+        Said::Signalled => true,
+        Said::Tones => false,
+    };
+    let sounds = differ && said(snapshot, leg, other) == Said::Tones;
+    spoken(leg).filter(|_| sounds)
+}
+
+/// What is spoken on a leg, if we can speak it.
+fn spoken(leg: &Leg) -> Option<Audio> {
+    let (_, media) = super::live_media(&leg.session)?;
+    convert::spoken_with(&media, leg.session.codec.as_deref()?)
+}
+
+/// What the media plane has to know of a leg's digits, and what is spoken there if they are tones; `None`: there is nothing that it
+/// could hear or say.
+pub(super) fn digits(
+    snapshot: &Snapshot,
+    leg: &Leg,
+    other: Option<&Leg>,
+) -> Option<(Arc<Digits>, Option<Arc<Audio>>)> {
+    let other = other?;
+    let has_events = |leg: &Leg| leg.session.events.taken.is_some();
+    let in_band = tones(snapshot, leg, other);
+    let any =
+        in_band.is_some() || has_events(leg) || has_events(other) || tones(snapshot, other, leg).is_some();
     any.then(|| {
-        Arc::new(Digits {
-            said: said(trunk, session),
-            events: session.events.taken,
-            heard: session.events.heard.clone(),
-        })
+        let digits = Digits {
+            said: said(snapshot, leg, other),
+            events: leg.session.events.taken,
+            heard: leg.session.events.heard.clone(),
+        };
+        (Arc::new(digits), in_band.map(Arc::new))
     })
 }

@@ -23,20 +23,23 @@ pub(crate) fn leg(
 ) -> Option<control::Leg> {
     let trunk = snapshot.trunk(leg.trunk);
     let live = live_media(&leg.session);
-    let direction = live.map_or(Direction::SendRecv, |(sdp, media)| {
+    let direction = live.as_ref().map_or(Direction::SendRecv, |(sdp, media)| {
         sdp::hold_direction(sdp, media)
     });
     let other_receives = other
         .and_then(|other| super::direction(&other.session))
         .is_none_or(Direction::receives);
-    let udptl = live.is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
+    let udptl = live.as_ref().is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
     let remote = live
+        .as_ref()
         .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
         .map(|endpoints| Remote {
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
-    let (security, ice) = security::plane(&leg.session, snapshot);
+    let (digits, in_band) = events::digits(snapshot, leg, other)
+        .map_or((None, None), |(digits, in_band)| (Some(digits), in_band));
+    let (security, ice) = security::plane(&leg.session, snapshot, answered);
     Some(control::Leg {
         bind: snapshot.media_bind(),
         ports: leg.ports?,
@@ -59,7 +62,8 @@ pub(crate) fn leg(
         party: leg.session.id,
         needs: control::Needs {
             transcode: leg.session.converted.clone(),
-            digits: events::digits(trunk, &leg.session, other.map(|other| &other.session)),
+            digits,
+            in_band,
             security,
             ice,
         },
@@ -99,18 +103,20 @@ pub(crate) fn pt_maps(x: &Session, y: &Session, mapping: &PtMapping) -> (PtMap, 
     if mapping.is_empty() {
         return (PtMap::identity(), PtMap::identity());
     }
-    let clock = |session: &Session, pt: u8| {
-        live_media(session)
-            .and_then(|(_, media)| media.codec_of(pt).map(|c| c.clock))
+    let (live_x, live_y) = (live_media(x), live_media(y));
+    let clock = |live: &Option<(sdp::Sdp, sdp::Media)>, pt: u8| {
+        let media = live.as_ref().map(|(_, media)| media);
+        media
+            .and_then(|media| media.codec_of(pt).map(|codec| codec.clock))
             .unwrap_or(0)
     };
     let mut from_x = PtMap::only();
     for (arrives, leaves) in mapping.from_a() {
-        from_x.set(arrives, leaves, clock(y, leaves));
+        from_x.set(arrives, leaves, clock(&live_y, leaves));
     }
     let mut from_y = PtMap::only();
     for (arrives, leaves) in mapping.from_b() {
-        from_y.set(arrives, leaves, clock(x, leaves));
+        from_y.set(arrives, leaves, clock(&live_x, leaves));
     }
     (from_x, from_y)
 }

@@ -21,8 +21,8 @@ use sdp::{Crypto, CryptoKey, CryptoSuite, Media, Proto, Sdp, Transport};
 use sip_proto::Mint;
 use smallvec::SmallVec;
 
-use super::NOT_ACCEPTABLE;
 use super::dtls::{self, Dtls};
+use super::{NOT_ACCEPTABLE, Unfit};
 use crate::call::leg::Session;
 use crate::snapshot::Snapshot;
 
@@ -33,7 +33,7 @@ const LIFETIME: u64 = 1 << 31;
 #[derive(Clone, Debug)]
 pub(crate) enum Security {
     /// By keys in the SDP.
-    Sdes(Sdes),
+    Sdes(Box<Sdes>),
     /// By keys from a handshake.
     Dtls(Box<Dtls>),
 }
@@ -165,10 +165,14 @@ pub(super) fn take(session: &mut Session, stream: Stream<'_>, moved: bool, mint:
         .filter(|(ours, known)| ours.suite == theirs.suite && !(moved && known.keys != theirs.keys))
         .filter(|(ours, _)| !share(ours, &theirs))
         .and_then(|(ours, _)| ours.keys.first().cloned());
-    let mut key = kept.unwrap_or_else(|| fresh(theirs.suite, mint));
-    // A peer that says how long its keys serve wants to hear it of ours.
-    let limited = theirs.keys.iter().any(|key| key.lifetime.is_some());
-    key.lifetime = limited.then_some(LIFETIME);
+    // What a key serves for was said when it was new (RFC 4568 §6.1), by a peer that says it of its own, too.
+    let key = kept.unwrap_or_else(|| {
+        let limited = theirs.keys.iter().any(|key| key.lifetime.is_some());
+        CryptoKey {
+            lifetime: limited.then_some(LIFETIME),
+            ..fresh(theirs.suite, mint)
+        }
+    });
     let ours = Crypto {
         tag: theirs.tag,
         suite: theirs.suite,
@@ -176,10 +180,10 @@ pub(super) fn take(session: &mut Session, stream: Stream<'_>, moved: bool, mint:
         keys: SmallVec::from_buf([key]),
         params: Vec::new(),
     };
-    session.security = Some(Security::Sdes(Sdes {
+    session.security = Some(Security::Sdes(Box::new(Sdes {
         ours: SmallVec::from_buf([ours]),
         agreed: Agreed::Line(0, Box::new(theirs)),
-    }));
+    })));
 }
 
 /// The answer to the offer that was [taken](take); `at`: where we receive.
@@ -213,17 +217,17 @@ pub(super) fn accept(session: &mut Session, snapshot: &Snapshot, at: SocketAddr)
 /// What the leg's peer is offered, of a stream like `media` of the other side's; `at`: where we receive.
 ///
 /// # Errors
-/// [`NOT_ACCEPTABLE`] for what can't be encrypted on a trunk that insists on it.
+/// [`Unfit::Encryption`] for what can't be encrypted on a trunk that insists on it.
 pub(super) fn offer(
     session: &mut Session,
     (snapshot, trunk): (&Snapshot, &Trunk),
     media: &Media,
     at: SocketAddr,
     mint: &mut Mint,
-) -> Result<Written, u16> {
+) -> Result<Written, Unfit> {
     if !media.proto().is_rtp() {
         return match trunk.srtp {
-            Srtp::Required => Err(NOT_ACCEPTABLE),
+            Srtp::Required => Err(Unfit::Encryption),
             Srtp::Off | Srtp::Optional => Ok(Written::default()),
         };
     }
@@ -258,10 +262,10 @@ pub(super) fn offer(
                 params: Vec::new(),
             }
         });
-        session.security = Some(Security::Sdes(Sdes {
+        session.security = Some(Security::Sdes(Box::new(Sdes {
             ours: lines.collect(),
             agreed: Agreed::Nothing,
-        }));
+        })));
     }
     if let Some(Security::Dtls(dtls)) = &session.security {
         // As it was; it may be RTP/SAVP.
@@ -331,14 +335,15 @@ pub(super) fn conclude(session: &mut Session, stream: Stream<'_>) -> Result<(), 
     }
 }
 
-/// What the media plane is told.
+/// What the media plane is told. `answered`: the call is.
 pub(super) fn plane(
     session: &Session,
     snapshot: &Snapshot,
+    answered: bool,
 ) -> (Option<control::Security>, Option<control::Ice>) {
     let sdes = match &session.security {
         Some(Security::Sdes(sdes)) => sdes,
-        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot),
+        Some(Security::Dtls(dtls)) => return dtls.plane(snapshot, answered),
         None => return (None, None),
     };
     let (send, receive) = match (&sdes.agreed, sdes.agreed()) {
@@ -355,7 +360,7 @@ pub(super) fn has_moved(session: &Session, offer: &Sdp, media: &Media) -> bool {
         let ip = sdp.connection(media).filter(|ip| !ip.is_unspecified())?;
         Some((ip, media.port()))
     };
-    let before = super::live_media(session).and_then(|(sdp, media)| address(sdp, media));
+    let before = super::live_media(session).and_then(|(sdp, media)| address(&sdp, &media));
     let after = address(offer, media);
     before.is_some() && after.is_some() && before != after
 }

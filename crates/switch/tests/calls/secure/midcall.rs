@@ -111,6 +111,13 @@ fn sr_05_a_new_offer_to_a_secured_side_repeats_its_keys() {
     let (_, ours) = said(&ok);
     assert_eq!((ours[0].tag, material(&ours[0])), (3, material(&offered[0])));
     bed.wait(20);
+    // It is the same key for as long as before, although the carrier says nothing of its own: else it would count anew.
+    let theirs = Crypto::parse(line(3, CM80, THIRD).as_bytes()).unwrap();
+    let suite = Suite::AesCm128Sha80;
+    assert_eq!(
+        keys_of(&bed, 1),
+        Some((plane(suite, &theirs), plane(suite, &offered[0])))
+    );
     over(bed, a, &b);
 }
 
@@ -188,4 +195,44 @@ fn facsimile_passes_where_srtp_is_not_required() {
         assert_eq!(keys_of(&bed, 0), keys);
         over(bed, a, &b);
     }
+}
+
+/// The called side refreshes with the bytes of its answer. What it gets is an answer: one line, that with the tag and suite that it
+/// names (RFC 4568 §5.1.2), not our offer again. A second refresh is answered from memory.
+#[test]
+fn a_refresh_by_whoever_has_answered_is_answered_with_one_line() {
+    let mut bed = bed("off", "required");
+    let mut a = dial(&mut bed, &offer("RTP/AVP", &[]));
+    let at_b = bed.expect(B1, "INVITE");
+    let (_, offered) = said(&at_b);
+    let second = offered.iter().find(|line| line.name == CM32).unwrap().clone();
+    let body = Bed::carrier_end(B1).answer(at_b.sdp().unwrap(), "sendrecv");
+    let body = secured(&body, "RTP/SAVP", &[line(second.tag, CM32, KEY)]);
+    let mut b = bed.callee(B1, &at_b);
+    bed.send(B1, &b.reply(&at_b, 200, Some(&body)));
+    connected(&mut bed, &mut a);
+    let keys = keys_of(&bed, 1);
+    let refresh = b.invite(Some(&body));
+    bed.send(B1, &refresh);
+    let at_a = bed.expect(A, "INVITE");
+    let own = Bed::caller_end().answer(at_a.sdp().unwrap(), "sendrecv");
+    bed.send(A, &a.reply(&at_a, 200, Some(&own)));
+    bed.expect(A, "ACK");
+    let ok = bed.expect(B1, "200 INVITE");
+    let ack = b.ack(&ok);
+    bed.send(B1, &ack);
+    bed.wait(20);
+    let (_, ours) = said(&ok);
+    assert_eq!(ours.len(), 1);
+    assert_eq!((ours[0].tag, ours[0].suite), (second.tag, second.suite));
+    assert_eq!(material(&ours[0]), material(&second));
+    assert_eq!(keys_of(&bed, 1), keys);
+    let refresh = b.invite(Some(&body));
+    bed.send(B1, &refresh);
+    let again = bed.expect(B1, "200 INVITE");
+    let ack = b.ack(&again);
+    bed.send(B1, &ack);
+    bed.quiet(A, 50);
+    assert_eq!(again.sdp(), ok.sdp());
+    over(bed, a, &b);
 }

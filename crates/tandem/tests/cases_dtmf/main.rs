@@ -8,9 +8,15 @@
 )]
 
 #[macro_use]
+#[path = "../support/mod.rs"]
 mod support;
 
+mod convert;
+mod early;
+mod tones;
+
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 use support::{NUMBER, check, invite_of, ms, quick, text};
@@ -52,7 +58,12 @@ struct Talk<'p> {
 
 /// A has events under 96, B under 122 if it is offered any.
 fn talk<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer, event_of_a: Option<u8>) -> Talk<'p> {
-    let call = alice.invite(NUMBER, Some(&body(bed.places.rtp_a, event_of_a)));
+    talk_of(bed, alice, bob, &body(bed.places.rtp_a, event_of_a))
+}
+
+/// The same with another offer of A's.
+fn talk_of<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer, offer: &str) -> Talk<'p> {
+    let call = alice.invite(NUMBER, Some(offer));
     let leg = bob.incoming();
     let offer = invite_of(&leg).body();
     let offered = event_of(&offer);
@@ -83,6 +94,9 @@ struct Speaker<'a> {
     to: SocketAddr,
     event: u8,
     header: Header,
+    /// Timestamp units of a packet.
+    step: u32,
+    speech: Vec<u8>,
     due: Instant,
 }
 
@@ -101,8 +115,17 @@ impl<'a> Speaker<'a> {
             to,
             event,
             header,
+            step: 160,
+            speech: vec![0xd5; 160],
             due,
         }
+    }
+
+    /// Says this 50 times a second, in a codec of this number and clock.
+    fn speaking(mut self, payload_type: u8, clock: u32, speech: Vec<u8>) -> Self {
+        self.header.payload_type = payload_type;
+        (self.step, self.speech) = (clock / 50, speech);
+        self
     }
 
     fn put(&mut self, header: Header, payload: &[u8], lost: bool) {
@@ -111,13 +134,14 @@ impl<'a> Speaker<'a> {
             self.peer.send(self.to, &header.packet(payload));
         }
         self.header.sequence = self.header.sequence.wrapping_add(1);
-        self.header.timestamp = self.header.timestamp.wrapping_add(160);
+        self.header.timestamp = self.header.timestamp.wrapping_add(self.step);
         self.due += ms(FRAME);
     }
 
     fn talk(&mut self, frames: u32) {
         for _ in 0..frames {
-            self.put(self.header, &[0xd5; 160], false);
+            let speech = self.speech.clone();
+            self.put(self.header, &speech, false);
         }
     }
 
@@ -132,20 +156,65 @@ impl<'a> Speaker<'a> {
                 ..self.header
             };
             let end = u8::from(n >= frames) << 7;
-            let [high, low] = (n.min(frames) * 160).to_be_bytes();
+            let duration = u16::try_from(u32::from(n.min(frames)) * self.step).unwrap();
+            let [high, low] = duration.to_be_bytes();
             self.put(header, &[event, end | 10, high, low], lost(n));
         }
+    }
+}
+
+/// What comes of one side that says something, from its first word until half a second after its last, however long the machine
+/// takes for it.
+fn listen<'a>(at: &RtpPeer, mut speaker: Speaker<'a>, says: impl FnOnce(&mut Speaker<'a>)) -> Vec<Heard> {
+    let said = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let listener = scope.spawn(|| {
+            let mut heard = Vec::new();
+            loop {
+                let was_said = said.load(Ordering::Acquire);
+                heard.extend(at.collect(1000, ms(500)));
+                if was_said {
+                    return heard;
+                }
+            }
+        });
+        says(&mut speaker);
+        said.store(true, Ordering::Release);
+        listener.join().unwrap()
+    })
+}
+
+/// The header of what was heard.
+fn header(heard: &Heard) -> Header {
+    Header::parse(&heard.packet).unwrap()
+}
+
+/// One source, and no number is missing, doubled or out of place (RFC 3550 §5.1).
+fn is_one_stream(heard: &[Heard]) {
+    for (before, after) in heard.iter().zip(&heard[1..]) {
+        let [before, after] = [header(before), header(after)];
+        assert_eq!(after.ssrc, before.ssrc);
+        assert_eq!(
+            after.sequence,
+            before.sequence.wrapping_add(1),
+            "{before:?} {after:?}"
+        );
     }
 }
 
 /// The digits that a listener makes of what it hears: one for each timestamp. Each must be whole: one event, a duration that never
 /// shrinks, an end.
 fn decode(heard: &[Heard], payload_type: u8) -> Vec<(u8, u16, usize)> {
+    decode_beside(heard, payload_type, 0)
+}
+
+/// The same where speech has this number.
+fn decode_beside(heard: &[Heard], payload_type: u8, speech: u8) -> Vec<(u8, u16, usize)> {
     let mut events: Vec<(u32, u8, u16, usize)> = Vec::new();
     for packet in heard {
         let header = Header::parse(&packet.packet).unwrap();
         if header.payload_type != payload_type {
-            assert_eq!(header.payload_type, 0, "no audio under another number");
+            assert_eq!(header.payload_type, speech, "no audio under another number");
             continue;
         }
         let [event, flags, high, low] = packet.packet[12..] else {
@@ -183,17 +252,13 @@ fn mr_12_digits_stay_whole() {
         let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
         let talk = talk(&bed, &alice, &bob, Some(96));
         assert_eq!(talk.events[1], Some(96));
-        let (sent, to) = (4 * 12 + 60, talk.b_to);
-        let heard = thread::scope(|scope| {
-            let listener = scope.spawn(|| at_a.collect(sent, ms(500)));
-            let mut speaker = Speaker::new(&at_b, to, 122);
+        let heard = listen(&at_a, Speaker::new(&at_b, talk.b_to, 122), |speaker| {
             speaker.talk(30);
             for event in [1, 1, 2, 11] {
                 speaker.press(event, 10, lost);
                 speaker.talk(3);
             }
             speaker.talk(18);
-            listener.join().unwrap()
         });
         let decoded = decode(&heard, 96);
         let digits: Vec<u8> = decoded.iter().map(|(event, ..)| *event).collect();
@@ -219,14 +284,10 @@ fn mr_12_e_a_long_digit_is_one() {
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
     let talk = talk(&bed, &alice, &bob, Some(96));
-    let to = talk.b_to;
-    let heard = thread::scope(|scope| {
-        let listener = scope.spawn(|| at_a.collect(322, ms(500)));
-        let mut speaker = Speaker::new(&at_b, to, 122);
+    let heard = listen(&at_a, Speaker::new(&at_b, talk.b_to, 122), |speaker| {
         speaker.talk(10);
         speaker.press(7, 300, |_| false);
         speaker.talk(10);
-        listener.join().unwrap()
     });
     assert_eq!(decode(&heard, 96), [(7, 48_000, 3)]);
     talk.hang_up();
@@ -242,16 +303,12 @@ fn events_and_info_are_converted_into_each_other() {
     let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
     let talk = talk(&bed, &alice, &bob, Some(96));
     assert_eq!(talk.events, [None, Some(96)]);
-    let to = talk.a_to;
-    let heard = thread::scope(|scope| {
-        let listener = scope.spawn(|| at_b.collect(40, ms(500)));
-        let mut speaker = Speaker::new(&at_a, to, 96);
+    let heard = listen(&at_b, Speaker::new(&at_a, talk.a_to, 96), |speaker| {
         speaker.talk(20);
         speaker.press(1, 10, |_| false);
         speaker.talk(3);
         speaker.press(10, 10, |n| n >= 10);
         speaker.talk(17);
-        listener.join().unwrap()
     });
     assert_eq!(heard.len(), 40, "speech");
     assert_eq!(decode(&heard, 96), []);
@@ -260,25 +317,19 @@ fn events_and_info_are_converted_into_each_other() {
         assert_eq!(text(&told.body()), body);
     }
     // The other way: B's stream goes on beside it.
-    let to = talk.b_to;
+    let speaker = Speaker::new(&at_b, talk.b_to, 122);
     let heard = thread::scope(|scope| {
-        let listener = scope.spawn(|| at_a.collect(80, ms(500)));
-        let talker = scope.spawn(|| Speaker::new(&at_b, to, 122).talk(80));
-        thread::sleep(ms(400));
+        let talker = scope.spawn(|| listen(&at_a, speaker, |speaker| speaker.talk(100)));
+        // Long enough for the kernel to take the stream.
+        thread::sleep(ms(1200));
         talk.leg
             .request_with("INFO", &[INFO], Some("Signal= 5\r\nDuration= 100\r\n"));
         talk.leg.expect(200);
-        talker.join().unwrap();
-        listener.join().unwrap()
+        talker.join().unwrap()
     });
     assert_eq!(decode(&heard, 96), [(5, 800, 3)]);
-    let headers: Vec<Header> = heard
-        .iter()
-        .map(|heard| Header::parse(&heard.packet).unwrap())
-        .collect();
-    assert!(headers.windows(2).all(|pair| {
-        pair[0].ssrc == pair[1].ssrc && pair[1].sequence == pair[0].sequence.wrapping_add(1)
-    }));
+    is_one_stream(&heard);
+    let headers: Vec<Header> = heard.iter().map(header).collect();
     let first = headers
         .iter()
         .position(|header| header.payload_type == 96)
@@ -298,7 +349,37 @@ fn events_and_info_are_converted_into_each_other() {
     assert_eq!(record.number("caller_media.digits"), 2);
 }
 
+/// A digit that is held back changes the numbers of what follows, and after it the kernel relays on, by these.
+fn after_a_digit_the_kernel_relays_on() {
+    let bed = quick(|setup| setup.key("b1", "dtmf = \"info\""));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let [at_a, at_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(RtpPeer::bind);
+    let talk = talk(&bed, &alice, &bob, Some(96));
+    let heard = listen(&at_b, Speaker::new(&at_a, talk.a_to, 96), |speaker| {
+        for event in [1, 1] {
+            speaker.talk(75);
+            speaker.press(event, 6, |_| false);
+        }
+        speaker.talk(75);
+    });
+    assert_eq!(heard.len(), 225);
+    is_one_stream(&heard);
+    for _ in 0..2 {
+        assert!(text(&talk.leg.ok("INFO").body()).starts_with("Signal=1\r\n"));
+    }
+    if support::engines::is_kernel() {
+        // The workers publish once a second.
+        thread::sleep(ms(1200));
+        let relayed = bed.metrics().sum("tandem_media_kernel_packets_total");
+        // The first half second is the process's, and the digits.
+        assert!(relayed > Some(150.0), "{relayed:?} of 225 packets");
+    }
+    talk.hang_up();
+    assert_eq!(bed.finish(1)[0].number("caller_media.digits"), 2);
+}
+
 on_both_engines! {
+    after_a_digit_the_kernel_relays_on,
     mr_12_digits_stay_whole,
     mr_12_e_a_long_digit_is_one,
     events_and_info_are_converted_into_each_other,

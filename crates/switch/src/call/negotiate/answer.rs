@@ -1,0 +1,151 @@
+//! Our answer to one side's offer: what the other side answered, or one of our own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::Trunk;
+use rtp_proto::control::Audio;
+use sdp::{Codec, CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use smallvec::SmallVec;
+
+use super::body::{self, Live};
+use super::codecs::{self, Spoken};
+use super::{NOT_ACCEPTABLE, convert, events, live_media, security};
+use crate::call::leg::{Leg, Line, Session};
+use crate::snapshot::Snapshot;
+
+/// Our own answer to X's offer, for a sound of ours, and what X then hears. `y`: who may still answer, with what it was offered.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when there is nothing in the offer that we can speak, or nothing that would agree with each answer of Y's.
+pub(crate) fn own_answer(
+    snapshot: &Snapshot,
+    x: &mut Leg,
+    y: Option<&Leg>,
+) -> Result<(Bytes, Arc<Audio>), u16> {
+    let (offer, media) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let to_y = y.and_then(|y| Some((body::offered(&y.session)?, snapshot.trunk(y.trunk))));
+    let to_y = to_y.as_ref().map(|(media, trunk)| (media, trunk.as_ref()));
+    let own = convert::alone(&media, snapshot.trunk(x.trunk), to_y, &x.session.own).ok_or(NOT_ACCEPTABLE)?;
+    let mux = media.rtcp_mux();
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
+    let live = Live {
+        media: &media,
+        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
+        codecs: CodecFilter::Own(&own.answer),
+        direction: Some(Direction::SendRecv.answer_to(sdp::hold_direction(&offer, &media))),
+        transport: written.transport(),
+        session: &written.session,
+    };
+    let body = body::write(snapshot, x, &offer, &live)?;
+    x.mux = mux;
+    x.session.answered = true;
+    x.session.codec = Some(own.name);
+    x.session.own = own.answer;
+    Ok((body, own.audio))
+}
+
+/// Makes Y's answer into ours to X, and says how payload types go from one to the other.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when Y refused the stream, has no codec of the offer, or no address that packets can be sent to.
+pub(crate) fn answer(
+    snapshot: &Snapshot,
+    x: &mut Leg,
+    y: &mut Leg,
+    answer: Sdp,
+) -> Result<(Bytes, PtMapping), u16> {
+    let trunks: [&Trunk; 2] = [snapshot.trunk(x.trunk), snapshot.trunk(y.trunk)];
+    let (offer, own) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let media = accepted(&y.session, &answer, &own)?;
+    security::conclude(
+        &mut y.session,
+        security::Stream::new(snapshot, trunks[1], &answer, media),
+    )?;
+    let y_muxes = media.rtcp_mux();
+    // What the offerer cannot do, the answer does not promise (RFC 3264 §6.1).
+    let wanted = sdp::hold_direction(&offer, &own);
+    let mut direction = sdp::hold_direction(&answer, media).answer_to(wanted);
+    let ours = || body::offered(&y.session);
+    let spoken = codecs::spoken([&own, media], &ours, &x.session.own, trunks)?;
+    // Y sends nothing to X, but X may hear our music: as in offers.
+    let music = trunks[0].hold_music.is_some() && spoken.can_be_played(&own);
+    if !direction.sends() && wanted.receives() && music {
+        direction = Direction::new(true, direction.receives());
+    }
+    let said = Some(x.session.own.clone()).filter(|said| spoken.agrees(said));
+    let added = added(&own, &spoken, said.as_deref(), trunks);
+    let mut events = events::agreed(&own, media, &spoken, added.first().copied(), trunks);
+    if let Some(arriving) = events::arriving(&events[1], &ours, media, &spoken) {
+        events[1].heard = arriving;
+    }
+    let at = body::receives(snapshot, x)?;
+    let written = security::accept(&mut x.session, snapshot, at);
+    let mux = own.rtcp_mux();
+    let is_rtp = own.proto().is_rtp();
+    let of_y = |codecs| (&answer, media, codecs);
+    let (source, media, codecs) = match (&spoken, &said) {
+        (Spoken::Facsimile, _) => of_y(CodecFilter::All),
+        // What it was told already, in the same words.
+        (Spoken::Same { .. } | Spoken::Converted(_), Some(said)) => (&offer, &own, CodecFilter::Own(said)),
+        (Spoken::Converted(converted), None) => (&offer, &own, CodecFilter::Own(&converted.answer)),
+        (Spoken::Same { mapping, .. }, None) if added.is_empty() => of_y(CodecFilter::Answer(mapping)),
+        (Spoken::Same { mapping, .. }, None) => of_y(CodecFilter::AnswerExtended {
+            mapping,
+            added: &added,
+        }),
+    };
+    let live = Live {
+        media,
+        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
+        codecs,
+        direction: Some(direction),
+        transport: if is_rtp {
+            written.transport()
+        } else {
+            Transport::default()
+        },
+        session: &written.session,
+    };
+    let body = body::write(snapshot, x, source, &live)?;
+    y.mux = y.session.mux_offered && y_muxes;
+    x.mux = mux;
+    x.session.answered = true;
+    y.session.remote = Some(Bytes::copy_from_slice(answer.raw()));
+    [x.session.events, y.session.events] = events;
+    Ok((body, spoken.remember(&mut x.session, &mut y.session)))
+}
+
+/// Events of the offerer that the answerer does not have: they were answered already, or are because the answerer's digits are
+/// written otherwise.
+fn added<'a>(
+    own: &'a Media,
+    spoken: &Spoken,
+    said: Option<&[u8]>,
+    trunks: [&Trunk; 2],
+) -> SmallVec<[Codec<'a>; 1]> {
+    match (spoken, said) {
+        (Spoken::Same { .. }, Some(said)) => {
+            let is_said = |codec: &Codec<'_>| codec.is_event() && said.contains(&codec.pt);
+            own.codecs().filter(is_said).collect()
+        }
+        (Spoken::Same { mapping, .. }, None) => events::answer(own, mapping, trunks),
+        (Spoken::Converted(_) | Spoken::Facsimile, _) => SmallVec::new(),
+    }
+}
+
+/// The stream of Y's answer that answers this one of X's offer.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when Y has refused it, made another of it, or has no address.
+fn accepted<'a>(y: &Session, answer: &'a Sdp, offered: &Media) -> Result<&'a Media, u16> {
+    let index = y.lines.iter().position(|line| *line == Line::Live);
+    let same =
+        |media: &&Media| media.kind() == offered.kind() && media.proto().is_rtp() == offered.proto().is_rtp();
+    index
+        .and_then(|index| answer.media().get(index))
+        .filter(|media| media.port() != 0 && answer.connection(media).is_some())
+        .filter(same)
+        .ok_or(NOT_ACCEPTABLE)
+}
