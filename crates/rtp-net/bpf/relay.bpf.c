@@ -5,7 +5,7 @@
  * A packet for the address and port of a flow, from the flow's one source, by the interface that leads there, that is RTP beyond
  * doubt and has a payload type that may pass, is counted, gets the addresses of the other leg, and leaves. Everything else goes up
  * to the process's socket exactly as it came: RTCP, STUN, DTLS, strangers, odd or fragmented packets, super-packets that a network
- * card or the stack has put together (GRO), what is too long for the way out. What it counts is what rtp-proto's Reception counts
+ * card or the stack has put together (GRO), what is too long for the way out. Only who bears our own mark loses it. What it counts is what rtp-proto's Reception counts
  * (reception.h).
  *
  * What it does not do: it does not look whether the UDP checksum is right. It changes it by what it changes itself (RFC 1624), so
@@ -238,6 +238,11 @@ __inline int renumber(const struct flow *f, const struct tally *t, const struct 
 	return 1;
 }
 
+/* What `take` says of a packet: not the flow's, counted, or with a mark that nobody but this program makes. */
+#define OTHER 0
+#define TAKEN 1
+#define FORGED 2
+
 /* Under the lock: whether the packet is the flow's, and if so, that it is counted, and what is done with it. */
 __inline int take(struct slot *s, const __u32 *gate, const struct types *types, const struct packet *p, __u64 now, struct way *w)
 {
@@ -245,19 +250,21 @@ __inline int take(struct slot *s, const __u32 *gate, const struct types *types, 
 	__u8 type = p->rtp.second & 127;
 
 	if (!*(volatile const __u32 *)gate || !concerns(f, p))
-		return 0;
+		return OTHER;
 	w->any = f->flags & FLOW_ANY;
 	if (w->any) {
 		receive_any(&s->tally, now, p->bytes);
 	} else {
 		/* With the marker bit, 192 to 223 are RTCP's where it shares the port. */
-		if (!p->is_rtp || (f->flags & FLOW_MUX && p->rtp.second >= 192 && p->rtp.second <= 223))
-			return 0;
+		if (!p->is_rtp)
+			return p->rtp.first >> 6 == 3 ? FORGED : OTHER;
+		if (f->flags & FLOW_MUX && p->rtp.second >= 192 && p->rtp.second <= 223)
+			return OTHER;
 		w->rtp = p->rtp;
 		w->out = types->out[type];
 		w->rewrites = f->flags & FLOW_REWRITE;
 		if (w->rewrites && !renumber(f, &s->tally, &p->rtp, &w->rtp))
-			return 0;
+			return OTHER;
 		w->rtp.second = (p->rtp.second & 0x80) | w->out;
 		receive(&s->tally, types, now, &p->rtp, p->bytes, w->out);
 	}
@@ -267,7 +274,7 @@ __inline int take(struct slot *s, const __u32 *gate, const struct types *types, 
 	w->to_port = f->to_port;
 	w->traffic_class = f->traffic_class;
 	w->oif = f->oif;
-	return 1;
+	return TAKEN;
 }
 
 /* ---- Rewriting ---- */
@@ -377,12 +384,12 @@ __inline int fail(struct slot *s, const __u32 *gate, const struct packet *p)
 	return SHOT;
 }
 
-/* Marks a packet for the process as one that is counted already. */
-__inline int up(struct __sk_buff *skb, const struct packet *p)
+/* Leaves a packet to the process with this first octet. */
+__inline int up(struct __sk_buff *skb, const struct packet *p, __u8 first)
 {
 	struct rtp is = p->rtp;
 
-	is.first |= COUNTED;
+	is.first = first;
 	change(skb, p, p->udp_at + sizeof(struct udphdr), (const __u32 *)&p->rtp, (const __u32 *)&is, 1);
 	return NEXT;
 }
@@ -397,7 +404,7 @@ int relay(struct __sk_buff *skb)
 	__u32 *at, *gate;
 	__u32 slot, table, oif, mtu = 0;
 	__u64 now;
-	int taken = 0;
+	int taken = OTHER;
 
 	if (skb->protocol != htons(ETH_P_IP) && skb->protocol != htons(ETH_P_IPV6))
 		return NEXT;
@@ -429,12 +436,15 @@ int relay(struct __sk_buff *skb)
 	if (s->flow.types == table && s->flow.oif == oif)
 		taken = take(s, gate, pts, &p, now, &w);
 	unlock(&s->lock);
-	if (!taken)
+	if (taken == OTHER)
 		return NEXT;
+	/* Version 1: no RTP, as version 3 is none. */
+	if (taken == FORGED)
+		return up(skb, &p, p.rtp.first & 0x7f);
 	if (!w.any && w.out == OUT_DROP)
 		return SHOT;
 	if (!w.any && w.out == OUT_UP)
-		return up(skb, &p);
+		return up(skb, &p, p.rtp.first | COUNTED);
 	if (rewrite(skb, &p, &w))
 		return fail(s, gate, &p);
 	return w.oif ? redirect_neigh(w.oif, 0, 0, 0) : NEXT;

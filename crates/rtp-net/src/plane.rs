@@ -23,8 +23,8 @@ pub struct PlaneConfig {
     /// `SO_RCVBUF` of each media socket, in bytes (the kernel doubles it): what may queue, not what is allocated. The default
     /// holds about three seconds of G.711.
     pub receive_buffer: usize,
-    /// Connect an RTP socket to its peer once the peer's address is firm: about a fifth less CPU per packet. Strangers' packets
-    /// are then refused by the kernel (which answers them with ICMP port unreachable) and not counted here.
+    /// Hear an RTP peer, once its address is firm, on a second socket that is connected to it: about a fifth less CPU per packet,
+    /// and strangers, who are judged and counted all the same, fill a queue of their own. A file descriptor more per leg.
     pub connect: bool,
     /// Relays what is plain in the kernel; `None`: all in userspace.
     pub kernel: Option<Arc<KernelPath>>,

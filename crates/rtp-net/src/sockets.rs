@@ -10,12 +10,17 @@ use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Reads in which what a first socket still has of a peer comes before what its own has: more datagrams than fit a buffer of
+/// the usual size.
+const OLDER: u16 = 512;
 
 /// Whose sockets they are, and how they are made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     /// The worker's.
-    pub(crate) epoll: &'a OwnedFd,
+    pub(crate) epoll: &'a Arc<OwnedFd>,
     pub(crate) id: MediaId,
     /// `SO_RCVBUF`, bytes.
     pub(crate) receive_buffer: usize,
@@ -26,11 +31,41 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Sockets {
     rtp: Socket,
     rtcp: Option<Socket>,
-    /// What the RTP socket is connected to.
-    connected: Option<SocketAddr>,
+    /// Made when the peer's address is firm for the first time.
+    ear: Option<Ear>,
     bind: IpAddr,
     ports: PortPair,
     dscp: u8,
+    epoll: Arc<OwnedFd>,
+    token: Token,
+    receive_buffer: usize,
+}
+
+/// A second socket on the RTP port, connected to the peer. The system gives it what comes from there, with less work than to a
+/// socket that hears everybody, and the first one all else: strangers are judged and counted, and fill a queue of their own.
+#[derive(Debug)]
+struct Ear {
+    socket: Socket,
+    /// Whom it hears; `None`: nobody.
+    peer: Option<SocketAddr>,
+    /// So many reads look at the first socket before this one.
+    older: u16,
+}
+
+impl Ear {
+    fn receive(&mut self, first: &Socket, buffer: &mut [u8]) -> Result<Option<(usize, SocketAddr)>, Errno> {
+        if self.older > 0 {
+            self.older -= 1;
+            if let Some(datagram) = receive(first, buffer)? {
+                return Ok(Some(datagram));
+            }
+            self.older = 0;
+        }
+        match receive(&self.socket, buffer)? {
+            Some(datagram) => Ok(Some(datagram)),
+            None => receive(first, buffer),
+        }
+    }
 }
 
 /// A socket that could not be had.
@@ -65,10 +100,13 @@ impl Sockets {
         Ok(Self {
             rtp,
             rtcp,
-            connected: None,
+            ear: None,
             bind: leg.bind,
             ports: leg.ports,
             dscp: leg.dscp,
+            epoll: Arc::clone(place.epoll),
+            token: Token::new(place.id, side, Channel::Rtp),
+            receive_buffer: place.receive_buffer,
         })
     }
 
@@ -95,54 +133,75 @@ impl Sockets {
         }
         if self.dscp != leg.dscp {
             self.dscp = leg.dscp;
-            [Some(&self.rtp), self.rtcp.as_ref()]
+            let ear = self.ear.as_ref().map(|ear| &ear.socket);
+            [Some(&self.rtp), self.rtcp.as_ref(), ear]
                 .into_iter()
                 .flatten()
-                .for_each(|s| mark(s, leg));
+                .for_each(|socket| mark(socket, leg.bind, leg.dscp));
         }
         Ok(false)
     }
 
-    /// Connects the RTP socket to its peer, or to nobody. Errors: none of it was done.
-    pub(crate) fn connect(&mut self, to: Option<SocketAddr>) -> Result<(), Errno> {
-        match to {
-            Some(to) => net::connect(&self.rtp, &to)?,
-            None if self.connected.is_some() => net::connect_unspec(&self.rtp)?,
-            None => {}
-        }
-        self.connected = to;
+    /// Hears this peer on a socket of its own, or nobody. Errors: everybody is heard on the first socket.
+    pub(crate) fn connect(&mut self, to: Option<SocketAddr>) -> io::Result<()> {
+        let ear = match (self.ear.take(), to) {
+            (None, None) => return Ok(()),
+            (Some(ear), _) => ear,
+            (None, Some(_)) => Ear {
+                socket: self.second()?,
+                peer: None,
+                older: 0,
+            },
+        };
+        // Connected to its own address it hears nobody, and keeps what it has of the peer until that is read.
+        let own = SocketAddr::new(self.bind, self.ports.rtp());
+        ear.socket.connect(&to.unwrap_or(own).into())?;
+        self.ear = Some(Ear {
+            peer: to,
+            older: if to.is_some() { OLDER } else { 0 },
+            ..ear
+        });
         Ok(())
+    }
+
+    /// Another socket on the RTP port. Nobody else gets one: both sockets allow it only for this moment.
+    fn second(&self) -> io::Result<Socket> {
+        self.rtp.set_reuse_address(true)?;
+        let address = SocketAddr::new(self.bind, self.ports.rtp());
+        let second = bound_socket(address, self.receive_buffer, true);
+        self.rtp.set_reuse_address(false)?;
+        let second = second?;
+        second.set_reuse_address(false)?;
+        mark(&second, self.bind, self.dscp);
+        epoll::add(&*self.epoll, &second, self.token.data(), epoll::EventFlags::IN)?;
+        Ok(second)
     }
 
     /// One datagram and its source; `None` when there is nothing to read.
     ///
     /// The source is asked for on a connected socket too: what was queued before it was connected may be anybody's.
     pub(crate) fn receive(
-        &self,
+        &mut self,
         channel: Channel,
         buffer: &mut [u8],
     ) -> Result<Option<(usize, SocketAddr)>, Errno> {
-        let Some(socket) = self.socket(channel) else {
-            return Ok(None);
-        };
-        loop {
-            return match net::recvfrom(socket, &mut *buffer, RecvFlags::empty()) {
-                Ok((length, _, from)) => Ok(from
-                    .and_then(|from| from.try_into().ok())
-                    .map(|from| (length, from))),
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Ok(None),
-                Err(error) => Err(error),
-            };
+        match (channel, &mut self.ear, &self.rtcp) {
+            (Channel::Rtp, Some(ear), _) => ear.receive(&self.rtp, buffer),
+            (Channel::Rtp, None, _) => receive(&self.rtp, buffer),
+            (Channel::Rtcp, _, Some(rtcp)) => receive(rtcp, buffer),
+            (Channel::Rtcp, _, None) => Ok(None),
         }
     }
 
     /// Sends one datagram.
     pub(crate) fn send(&self, channel: Channel, to: SocketAddr, packet: &[u8]) -> Result<(), Errno> {
-        let Some(socket) = self.socket(channel) else {
-            return Err(Errno::NOTCONN);
+        let ear = self.ear.as_ref().filter(|ear| ear.peer == Some(to));
+        let (socket, direct) = match (channel, ear, &self.rtcp) {
+            (Channel::Rtp, Some(ear), _) => (&ear.socket, true),
+            (Channel::Rtp, None, _) => (&self.rtp, false),
+            (Channel::Rtcp, _, Some(rtcp)) => (rtcp, false),
+            (Channel::Rtcp, _, None) => return Err(Errno::NOTCONN),
         };
-        let direct = channel == Channel::Rtp && self.connected == Some(to);
         let mut again = true;
         loop {
             let sent = if direct {
@@ -159,12 +218,18 @@ impl Sockets {
             }
         }
     }
+}
 
-    fn socket(&self, channel: Channel) -> Option<&Socket> {
-        match channel {
-            Channel::Rtp => Some(&self.rtp),
-            Channel::Rtcp => self.rtcp.as_ref(),
-        }
+fn receive(socket: &Socket, buffer: &mut [u8]) -> Result<Option<(usize, SocketAddr)>, Errno> {
+    loop {
+        return match net::recvfrom(socket, &mut *buffer, RecvFlags::empty()) {
+            Ok((length, _, from)) => Ok(from
+                .and_then(|from| from.try_into().ok())
+                .map(|from| (length, from))),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Ok(None),
+            Err(error) => Err(error),
+        };
     }
 }
 
@@ -175,10 +240,12 @@ fn wants_rtcp(leg: &Leg) -> bool {
 fn bind(place: Place<'_>, side: Side, channel: Channel, leg: &Leg) -> Result<Socket, Failure> {
     let port = port_of(leg.ports, channel);
     let failed = |error| Failure { side, port, error };
-    let socket = bound_socket(SocketAddr::new(leg.bind, port), place.receive_buffer).map_err(failed)?;
-    mark(&socket, leg);
+    let socket =
+        bound_socket(SocketAddr::new(leg.bind, port), place.receive_buffer, false).map_err(failed)?;
+    mark(&socket, leg.bind, leg.dscp);
     let token = Token::new(place.id, side, channel).data();
-    epoll::add(place.epoll, &socket, token, epoll::EventFlags::IN).map_err(|error| failed(error.into()))?;
+    epoll::add(&**place.epoll, &socket, token, epoll::EventFlags::IN)
+        .map_err(|error| failed(error.into()))?;
     Ok(socket)
 }
 
@@ -189,25 +256,26 @@ fn port_of(ports: PortPair, channel: Channel) -> u16 {
     }
 }
 
-fn bound_socket(address: SocketAddr, receive_buffer: usize) -> io::Result<Socket> {
+fn bound_socket(address: SocketAddr, receive_buffer: usize, shared: bool) -> io::Result<Socket> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_recv_buffer_size(receive_buffer)?;
+    socket.set_reuse_address(shared)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }
 
-/// Marks what the socket sends with the leg's code point. A system that will not is no reason to refuse a call.
-fn mark(socket: &Socket, leg: &Leg) {
-    let traffic_class = u32::from(leg.dscp & 0x3f) << 2;
-    let marked = match leg.bind {
+/// Marks what the socket sends with a code point. A system that will not is no reason to refuse a call.
+fn mark(socket: &Socket, bind: IpAddr, dscp: u8) {
+    let traffic_class = u32::from(dscp & 0x3f) << 2;
+    let marked = match bind {
         IpAddr::V4(_) => socket.set_tos_v4(traffic_class),
         IpAddr::V6(_) => socket.set_tclass_v6(traffic_class),
     };
     if let Err(error) = marked {
-        tracing::debug!(%error, dscp = leg.dscp, "media packets cannot be marked");
+        tracing::debug!(%error, dscp, "media packets cannot be marked");
     }
 }

@@ -326,6 +326,10 @@ impl Worker {
             self.timers.set(slot, None);
             self.free.push(slot);
         }
+        if self.slots.is_empty() {
+            // Without streams there are no ticks.
+            self.tally.flush(0);
+        }
         self.tell(Event::Closed {
             id,
             stats: Box::new(stats),
@@ -423,6 +427,6 @@ impl Worker {
             std::thread::sleep(OFFER);
             self.offer();
         }
-        self.tally.publish(until, 0);
+        self.tally.flush(0);
     }
 }

@@ -184,12 +184,17 @@ impl Association {
         }
     }
 
-    /// A datagram that RFC 7983 sorts as DTLS. Whether it was looked at.
+    /// A datagram that RFC 7983 sorts as DTLS. Whether the handshake took it, as far as can be told: an engine may pass over what it
+    /// cannot use.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         if self.state == State::Over || datagram.len() > LONGEST {
             return false;
         }
-        if !self.assured && self.state == State::Open && self.peer.is_some_and(|peer| peer != from) {
+        if !self.assured && self.peer.is_some_and(|peer| peer != from) {
+            // Its end of the handshake is told to nobody else.
+            if self.state == State::Done {
+                return false;
+            }
             // A handshake of two is not disturbed by a third, unless it has died down.
             let silent = self
                 .heard
@@ -215,8 +220,9 @@ impl Association {
             return false;
         };
         let result = engine.receive(now, datagram);
+        let taken = result.is_ok();
         self.carry_on(now, result);
-        true
+        taken
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.

@@ -88,9 +88,10 @@ pub enum Heard {
     Check,
     /// A good check that makes this address the one to send to.
     Selected(SocketAddr),
-    /// Nothing that wants an answer: a keep-alive (an indication), an answer to nothing.
+    /// A keep-alive of the peer's (an indication).
     Ignored,
-    /// Not from the peer: without the credentials, or a recorded copy.
+    /// Not from the peer: without the credentials, or a recorded copy. Or nothing that a lite agent is told: it asks nothing, so
+    /// there are no answers for it.
     Refused,
     /// Not STUN, or with a false fingerprint.
     Malformed,
@@ -238,7 +239,8 @@ impl Agent {
         };
         match (message.class(), message.method()) {
             (Class::Request, BINDING) => {}
-            (Class::Indication | Class::Success | Class::Error | Class::Request, _) => return Heard::Ignored,
+            (Class::Indication, BINDING) if self.knows(from) => return Heard::Ignored,
+            (Class::Indication | Class::Success | Class::Error | Class::Request, _) => return Heard::Refused,
         }
         let former = match self.authenticate(&message) {
             Ok(former) => former,

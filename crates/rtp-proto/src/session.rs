@@ -83,6 +83,8 @@ struct Half {
     heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
     lent: Option<Box<lend::Lent>>,
+    /// There may be packets that whoever it is lent to has marked as counted.
+    marked: bool,
     /// The numbers of what this peer hears, once they are ours.
     egress: Option<Box<Egress>>,
     /// SRTP with this peer.
@@ -336,6 +338,7 @@ impl Half {
             dscp: leg.dscp,
             heard: 0,
             lent: None,
+            marked: false,
             egress: None,
             secure: leg.needs.security.as_ref().map(|s| Box::new(Secure::new(s))),
             beside: None,

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use support::{
-    NUMBER, calls_had, invite_of, is_answer, method_of, ms, options_within_50_ms, quick, talk, text,
+    NUMBER, calls_had, engines, invite_of, is_answer, method_of, ms, options_within_50_ms, quick, talk, text,
 };
 use testbed::rtp::{Header, Heard, RtpPeer, Stream};
 use testbed::{Bed, Call, SipPeer, sdp};
@@ -465,6 +465,7 @@ fn mr_10_odd_packets_disturb_no_stream() {
     }
     assert!(mallory.collect(1, ms(20)).is_empty());
     assert_eq!(options_within_50_ms(&alice), 200);
+    engines::assert_in_kernel(&bed, COUNT);
     talk.hang_up();
     bed.finish(1);
 }

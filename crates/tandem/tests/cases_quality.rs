@@ -1,5 +1,4 @@
-//! How calls sound: RTCP made here, figures of quality in the record, sides that are not heard. Relayed by the process, and by the
-//! kernel where that is to be had.
+//! How calls sound: RTCP made here, figures of quality in the record, sides that are not heard.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,6 +7,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[macro_use]
 mod support;
 
 use std::net::SocketAddr;
@@ -16,13 +16,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{NUMBER, check, invite_of, ms, quick, talk};
+use support::{NUMBER, check, engines, invite_of, ms, quick, talk};
 use testbed::bulk::Held;
 use testbed::rtp::{RtpPeer, Stream};
 use testbed::{Bed, Record, Setup, SipPeer, sdp};
 
-/// Userspace, and whatever the machine allows.
-const ENGINES: [&str; 2] = ["engine = \"userspace\"", "engine = \"auto\""];
 const FRAME: Duration = Duration::from_millis(20);
 
 fn rtcp(rtp: SocketAddr) -> SocketAddr {
@@ -186,8 +184,8 @@ impl<'p> Reported<'p> {
 }
 
 /// RFC 3550 §6.4: reports of our own tell each side of its own leg, on the port that it wants them on, and say when it is over.
-fn generated(engine: &str, mux: bool) {
-    let bed = quick(|setup| both(setup.media(engine), "rtcp = \"generate\""));
+fn generated(mux: bool) {
+    let bed = quick(|setup| both(setup, "rtcp = \"generate\""));
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let mut call = Reported::start(&bed, &alice, &bob, mux);
     // A's own reports are read, and go no further.
@@ -199,7 +197,7 @@ fn generated(engine: &str, mux: bool) {
         call.collect();
     }
     for (reports, hears, speaks) in [(&call.to_a, 0xb2, 0xa1), (&call.to_b, 0xa1, 0xb2)] {
-        assert_eq!(kinds(&reports[0]), [200, 202], "{engine}, mux {mux}");
+        assert_eq!(kinds(&reports[0]), [200, 202], "mux {mux}");
         let sr = &parts(&reports[0])[0].1;
         assert_eq!((word(sr, 4), word(sr, 28)), (hears, speaks));
         let packets = word(sr, 20);
@@ -213,25 +211,23 @@ fn generated(engine: &str, mux: bool) {
     thread::sleep(ms(100));
     call.collect();
     for farewell in [call.to_a.last().unwrap(), call.to_b.last().unwrap()] {
-        assert_eq!(kinds(farewell).last(), Some(&203), "{engine}, mux {mux}");
+        assert_eq!(kinds(farewell).last(), Some(&203), "mux {mux}");
     }
+    engines::assert_in_kernel(&bed, call.media.sent / 2);
     drop(call);
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
-#[test]
 fn mr_06_generated_reports_reach_each_side_on_its_own_port() {
-    ENGINES.iter().for_each(|engine| generated(engine, false));
+    generated(false);
 }
 
-#[test]
 fn mr_06_generated_reports_reach_each_side_on_its_rtp_port_under_mux() {
-    ENGINES.iter().for_each(|engine| generated(engine, true));
+    generated(true);
 }
 
 /// A peer that gets no RTCP hangs up, sooner or later: it gets ours while the other side sends none, and the other side's as soon as
 /// there is any.
-#[test]
 fn mr_06_who_gets_no_rtcp_gets_ours() {
     let bed = quick(|setup| setup);
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
@@ -264,23 +260,24 @@ fn mr_06_who_gets_no_rtcp_gets_ours() {
     assert_eq!(rtcp_a.collect(1, ms(500))[0].packet, sender_report(0xb2));
     media.talk(400, all, all);
     assert!(rtcp_a.collect(5, ms(1)).is_empty(), "ours have ended");
+    engines::assert_in_kernel(&bed, media.sent);
     held.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
 /// `rtcp = "off"` on one side: it gets none, the other one gets what it sends.
-#[test]
 fn mr_06_a_side_that_wants_no_rtcp_gets_none() {
     let bed = quick(|setup| setup.key("b1", "rtcp = \"off\""));
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let held = talk(&bed, &alice, &bob);
     let mut media = Media::of(&bed, &held);
-    media.talk(5, all, all);
+    media.talk(60, all, all);
     let [rtcp_a, rtcp_b] = [bed.places.rtp_a, bed.places.rtp_b1].map(|rtp| RtpPeer::bind(rtcp(rtp)));
     rtcp_a.send(rtcp(held.a_to), &sender_report(0xa1));
     rtcp_b.send(rtcp(held.b_to), &sender_report(0xb2));
     assert_eq!(rtcp_a.collect(1, ms(500))[0].packet, sender_report(0xb2));
     assert!(rtcp_b.collect(1, ms(200)).is_empty());
+    engines::assert_in_kernel(&bed, media.sent / 2);
     held.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
@@ -329,57 +326,52 @@ fn figures_agree(bed: &Bed) {
 
 /// ITU-T G.107: a call in which one side loses packets sounds as bad as it does, in the call's view and in its record, and the
 /// other side is not blamed.
-#[test]
 fn loss_is_in_the_record_as_a_score() {
-    for engine in ENGINES {
-        let bed = quick(|setup| setup.media(engine));
-        let (alice, bob) = (bed.peer_a(), bed.peer_b1());
-        let held = talk(&bed, &alice, &bob);
-        let mut media = Media::of(&bed, &held);
-        media.talk(250, all, all);
-        // Then A loses two packets in a row of every ten: 20 %, in runs of two.
-        media.talk(300, |n| n % 10 > 1, all);
-        // What B says of what it hears.
-        let rtcp_b = RtpPeer::bind(rtcp(bed.places.rtp_b1));
-        let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 0xb2, 0, 0, 0, 0xa1, 64, 0, 0, 60];
-        report.extend([0; 16]);
-        rtcp_b.send(rtcp(held.b_to), &report);
-        thread::sleep(ms(100));
-        let view = shown(&bed);
-        let seen = &view["from"]["media"];
-        assert_eq!(
-            (seen["lost"].as_u64(), seen["packets"].as_u64()),
-            (Some(60), Some(490)),
-            "{view:#}"
-        );
-        assert_eq!(view["to"]["media"]["heard"]["lost"], 60);
-        held.hang_up();
-        figures_agree(&bed);
-        let records = bed.finish(1);
-        let record = &records[0];
-        check(record, "normal", 200, "caller", 1);
-        let worst = float(record, "caller_media.quality.mos_min");
-        assert!((1.5..3.0).contains(&worst), "{engine}: {record:#?}");
-        assert!(float(record, "caller_media.quality.mos") > worst);
-        assert!(
-            float(record, "called_media.quality.mos_min") > 4.3,
-            "{engine}: {record:#?}"
-        );
-        assert_eq!(float(record, "mos_min"), worst);
-        assert!(float(record, "mos") < 4.3 && float(record, "mos") > worst);
-        assert_eq!(record.number("caller_media.lost"), 60);
-        let loss = |name: &str| record.number(&format!("caller_media.loss.{name}"));
-        assert_eq!((loss("events"), loss("longest"), loss("bursts")), (30, 2, 1));
-        assert!((0.19..0.22).contains(&float(record, "caller_media.loss.burst_density")));
-        assert!(
-            (5700..6000).contains(&loss("burst_ms")),
-            "292 packets of 20 ms: {}",
-            loss("burst_ms")
-        );
-        assert!(!record.has("called_media.loss"), "nothing was lost");
-        assert_eq!(record.number("called_media.heard.lost"), 60);
-        assert_eq!(float(record, "called_media.heard.fraction_lost"), 0.25);
-    }
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let held = talk(&bed, &alice, &bob);
+    let mut media = Media::of(&bed, &held);
+    media.talk(250, all, all);
+    // Then A loses two packets in a row of every ten: 20 %, in runs of two.
+    media.talk(300, |n| n % 10 > 1, all);
+    // What B says of what it hears.
+    let rtcp_b = RtpPeer::bind(rtcp(bed.places.rtp_b1));
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 0xb2, 0, 0, 0, 0xa1, 64, 0, 0, 60];
+    report.extend([0; 16]);
+    rtcp_b.send(rtcp(held.b_to), &report);
+    thread::sleep(ms(100));
+    let view = shown(&bed);
+    let seen = &view["from"]["media"];
+    assert_eq!(
+        (seen["lost"].as_u64(), seen["packets"].as_u64()),
+        (Some(60), Some(490)),
+        "{view:#}"
+    );
+    assert_eq!(view["to"]["media"]["heard"]["lost"], 60);
+    engines::assert_in_kernel(&bed, media.sent);
+    held.hang_up();
+    figures_agree(&bed);
+    let records = bed.finish(1);
+    let record = &records[0];
+    check(record, "normal", 200, "caller", 1);
+    let worst = float(record, "caller_media.quality.mos_min");
+    assert!((1.5..3.0).contains(&worst), "{record:#?}");
+    assert!(float(record, "caller_media.quality.mos") > worst);
+    assert!(float(record, "called_media.quality.mos_min") > 4.3, "{record:#?}");
+    assert_eq!(float(record, "mos_min"), worst);
+    assert!(float(record, "mos") < 4.3 && float(record, "mos") > worst);
+    assert_eq!(record.number("caller_media.lost"), 60);
+    let loss = |name: &str| record.number(&format!("caller_media.loss.{name}"));
+    assert_eq!((loss("events"), loss("longest"), loss("bursts")), (30, 2, 1));
+    assert!((0.19..0.22).contains(&float(record, "caller_media.loss.burst_density")));
+    assert!(
+        (5700..6000).contains(&loss("burst_ms")),
+        "292 packets of 20 ms: {}",
+        loss("burst_ms")
+    );
+    assert!(!record.has("called_media.loss"), "nothing was lost");
+    assert_eq!(record.number("called_media.heard.lost"), 60);
+    assert_eq!(float(record, "called_media.heard.fraction_lost"), 0.25);
 }
 
 fn unheard(bed: &Bed) -> (bool, bool) {
@@ -389,24 +381,31 @@ fn unheard(bed: &Bed) -> (bool, bool) {
 }
 
 /// One-way audio: noticed within seconds, shown while it lasts, kept in the record and counted.
-#[test]
 fn a_side_that_is_not_heard_is_noticed_within_seconds() {
-    for engine in ENGINES {
-        let bed = quick(|setup| setup.media(engine).media("one_way_after = \"2s\""));
-        let (alice, bob) = (bed.peer_a(), bed.peer_b1());
-        let held = talk(&bed, &alice, &bob);
-        let mut media = Media::of(&bed, &held);
-        media.talk(50, all, none);
-        assert_eq!(unheard(&bed), (false, false), "not yet");
-        media.talk(150, all, none);
-        assert_eq!(unheard(&bed), (false, true), "{engine}: {}", bed.log());
-        assert_eq!(bed.metrics().sum("tandem_one_way_total"), Some(1.0));
-        media.talk(100, all, all);
-        assert_eq!(unheard(&bed), (false, false), "{engine}: heard again");
-        held.hang_up();
-        let records = bed.finish(1);
-        let mute = records[0].number("called_media.mute_ms");
-        assert!((3000..=6000).contains(&mute), "{mute}");
-        assert!(!records[0].has("caller_media.mute_ms"));
-    }
+    let bed = quick(|setup| setup.media("one_way_after = \"2s\""));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let held = talk(&bed, &alice, &bob);
+    let mut media = Media::of(&bed, &held);
+    media.talk(50, all, none);
+    assert_eq!(unheard(&bed), (false, false), "not yet");
+    media.talk(150, all, none);
+    assert_eq!(unheard(&bed), (false, true), "{}", bed.log());
+    assert_eq!(bed.metrics().sum("tandem_one_way_total"), Some(1.0));
+    media.talk(100, all, all);
+    assert_eq!(unheard(&bed), (false, false), "heard again");
+    engines::assert_in_kernel(&bed, 200);
+    held.hang_up();
+    let records = bed.finish(1);
+    let mute = records[0].number("called_media.mute_ms");
+    assert!((3000..=6000).contains(&mute), "{mute}");
+    assert!(!records[0].has("caller_media.mute_ms"));
+}
+
+on_both_engines! {
+    mr_06_generated_reports_reach_each_side_on_its_own_port,
+    mr_06_generated_reports_reach_each_side_on_its_rtp_port_under_mux,
+    mr_06_who_gets_no_rtcp_gets_ours,
+    mr_06_a_side_that_wants_no_rtcp_gets_none,
+    loss_is_in_the_record_as_a_score,
+    a_side_that_is_not_heard_is_noticed_within_seconds,
 }

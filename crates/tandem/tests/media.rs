@@ -14,9 +14,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{NUMBER, check, is_answer, ms, quick, request, talk, text};
+use support::{NUMBER, check, engines, is_answer, ms, quick, request, talk, text};
 use testbed::bulk::Held;
-use testbed::rtp::{Comparison, Header, Heard, RtpPeer, Stream};
+use testbed::rtp::{Comparison, End, Header, Heard, RtpPeer, Stream};
 use testbed::{Bed, Call, SipPeer, sdp};
 
 const FRAME: Duration = Duration::from_millis(20);
@@ -95,6 +95,10 @@ fn mr_01_media_goes_where_it_comes_from_when_sdp_is_private() {
     assert_eq!(rtcp_b.collect(1, ms(1000))[0].packet, sender_report(0xa1));
     rtcp_b.send(rtcp(b_to), &sender_report(0xb2));
     assert_eq!(rtcp_a.collect(1, ms(1000))[0].packet, sender_report(0xb2));
+    // In the kernel as soon as nobody can take A's place any more, five seconds after the answer.
+    let end = |peer, to, stream| End { peer, to, stream };
+    let (a, b) = (end(&at_a, a_to, from_a), end(&at_b, b_to, from_b));
+    engines::settle(&bed, [&a, &b], 1);
     send_from_behind_nat(&alice, "BYE", 2, &tag, None);
     leg.ok("BYE");
     alice.wait("200", is_answer(200, "BYE"));
@@ -133,6 +137,9 @@ fn mr_01_without_symmetric_rtp_the_sdp_holds() {
         "B1 is heard at the address in the SDP"
     );
     assert!(elsewhere.collect(1, ms(50)).is_empty() && at_b.collect(1, ms(50)).is_empty());
+    let end = |peer, to, stream| End { peer, to, stream };
+    let (a, b) = (end(&at_a, talk.a_to, from_a), end(&at_b, talk.b_to, from_b));
+    engines::settle(&bed, [&a, &b], 5);
     talk.hang_up();
     let records = bed.finish(1);
     assert_eq!(records[0].number("caller_media.dropped"), 5);
@@ -224,6 +231,8 @@ fn besieged(keys: &[(&str, &str)]) {
     Comparison::of(&from_a, COUNT + 50, &siege.b, from(&siege.b)).assert_clean();
     assert!(siege.x.is_empty(), "a stranger got media");
     assert!(siege.rtcp_a.is_empty(), "a stranger's RTCP reached A");
+    // Of 250 packets in all, those until each side was firm, and firm again after the renewal, are the process's.
+    engines::assert_in_kernel(&bed, 60);
     let records = bed.finish(1);
     let dropped = |side: &str| records[0].number(&format!("{side}_media.dropped"));
     assert!(
@@ -241,18 +250,26 @@ fn mr_02_nor_with_symmetric_rtp() {
     besieged(&[("b1", "symmetric_rtp = true"), ("pbx", "symmetric_rtp = true")]);
 }
 
+/// What lets a peer move (MR-03) lets nobody take its place while it speaks.
+fn mr_02_nor_where_a_peer_may_move_anywhere() {
+    let key = "rebind_any_address = true";
+    besieged(&[("b1", key), ("pbx", key)]);
+}
+
 /// A stream that moves from one socket to another after a pause; how long it was until both ends heard each other again.
-fn moves(talk: &Held<'_>, [old, new]: [&RtpPeer; 2], at_b: &RtpPeer) -> bool {
+fn moves(bed: &Bed, talk: &Held<'_>, [old, new]: [&RtpPeer; 2], at_b: &RtpPeer) -> bool {
     let (from_a, from_b) = (Stream::mark(0xa1), Stream::mark(0xb2));
-    for n in 0..30 {
+    let lent = engines::until_in_kernel(bed, 1, |n| old.send(talk.a_to, &from_a.packet(n)));
+    let said = lent + 30;
+    for n in lent..said {
         old.send(talk.a_to, &from_a.packet(n));
         thread::sleep(ms(5));
     }
-    assert_eq!(at_b.collect(30, ms(300)).len(), 30);
+    assert_eq!(at_b.collect(said, ms(300)).len(), said);
     thread::sleep(ms(600));
     let start = Instant::now();
     let mut heard = false;
-    for n in 30..60 {
+    for n in said..said + 30 {
         new.send(talk.a_to, &from_a.packet(n));
         at_b.send(talk.b_to, &from_b.packet(n));
         heard |= !new.collect(1, ms(20)).is_empty() && !at_b.collect(1, ms(20)).is_empty();
@@ -281,7 +298,9 @@ fn mr_03_rebound_peer_is_found_again() {
             bed.places.rtp_x
         };
         let [old, new, at_b] = [bed.places.rtp_a, elsewhere, bed.places.rtp_b1].map(RtpPeer::bind);
-        assert_eq!(moves(&talk, [&old, &new], &at_b), follows, "{key} {elsewhere}");
+        let moved = moves(&bed, &talk, [&old, &new], &at_b);
+        assert_eq!(moved, follows, "{key} {elsewhere}");
+        engines::assert_in_kernel(&bed, 30);
         talk.hang_up();
         check(&bed.finish(1)[0], "normal", 200, "caller", 1);
     }
@@ -296,8 +315,8 @@ fn mr_04_source_moves_with_the_reinvite_and_not_back() {
     let moved = at(bed.places.rtp_b1, 30_100);
     let [at_a, old, new] = [bed.places.rtp_a, bed.places.rtp_b1, moved].map(RtpPeer::bind);
     let stream = Stream::mark(0xb2);
-    old.stream(talk.b_to, &stream, 30, ms(5));
-    assert_eq!(at_a.collect(30, ms(300)).len(), 30);
+    old.stream(talk.b_to, &stream, 60, ms(5));
+    assert_eq!(at_a.collect(60, ms(300)).len(), 60);
     talk.leg.reinvite(Some(&sdp::session(moved, 1, "sendrecv")));
     talk.call.expect_request("INVITE");
     talk.call.answer(&sdp::session(bed.places.rtp_a, 1, "sendrecv"));
@@ -310,7 +329,7 @@ fn mr_04_source_moves_with_the_reinvite_and_not_back() {
     };
     let from_a = Stream::mark(0xa1);
     for n in 0..COUNT {
-        new.send(talk.b_to, &stream.packet(30 + n));
+        new.send(talk.b_to, &stream.packet(60 + n));
         if n < 10 {
             old.send(talk.b_to, &late.packet(n));
         }
@@ -329,6 +348,9 @@ fn mr_04_source_moves_with_the_reinvite_and_not_back() {
         "A is heard at the new port"
     );
     assert!(old.collect(1, ms(20)).is_empty(), "and not at the old one");
+    let end = |peer, to, stream| End { peer, to, stream };
+    let (a, b) = (end(&at_a, talk.a_to, from_a), end(&new, talk.b_to, stream));
+    engines::settle(&bed, [&a, &b], 60 + COUNT);
     talk.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
@@ -338,6 +360,7 @@ on_both_engines! {
     mr_01_without_symmetric_rtp_the_sdp_holds,
     mr_02_strangers_are_neither_heard_nor_answered,
     mr_02_nor_with_symmetric_rtp,
+    mr_02_nor_where_a_peer_may_move_anywhere,
     mr_03_rebound_peer_is_found_again,
     mr_04_source_moves_with_the_reinvite_and_not_back,
 }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Gauges of `/metrics` that are zero when nothing is left over.
-pub const ZERO_WHEN_QUIET: [&str; 9] = [
+pub const ZERO_WHEN_QUIET: [&str; 11] = [
     "tandem_calls",
     "tandem_calls_ending",
     "tandem_orphans",
@@ -27,6 +27,8 @@ pub const ZERO_WHEN_QUIET: [&str; 9] = [
     "tandem_dialog_tags",
     "tandem_call_timers",
     "tandem_trunk_calls",
+    "tandem_media_streams",
+    "tandem_media_kernel_flows",
 ];
 
 const START: Duration = Duration::from_secs(20);

@@ -63,7 +63,7 @@ pub fn family(pid: u32) -> Vec<u32> {
 /// Local addresses of the UDP sockets that the process has open, by the kernel's tables.
 #[must_use]
 pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
-    let mut found: Vec<SocketAddr> = sockets(pid).into_iter().map(|(at, _)| at).collect();
+    let mut found: Vec<SocketAddr> = sockets(pid).into_iter().map(|socket| socket.local).collect();
     found.sort();
     found
 }
@@ -71,12 +71,27 @@ pub fn udp_sockets(pid: u32) -> Vec<SocketAddr> {
 /// Datagrams that the process' UDP sockets, those that are open now, have lost because their buffers were full.
 #[must_use]
 pub fn udp_drops(pid: u32) -> u64 {
-    sockets(pid).into_iter().map(|(_, drops)| drops).sum()
+    sockets(pid).into_iter().map(|socket| socket.drops).sum()
 }
 
-/// Local address and drops of each UDP socket of the process (columns `local_address`, `inode` and `drops` of
-/// `/proc/net/udp`).
-fn sockets(pid: u32) -> Vec<(SocketAddr, u64)> {
+/// Octets, with what the kernel needs beside them, that wait to be read at this address, whoever has it.
+#[must_use]
+pub fn udp_waiting(local: SocketAddr) -> u64 {
+    let table = if local.is_ipv4() { "udp" } else { "udp6" };
+    let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+    let there = table_of(&text).filter(|(socket, _)| socket.local == local);
+    there.map(|(socket, _)| socket.waiting).sum()
+}
+
+/// A UDP socket.
+struct Socket {
+    local: SocketAddr,
+    waiting: u64,
+    drops: u64,
+}
+
+/// The process' UDP sockets.
+fn sockets(pid: u32) -> Vec<Socket> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()
         .flatten()
@@ -92,21 +107,28 @@ fn sockets(pid: u32) -> Vec<(SocketAddr, u64)> {
             )
         })
         .collect();
-    let mut found = Vec::new();
-    for table in ["udp", "udp6"] {
-        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-        for line in text.lines().skip(1) {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(local), Some(inode), Some(drops)) = (fields.get(1), fields.get(9), fields.get(12))
-            else {
-                continue;
-            };
-            if let (true, Some(local)) = (inodes.contains(*inode), kernel_address(local)) {
-                found.push((local, drops.parse().unwrap_or(0)));
-            }
-        }
-    }
-    found
+    let tables = ["udp", "udp6"]
+        .map(|table| fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
+    let all = tables.iter().flat_map(|text| table_of(text));
+    let own = all.filter(|(_, inode)| inodes.contains(*inode));
+    own.map(|(socket, _)| socket).collect()
+}
+
+/// The sockets of `/proc/net/udp` with their inodes: columns `local_address`, `rx_queue`, `inode` and `drops`.
+fn table_of(text: &str) -> impl Iterator<Item = (Socket, &str)> {
+    text.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let &[_, local, _, _, queues, _, _, _, _, inode, _, _, drops, ..] = fields.as_slice() else {
+            return None;
+        };
+        let (_, waiting) = queues.split_once(':')?;
+        let socket = Socket {
+            local: kernel_address(local)?,
+            waiting: u64::from_str_radix(waiting, 16).unwrap_or(0),
+            drops: drops.parse().unwrap_or(0),
+        };
+        Some((socket, inode))
+    })
 }
 
 /// `0100007F:13C4` or its IPv6 kin: 32-bit words in the machine's order, port in hex.
@@ -172,12 +194,14 @@ mod tests {
             UdpSocket::bind("127.0.0.1:0").unwrap(),
             UdpSocket::bind("127.0.0.1:0").unwrap(),
         );
-        let before = udp_drops(std::process::id());
+        let (before, at) = (udp_drops(std::process::id()), full.local_addr().unwrap());
+        assert_eq!(udp_waiting(at), 0);
         while udp_drops(std::process::id()) == before {
             for _ in 0..1000 {
-                sender.send_to(&[0; 1000], full.local_addr().unwrap()).unwrap();
+                sender.send_to(&[0; 1000], at).unwrap();
             }
         }
+        assert!(udp_waiting(at) >= 1000);
     }
 
     #[test]

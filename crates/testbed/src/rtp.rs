@@ -2,6 +2,7 @@
 
 use crate::audio;
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -150,6 +151,35 @@ impl RtpPeer {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             self.send(to, &stream.packet(n));
         }
+    }
+
+    /// Takes what has arrived, however long it may be.
+    ///
+    /// # Panics
+    /// When the socket can't be told not to wait.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Heard> {
+        let mut buffer = vec![0; 65_536];
+        self.socket.set_nonblocking(true).expect("a socket of ours");
+        // What the network says against packets of ours comes in their place, once each.
+        let heard = std::iter::from_fn(|| {
+            loop {
+                match self.socket.recv_from(&mut buffer) {
+                    Ok((length, from)) => {
+                        return Some(Heard {
+                            at: Instant::now(),
+                            from,
+                            packet: buffer[..length].to_vec(),
+                        });
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                    Err(_) => {}
+                }
+            }
+        });
+        let heard = heard.collect();
+        self.socket.set_nonblocking(false).expect("a socket of ours");
+        heard
     }
 
     /// Takes what arrives until `count` packets are there, or `patience` has passed without one.

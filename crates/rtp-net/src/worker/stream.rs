@@ -204,7 +204,7 @@ impl Stream {
     fn relay(&mut self, now: Instant, token: Token, reads: usize, buffer: &mut [u8], tally: &mut Tally) {
         let (side, channel) = (token.side(), token.channel());
         for _ in 0..reads {
-            match self.sockets(side).receive(channel, buffer) {
+            match self.sockets_mut(side).receive(channel, buffer) {
                 Ok(Some((length, from))) => {
                     let mut packet = Packet::new(buffer, length);
                     if self.lending.is_any() {
@@ -222,7 +222,7 @@ impl Stream {
                             }
                         }
                         Verdict::Drop(reason) => tally.dropped(reason),
-                        Verdict::Kept => {}
+                        Verdict::Kept => tally.taken(),
                     }
                 }
                 Ok(None) => break,

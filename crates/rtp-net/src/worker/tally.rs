@@ -23,6 +23,7 @@ pub(crate) struct Tally {
     bytes: u64,
     errors: u64,
     kernel: u64,
+    taken: u64,
     digits: u64,
     /// Flows in the kernel now.
     flows: i64,
@@ -32,7 +33,7 @@ pub(crate) struct Tally {
     rated: [u64; BANDS.len()],
     streams: Gauge,
     flow_gauge: Gauge,
-    counters: [Counter; 5],
+    counters: [Counter; 6],
     reasons: Vec<Counter>,
     refusals: [Counter; 3],
     bands: [Counter; BANDS.len()],
@@ -49,6 +50,7 @@ impl Tally {
             bytes: 0,
             errors: 0,
             kernel: 0,
+            taken: 0,
             digits: 0,
             flows: 0,
             dropped: [0; REASONS],
@@ -61,6 +63,7 @@ impl Tally {
                 counter!("tandem_media_bytes_total"),
                 counter!("tandem_media_socket_errors_total"),
                 counter!("tandem_media_kernel_packets_total"),
+                counter!("tandem_media_taken_total"),
                 counter!("tandem_media_digits_total"),
             ],
             reasons: DropReason::ALL.iter().map(dropped).collect(),
@@ -75,6 +78,11 @@ impl Tally {
     pub(crate) fn forwarded(&mut self, bytes: usize) {
         self.forwarded += 1;
         self.bytes += bytes as u64;
+    }
+
+    /// The session took a packet for itself: a check, part of a handshake, what is converted or answered.
+    pub(crate) fn taken(&mut self) {
+        self.taken += 1;
     }
 
     /// A packet went no further.
@@ -131,10 +139,14 @@ impl Tally {
 
     /// Hands the numbers to the recorder when a period has passed.
     pub(crate) fn publish(&mut self, now: Instant, streams: usize) {
-        if self.due.is_some_and(|due| now < due) {
-            return;
+        if self.due.is_none_or(|due| now >= due) {
+            self.due = Some(now + PERIOD);
+            self.flush(streams);
         }
-        self.due = Some(now + PERIOD);
+    }
+
+    /// Hands them over now: nobody may come by again for a long time.
+    pub(crate) fn flush(&mut self, streams: usize) {
         #[allow(
             clippy::cast_precision_loss,
             reason = "a gauge is a float; counts of streams are small"
@@ -147,6 +159,7 @@ impl Tally {
             &mut self.bytes,
             &mut self.errors,
             &mut self.kernel,
+            &mut self.taken,
             &mut self.digits,
         ];
         for (counter, count) in self.counters.iter().zip(counts) {

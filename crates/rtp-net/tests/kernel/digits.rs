@@ -16,12 +16,8 @@ fn press(payload_type: u8, sequence: u16, digit: u8, end: bool, duration: u16) -
     event
 }
 
-#[test]
-fn digits_come_up_and_the_audio_does_not() {
-    if !is_available() {
-        return;
-    }
-    let mut bench = Bench::with(|legs| {
+fn listening() -> Bench {
+    Bench::with(|legs| {
         for leg in legs {
             leg.needs.digits = Some(Arc::new(Digits {
                 said: Said::Events,
@@ -29,7 +25,34 @@ fn digits_come_up_and_the_audio_does_not() {
                 heard: [101].into_iter().collect(),
             }));
         }
-    });
+    })
+}
+
+/// What comes with the mark that the program makes is no RTP, whoever sends it, and is counted as such.
+#[test]
+fn mr_10_a_peers_own_mark_is_worth_nothing() {
+    if !is_available() {
+        return;
+    }
+    let mut bench = listening();
+    bench.settle();
+    for n in 0..5 {
+        let mut forged = press(101, 1_000 + n, 1, false, 160);
+        forged[0] = 0xc0;
+        bench.a.send(bench.ours[0], &forged);
+        bench.a_talks(1);
+    }
+    assert_eq!(bench.kernel.flows(), 2);
+    let [a, _] = bench.plane.close().legs;
+    assert_eq!((a.packets, a.digits, a.dropped.invalid), (30, 0, 5));
+}
+
+#[test]
+fn digits_come_up_and_the_audio_does_not() {
+    if !is_available() {
+        return;
+    }
+    let mut bench = listening();
     bench.settle();
     let [to, relayed] = bench.ours;
     for digit in 0..5_u8 {

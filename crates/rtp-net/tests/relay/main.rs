@@ -9,6 +9,7 @@
     reason = "tests' helpers, which clippy does not take for tests"
 )]
 
+mod strangers;
 mod support;
 
 use rtp_net::{EventSink, MediaPlane, PlaneConfig, Refused};
@@ -151,61 +152,6 @@ fn datagrams_of_every_size_pass() {
         a.send(plane.rtp(Side::A), &bytes);
         assert_eq!(b.receive(), (bytes, plane.rtp(Side::B)), "{size} bytes");
     }
-}
-
-#[test]
-fn mr_02_a_strangers_packets_are_not_relayed() {
-    let (plane, a, b, stranger) = (
-        Plane::start(),
-        Peer::new(),
-        Peer::new(),
-        Peer::at(support::own_address()),
-    );
-    plane.open([plane.leg(Side::A, &a), plane.leg(Side::B, &b)], None);
-    // The socket's queue is in order: had the stranger's packet been relayed, it would arrive before the peer's.
-    for n in 0..10 {
-        stranger.send(plane.rtp(Side::B), &packet(0xee, n));
-        b.talk(plane.rtp(Side::B), n, 1, &a, plane.rtp(Side::A));
-    }
-    let [_, leg] = plane.close().legs;
-    assert_eq!((leg.packets, leg.dropped.source), (10, 10));
-}
-
-#[test]
-fn mr_02_once_connected_the_kernel_refuses_strangers_and_none_queued_before_gets_in() {
-    let (plane, a, b, stranger) = (
-        Plane::start(),
-        Peer::new(),
-        Peer::new(),
-        Peer::at(support::own_address()),
-    );
-    plane.open([plane.leg(Side::A, &a), plane.leg(Side::B, &b)], None);
-    let firm = (0..500).find(|n| {
-        b.talk(plane.rtp(Side::B), *n, 1, &a, plane.rtp(Side::A));
-        stranger.is_refused(plane.rtp(Side::B), &packet(1, *n))
-    });
-    assert!(
-        firm.is_some_and(|n| n >= 24),
-        "after 25 packets the peer's address is firm: {firm:?}"
-    );
-    let [_, leg] = plane.close().legs;
-    assert_eq!(leg.packets, u64::from(firm.unwrap()) + 1);
-    assert!(leg.dropped.source >= 24, "those before are counted");
-}
-
-#[test]
-fn sockets_stay_unconnected_where_every_stranger_is_to_be_counted() {
-    let plane = Plane::with(PlaneConfig {
-        connect: false,
-        ..PlaneConfig::default()
-    });
-    let (a, b, stranger) = (Peer::new(), Peer::new(), Peer::at(support::own_address()));
-    plane.open([plane.leg(Side::A, &a), plane.leg(Side::B, &b)], None);
-    for n in 0..60 {
-        stranger.send(plane.rtp(Side::B), &packet(1, n));
-        b.talk(plane.rtp(Side::B), n, 1, &a, plane.rtp(Side::A));
-    }
-    assert_eq!(plane.close().legs[1].dropped.source, 60);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use rtp_proto::PortPair;
 use rtp_proto::control::{
     Command, Event, Latch, Leg, MediaId, Needs, PtMap, Remote, Rtcp, SessionStats, Side, StreamKind,
 };
-use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -188,18 +187,16 @@ impl Peer {
             assert_eq!(there.receive(), (packet(1, n), relayed));
         }
     }
+}
 
-    /// Whether sending to `to` is answered by ICMP port unreachable: nobody, or only somebody else's socket, is there.
-    pub(crate) fn is_refused(&self, to: SocketAddr, packet: &[u8]) -> bool {
-        self.rtp.connect(to).unwrap();
-        // Refusal is known when `send` returns over loopback.
-        let sent = self.rtp.send(packet);
-        self.rtp.set_nonblocking(true).unwrap();
-        let heard = self.rtp.recv(&mut [0; 16]);
-        [sent, heard]
-            .into_iter()
-            .any(|r| r.is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused))
-    }
+/// How many sockets this machine has on an IPv4 address and port.
+pub(crate) fn sockets_at(at: SocketAddr) -> usize {
+    let IpAddr::V4(ip) = at.ip() else {
+        panic!("{at} is not of IPv4")
+    };
+    let local = format!(" {:08X}:{:04X} ", u32::from_ne_bytes(ip.octets()), at.port());
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    table.lines().filter(|line| line.contains(&local)).count()
 }
 
 pub(crate) fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {

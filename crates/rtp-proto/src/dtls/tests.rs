@@ -192,6 +192,20 @@ fn a_third_does_not_disturb_a_handshake_of_two() {
 }
 
 #[test]
+fn mr_10_a_handshake_that_is_done_is_nobody_elses() {
+    let mut bed = Bed::new(named(Hash::Sha256, CERTIFICATE), false);
+    bed.hears(PEER, 1);
+    bed.hears(PEER, ACCEPT);
+    assert!(bed.is_keyed(PEER));
+    bed.now += 10 * QUIET;
+    for what in [1, ACCEPT, BREAK] {
+        assert!(!bed.hears(STRANGER, what));
+    }
+    assert!(bed.hears(PEER, 1), "its peer may have missed the end of it");
+    assert!(bed.sent().iter().all(|to| *to == addr(PEER)));
+}
+
+#[test]
 fn a_spoilt_handshake_begins_anew_a_few_times() {
     let mut bed = Bed::new(named(Hash::Sha256, CERTIFICATE), true);
     for _ in 0..ATTEMPTS - 1 {

@@ -297,15 +297,21 @@ fn addresses_are_remembered_up_to_a_limit() {
 }
 
 #[test]
-fn keep_alives_and_stray_answers_are_nothing() {
+fn keep_alives_are_taken_and_stray_answers_refused() {
     let mut bed = Bed::new();
-    for class in [Class::Indication, Class::Success, Class::Error] {
+    assert_eq!(bed.check(HOST, 100, false), Heard::Check);
+    assert!(bed.answer().is_some());
+    for (class, from, what) in [
+        (Class::Indication, HOST, Heard::Ignored),
+        (Class::Indication, RELAYED, Heard::Refused),
+        (Class::Success, HOST, Heard::Refused),
+        (Class::Error, HOST, Heard::Refused),
+    ] {
         let mut buffer = [0; 64];
         let length = Writer::new(&mut buffer, class, BINDING, Transaction([1; 12]))
             .finish()
             .unwrap();
-        let heard = bed.agent.receive(bed.now, addr(HOST), &buffer[..length]);
-        assert_eq!(heard, Heard::Ignored);
+        assert_eq!(bed.agent.receive(bed.now, addr(from), &buffer[..length]), what);
     }
     assert_eq!(
         bed.agent.receive(bed.now, addr(HOST), &[0, 1, 0, 0]),

@@ -91,6 +91,7 @@ impl Session {
         let (here, _) = self.halves(side);
         let ledger = here.ledger();
         here.lent = Some(Box::new(Lent::of(&ledger)));
+        here.marked = true;
         self.changed = true;
         ledger
     }
@@ -256,13 +257,24 @@ impl Half {
     }
 
     /// Whether this is a packet that the kernel has counted and left to us; it then becomes what it was.
-    pub(super) fn was_counted(&self, channel: Channel, from: SocketAddr, packet: &mut Packet<'_>) -> bool {
-        if self.listened() == 0 || channel != Channel::Rtp || !self.address.is_current(from) {
+    ///
+    /// While a direction is lent, marks are the kernel's alone to make: what comes to it with one is spoilt there.
+    pub(super) fn was_counted(
+        &mut self,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &mut Packet<'_>,
+    ) -> bool {
+        if !self.marked || channel != Channel::Rtp || !self.address.is_current(from) {
             return false;
         }
         let [first, second, ..] = packet.bytes_mut() else {
             return false;
         };
+        if *first >> 6 == 2 && self.lent.is_none() {
+            // What the kernel left to us before it gave the direction back came before this one.
+            self.marked = false;
+        }
         let counted = *first >> 6 == 3 && self.listened() >> (*second & 127) & 1 == 1;
         if counted {
             *first &= !COUNTED;

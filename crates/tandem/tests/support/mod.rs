@@ -6,9 +6,13 @@
     reason = "each test file is a program of its own and uses a part of this"
 )]
 
+pub mod browser;
 #[macro_use]
 pub mod engines;
+pub mod odd;
 pub mod secure;
+pub mod siege;
+pub mod voice;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;

@@ -116,7 +116,12 @@ fn the_program_takes_only_what_the_session_would_and_counts_it_alike() {
         let (_, out) = run(&path, &sent);
         let ledger = path.read(&installed).unwrap();
         if ledger.packets == before {
-            assert_eq!(out, sent);
+            // As it came, but for our own mark, which nobody else makes.
+            let mut stays = payload;
+            if stays.len() >= 12 && stays[0] >> 6 == 3 {
+                stays[0] &= 0x7f;
+            }
+            assert_eq!(out, Frame::new(plain.from, plain.local, stays).bytes());
             left += 1;
             continue;
         }

@@ -355,6 +355,34 @@ fn a_payload_type_that_is_listened_to_comes_up_counted() {
 }
 
 #[test]
+fn mr_10_nobody_else_marks_a_packet_as_counted() {
+    let mut relay = firm();
+    relay.session.listen(Side::A, 1 << 101);
+    let event = |sequence: u16, version: u8| {
+        let mut event = rtp(101, 1, sequence);
+        event[0] = version;
+        event
+    };
+    let says = |relay: &mut Relay, sequence, version| {
+        relay.receive(Side::A, Channel::Rtp, A, event(sequence, version))
+    };
+    assert_eq!(
+        says(&mut relay, 26, 0xc0),
+        dropped(DropReason::Invalid),
+        "never lent"
+    );
+    let ledger = relay.session.lend(Side::A);
+    relay.session.reclaim(Side::A, &ledger);
+    assert_eq!(
+        says(&mut relay, 26, 0xc0),
+        rtp_to(B),
+        "on its way when it was reclaimed"
+    );
+    assert_eq!(says(&mut relay, 27, 0x80), rtp_to(B), "behind it");
+    assert_eq!(says(&mut relay, 28, 0xc0), dropped(DropReason::Invalid));
+}
+
+#[test]
 fn fax_is_lent_too_and_both_sides_live_by_it() {
     let fax = |media| with(leg(media), |leg| leg.kind = StreamKind::Udptl);
     let mut relay = Relay::between(fax(A), fax(B));
