@@ -49,8 +49,10 @@ fn conclude(alice: &SipPeer, call: &Call<'_>, bob: &SipPeer, leg: &Call<'_>) -> 
         while alice.wait_for("1xx", ms(1), provisional).is_some() {}
         // Only looked at: the call has to learn its dialog from it.
         alice.wait_for("a final answer", ms(5), |incoming| {
-            if ours(incoming) {
-                status.set(incoming.message.status().unwrap_or_default());
+            if ours(incoming)
+                && let Some(last) = incoming.message.status().filter(|status| *status >= 200)
+            {
+                status.set(last);
             }
             false
         });
