@@ -16,12 +16,12 @@ mod in_band;
 #[derive(Debug)]
 pub(super) struct Keys {
     how: Arc<Digits>,
-    /// What its peer presses.
-    receiver: Receiver,
+    /// What its peer presses, once it has.
+    receiver: Option<Box<Receiver>>,
     /// The same on its way to the other leg.
-    converter: Converter,
-    /// What is said to its peer.
-    sender: Sender,
+    converter: Option<Box<Converter>>,
+    /// What is said to its peer, once there is something.
+    sender: Option<Box<Sender>>,
     /// The same as tones, and what listens for tones of its own.
     in_band: Option<Arc<Audio>>,
     tones: Option<Box<Tones>>,
@@ -35,9 +35,9 @@ impl Keys {
     pub(super) fn of(now: Instant, needs: &Needs) -> Option<Box<Self>> {
         let mut keys = Box::new(Self {
             how: needs.digits.clone()?,
-            receiver: Receiver::default(),
-            converter: Converter::default(),
-            sender: Sender::default(),
+            receiver: None,
+            converter: None,
+            sender: None,
             in_band: None,
             tones: None,
             ear: None,
@@ -115,7 +115,7 @@ impl Session {
         there
             .keys
             .as_ref()
-            .and_then(|keys| keys.sender.poll_timeout())
+            .and_then(|keys| keys.event_at())
             .filter(|at| now >= *at)?;
         if there.egress.is_none() {
             there.numbers_from(here);
@@ -136,14 +136,29 @@ impl Session {
             .keys
             .as_ref()
             .is_none_or(|keys| keys.how.said == Said::Events);
-        let hears = |keys: &Keys| keys.ear.is_some() || (keys.receiver.is_busy() && !passes);
+        let hears = |keys: &Keys| keys.ear.is_some() || (keys.is_pressed() && !passes);
         let unheard = here.keys.as_deref().is_none_or(|keys| !hears(keys));
-        let unsaid = |keys: &Keys| keys.sender.poll_timeout().is_none() && !keys.is_sounding();
+        let unsaid = |keys: &Keys| keys.event_at().is_none() && !keys.is_sounding();
         unheard && there.keys.as_deref().is_none_or(unsaid)
     }
 }
 
 impl Keys {
+    /// When the next packet of an event is due to be said.
+    fn event_at(&self) -> Option<Instant> {
+        self.sender.as_ref()?.poll_timeout()
+    }
+
+    /// Whether an event is being said.
+    fn is_saying(&self) -> bool {
+        self.sender.as_ref().is_some_and(|sender| sender.is_busy())
+    }
+
+    /// Whether an event of the peer's is going on.
+    fn is_pressed(&self) -> bool {
+        self.receiver.as_ref().is_some_and(|receiver| receiver.is_busy())
+    }
+
     /// Whether an event that is heard here is said to `there` by the packet that it came in, or later, or by none.
     pub(super) fn passes(&self, there: &Self, map: &Translation) -> bool {
         let same = |said: u32| {
@@ -168,7 +183,7 @@ impl Half {
         match (&mut self.keys, &needs.digits) {
             (Some(keys), Some(digits)) => {
                 if keys.how.events != digits.events || keys.how.said != digits.said {
-                    keys.sender = Sender::default();
+                    keys.sender = None;
                 }
                 keys.how = digits.clone();
                 keys.tune(now, needs.in_band.as_ref());
@@ -194,7 +209,8 @@ impl Half {
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
-        let events = [keys.receiver.poll_timeout(), keys.sender.poll_timeout()];
+        let lapses = keys.receiver.as_ref().and_then(|receiver| receiver.poll_timeout());
+        let events = [lapses, keys.event_at()];
         let tones = keys.tones_at();
         events.into_iter().chain(tones).flatten().min()
     }
@@ -203,20 +219,22 @@ impl Half {
     pub(super) fn is_saying_digits(&self) -> bool {
         self.keys
             .as_ref()
-            .is_some_and(|keys| keys.sender.is_busy() || keys.is_sounding())
+            .is_some_and(|keys| keys.is_saying() || keys.is_sounding())
     }
 
     /// Whether an event of this peer is on its way to the other: nothing else is to be said to that meanwhile, as nobody says anything
     /// beside an event of his own.
     pub(super) fn presses(&self, there: &Self) -> bool {
         let takes = |keys: &Keys| keys.how.said == Said::Events && keys.how.events.is_some();
-        self.keys.as_ref().is_some_and(|keys| keys.receiver.is_busy())
+        self.keys.as_ref().is_some_and(|keys| keys.is_pressed())
             && there.keys.as_deref().is_some_and(takes)
     }
 
     pub(super) fn keys_timeout(&mut self, now: Instant) {
         if let Some(keys) = &mut self.keys {
-            keys.receiver.handle_timeout(now);
+            if let Some(receiver) = &mut keys.receiver {
+                receiver.handle_timeout(now);
+            }
             keys.tones_timeout(now);
         }
     }
@@ -234,8 +252,8 @@ impl Half {
             return self.beside(now, header, there, busy);
         };
         if !keys.how.heard.contains(&header.payload_type) {
-            if keys.receiver.is_busy() {
-                keys.receiver.other(now, header);
+            if let Some(receiver) = keys.receiver.as_mut().filter(|receiver| receiver.is_busy()) {
+                receiver.other(now, header);
                 keys.roused = true;
             }
             keys.listen(now, header, packet);
@@ -245,8 +263,8 @@ impl Half {
             .how
             .events
             .map_or_else(|| self.map.clock(header.payload_type), |(_, clock)| clock);
-        keys.receiver
-            .event(now, header, clock, rtp::payload(packet.bytes()));
+        let receiver = keys.receiver.get_or_insert_default();
+        receiver.event(now, header, clock, rtp::payload(packet.bytes()));
         keys.roused = true;
         let Some((said, events)) = there.keys.as_ref().map(|keys| (keys.how.said, keys.how.events)) else {
             return Path::Relay;
@@ -324,9 +342,8 @@ impl Half {
             begun = Some(numbers);
             numbers.timestamp
         };
-        let converted = keys
-            .converter
-            .convert(now, header, report, (from, to), &mut begin);
+        let converter = keys.converter.get_or_insert_default();
+        let converted = converter.convert(now, header, report, (from, to), &mut begin);
         let numbers = begun.unwrap_or_else(|| egress.same(converted.timestamp));
         let length = fill(packet, payload_type, &numbers, converted.report)?;
         there.seal_rtp(now, header, to, packet)?;
@@ -351,14 +368,15 @@ impl Half {
             return None;
         };
         let (payload_type, clock) = keys.how.events?;
+        let sender = keys.sender.as_mut()?;
         loop {
-            let say = keys.sender.poll(now, clock)?;
+            let say = sender.poll(now, clock)?;
             let numbers = match say.timestamp {
                 Some(timestamp) => egress.same(timestamp),
                 None => egress.own(now, clock, true, 1),
             };
             if say.timestamp.is_none() {
-                keys.sender.began(numbers.timestamp);
+                sender.began(numbers.timestamp);
             }
             if let (Ok(to), Ok(length)) = (destination, fill(packet, payload_type, &numbers, say.report)) {
                 self.sent(length);

@@ -84,7 +84,7 @@ impl Keys {
     /// Says a digit to the peer in its way. Whether there was room for it, and it has a way.
     pub(super) fn say(&mut self, now: Instant, digit: Digit, duration: Duration) -> bool {
         let pushed = match (self.how.said, self.how.events, &mut self.tones) {
-            (Said::Events, Some(_), _) => self.sender.push(now, digit, duration),
+            (Said::Events, Some(_), _) => self.sender.get_or_insert_default().push(now, digit, duration),
             (Said::Tones, _, Some(tones)) => tones.push(now, digit, duration),
             (Said::Events, None, _) | (Said::Tones, _, None) | (Said::Signalled, _, _) => false,
         };
@@ -103,7 +103,8 @@ impl Keys {
 
     /// The next digit that has been heard to its end, and whether it was a tone.
     pub(super) fn heard(&mut self) -> Option<(Heard, bool)> {
-        let event = self.receiver.poll().map(|heard| (heard, false));
+        let pressed = self.receiver.as_mut().and_then(|receiver| receiver.poll());
+        let event = pressed.map(|heard| (heard, false));
         event.or_else(|| Some((self.ear.as_mut()?.poll()?, true)))
     }
 
