@@ -51,14 +51,14 @@ pub(crate) struct Address {
     /// A packet has come from `current` since the last offer/answer that changed it.
     confirmed: bool,
     /// The source before the last offer/answer: still heard until the new one speaks, never sent to (RFC 3264 §8.3.1).
-    former: Option<SocketAddr>,
+    former: Option<Box<SocketAddr>>,
     window_ends: Instant,
     /// The last packet from `current`.
     heard: Option<Heard>,
     /// Packets from `current` without a pause.
     in_a_row: u32,
     firm: bool,
-    waiting: Option<(SocketAddr, Instant)>,
+    waiting: Option<Box<(SocketAddr, Instant)>>,
     rtcp: Option<SocketAddr>,
     rtcp_heard: Option<Instant>,
     /// Somebody else vouches for the peer's addresses, and no latching is done.
@@ -129,8 +129,8 @@ impl Address {
         if !same {
             // Another peer altogether (the next carrier after a failure): the one before has nothing more to say.
             self.former = match self.current {
-                Some(current) if same_peer && self.confirmed => Some(current),
-                Some(_) | None => self.former.filter(|_| same_peer),
+                Some(current) if same_peer && self.confirmed => Some(Box::new(current)),
+                Some(_) | None => self.former.take().filter(|_| same_peer),
             };
             self.start_over();
         }
@@ -262,7 +262,7 @@ impl Address {
             return Err(self.refusal(from));
         }
         let rank = self.rank_of(from);
-        let former = !self.confirmed && self.former.is_some_and(|former| same(former, from));
+        let former = !self.confirmed && self.former.as_deref().is_some_and(|former| same(*former, from));
         if former && rank != Some(Rank::Signalled) && self.has_left(now, from) {
             return Ok(Accepted::Former);
         }
@@ -304,7 +304,7 @@ impl Address {
             Some(Rank::Signalling) => !self.confirmed || open,
             Some(Rank::Stranger) => open && !self.is_live(now),
         };
-        let former = !self.confirmed && self.former.is_some_and(|former| same(former, from));
+        let former = !self.confirmed && self.former.as_deref().is_some_and(|former| same(*former, from));
         if ranked || former || self.is_rebinding(now, from, Some(mark)) {
             Ok(())
         } else {
@@ -432,10 +432,10 @@ impl Address {
         if self.is_private(remote) {
             return true;
         }
-        match self.waiting {
-            Some((who, since)) if same(who, from) => now.saturating_duration_since(since) >= STRANGER_HOLD,
+        match self.waiting.as_deref() {
+            Some((who, since)) if same(*who, from) => now.saturating_duration_since(*since) >= STRANGER_HOLD,
             Some(_) | None => {
-                self.waiting = Some((from, now));
+                self.waiting = Some(Box::new((from, now)));
                 false
             }
         }
@@ -473,7 +473,7 @@ impl Address {
         !self.confirmed
             && self.allowed(from.ip())
             && (self.rule.signalling == from.ip()
-                || self.former.is_some_and(|former| former.ip() == from.ip()))
+                || self.former.as_ref().is_some_and(|former| former.ip() == from.ip()))
     }
 
     fn refusal(&self, from: SocketAddr) -> DropReason {

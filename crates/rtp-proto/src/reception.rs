@@ -3,7 +3,7 @@
 use crate::losses::{LossStructure, Losses, WINDOW};
 use crate::offload::{Last, Ledger, Run};
 use crate::rtp::{Header, Translation};
-use crate::stats::LegStats;
+use crate::stats::Counters;
 use std::time::{Duration, Instant};
 
 /// A sequence number this far ahead is a gap; further is a restart or a fault (§A.1).
@@ -36,7 +36,7 @@ enum Order {
 
 impl Reception {
     /// Counts one valid RTP packet of the leg's peer.
-    pub(crate) fn packet(&mut self, now: Instant, header: &Header, map: &Translation, stats: &mut LegStats) {
+    pub(crate) fn packet(&mut self, now: Instant, header: &Header, map: &Translation, stats: &mut Counters) {
         if self.run.as_ref().is_none_or(|run| run.ssrc != header.ssrc) {
             self.begin(header.ssrc, header.sequence, 0);
             stats.ssrcs = stats.ssrcs.saturating_add(1);
@@ -172,7 +172,7 @@ impl Reception {
         });
     }
 
-    fn arrival(&mut self, now: Instant, header: &Header, map: &Translation, stats: &mut LegStats) {
+    fn arrival(&mut self, now: Instant, header: &Header, map: &Translation, stats: &mut Counters) {
         let clock = match &self.last {
             Some(last) if last.payload_type == header.payload_type => {
                 let gap = now.saturating_duration_since(last.arrival);
@@ -259,7 +259,7 @@ impl Run {
     }
 }
 
-fn note_gap(gap: Duration, stats: &mut LegStats) {
+fn note_gap(gap: Duration, stats: &mut Counters) {
     let gap = u32::try_from(gap.as_millis()).unwrap_or(u32::MAX);
     stats.max_gap_ms = stats.max_gap_ms.max(gap);
 }

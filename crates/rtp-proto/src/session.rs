@@ -1,12 +1,13 @@
 //! One relayed stream: two legs, and what becomes of each packet that arrives on one of them.
 
-use crate::control::{Audio, DropReason, Leg, LegStats, SessionStats, Side, StreamKind};
+use crate::control::{Audio, DropReason, Leg, SessionStats, Side, StreamKind};
 use crate::latch::{Accepted, Address};
 use crate::packet::Packet;
 use crate::reception::Reception;
 use crate::rtcp;
 use crate::rtp::{self, Translation};
 use crate::silence::Silence;
+use crate::stats::Counters;
 use egress::Egress;
 use monitor::Monitor;
 use std::collections::VecDeque;
@@ -74,8 +75,8 @@ struct Half {
     reception: Reception,
     silence: Silence,
     /// Sender reports forwarded to this peer: what it will quote, and when they left.
-    reports: VecDeque<(u32, Instant)>,
-    stats: LegStats,
+    reports: Option<Box<VecDeque<(u32, Instant)>>>,
+    stats: Counters,
     /// Our RTP address.
     local: SocketAddr,
     dscp: u8,
@@ -332,8 +333,8 @@ impl Half {
             connected: None,
             reception: Reception::default(),
             silence: Silence::new(now),
-            reports: VecDeque::new(),
-            stats: LegStats::default(),
+            reports: None,
+            stats: Counters::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
             heard: 0,
@@ -465,15 +466,17 @@ impl Half {
         if mark == 0 {
             return;
         }
-        if self.reports.len() >= REPORTS {
-            self.reports.pop_front();
+        let reports = self.reports.get_or_insert_default();
+        if reports.len() >= REPORTS {
+            reports.pop_front();
         }
-        self.reports.push_back((mark, now));
+        reports.push_back((mark, now));
     }
 
     /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it. A mark of 0 quotes none.
     fn report_quoted(&mut self, now: Instant, mark: u32, delay: u32) {
-        let Some((_, at)) = self.reports.iter().find(|(sent, _)| *sent == mark) else {
+        let mut reports = self.reports.iter().flat_map(|reports| reports.iter());
+        let Some((_, at)) = reports.find(|(sent, _)| *sent == mark) else {
             return;
         };
         let held = Duration::from_nanos(u64::from(delay) * 1_000_000_000 / 65_536);

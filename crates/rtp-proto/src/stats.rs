@@ -65,6 +65,54 @@ pub struct LegStats {
     pub dropped: DropCounts,
 }
 
+/// What a session counts of a leg as it goes: see the fields of [`LegStats`], of which the others are read from elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    pub(crate) reordered: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) jitter_max_us: u32,
+    pub(crate) max_gap_ms: u32,
+    pub(crate) ssrcs: u32,
+    pub(crate) ssrc: Option<u32>,
+    pub(crate) payload_type: Option<u8>,
+    pub(crate) rtcp_packets: u64,
+    pub(crate) sent_packets: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) sent_rtcp: u64,
+    pub(crate) rtt_us: Option<u32>,
+    pub(crate) latches: u32,
+    pub(crate) digits: u32,
+    pub(crate) dropped: DropCounts,
+}
+
+impl Counters {
+    /// As they stand, with nothing of what is read from elsewhere.
+    pub(crate) fn stats(&self) -> LegStats {
+        LegStats {
+            packets: self.packets,
+            bytes: self.bytes,
+            reordered: self.reordered,
+            duplicates: self.duplicates,
+            jitter_max_us: self.jitter_max_us,
+            max_gap_ms: self.max_gap_ms,
+            ssrcs: self.ssrcs,
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            rtcp_packets: self.rtcp_packets,
+            sent_packets: self.sent_packets,
+            sent_bytes: self.sent_bytes,
+            sent_rtcp: self.sent_rtcp,
+            rtt_us: self.rtt_us,
+            latches: self.latches,
+            digits: self.digits,
+            dropped: self.dropped.clone(),
+            ..LegStats::default()
+        }
+    }
+}
+
 /// What a peer says, in RTCP, of what it hears: the stream that it is sent, all the way from the other peer where that is relayed
 /// as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -19,6 +19,28 @@ const RESTS: u32 = 5;
 /// What is quieter is silence without any noise, in dB of full scale: A-law's least is -72.2, comfort noise about -65.
 const AUDIBLE: f32 = -72.0;
 
+/// Times in which nothing was heard.
+#[derive(Debug, Default)]
+struct Mute {
+    /// When the present one began.
+    since: Option<Instant>,
+    /// How long they were in all, as of the last look, and those that are over.
+    all: Duration,
+    before: Duration,
+}
+
+impl Mute {
+    fn look(&mut self, now: Instant) {
+        if let Some(since) = self.since {
+            self.all = self.before + now.saturating_duration_since(since);
+        }
+    }
+
+    fn ms(&self) -> u64 {
+        u64::try_from(self.all.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 /// A peer's reports, as they stand and as they are rated.
 #[derive(Debug, Default)]
 struct Told {
@@ -49,12 +71,8 @@ pub(super) struct Monitor {
     since: Instant,
     /// Since when all that comes is silence, as far as somebody decodes it.
     silent: Option<Instant>,
-    /// Since when nothing is heard from the peer although its counterpart speaks.
-    mute: Option<Instant>,
-    /// For how long that was so in all, as of the last look.
-    mute_for: Duration,
-    /// The part of it that is over.
-    mute_before: Duration,
+    /// Nothing was, or is, heard from the peer although its counterpart speaks.
+    mute: Option<Box<Mute>>,
 }
 
 impl Monitor {
@@ -72,8 +90,6 @@ impl Monitor {
             since: now,
             silent: None,
             mute: None,
-            mute_for: Duration::ZERO,
-            mute_before: Duration::ZERO,
         }
     }
 
@@ -91,12 +107,17 @@ impl Monitor {
 
     /// Ends a silence that was told of; whether there was one.
     fn heard_again(&mut self, now: Instant) -> bool {
-        let Some(since) = self.mute.take() else {
+        let Some(mute) = &mut self.mute else {
             return false;
         };
-        self.mute_before += now.saturating_duration_since(since);
-        self.mute_for = self.mute_before;
-        true
+        mute.look(now);
+        mute.before = mute.all;
+        mute.since.take().is_some()
+    }
+
+    /// Whether nothing is heard although the counterpart speaks.
+    fn is_mute(&self) -> bool {
+        self.mute.as_ref().is_some_and(|mute| mute.since.is_some())
     }
 }
 
@@ -208,15 +229,16 @@ impl Half {
         let rests = self.stats.max_gap_ms >= RESTS_MS || self.monitor.silent.is_some();
         let patience = if rests { patience * RESTS } else { patience };
         let speaks = heard.is_some_and(|at| now.saturating_duration_since(at) < SPEAKS);
-        if self.monitor.mute.is_none() && spoken && quiet >= patience {
-            self.monitor.mute = Some(since);
-            self.monitor.mute_for = self.monitor.mute_before + quiet;
+        if !self.monitor.is_mute() && spoken && quiet >= patience {
+            let mute = self.monitor.mute.get_or_insert_default();
+            mute.since = Some(since);
+            mute.look(now);
             Some(Some(quiet))
         } else if speaks {
             self.monitor.heard_again(now).then_some(None)
         } else {
-            if let Some(since) = self.monitor.mute {
-                self.monitor.mute_for = self.monitor.mute_before + now.saturating_duration_since(since);
+            if let Some(mute) = &mut self.monitor.mute {
+                mute.look(now);
             }
             None
         }
@@ -302,9 +324,9 @@ impl Half {
                 .reception
                 .loss_structure(self.expected(), monitor.meter.packet_ms()),
             quality: monitor.meter.quality(self.speech(), &self.sight()),
-            mute_ms: u64::try_from(monitor.mute_for.as_millis()).unwrap_or(u64::MAX),
+            mute_ms: monitor.mute.as_ref().map_or(0, |mute| mute.ms()),
             heard,
-            ..self.stats.clone()
+            ..self.stats.stats()
         }
     }
 }
