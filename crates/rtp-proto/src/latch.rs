@@ -473,7 +473,10 @@ impl Address {
         !self.confirmed
             && self.allowed(from.ip())
             && (self.rule.signalling == from.ip()
-                || self.former.as_ref().is_some_and(|former| former.ip() == from.ip()))
+                || self
+                    .former
+                    .as_ref()
+                    .is_some_and(|former| former.ip() == from.ip()))
     }
 
     fn refusal(&self, from: SocketAddr) -> DropReason {

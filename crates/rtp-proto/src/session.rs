@@ -61,6 +61,13 @@ pub struct Session {
     rerouted: bool,
 }
 
+/// Marks of sender reports, and when these left.
+#[derive(Debug, Default)]
+struct Reports {
+    ring: [Option<(u32, Instant)>; REPORTS],
+    next: usize,
+}
+
 /// One leg.
 #[derive(Debug)]
 struct Half {
@@ -75,13 +82,11 @@ struct Half {
     reception: Reception,
     silence: Silence,
     /// Sender reports forwarded to this peer: what it will quote, and when they left.
-    reports: Option<Box<VecDeque<(u32, Instant)>>>,
+    reports: Option<Box<Reports>>,
     stats: Counters,
     /// Our RTP address.
     local: SocketAddr,
     dscp: u8,
-    /// Payload types that the session itself wants to see (bit n: type n), wherever the others are relayed.
-    heard: u128,
     /// The direction from this leg is relayed elsewhere: what its ledger held when last seen.
     lent: Option<Box<lend::Lent>>,
     /// There may be packets that whoever it is lent to has marked as counted.
@@ -337,7 +342,6 @@ impl Half {
             stats: Counters::default(),
             local: SocketAddr::new(leg.bind, leg.ports.rtp()),
             dscp: leg.dscp,
-            heard: 0,
             lent: None,
             marked: false,
             egress: None,
@@ -467,15 +471,18 @@ impl Half {
             return;
         }
         let reports = self.reports.get_or_insert_default();
-        if reports.len() >= REPORTS {
-            reports.pop_front();
+        if let Some(slot) = reports.ring.get_mut(reports.next) {
+            *slot = Some((mark, now));
         }
-        reports.push_back((mark, now));
+        reports.next = (reports.next + 1) % REPORTS;
     }
 
     /// RFC 3550 §6.4.1: the time since the report left, less what the peer held it. A mark of 0 quotes none.
     fn report_quoted(&mut self, now: Instant, mark: u32, delay: u32) {
-        let mut reports = self.reports.iter().flat_map(|reports| reports.iter());
+        let mut reports = self
+            .reports
+            .iter()
+            .flat_map(|reports| reports.ring.iter().flatten());
         let Some((_, at)) = reports.find(|(sent, _)| *sent == mark) else {
             return;
         };

@@ -3,10 +3,10 @@ use crate::pt_map::PtMap;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
-fn feed(packets: impl IntoIterator<Item = (u64, u32, u16, u32)>) -> (LegStats, Reception) {
+fn feed(packets: impl IntoIterator<Item = (u64, u32, u16, u32)>) -> (Counters, Reception) {
     let (map, mut stats, mut reception) = (
         Translation::new(&PtMap::default()),
-        LegStats::default(),
+        Counters::default(),
         Reception::default(),
     );
     let start = Instant::now();
@@ -23,7 +23,7 @@ fn feed(packets: impl IntoIterator<Item = (u64, u32, u16, u32)>) -> (LegStats, R
     (stats, reception)
 }
 
-fn regular(sequences: &[u16]) -> (LegStats, Reception) {
+fn regular(sequences: &[u16]) -> (Counters, Reception) {
     feed(
         sequences
             .iter()

@@ -194,10 +194,9 @@ impl Half {
 
     /// Payload types that the session wants to see wherever others are relayed (bit n: type n).
     pub(super) fn listened(&self) -> u128 {
-        let keys = self.keys.as_ref().map_or(0, |keys| {
+        self.keys.as_ref().map_or(0, |keys| {
             keys.how.heard.iter().fold(0, |set, pt| set | 1u128 << (pt & 127))
-        });
-        self.heard | keys
+        })
     }
 
     /// Whether this peer's events come with this payload type.
@@ -209,7 +208,10 @@ impl Half {
     /// When [`keys_timeout`](Self::keys_timeout), or a packet of a digit, is due.
     pub(super) fn keys_at(&self) -> Option<Instant> {
         let keys = self.keys.as_ref()?;
-        let lapses = keys.receiver.as_ref().and_then(|receiver| receiver.poll_timeout());
+        let lapses = keys
+            .receiver
+            .as_ref()
+            .and_then(|receiver| receiver.poll_timeout());
         let events = [lapses, keys.event_at()];
         let tones = keys.tones_at();
         events.into_iter().chain(tones).flatten().min()
@@ -226,8 +228,7 @@ impl Half {
     /// beside an event of his own.
     pub(super) fn presses(&self, there: &Self) -> bool {
         let takes = |keys: &Keys| keys.how.said == Said::Events && keys.how.events.is_some();
-        self.keys.as_ref().is_some_and(|keys| keys.is_pressed())
-            && there.keys.as_deref().is_some_and(takes)
+        self.keys.as_ref().is_some_and(|keys| keys.is_pressed()) && there.keys.as_deref().is_some_and(takes)
     }
 
     pub(super) fn keys_timeout(&mut self, now: Instant) {

@@ -76,16 +76,6 @@ impl Session {
         })
     }
 
-    /// Payload types (bit n: type n) of packets from `side` that the session wants to see although the kernel may relay all
-    /// others. They come up [counted](COUNTED).
-    pub fn listen(&mut self, side: Side, payload_types: u128) {
-        let (here, _) = self.halves(side);
-        if here.heard != payload_types {
-            here.heard = payload_types;
-            self.rerouted = true;
-        }
-    }
-
     /// The kernel relays what arrives on `side` from now on, and begins to count with this.
     pub fn lend(&mut self, side: Side) -> Ledger {
         let (here, _) = self.halves(side);
@@ -94,12 +84,6 @@ impl Session {
         here.marked = true;
         self.changed = true;
         ledger
-    }
-
-    /// Whether the kernel relays what arrives on `side`.
-    #[must_use]
-    pub fn is_lent(&self, side: Side) -> bool {
-        self.half(side).lent.is_some()
     }
 
     /// What the kernel has counted so far on a lent side.

@@ -66,7 +66,7 @@ pub(super) struct Monitor {
     /// The last report to the peer was ours.
     pub(super) reports: bool,
     /// The mark of the peer's last sender report, and when that came.
-    pub(super) sender_report: Option<(u32, Instant)>,
+    pub(super) sender_report: Option<Box<(u32, Instant)>>,
     /// Since when something may be expected of the peer.
     since: Instant,
     /// Since when all that comes is silence, as far as somebody decodes it.
@@ -269,7 +269,7 @@ impl Half {
                 }
                 // A sender without a clock says 0 (RFC 3550 §6.4.1), and nobody can quote that.
                 if sender && mark != 0 {
-                    self.monitor.sender_report = Some((mark, now));
+                    self.monitor.sender_report = Some(Box::new((mark, now)));
                 }
             }
             Item::Quoted { mark, delay } => self.report_quoted(now, mark, delay),

@@ -188,7 +188,7 @@ impl Half {
             received: run.unique,
             highest: run.wire_highest(),
             jitter: u32::try_from(jitter).unwrap_or(u32::MAX),
-            sender_report: self.monitor.sender_report,
+            sender_report: self.monitor.sender_report.as_deref().copied(),
         })
     }
 

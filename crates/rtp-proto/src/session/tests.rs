@@ -1,6 +1,7 @@
 //! Tables by failure case, then everything at once.
 
 use super::*;
+use crate::control::LegStats;
 use crate::control::{Latch, Needs, PortPair, PtMap, Remote, Rtcp};
 use std::sync::Arc;
 

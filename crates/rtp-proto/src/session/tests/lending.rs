@@ -1,13 +1,30 @@
 //! Directions that the kernel relays. Its part is played by another [`Reception`], which is what its program is made after.
 
 use super::*;
+use crate::control::{Digits, Said};
 use crate::offload::{COUNTED, Ledger, Progress, Touch, Types};
 use crate::rtp::Translation;
 use proptest::prelude::*;
 
 /// A session whose peers are firm, as after half a second of talk.
 fn firm() -> Relay {
-    let mut relay = Relay::plain();
+    talked(Relay::plain())
+}
+
+/// The same; A's events are listened to.
+fn listening() -> Relay {
+    let digits = Digits {
+        said: Said::Signalled,
+        events: Some((101, 8_000)),
+        heard: [101].into_iter().collect(),
+    };
+    talked(Relay::between(
+        with(leg(A), |leg| leg.needs.digits = Some(Arc::new(digits))),
+        leg(B),
+    ))
+}
+
+fn talked(mut relay: Relay) -> Relay {
     for n in 1..=25 {
         assert_eq!(relay.rtp(Side::A, A, 1, n), rtp_to(B));
         relay.talk(Side::B, B, 2, n, 1, A);
@@ -18,7 +35,7 @@ fn firm() -> Relay {
 /// Packets 20 ms apart that the kernel relays.
 fn kernel(now: Instant, ledger: &mut Ledger, first: u16, count: u16) {
     let map = Translation::new(&PtMap::identity());
-    let (mut reception, mut stats) = (Reception::default(), LegStats::default());
+    let (mut reception, mut stats) = (Reception::default(), Counters::default());
     reception.take(ledger);
     (stats.reordered, stats.duplicates) = (ledger.reordered, ledger.duplicates);
     (stats.max_gap_ms, stats.jitter_max_us, stats.ssrcs) =
@@ -123,7 +140,7 @@ fn a_stream_that_is_numbered_here_is_lent_with_its_numbers() {
         let map = Translation::new(&PtMap::identity());
         let mut reception = Reception::default();
         reception.take(&ledger);
-        reception.packet(relay.now, &header, &map, &mut LegStats::default());
+        reception.packet(relay.now, &header, &map, &mut Counters::default());
         reception.lend(&mut ledger);
         ledger.packets += 1;
         ledger.forwarded += 1;
@@ -159,7 +176,7 @@ fn the_statistics_go_on_over_a_loan() {
     plain.talk(Side::A, A, 1, 39, 5, B);
 
     let mut ledger = lent.session.lend(Side::A);
-    assert!(lent.session.is_lent(Side::A));
+    assert!(lent.session.half(Side::A).lent.is_some());
     kernel(lent.now, &mut ledger, 26, 10);
     lent.pass(200);
     let progress = Progress {
@@ -315,9 +332,7 @@ proptest! {
 
 #[test]
 fn a_payload_type_that_is_listened_to_comes_up_counted() {
-    let mut relay = firm();
-    relay.session.listen(Side::A, 1 << 101);
-    assert!(relay.session.rerouted());
+    let mut relay = listening();
     let flow = relay.session.flow(Side::A).unwrap();
     assert_eq!((flow.types.out[101], flow.types.out[0]), (Types::UP, 0));
     let mut ledger = relay.session.lend(Side::A);
@@ -340,7 +355,7 @@ fn a_payload_type_that_is_listened_to_comes_up_counted() {
     let after = relay.session.stats();
     assert_eq!(after.legs[0], before.legs[0], "counted once, and not here");
     assert_eq!(after.legs[1].sent_packets, before.legs[1].sent_packets + 1);
-    assert!(relay.session.is_lent(Side::A));
+    assert!(relay.session.half(Side::A).lent.is_some());
     // Anybody else may say what he likes, and nobody may of another type.
     assert_eq!(
         relay.receive(Side::A, Channel::Rtp, "127.0.0.66:6", event(0xc0)),
@@ -356,8 +371,7 @@ fn a_payload_type_that_is_listened_to_comes_up_counted() {
 
 #[test]
 fn mr_10_nobody_else_marks_a_packet_as_counted() {
-    let mut relay = firm();
-    relay.session.listen(Side::A, 1 << 101);
+    let mut relay = listening();
     let event = |sequence: u16, version: u8| {
         let mut event = rtp(101, 1, sequence);
         event[0] = version;
@@ -434,7 +448,7 @@ fn what_was_last_known_of_a_flow_that_is_lost_stays() {
     kernel(relay.now, &mut ledger, 26, 10);
     relay.session.absorb(Side::A, &ledger);
     relay.session.abandon(Side::A);
-    assert!(!relay.session.is_lent(Side::A) && relay.session.rerouted());
+    assert!(relay.session.half(Side::A).lent.is_none() && relay.session.rerouted());
     assert_eq!(relay.leg_stats(Side::A).packets, 35);
     relay.talk(Side::A, A, 1, 36, 1, B);
     assert_eq!(relay.leg_stats(Side::A).lost, 0);
