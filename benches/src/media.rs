@@ -189,6 +189,8 @@ pub fn round(row: Row, daemon: &Path, load: Load) -> Result<Round> {
         let (pids, mut talkers) = (stand.pids(), Talkers::new());
         let first = load.calls / FIRST;
         talkers.add(stand, first)?;
+        // What talking adds is theirs, too.
+        let _ = talkers.talk(row.work, WARM_UP, || ());
         let before = (first, Footprint::of(&pids));
         talkers.add(stand, load.calls - first)?;
         Ok(measure(row, load, &pids, &before, &talkers))
@@ -211,10 +213,12 @@ pub struct Ramp {
 pub fn ramp(row: Row, daemon: &Path, step: usize, most: usize, time: Duration) -> Result<Ramp> {
     row.with(daemon, most, |stand| {
         stand.warm_up()?;
-        let (mut talkers, mut clean) = (Talkers::new(), 0);
+        let (pids, mut talkers, mut clean) = (stand.pids(), Talkers::new(), 0);
         while clean + step <= most {
             talkers.add(stand, step)?;
-            if !talkers.talk(row.work, time, || ()).is_clean() {
+            // Who converts makes up for what it never read: that is a loss, too.
+            let dropped = drops(&pids);
+            if !talkers.talk(row.work, time, || ()).is_clean() || drops(&pids) != dropped {
                 let broke = Some(clean + step);
                 return Ok(Ramp { clean, broke });
             }

@@ -1,11 +1,14 @@
 //! Figures of several rounds, as a table.
 
-/// The median; 0 of nothing.
+/// The median, of an even number the mean of the middle two; 0 of nothing.
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    let middle = values.len() / 2;
+    let from = middle - usize::from(middle > 0 && values.len().is_multiple_of(2));
+    let middle = values.get(from..=middle).unwrap_or_default();
+    middle.iter().sum::<f64>() / middle.len().max(1) as f64
 }
 
 /// One figure to the other; 0 is what no round that counts gives.

@@ -61,7 +61,7 @@ fn keys_that_do_nothing_are_warned_of() {
         ),
         (
             "dtmf = \"info\"\ncodecs = [\"PCMU\", \"telephone-event\"]",
-            "trunk.carrier-a.codecs[1]: is never offered to it: `dtmf` is \"info\"",
+            "trunk.carrier-a.codecs[1]: is never offered to it: `dtmf` is \"info\" or \"inband\"",
         ),
     ] {
         assert_eq!(warnings(keys, ""), [warning]);

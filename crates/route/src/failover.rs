@@ -57,7 +57,8 @@ pub enum Verdict {
 /// default. A status in neither stops, but for 401 and 407 (our credentials failed, which is no word on the call),
 /// any 4xx with a network cause before anything rang (not 403, 484, 486, 487, 488), and a 5xx that the default lists
 /// don't know (not 501, 505). A timeout before progress advances if `advance` has `"timeout"`; an unreachable target, and one that
-/// nothing could be offered to, always: another may take what this one was not asked. Nobody is rung twice: an answer that does not come stops, whatever the keys say.
+/// nothing could be offered to, always: another may take what this one was not asked. Nobody is rung twice: an answer that
+/// does not come stops, whatever the keys say.
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
     let advance = match outcome {
         AttemptOutcome::TimeoutAnswer => false,

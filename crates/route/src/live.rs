@@ -151,6 +151,20 @@ impl Live {
         Ok(Permit { slot: index })
     }
 
+    /// A place in the pace of `trunk` alone (`max_cps`), for a call that gets no [place](Self::try_admit) but is dealt with at
+    /// length; whether there was one.
+    pub fn try_pace(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> bool {
+        let index = self.find(tables, trunk);
+        let Some(slot) = index.and_then(|index| self.slots.get_mut(index as usize)) else {
+            return false;
+        };
+        let has_room = slot.pace.has_room(now);
+        if has_room {
+            slot.pace.take(now);
+        }
+        has_room
+    }
+
     /// What [`try_admit`](Self::try_admit) would say, without taking the place.
     pub(crate) fn check(&self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<(), Refusal> {
         self.slot(tables, trunk).ok_or(Refusal::Disabled)?.check(now)

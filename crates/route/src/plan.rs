@@ -36,7 +36,7 @@ pub struct Request<'a> {
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// In the order in which they are made; never empty. Some more than `limit`, for those that a trunk's
-    /// limits refuse at their moment.
+    /// limits refuse at their moment, or that can't be offered the call.
     pub attempts: SmallVec<[Attempt; 4]>,
     /// How many INVITEs may be sent at most: the fewest that `failover.attempts` of the calling trunk and of
     /// those tried allow; 3 where none of them has written it.
@@ -96,7 +96,8 @@ impl NoRouteReason {
     }
 }
 
-/// Attempts kept beyond the limit, to stand in for those that a trunk's limits refuse at their moment.
+/// Attempts kept beyond the limit, to stand in for those that a trunk's limits refuse at their moment, and for trunks that can't be
+/// offered the call.
 const SPARE: usize = 4;
 
 /// Orders the attempts of one call.

@@ -153,6 +153,8 @@ impl Sockets {
                 older: 0,
             },
         };
+        // What an earlier peer made of the source address, where none is bound, does not hold for another.
+        net::connect_unspec(&ear.socket)?;
         // Connected to its own address it hears nobody, and keeps what it has of the peer until that is read.
         let own = SocketAddr::new(self.bind, self.ports.rtp());
         ear.socket.connect(&to.unwrap_or(own).into())?;

@@ -195,6 +195,10 @@ impl Association {
             if self.state == State::Done {
                 return false;
             }
+            if self.setup.role == Role::Active {
+                // Whoever answers us does so from where we have spoken to.
+                return false;
+            }
             // A handshake of two is not disturbed by a third, unless it has died down.
             let silent = self
                 .heard

@@ -211,6 +211,8 @@ pub enum Touch {
     Nothing,
     /// The ledger as it stands, to judge a stranger by; see [`Session::may_succeed`](crate::Session::may_succeed).
     Look,
-    /// The direction back: it will be counted.
+    /// The direction back, and for a while: it will be counted.
     Reclaim,
+    /// The direction back: the numbers of what follows change.
+    Return,
 }

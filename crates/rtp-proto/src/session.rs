@@ -284,7 +284,7 @@ impl Session {
         None
     }
 
-    /// A leg's socket is new (rebound), or could not be connected: it is connected to nothing.
+    /// A leg's socket is new (rebound): it is connected to nothing.
     pub fn disconnected(&mut self, side: Side) {
         let (here, _) = self.halves(side);
         here.address.loosen();

@@ -20,9 +20,6 @@ const RETRY_AFTER: u32 = 5;
 /// Pairs of media ports that a call takes.
 const PAIRS: usize = 2;
 
-/// The trunk has as many calls as it may have.
-const MAX_CALLS: &str = "max-calls";
-
 /// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
 pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     let called = headers::user_of(asked.message.uri());
@@ -55,19 +52,23 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         return Some(call);
     }
     let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
+    let snapshot = Arc::clone(&core.snapshot);
+    // Whether a trunk whose lines are all taken may say so: at its pace. Who calls too fast, or meets a limit of the switch itself,
+    // is sent away at once.
+    let mut may_say = false;
     let permit = if core.calls >= limit {
         Err("switch-full")
     } else if core.ports.available() < PAIRS {
         Err("no-ports")
     } else {
-        let snapshot = Arc::clone(&core.snapshot);
-        core.live
-            .try_admit(now.at, &snapshot.tables, trunk)
-            .map_err(|refusal| match refusal {
-                route::Refusal::Calls => MAX_CALLS,
-                route::Refusal::Cps => "max-cps",
-                route::Refusal::Disabled => "trunk-disabled",
-            })
+        let admitted = core.live.try_admit(now.at, &snapshot.tables, trunk);
+        may_say =
+            admitted == Err(route::Refusal::Calls) && core.live.try_pace(now.at, &snapshot.tables, trunk);
+        admitted.map_err(|refusal| match refusal {
+            route::Refusal::Calls => "max-calls",
+            route::Refusal::Cps => "max-cps",
+            route::Refusal::Disabled => "trunk-disabled",
+        })
     };
     match permit {
         Ok(permit) => call.a.permit = Some(permit),
@@ -77,9 +78,7 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
                 retry_after: Some(RETRY_AFTER),
                 ..Ending::failed(kind, 503)
             };
-            // A trunk whose lines are all taken may say so. Who calls too fast, or meets a limit of the switch itself, is sent
-            // away at once.
-            if kind == MAX_CALLS {
+            if may_say {
                 if let Some(invite) = &mut call.invite {
                     invite.offer = sdp_of(&invite.asked.message).ok().flatten();
                 }

@@ -44,8 +44,9 @@ impl Input {
 
     /// Decodes a payload; the number of samples.
     pub(super) fn decode(&mut self, payload: &[u8], samples: &mut [i16]) -> Option<usize> {
+        let decoded = self.decoder.decode(payload, samples).ok()?;
         self.own = 0;
-        self.decoder.decode(payload, samples).ok()
+        Some(decoded)
     }
 
     /// Makes up for what did not come, in all of `samples`, or the most of it that the codec's own means can do. `playing`: the stream

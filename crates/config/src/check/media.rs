@@ -124,8 +124,8 @@ fn idle(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
         }
     }
     let events = trunk.codecs.iter().position(|name| name == "telephone-event");
-    if let Some(index) = events.filter(|_| trunk.dtmf == Dtmf::Info) {
-        let fault = Fault::new("is never offered to it: `dtmf` is \"info\"");
+    if let Some(index) = events.filter(|_| matches!(trunk.dtmf, Dtmf::Info | Dtmf::Inband)) {
+        let fault = Fault::new("is never offered to it: `dtmf` is \"info\" or \"inband\"");
         idle.push((format!("{}[{index}]", at("codecs")), fault));
     }
     for (path, fault) in idle {

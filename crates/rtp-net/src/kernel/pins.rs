@@ -91,8 +91,10 @@ impl Leftovers {
     pub fn find(config: &KernelConfig) -> Self {
         let base = config.pins.join(file_name(&config.name));
         let numbers = numbers(&base).unwrap_or_else(|error| {
-            // Who may not look has never pinned anything.
-            if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) {
+            // An ordinary user may not look there, and has seldom followed upon a privileged process.
+            if error.kind() == ErrorKind::PermissionDenied {
+                tracing::debug!(path = %base.display(), "pins of the kernel path can't be looked for");
+            } else if error.kind() != ErrorKind::NotFound {
                 tracing::warn!(path = %base.display(), %error, "whether flows of a dead process are left cannot be seen");
             }
             Vec::new()

@@ -139,7 +139,7 @@ impl Lending {
         any
     }
 
-    /// Takes a direction back. Before anything of ours is said beside it: its numbers go on from what the kernel has relayed.
+    /// Takes a direction back; it is lent again as soon as the session wants it.
     pub(crate) fn reclaim(&mut self, side: Side, session: &mut Session, tally: &mut Tally) {
         let (Some(installed), Some(kernel)) = (self.place(side).take(), self.kernel.as_ref()) else {
             return;

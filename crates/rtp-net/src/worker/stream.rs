@@ -20,7 +20,7 @@ const LAST_READS: usize = 256;
 /// A stream's timers are looked at this often at least.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What an epoll event is about: a stream and one of its four sockets, or the mailbox.
+/// What an epoll event is about: a stream and one of its sockets (two on one port have one token), or the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(u64);
 
@@ -143,7 +143,6 @@ impl Stream {
         buffer: &mut [u8],
         tally: &mut Tally,
     ) {
-        self.lending.reclaim(side.other(), &mut self.session, tally);
         self.session.press(now, side, digit, duration);
         self.settle(now, buffer, tally);
     }
@@ -157,7 +156,6 @@ impl Stream {
         buffer: &mut [u8],
         tally: &mut Tally,
     ) {
-        self.lending.reclaim(side.other(), &mut self.session, tally);
         self.session.play(now, side, sound, audio);
         self.settle(now, buffer, tally);
     }
@@ -251,6 +249,7 @@ impl Stream {
                 }
             }
             Touch::Reclaim => self.lending.keep(now, side, &mut self.session, tally),
+            Touch::Return => self.lending.reclaim(side, &mut self.session, tally),
         }
     }
 
@@ -333,8 +332,8 @@ impl Stream {
         while let Some((side, to)) = self.session.connect_change() {
             changed = true;
             if self.connect && self.sockets_mut(side).connect(to).is_err() {
+                // Everybody is heard on the first socket then, the peer too.
                 tally.error();
-                self.session.disconnected(side);
             }
         }
         changed

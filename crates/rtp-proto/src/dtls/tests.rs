@@ -254,6 +254,23 @@ fn strangers_do_not_end_a_handshake_without_ice() {
 }
 
 #[test]
+fn strangers_do_not_end_a_handshake_that_we_began() {
+    let active = Setup {
+        role: Role::Active,
+        ..named(Hash::Sha256, CERTIFICATE)
+    };
+    let mut bed = Bed::new(active, false);
+    bed.association.reach(bed.now, addr(PEER));
+    for what in [1, BREAK, ACCEPT_OTHER].repeat(10) {
+        bed.now += QUIET;
+        assert!(!bed.hears(STRANGER, what));
+        assert_eq!(bed.event(), None);
+    }
+    bed.hears(PEER, ACCEPT);
+    assert!(bed.is_keyed(PEER));
+}
+
+#[test]
 fn an_engine_that_wants_to_be_asked_at_once_is_asked_later() {
     let mut bed = Bed::new(named(Hash::Sha256, CERTIFICATE), true);
     bed.hears(PEER, 1);

@@ -58,7 +58,7 @@ pub(super) enum Path {
 
 impl Session {
     /// Says a digit to a side's peer. Whether there was room for it, and a way to say it. What is relayed to that peer elsewhere
-    /// has to be [reclaimed](Self::reclaim) first: the digit is numbered after it.
+    /// has to be [reclaimed](Self::reclaim) before the next [`poll_transmit`](Self::poll_transmit): the digit is numbered after it.
     pub fn press(&mut self, now: Instant, side: Side, digit: Digit, duration: Duration) -> bool {
         let (there, _) = self.halves(side);
         let pushed = there
@@ -152,6 +152,12 @@ impl Keys {
     /// Whether an event is being said.
     fn is_saying(&self) -> bool {
         self.sender.as_ref().is_some_and(|sender| sender.is_busy())
+    }
+
+    /// Whether events of the other peer are not said to this one in the packets that they come in, and are not converted either:
+    /// what follows them takes their numbers.
+    pub(super) fn holds_back(&self) -> bool {
+        matches!(self.how.said, Said::Signalled | Said::Tones)
     }
 
     /// Whether an event of the peer's is going on.
@@ -302,19 +308,22 @@ impl Half {
         }
     }
 
-    /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far. By the packet, not by the
-    /// reception: that may be lent.
+    /// Whether the newest that this peer is known to have said is an event's: nothing after it was relayed.
+    fn is_pressing(&self) -> bool {
+        let newest = self.reception.newest();
+        newest.is_some_and(|(newest, _)| self.hears_events(newest.payload_type))
+    }
+
+    /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far.
     fn number_before(&self, now: Instant, header: &Header, there: &mut Self) {
         let before = Header {
             sequence: header.sequence.wrapping_sub(1),
             ..*header
         };
-        let heard = there.stats.sent_packets > 0 || self.lent.is_some();
+        let heard = there.stats.sent_packets > 0 && there.voice.is_none();
         match &mut there.egress {
-            Some(egress) if self.lent.is_some() => egress.follow(now, &before, None),
-            None if heard && there.voice.is_none() => {
-                there.egress = Some(Box::new(Egress::after(now, &before)));
-            }
+            Some(egress) if self.is_pressing() => egress.unfollow(header),
+            None if heard => there.egress = Some(Box::new(Egress::after(now, &before))),
             Some(_) | None => {}
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Egress {
     former: Option<(Source, Instant)>,
     /// The newest packet of the source was not passed on.
     skipping: bool,
+    /// What the source's newest packets are was [heard from elsewhere](Self::follow).
+    followed: bool,
 }
 
 /// What is added to the numbers of a source.
@@ -69,6 +71,7 @@ impl Egress {
             source: None,
             former: None,
             skipping: false,
+            followed: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl Egress {
             }),
             former: None,
             skipping: false,
+            followed: false,
         }
     }
 
@@ -102,6 +106,7 @@ impl Egress {
             source: None,
             former: None,
             skipping: false,
+            followed: false,
         }
     }
 
@@ -128,6 +133,7 @@ impl Egress {
             marker: begin,
         };
         self.next = self.next.wrapping_add(1);
+        self.followed = false;
         (self.timestamp, self.sent, self.clock) = (timestamp, Some(now), Some(clock));
         numbers
     }
@@ -161,7 +167,21 @@ impl Egress {
             (self.timestamp, self.sent) = (numbers.timestamp, Some(at));
             self.clock = clock.or(self.clock);
             self.skipping = false;
+            self.followed = true;
         }
+    }
+
+    /// The packets from this one on were heard of elsewhere, but not passed on: their numbers are free.
+    pub(crate) fn unfollow(&mut self, header: &Header) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        let behind = source.highest.wrapping_sub(header.sequence);
+        if self.followed && source.ssrc == header.ssrc && behind < REACH {
+            source.highest = header.sequence.wrapping_sub(1);
+            self.next = source.highest.wrapping_add(source.sequence).wrapping_add(1);
+        }
+        self.followed = false;
     }
 
     /// A packet of the present source is not passed on: what follows takes its place.
@@ -216,7 +236,7 @@ impl Egress {
         let numbers = self.numbers(&source, header, begins);
         if begins || header.sequence.wrapping_sub(source.highest).cast_signed() > 0 {
             source.highest = header.sequence;
-            self.skipping = false;
+            (self.skipping, self.followed) = (false, false);
             self.next = numbers.sequence.wrapping_add(1);
             // Packets of one timestamp (an event's): time goes on from the first.
             if numbers.timestamp != self.timestamp || self.sent.is_none() {

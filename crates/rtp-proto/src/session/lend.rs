@@ -4,7 +4,8 @@ use super::{Channel, Half, Session, Sorted};
 use crate::control::{Side, StreamKind};
 use crate::offload::{self, COUNTED, Flow, Ledger, Progress, Touch};
 use crate::packet::Packet;
-use crate::rtp::{self, Header};
+use crate::reception::Reception;
+use crate::rtp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -94,12 +95,10 @@ impl Session {
         };
         let failed = ledger.failed.saturating_sub(seen.failed);
         let failed_bytes = ledger.failed_bytes.saturating_sub(seen.failed_bytes);
+        let forwarded = ledger.forwarded.saturating_sub(seen.forwarded);
         let bytes = ledger.forwarded_bytes.saturating_sub(seen.forwarded_bytes);
         let progress = Progress {
-            packets: ledger
-                .forwarded
-                .saturating_sub(seen.forwarded)
-                .saturating_sub(failed),
+            packets: forwarded.saturating_sub(failed),
             bytes: bytes.saturating_sub(failed_bytes),
             refused: ledger.refused.saturating_sub(seen.refused),
             failed,
@@ -107,13 +106,14 @@ impl Session {
         let new = ledger.packets > seen.packets;
         *seen = Lent::of(ledger);
         let sent = &mut there.stats;
-        sent.sent_packets += progress.packets;
-        sent.sent_bytes += progress.bytes;
+        // What failed may have been counted as forwarded in an earlier ledger.
+        sent.sent_packets = (sent.sent_packets + forwarded).saturating_sub(failed);
+        sent.sent_bytes = (sent.sent_bytes + bytes).saturating_sub(failed_bytes);
         here.stats.dropped.payload_type += progress.refused;
         here.stats.dropped.send += progress.failed;
         if new {
             here.read(ledger);
-            there.number_after(ledger);
+            there.number_after(&here.reception);
             if let (StreamKind::Udptl, Some(last)) = (here.kind, &ledger.last) {
                 there.silence.life_at(last.arrival);
             }
@@ -147,9 +147,15 @@ impl Session {
         from: SocketAddr,
         packet: &[u8],
     ) -> Touch {
-        let here = self.half(side);
+        let (here, there) = (self.half(side), self.half(side.other()));
+        if here.lent.is_none() {
+            return Touch::Nothing;
+        }
+        if here.is_marked(channel, from, packet) {
+            let held_back = there.keys.as_ref().is_some_and(|keys| keys.holds_back());
+            return if held_back { Touch::Return } else { Touch::Nothing };
+        }
         let ssrc = match here.sort(channel, packet) {
-            _ if here.lent.is_none() => return Touch::Nothing,
             Ok(Sorted::Rtp) => match rtp::parse(packet) {
                 Some(header) => Some(header.ssrc),
                 None => return Touch::Nothing,
@@ -174,21 +180,10 @@ impl Session {
 }
 
 impl Half {
-    /// What this peer hears was renumbered by the kernel, up to what the ledger says.
-    fn number_after(&mut self, ledger: &Ledger) {
-        if let (Some(egress), Some(run), Some(last)) = (&mut self.egress, &ledger.run, &ledger.last) {
-            let newest = Header {
-                payload_type: last.payload_type,
-                marker: false,
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    reason = "the low half of an extended number"
-                )]
-                sequence: run.highest as u16,
-                timestamp: last.timestamp,
-                ssrc: run.ssrc,
-            };
-            egress.follow(last.arrival, &newest, Some(last.clock));
+    /// What this peer hears was renumbered by the kernel, up to the newest that was received of the other.
+    fn number_after(&mut self, other: &Reception) {
+        if let (Some(egress), Some((newest, at))) = (&mut self.egress, other.newest()) {
+            egress.follow(at, &newest, other.newest_clock());
         }
     }
 
@@ -252,17 +247,26 @@ impl Half {
         if !self.marked || channel != Channel::Rtp || !self.address.is_current(from) {
             return false;
         }
-        let [first, second, ..] = packet.bytes_mut() else {
+        let counted = self.is_marked(channel, from, packet.bytes());
+        let Some(first) = packet.bytes_mut().first_mut() else {
             return false;
         };
         if *first >> 6 == 2 && self.lent.is_none() {
             // What the kernel left to us before it gave the direction back came before this one.
             self.marked = false;
         }
-        let counted = *first >> 6 == 3 && self.listened() >> (*second & 127) & 1 == 1;
         if counted {
             *first &= !COUNTED;
         }
         counted
+    }
+
+    /// Whether the packet has the kernel's mark, and is one that it marks.
+    fn is_marked(&self, channel: Channel, from: SocketAddr, packet: &[u8]) -> bool {
+        let [first, second, ..] = packet else { return false };
+        *first >> 6 == 3
+            && channel == Channel::Rtp
+            && self.address.is_current(from)
+            && self.listened() >> (*second & 127) & 1 == 1
     }
 }

@@ -156,7 +156,8 @@ impl Session {
         let Some(playing) = Playing::new(now, sound, audio) else {
             return;
         };
-        if there.egress.is_none() {
+        // What is relayed elsewhere is counted before the sound's first packet is.
+        if there.egress.is_none() && here.lent.is_none() {
             there.numbers_from(here);
         }
         let voice = there.voice.get_or_insert_with(|| Box::new(Voice::new()));

@@ -364,6 +364,7 @@ impl Call {
         }
         core.tags.remove(&leg.tag);
         self.forget_telling();
+        self.drop_relayed_to_b(core, now);
         if let Some(ports) = leg.ports.take() {
             // The media plane has them bound until it says otherwise.
             match self.media {

@@ -50,6 +50,8 @@ impl Call {
         });
         tracing::debug!(call = %self.id, ?outcome, ?verdict, "attempt failed");
         match verdict {
+            // Who was passed over was not dialled.
+            Verdict::Advance if outcome == AttemptOutcome::Incompatible => {}
             Verdict::Advance => core.counters.failovers += 1,
             Verdict::Stop => {
                 let (status, by) = match outcome {

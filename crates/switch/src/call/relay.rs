@@ -122,6 +122,18 @@ impl Call {
         core.answer(now, &relayed.asked, self.softened(status), Some(&tag));
     }
 
+    /// The called side is another from now on: what the caller had asked the one before is answered for it.
+    pub(crate) fn drop_relayed_to_b(&mut self, core: &mut Core, now: Now) {
+        let (to_b, rest) = std::mem::take(&mut self.relayed)
+            .into_iter()
+            .partition(|relayed| relayed.from == Side::A);
+        self.relayed = rest;
+        let status = self.softened(481);
+        for relayed in Vec::<Relayed>::into_iter(to_b) {
+            core.answer(now, &relayed.asked, status, Some(&self.a.tag));
+        }
+    }
+
     /// The call ends: whoever still waits hears so.
     pub(crate) fn drop_relayed(&mut self, core: &mut Core, now: Now) {
         for relayed in std::mem::take(&mut self.relayed) {

@@ -155,6 +155,23 @@ fn a_full_trunk_is_announced() {
     }
 }
 
+/// Whoever calls on at a full trunk is told so no more often than it may call.
+#[test]
+fn a_full_trunk_is_announced_at_its_pace() {
+    let own = format!("max_calls = 1\nmax_cps = 2\n{SORRY}");
+    let mut bed = bed(&own);
+    let (mut a, b) = bed.connect();
+    let mut second = call(&mut bed, "+4420");
+    bed.expect_within(A, "183 INVITE", 10);
+    let mut third = call(&mut bed, "+4421");
+    refused(&mut bed, &mut third, "503 INVITE");
+    assert_eq!(played(&bed).len(), 1);
+    ends(&mut bed);
+    refused(&mut bed, &mut second, "503 INVITE");
+    bed.hang_up(&mut a, &b);
+    assert_eq!(bed.settle().len(), 3);
+}
+
 /// Who calls too fast, and what the switch has no room for, is sent away at once.
 #[test]
 fn what_there_is_no_room_for_is_not_announced() {

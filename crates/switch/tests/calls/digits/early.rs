@@ -168,6 +168,33 @@ fn an_info_for_nobody_is_refused_and_ends_nothing() {
     bed.settle_one();
 }
 
+/// The carrier refuses while an INFO is on its way to it: the caller hears of that at once, and what the carrier says of it later
+/// (a challenge, even) is not taken to the next one.
+#[test]
+fn an_info_to_a_carrier_that_refuses_goes_to_no_other() {
+    let mut bed = bed("info", "info");
+    let (mut a, b, at_b) = early(&mut bed, false);
+    let sent = info(&mut a, "application/dtmf", "1");
+    bed.send(A, &sent);
+    let told = bed.expect(B1, "INFO");
+    bed.send(B1, &b.reply(&at_b, 503, None));
+    bed.expect(B1, "ACK");
+    bed.expect(A, "500 INFO");
+    let at_b2 = bed.expect(B2, "INVITE");
+    let b2 = bed.callee(B2, &at_b2);
+    bed.send(B2, &b2.reply(&at_b2, 183, Some(&carrier_answer(&at_b2))));
+    bed.expect(A, "183 INVITE");
+    let challenge = b.reply(&told, 401, None);
+    bed.send(B1, &challenge);
+    bed.quiet(B2, 1000);
+    bed.send(B2, &b2.reply(&at_b2, 486, None));
+    bed.expect(B2, "ACK");
+    let busy = bed.expect(A, "486 INVITE");
+    let ack = a.ack(&busy);
+    bed.send(A, &ack);
+    bed.settle_one();
+}
+
 /// A digit for a carrier that has refused since is nobody's: the next one is not told of it, and does not wait for it.
 #[test]
 fn digits_for_a_carrier_that_is_gone_are_dropped() {
