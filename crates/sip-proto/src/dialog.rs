@@ -7,15 +7,19 @@ mod head;
 mod octets;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use early::EarlyDialogs;
 pub use head::Head;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sip_msg::{HeaderId, Message, Method, NameAddr};
 
 use crate::reply::unfold;
 use octets::Octets;
+use texts::{Text, Texts};
 
 /// Why no dialog comes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,16 +62,10 @@ pub struct Dialog {
     role: Role,
     confirmed: bool,
     secure: bool,
-    call_id: Octets,
-    local_tag: Octets,
-    remote_tag: Octets,
-    /// Our From or To, with its tag, as it goes into every request.
-    local: Octets,
-    /// The peer's.
-    remote: Octets,
-    target: Octets,
+    #[serde(flatten)]
+    texts: Texts,
     /// URIs in the order in which requests of ours pass them.
-    routes: Vec<Octets>,
+    routes: Box<[Octets]>,
     local_cseq: u32,
     invite_cseq: u32,
     remote_cseq: Option<u32>,
@@ -93,15 +91,14 @@ impl Dialog {
             role: Role::Caller,
             confirmed: success,
             secure: is_sips(invite.uri()),
-            call_id: invite.call_id().into(),
-            local_tag: invite.from_tag().unwrap_or_default().into(),
-            remote_tag: response.to_tag().unwrap_or_default().into(),
-            local: line(invite, HeaderId::From),
-            remote: line(response, HeaderId::To),
-            target: response
-                .contact()
-                .map_or(invite.uri(), |contact| contact.uri)
-                .into(),
+            texts: Texts::new([
+                invite.call_id(),
+                invite.from_tag().unwrap_or_default(),
+                response.to_tag().unwrap_or_default(),
+                &line(invite, HeaderId::From),
+                &line(response, HeaderId::To),
+                response.contact().map_or(invite.uri(), |contact| contact.uri),
+            ]),
             routes: recorded(response).rev().collect(),
             local_cseq: cseq,
             invite_cseq: cseq,
@@ -114,7 +111,7 @@ impl Dialog {
         if !creates(invite.method()) {
             return Err(DialogError::NotCreating);
         }
-        let target = invite.contact().ok_or(DialogError::NoContact)?.uri.into();
+        let target = invite.contact().ok_or(DialogError::NoContact)?.uri;
         let to = invite.header(HeaderId::To).unwrap_or_default();
         let local = match invite.to_tag() {
             Some(_) => unfold(to).into_owned(),
@@ -125,12 +122,14 @@ impl Dialog {
             role: Role::Callee,
             confirmed: false,
             secure: is_sips(invite.uri()),
-            call_id: invite.call_id().into(),
-            local_tag: local_tag.into(),
-            remote_tag: invite.from_tag().unwrap_or_default().into(),
-            local: local.as_slice().into(),
-            remote: line(invite, HeaderId::From),
-            target,
+            texts: Texts::new([
+                invite.call_id(),
+                local_tag,
+                invite.from_tag().unwrap_or_default(),
+                &local,
+                &line(invite, HeaderId::From),
+                target,
+            ]),
             routes: recorded(invite).collect(),
             local_cseq: 0,
             invite_cseq: 0,
@@ -140,32 +139,32 @@ impl Dialog {
 
     /// Call-ID.
     pub fn call_id(&self) -> &[u8] {
-        &self.call_id
+        self.texts.get(Text::CallId)
     }
 
     /// Our tag.
     pub fn local_tag(&self) -> &[u8] {
-        &self.local_tag
+        self.texts.get(Text::LocalTag)
     }
 
     /// The peer's tag; empty if it gave none (RFC 2543).
     pub fn remote_tag(&self) -> &[u8] {
-        &self.remote_tag
+        self.texts.get(Text::RemoteTag)
     }
 
     /// Where requests are meant for: the peer's Contact URI.
     pub fn remote_target(&self) -> &[u8] {
-        &self.target
+        self.texts.get(Text::Target)
     }
 
     /// Our URI.
     pub fn local_uri(&self) -> &[u8] {
-        uri(&self.local)
+        uri(self.texts.get(Text::Local))
     }
 
     /// The peer's URI.
     pub fn remote_uri(&self) -> &[u8] {
-        uri(&self.remote)
+        uri(self.texts.get(Text::Remote))
     }
 
     /// The URIs that requests of ours pass, in that order.
@@ -204,7 +203,7 @@ impl Dialog {
         } else {
             (from, to)
         };
-        message.call_id() == &*self.call_id && local == &*self.local_tag && remote == &*self.remote_tag
+        message.call_id() == self.call_id() && local == self.local_tag() && remote == self.remote_tag()
     }
 
     /// Our 2xx went: the callee's dialog is confirmed.
@@ -292,8 +291,8 @@ impl Dialog {
         };
         let counts = message.status().is_none_or(|status| (200..300).contains(&status));
         match message.contact().filter(|_| refreshes && counts) {
-            Some(contact) if *contact.uri != *self.target => {
-                self.target = contact.uri.into();
+            Some(contact) if contact.uri != self.remote_target() => {
+                self.texts = self.texts.with_target(contact.uri);
                 true
             }
             Some(_) | None => false,
@@ -318,8 +317,8 @@ fn is_sips(uri: &[u8]) -> bool {
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
-fn line(message: &Message, id: HeaderId) -> Octets {
-    (*unfold(message.header(id).unwrap_or_default())).into()
+fn line(message: &Message, id: HeaderId) -> Cow<'_, [u8]> {
+    unfold(message.header(id).unwrap_or_default())
 }
 
 fn uri(value: &[u8]) -> &[u8] {

@@ -12,7 +12,6 @@ use crate::core::{Asked, Core};
 use crate::headers;
 use crate::ident::{self, CallKey};
 use crate::io::Now;
-use crate::record::{CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, RecordState};
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
@@ -102,38 +101,9 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
     let tag = core.tag();
     core.tags.insert(tag.clone(), (key, Side::A));
     core.servers.insert(invite.asked.id, (key, Side::A));
-    let record = CallRecord {
-        version: RECORD_VERSION,
-        id: id.to_string(),
-        node: snapshot.config.node.name.clone(),
-        state: RecordState::Interim,
-        started_ms: now.unix_ms,
-        answered_ms: None,
-        ended_ms: None,
-        pdd_ms: None,
-        ring_ms: None,
-        talk_ms: 0,
-        from_trunk: snapshot.trunk(trunk).name.clone(),
-        to_trunk: None,
-        caller: headers::user_of(invite.asked.message.from().uri),
-        called,
-        source: invite.asked.flow.remote,
-        call_id: String::from_utf8_lossy(invite.asked.message.call_id()).into_owned(),
-        hung_up_by: HungUpBy::Switch,
-        cause: Cause {
-            kind: String::new(),
-            sip: 0,
-            q850: None,
-        },
-        attempts: Vec::new(),
-        caller_media: MediaRecord::default(),
-        called_media: MediaRecord::default(),
-        mos: None,
-        mos_min: None,
-        decision: Vec::new(),
-    };
     let session_id = core.random();
-    let story = Story::new(record, now);
+    let caller = headers::user_of(invite.asked.message.from().uri);
+    let story = Story::new(now, caller, called, invite.asked.flow.remote);
     Call::new(NewCall {
         key,
         id,
@@ -156,7 +126,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
         Err(status) => return call.end(core, now, Ending::failed("unusable-offer", status)),
     }
     let draw = core.random();
-    let (caller, called) = (call.story.record.caller.clone(), call.story.record.called.clone());
+    let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
     let request = route::Request {
         from: call.a.trunk,
         caller: &caller,
@@ -173,7 +143,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
             tracing::debug!(call = %call.id, reason = %unfit, "unusable offer");
             call.story.decision(plan.trace);
             call.story
-                .remark(format!("{}: refused: {unfit}", call.story.record.from_trunk));
+                .remark(format!("{}: refused: {unfit}", snapshot.trunk(call.a.trunk).name));
             call.end(core, now, Ending::failed("unusable-offer", unfit.status()));
         }
         (Err(none), _) => {

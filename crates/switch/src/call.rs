@@ -1,5 +1,6 @@
 //! A call: two legs, one plan, one media session, and what becomes of it.
 
+mod account;
 mod called;
 mod caller;
 mod connect;
@@ -135,7 +136,7 @@ pub(crate) struct Call {
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) relayed: Vec<Relayed>,
-    pub(crate) telling: Telling,
+    pub(crate) telling: Option<Box<Telling>>,
     pub(crate) stage_timer: Option<TimerKey>,
     pub(crate) max_timer: Option<TimerKey>,
     pub(crate) interim_timer: Option<TimerKey>,
@@ -174,7 +175,7 @@ impl Call {
             connecting: None,
             exchange: None,
             relayed: Vec::new(),
-            telling: Telling::default(),
+            telling: None,
             stage_timer: None,
             max_timer: None,
             interim_timer: None,
@@ -302,13 +303,13 @@ impl Call {
                 Phase::Connecting | Phase::Answered => "answered",
                 Phase::Ending => "ending",
             },
-            caller: self.story.record.caller.clone(),
-            called: self.story.record.called.clone(),
-            started_ms: self.story.record.started_ms,
+            caller: self.story.caller.to_string(),
+            called: self.story.called.to_string(),
+            started_ms: self.story.started_ms,
             talk_s: self.story.talk_time(now).map(|talk| talk.as_secs()),
             from: leg_view(&self.a),
             to: self.b.as_ref().map(leg_view),
-            attempts: self.story.record.attempts.len(),
+            attempts: self.story.tried.len(),
         }
     }
 }

@@ -4,20 +4,17 @@ use sip_msg::{HeaderId, Method, SipUri, Writer};
 
 use super::Dialog;
 use super::octets::Octets;
+use super::texts::{Text, Texts};
 
 /// The lines that a request within a dialog starts with, and where it goes.
 #[derive(Clone, Debug)]
 pub struct Head {
     method: Method,
     cseq: u32,
-    uri: Octets,
-    /// What a strict router leaves no room for in the Request-URI: the last Route.
-    last: Option<Octets>,
-    routes: Vec<Octets>,
-    next_hop: Octets,
-    call_id: Octets,
-    from: Octets,
-    to: Octets,
+    texts: Texts,
+    routes: Box<[Octets]>,
+    /// The Request-URI that a strict router wants: its own. The target takes the last Route's place, and its own falls away.
+    strict: Option<Octets>,
 }
 
 impl Head {
@@ -25,38 +22,32 @@ impl Head {
         let first = dialog.routes.first();
         // A first route without lr is a router of RFC 2543: it wants to see itself in the Request-URI and the target last.
         let strict = first.filter(|uri| SipUri::parse(uri).is_ok_and(|uri| !uri.params.has("lr")));
-        let (uri, last, skip) = match strict {
-            Some(router) => (request_uri(router), Some(dialog.target.clone()), 1),
-            None => (dialog.target.clone(), None, 0),
-        };
         Self {
             method,
             cseq,
-            uri,
-            last,
-            routes: dialog.routes.iter().skip(skip).cloned().collect(),
-            next_hop: first.unwrap_or(&dialog.target).clone(),
-            call_id: dialog.call_id.clone(),
-            from: dialog.local.clone(),
-            to: dialog.remote.clone(),
+            texts: dialog.texts.clone(),
+            routes: dialog.routes.clone(),
+            strict: strict.map(request_uri),
         }
     }
 
     /// A request with start line, this Via value, Max-Forwards 70, Route, From, To, Call-ID and CSeq.
     pub fn writer(&self, via: &[u8]) -> Writer {
-        let mut writer = Writer::request(&self.method, &self.uri);
+        let mut writer = Writer::request(&self.method, self.uri());
         writer
             .header(HeaderId::Via, via)
             .header(HeaderId::MaxForwards, b"70");
-        for route in self.routes.iter().chain(&self.last) {
+        let skip = usize::from(self.strict.is_some());
+        let last = self.strict.as_ref().map(|_| self.texts.get(Text::Target));
+        for route in self.routes.iter().map(|route| &**route).skip(skip).chain(last) {
             writer.parts(HeaderId::Route, |value| {
-                value.text("<").text(&**route).text(">");
+                value.text("<").text(route).text(">");
             });
         }
         writer
-            .header(HeaderId::From, &self.from)
-            .header(HeaderId::To, &self.to);
-        writer.header(HeaderId::CallId, &self.call_id);
+            .header(HeaderId::From, self.texts.get(Text::Local))
+            .header(HeaderId::To, self.texts.get(Text::Remote));
+        writer.header(HeaderId::CallId, self.texts.get(Text::CallId));
         writer.parts(HeaderId::CSeq, |value| {
             value
                 .number(self.cseq.into())
@@ -68,12 +59,16 @@ impl Head {
 
     /// The URI to resolve and send to: the first Route, else the target.
     pub fn next_hop(&self) -> &[u8] {
-        &self.next_hop
+        self.routes
+            .first()
+            .map_or(self.texts.get(Text::Target), |first| first)
     }
 
     /// The Request-URI.
     pub fn uri(&self) -> &[u8] {
-        &self.uri
+        self.strict
+            .as_deref()
+            .unwrap_or_else(|| self.texts.get(Text::Target))
     }
 
     /// The CSeq number.

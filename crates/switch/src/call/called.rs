@@ -240,7 +240,7 @@ impl Call {
         };
         let leg = self.b.as_mut().ok_or(500_u16)?;
         let (body, mapping) = negotiate::answer(&self.snapshot, &mut self.a, leg, sdp)?;
-        self.a.session.own.clear();
+        self.a.session.own = Box::default();
         self.phase = Phase::Connecting;
         self.hush(core);
         self.update_media(core, Side::A, &mapping);

@@ -108,9 +108,7 @@ impl Call {
     pub(crate) fn journal(&mut self, core: &mut Core, now: Now) -> Option<u64> {
         let b = self.b.as_ref()?;
         let dialogs = crate::resume::pack(&self.a, b);
-        let record = self
-            .story
-            .interim(now, &SessionStats::default(), [Some(&self.a), Some(b)]);
+        let record = self.interim_record(now, &SessionStats::default());
         Some(core.store(self.key, record, StoreKind::Journal(dialogs)))
     }
 }

@@ -74,7 +74,7 @@ impl Call {
             .targets
             .get(attempt.target)
             .ok_or(AttemptOutcome::Unreachable)?;
-        self.story.attempt_begins(now, &trunk.name, &target.uri);
+        self.story.attempt_begins(now, attempt);
         let permit = core
             .admit_attempt(now, trunk)
             .ok_or(AttemptOutcome::Unreachable)?;

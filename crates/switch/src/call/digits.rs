@@ -20,7 +20,7 @@ const WAITING: usize = 64;
 #[derive(Default)]
 pub(crate) struct Telling {
     waiting: VecDeque<Pressed>,
-    now: Option<Box<Told>>,
+    now: Option<Told>,
 }
 
 struct Pressed {
@@ -35,13 +35,6 @@ struct Told {
     pressed: Pressed,
     request: Message,
     auth: digest::Attempt,
-}
-
-impl Telling {
-    /// Whether this request is one of ours that tells of a digit.
-    pub(crate) fn is_by(&self, id: ClientId) -> bool {
-        self.now.as_ref().is_some_and(|told| told.client == id)
-    }
 }
 
 impl Call {
@@ -77,6 +70,12 @@ impl Call {
         says && self.phase != Phase::Ending
     }
 
+    /// Whether this request is one of ours that tells of a digit.
+    pub(crate) fn tells_by(&self, id: ClientId) -> bool {
+        let told = self.telling.as_ref().and_then(|telling| telling.now.as_ref());
+        told.is_some_and(|told| told.client == id)
+    }
+
     /// A digit was heard in a side's stream: the other is told, if it takes digits so.
     pub(crate) fn on_digit(
         &mut self,
@@ -90,29 +89,33 @@ impl Call {
         let legs = self.leg(to).zip(self.leg(side));
         let told =
             legs.is_some_and(|(leg, other)| negotiate::said(&self.snapshot, leg, other) == Said::Signalled);
-        if !told || self.phase == Phase::Ending || self.telling.waiting.len() >= WAITING {
+        if !told || self.phase == Phase::Ending {
             return;
         }
-        self.telling.waiting.push_back(Pressed { to, digit, duration });
-        if self.telling.now.is_none() {
+        let telling = self.telling.get_or_insert_default();
+        if telling.waiting.len() < WAITING {
+            telling.waiting.push_back(Pressed { to, digit, duration });
+        }
+        if telling.now.is_none() {
             self.tell_next(core, now);
         }
     }
 
     /// The INFO before is done with, or there was none.
     pub(crate) fn tell_next(&mut self, core: &mut Core, now: Now) {
-        self.telling.now = None;
-        if self.phase == Phase::Ending {
-            self.telling.waiting.clear();
-        }
-        while let Some(pressed) = self.telling.waiting.pop_front() {
+        let Some(mut telling) = self.telling.take().filter(|_| self.phase != Phase::Ending) else {
+            return;
+        };
+        telling.now = None;
+        while let Some(pressed) = telling.waiting.pop_front() {
             if let Some((client, request)) = self.tell(core, now, &pressed, None) {
-                self.telling.now = Some(Box::new(Told {
+                telling.now = Some(Told {
                     client,
                     pressed,
                     request,
                     auth: digest::Attempt::default(),
-                }));
+                });
+                self.telling = Some(telling);
                 return;
             }
         }
@@ -120,7 +123,7 @@ impl Call {
 
     /// The called side is another one from now on: digits that were for the one before, or from it, are nobody's.
     pub(crate) fn forget_telling(&mut self) {
-        self.telling = Telling::default();
+        self.telling = None;
     }
 
     fn tell(
@@ -148,7 +151,7 @@ impl Call {
         if status < 200 {
             return;
         }
-        let Some(mut told) = self.telling.now.take() else {
+        let Some(mut told) = self.telling.as_mut().and_then(|telling| telling.now.take()) else {
             return;
         };
         if matches!(status, 401 | 407) && self.phase != Phase::Ending {
@@ -158,7 +161,7 @@ impl Call {
             let again = header.and_then(|header| self.tell(core, now, &told.pressed, Some(header)));
             if let Some((client, request)) = again {
                 (told.client, told.request) = (client, request);
-                self.telling.now = Some(told);
+                self.telling.get_or_insert_default().now = Some(told);
                 return;
             }
         }

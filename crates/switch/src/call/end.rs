@@ -13,7 +13,7 @@ use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
 use crate::headers;
 use crate::io::Now;
-use crate::record::{HungUpBy, RecordState};
+use crate::record::HungUpBy;
 
 /// Why and by whom a call ends.
 #[derive(Debug, Clone)]
@@ -92,8 +92,8 @@ impl Call {
         ] {
             core.disarm(timer);
         }
-        self.story
-            .finish(now, &ending, answered, [Some(&self.a), self.b.as_ref()]);
+        let codecs = self.codecs();
+        self.story.finish(now, &ending, answered, codecs);
         let deadline = self.snapshot.config.records.store_deadline;
         self.ended = Some(Box::new(Ended {
             reason: reason(&ending),
@@ -293,12 +293,13 @@ impl Call {
     }
 
     fn write_record(&mut self, core: &mut Core, stats: Option<&SessionStats>) {
-        let Some(ended) = self.ended.as_mut() else { return };
-        if ended.ticket.is_some() {
+        if self.ended.as_ref().is_none_or(|ended| ended.ticket.is_some()) {
             return;
         }
-        let record = self.story.take(stats, RecordState::Final);
-        ended.ticket = Some(core.store(self.key, record, StoreKind::Final));
+        let ticket = core.store(self.key, self.final_record(stats), StoreKind::Final);
+        if let Some(ended) = &mut self.ended {
+            ended.ticket = Some(ticket);
+        }
     }
 
     /// The store has an answer for one of this call's tickets.
@@ -390,8 +391,7 @@ impl Call {
     /// The media plane's figures for an interim record.
     pub(crate) fn on_media_report(&mut self, core: &mut Core, now: Now, stats: &SessionStats) {
         if self.phase == Phase::Answered {
-            let record = self.story.interim(now, stats, [Some(&self.a), self.b.as_ref()]);
-            core.store(self.key, record, StoreKind::Interim);
+            core.store(self.key, self.interim_record(now, stats), StoreKind::Interim);
         }
     }
 }

@@ -56,14 +56,14 @@ pub(crate) struct Session {
     /// Version in our o= line, grown with each changed body (RFC 3264 §8).
     pub(crate) version: u64,
     /// Our last body.
-    pub(crate) sent: Option<Bytes>,
+    pub(crate) sent: Option<Box<[u8]>>,
     /// Whether that is an answer.
     pub(crate) answered: bool,
     /// The formats of an answer of our own to the offer that the peer waits for an answer to, its codec first; empty: there was
     /// none. It is *the* answer (RFC 3261 §13.2.1): what the other side answers later has to agree with it.
-    pub(crate) own: SmallVec<[u8; 4]>,
+    pub(crate) own: Box<[u8]>,
     /// The peer's last body.
-    pub(crate) remote: Option<Bytes>,
+    pub(crate) remote: Option<Box<[u8]>>,
     /// The m-lines of this leg's session: their number and order never change (RFC 3264 §8).
     pub(crate) lines: SmallVec<[Line; 1]>,
     /// Codec in use, `name/clock`.

@@ -48,7 +48,7 @@ fn lines_of(sdp: &Sdp, live: usize) -> SmallVec<[Line; 1]> {
 
 /// A peer's last body, and its relayed m-line. It is read anew each time: that is seldom, and a call is kept for long.
 pub(crate) fn live_media(session: &Session) -> Option<(Sdp, Media)> {
-    let sdp = sdp::parse_bytes(session.remote.clone()?, &sdp::Limits::default()).ok()?;
+    let sdp = sdp::parse(session.remote.as_deref()?, &sdp::Limits::default()).ok()?;
     let index = session.lines.iter().position(|line| *line == Line::Live)?;
     let media = sdp.media().get(index)?.clone();
     Some((sdp, media))
@@ -131,7 +131,7 @@ pub(crate) fn offer(
     )
     .map_err(|_| Unfit::Codecs)?;
     y.session.answered = false;
-    x.session.remote = Some(Bytes::copy_from_slice(offer.raw()));
+    x.session.remote = Some(Box::from(&**offer.raw()));
     Ok(body)
 }
 
@@ -153,7 +153,7 @@ fn choose<'a>(snapshot: &Snapshot, mint: &mut Mint, x: &mut Leg, offer: &'a Sdp)
 /// [`Unfit::Stream`] when nothing in it can be relayed.
 pub(crate) fn note(snapshot: &Snapshot, mint: &mut Mint, x: &mut Leg, offer: &Sdp) -> Result<(), Unfit> {
     choose(snapshot, mint, x, offer)?;
-    x.session.remote = Some(Bytes::copy_from_slice(offer.raw()));
+    x.session.remote = Some(Box::from(&**offer.raw()));
     Ok(())
 }
 

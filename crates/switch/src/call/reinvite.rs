@@ -118,8 +118,9 @@ impl Call {
     fn unchanged(&self, side: Side, offer: Option<&sdp::Sdp>) -> Option<Bytes> {
         let session = &self.leg(side)?.session;
         let known = session.remote.as_ref()?;
-        let refresh = session.answered && offer?.raw() == known;
-        session.sent.clone().filter(|_| refresh)
+        let refresh = session.answered && **offer?.raw() == **known;
+        let sent = session.sent.as_deref().filter(|_| refresh);
+        sent.map(Bytes::copy_from_slice)
     }
 
     fn forward_offer(

@@ -75,7 +75,7 @@ impl Call {
 
     /// The other side has answered.
     pub(crate) fn on_relayed_response(&mut self, core: &mut Core, now: Now, id: ClientId, message: &Message) {
-        if self.telling.is_by(id) {
+        if self.tells_by(id) {
             return self.on_told(core, now, message);
         }
         let status = message.status().unwrap_or(500);
@@ -107,7 +107,7 @@ impl Call {
 
     /// The other side's answer goes to whoever asked; 408 or 503 stand for none.
     pub(crate) fn finish_relayed(&mut self, core: &mut Core, now: Now, id: ClientId, status: u16) {
-        if self.telling.is_by(id) {
+        if self.tells_by(id) {
             return self.tell_next(core, now);
         }
         let Some(index) = self.relayed.iter().position(|relayed| relayed.client == id) else {

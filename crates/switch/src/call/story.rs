@@ -1,41 +1,99 @@
-//! The call's record as it grows.
+//! What a call's record will say, as it happens: moments and numbers. [`account`](super::account) puts them into words.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use route::{AttemptOutcome, Trace};
-use rtp_proto::control::{LegStats, SessionStats};
+use route::{Attempt, AttemptOutcome, Trace, TrunkIx};
 
 use super::end::Ending;
-use super::leg::Leg;
 use crate::io::Now;
-use crate::record::{AttemptRecord, CallRecord, MediaRecord, RecordState};
+use crate::record::HungUpBy;
 
 /// A record in the making. Wall-clock times in it come from one reading and the monotonic clock.
 pub(crate) struct Story {
-    pub(crate) record: CallRecord,
-    started: Instant,
+    /// When the INVITE came, milliseconds since 1970, and by the monotonic clock.
+    pub(crate) started_ms: u64,
+    pub(crate) started: Instant,
+    /// Calling and called number or user, as received.
+    pub(crate) caller: Box<str>,
+    pub(crate) called: Box<str>,
+    /// Where the INVITE came from.
+    pub(crate) source: SocketAddr,
+    /// First progress of any attempt.
     progress: Option<Instant>,
-    answered: Option<Instant>,
+    pub(crate) answered: Option<Instant>,
+    /// Milliseconds until the caller heard of anything, and for which it rang.
+    pub(crate) pdd_ms: Option<u64>,
+    pub(crate) ring_ms: Option<u64>,
+    pub(crate) tried: Vec<Tried>,
+    /// When the present attempt's INVITE was sent; until then, when the attempt began.
     attempt: Option<Instant>,
-    trace: Option<Trace>,
+    trace: Option<Box<Trace>>,
     /// What became of the decision, to be written behind it.
     remarks: Vec<String>,
+    /// The decision and the remarks in words, a line each, once there is nothing more to decide.
+    pub(crate) decision: Box<str>,
+    pub(crate) finish: Option<Box<Finish>>,
 }
 
-fn ms(duration: Duration) -> u64 {
+/// An attempt.
+pub(crate) struct Tried {
+    pub(crate) trunk: TrunkIx,
+    /// Index into the trunk's targets.
+    pub(crate) target: usize,
+    pub(crate) call_id: Box<[u8]>,
+    /// Milliseconds from the call's INVITE to this one's.
+    pub(crate) offset_ms: u64,
+    /// Milliseconds from this INVITE to its first 18x or answer.
+    pub(crate) pdd_ms: Option<u64>,
+    /// How it ended; `None`: it has not yet.
+    pub(crate) close: Option<Close>,
+}
+
+/// How an attempt ended.
+pub(crate) struct Close {
+    /// In a word.
+    pub(crate) outcome: &'static str,
+    pub(crate) elapsed_ms: u64,
+    pub(crate) sip: u16,
+    pub(crate) q850: Option<u8>,
+}
+
+/// How a call ended.
+pub(crate) struct Finish {
+    /// Milliseconds from its INVITE, and from its answer.
+    pub(crate) after_ms: u64,
+    pub(crate) talk_ms: u64,
+    pub(crate) by: HungUpBy,
+    pub(crate) kind: &'static str,
+    pub(crate) sip: u16,
+    pub(crate) q850: Option<u8>,
+    /// What the caller's and the called leg spoke.
+    pub(crate) codecs: [Option<Box<str>>; 2],
+}
+
+pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Story {
-    pub(crate) fn new(record: CallRecord, now: Now) -> Self {
+    pub(crate) fn new(now: Now, caller: String, called: String, source: SocketAddr) -> Self {
         Self {
-            record,
+            started_ms: now.unix_ms,
             started: now.at,
+            caller: caller.into(),
+            called: called.into(),
+            source,
             progress: None,
             answered: None,
+            pdd_ms: None,
+            ring_ms: None,
+            tried: Vec::new(),
             attempt: None,
             trace: None,
             remarks: Vec::new(),
+            decision: Box::default(),
+            finish: None,
         }
     }
 
@@ -43,9 +101,9 @@ impl Story {
         ms(now.at.saturating_duration_since(self.started))
     }
 
-    /// Keeps why the attempts stand in their order; it is put into words only when the record is written.
+    /// Keeps why the attempts stand in their order.
     pub(crate) fn decision(&mut self, trace: Trace) {
-        self.trace = Some(trace);
+        self.trace = Some(Box::new(trace));
     }
 
     /// A line behind the decision: why something that it chose was not done.
@@ -53,28 +111,34 @@ impl Story {
         self.remarks.push(line);
     }
 
-    pub(crate) fn attempt_begins(&mut self, now: Now, trunk: &str, target: &str) {
+    /// Puts the decision into words.
+    fn explain(&mut self) {
+        let decision = self.trace.take().map(|trace| trace.lines()).unwrap_or_default();
+        let mut lines: Vec<&str> = self.decision.lines().collect();
+        lines.extend(decision.iter().map(String::as_str));
+        lines.extend(self.remarks.iter().map(String::as_str));
+        self.decision = lines.join("\n").into();
+        self.remarks = Vec::new();
+    }
+
+    pub(crate) fn attempt_begins(&mut self, now: Now, attempt: &Attempt) {
         self.attempt = Some(now.at);
-        self.record.to_trunk = Some(trunk.to_owned());
         // Most calls have one.
-        self.record.attempts.reserve_exact(1);
-        self.record.attempts.push(AttemptRecord {
-            trunk: trunk.to_owned(),
-            target: target.to_owned(),
-            call_id: String::new(),
+        self.tried.reserve_exact(1);
+        self.tried.push(Tried {
+            trunk: attempt.trunk,
+            target: attempt.target,
+            call_id: Box::default(),
             offset_ms: self.since_start(now),
             pdd_ms: None,
-            elapsed_ms: 0,
-            sip: 0,
-            q850: None,
-            outcome: String::new(),
+            close: None,
         });
     }
 
     pub(crate) fn attempt_sent(&mut self, now: Now, call_id: &[u8]) {
         self.attempt = Some(now.at);
-        if let Some(attempt) = self.record.attempts.last_mut() {
-            attempt.call_id = String::from_utf8_lossy(call_id).into_owned();
+        if let Some(tried) = self.tried.last_mut() {
+            tried.call_id = Box::from(call_id);
         }
     }
 
@@ -89,14 +153,14 @@ impl Story {
     pub(crate) fn progress(&mut self, now: Now) {
         self.progress.get_or_insert(now.at);
         let age = ms(self.attempt_age(now));
-        if let Some(attempt) = self.record.attempts.last_mut() {
-            attempt.pdd_ms.get_or_insert(age);
+        if let Some(tried) = self.tried.last_mut() {
+            tried.pdd_ms.get_or_insert(age);
         }
     }
 
     pub(crate) fn caller_heard(&mut self, now: Now) {
         let since = self.since_start(now);
-        self.record.pdd_ms.get_or_insert(since);
+        self.pdd_ms.get_or_insert(since);
     }
 
     pub(crate) fn attempt_failed(&mut self, now: Now, outcome: AttemptOutcome, q850: Option<u8>) {
@@ -111,24 +175,25 @@ impl Story {
         self.close_attempt(now, word, outcome.status(), q850);
     }
 
-    fn close_attempt(&mut self, now: Now, outcome: &str, sip: u16, q850: Option<u8>) {
-        let age = ms(self.attempt_age(now));
-        if let Some(attempt) = self.record.attempts.last_mut().filter(|a| a.outcome.is_empty()) {
-            attempt.elapsed_ms = age;
-            attempt.sip = sip;
-            attempt.q850 = q850;
-            outcome.clone_into(&mut attempt.outcome);
+    fn close_attempt(&mut self, now: Now, outcome: &'static str, sip: u16, q850: Option<u8>) {
+        let elapsed_ms = ms(self.attempt_age(now));
+        if let Some(tried) = self.tried.last_mut() {
+            tried.close.get_or_insert(Close {
+                outcome,
+                elapsed_ms,
+                sip,
+                q850,
+            });
         }
     }
 
     pub(crate) fn answered(&mut self, now: Now) {
         let age = ms(self.attempt_age(now));
-        if let Some(attempt) = self.record.attempts.last_mut() {
-            attempt.pdd_ms.get_or_insert(age);
+        if let Some(tried) = self.tried.last_mut() {
+            tried.pdd_ms.get_or_insert(age);
         }
         self.close_attempt(now, "answered", 200, None);
         self.answered = Some(now.at);
-        self.record.answered_ms = Some(self.record.started_ms + self.since_start(now));
         self.ring_until(now);
         self.explain();
     }
@@ -136,21 +201,12 @@ impl Story {
     /// The caller has given up before it could be told of the answer.
     pub(crate) fn unanswered(&mut self) {
         self.answered = None;
-        self.record.answered_ms = None;
-    }
-
-    fn explain(&mut self) {
-        if let Some(trace) = self.trace.take() {
-            self.record.decision = trace.lines();
-        }
-        self.record.decision.append(&mut self.remarks);
     }
 
     /// It rings no longer; what comes then (an announcement, the answer) is no ringing.
     pub(crate) fn ring_until(&mut self, now: Now) {
         if let Some(progress) = self.progress {
-            self.record
-                .ring_ms
+            self.ring_ms
                 .get_or_insert(ms(now.at.saturating_duration_since(progress)));
         }
     }
@@ -160,69 +216,26 @@ impl Story {
         self.answered.map(|at| now.at.saturating_duration_since(at))
     }
 
-    /// The call is over: times, cause and who.
-    pub(crate) fn finish(&mut self, now: Now, ending: &Ending, answered: bool, legs: [Option<&Leg>; 2]) {
+    /// The call is over: times, cause and who. `codecs`: what each leg spoke.
+    pub(crate) fn finish(
+        &mut self,
+        now: Now,
+        ending: &Ending,
+        answered: bool,
+        codecs: [Option<Box<str>>; 2],
+    ) {
         self.close_attempt(now, "cancelled", ending.status, None);
         self.ring_until(now);
         self.explain();
-        let record = &mut self.record;
-        record.ended_ms = Some(record.started_ms + ms(now.at.saturating_duration_since(self.started)));
-        record.talk_ms = self
-            .answered
-            .map_or(0, |at| ms(now.at.saturating_duration_since(at)));
-        record.hung_up_by = ending.by;
-        ending.kind.clone_into(&mut record.cause.kind);
-        record.cause.sip = if answered { 200 } else { ending.status };
-        record.cause.q850 = ending
-            .q850
-            .or_else(|| route::cause::from_status(record.cause.sip));
-        codecs(record, legs);
+        let sip = if answered { 200 } else { ending.status };
+        self.finish = Some(Box::new(Finish {
+            after_ms: self.since_start(now),
+            talk_ms: self.talk_time(now).map_or(0, ms),
+            by: ending.by,
+            kind: ending.kind,
+            sip,
+            q850: ending.q850.or_else(|| route::cause::from_status(sip)),
+            codecs,
+        }));
     }
-
-    /// The record so far, while the call goes on.
-    pub(crate) fn interim(&self, now: Now, stats: &SessionStats, legs: [Option<&Leg>; 2]) -> CallRecord {
-        let mut record = self.record.clone();
-        record.talk_ms = self.talk_time(now).map_or(0, ms);
-        codecs(&mut record, legs);
-        figures(&mut record, stats);
-        record.state = RecordState::Interim;
-        record
-    }
-
-    /// The finished record, to be stored.
-    pub(crate) fn take(&mut self, stats: Option<&SessionStats>, state: RecordState) -> CallRecord {
-        let mut record = self.record.clone();
-        if let Some(stats) = stats {
-            figures(&mut record, stats);
-        }
-        record.state = state;
-        record
-    }
-}
-
-fn codecs(record: &mut CallRecord, [a, b]: [Option<&Leg>; 2]) {
-    let codec = |leg: Option<&Leg>| leg.and_then(|leg| leg.session.codec.as_deref().map(str::to_owned));
-    record.caller_media.codec = codec(a);
-    record.called_media.codec = codec(b);
-}
-
-fn figures(record: &mut CallRecord, stats: &SessionStats) {
-    let [a, b] = &stats.legs;
-    fill(&mut record.caller_media, a);
-    fill(&mut record.called_media, b);
-    let both = || [a.quality, b.quality].into_iter().flatten();
-    record.mos = both().map(|quality| quality.mos).reduce(f32::midpoint);
-    record.mos_min = both().map(|quality| quality.mos_min).reduce(f32::min);
-}
-
-fn fill(media: &mut MediaRecord, stats: &LegStats) {
-    media.packets = stats.packets;
-    media.bytes = stats.bytes;
-    media.lost = stats.lost;
-    media.jitter_us = u64::from(stats.jitter_us);
-    media.dropped = stats.dropped.total();
-    media.digits = stats.digits.into();
-    (media.loss, media.quality) = (stats.loss, stats.quality);
-    (media.rtt_us, media.mute_ms) = (stats.rtt_us, stats.mute_ms);
-    media.heard.clone_from(&stats.heard);
 }

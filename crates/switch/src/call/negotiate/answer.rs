@@ -42,7 +42,7 @@ pub(crate) fn own_answer(
     x.mux = mux;
     x.session.answered = true;
     x.session.codec = Some(own.name);
-    x.session.own = own.answer;
+    x.session.own = own.answer.into_boxed_slice();
     Ok((body, own.audio))
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn answer(
     y.mux = y.session.mux_offered && y_muxes;
     x.mux = mux;
     x.session.answered = true;
-    y.session.remote = Some(Bytes::copy_from_slice(answer.raw()));
+    y.session.remote = Some(Box::from(&**answer.raw()));
     [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
 }

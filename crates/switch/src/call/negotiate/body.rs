@@ -32,7 +32,7 @@ pub(super) fn receives(snapshot: &Snapshot, leg: &Leg) -> Result<SocketAddr, u16
 /// The relayed stream of our last body: what a side was offered whose answer has come.
 pub(super) fn offered(session: &Session) -> Option<Media> {
     let index = session.lines.iter().position(|line| *line == Line::Live)?;
-    let ours = sdp::parse_bytes(session.sent.clone()?, &sdp::Limits::default()).ok()?;
+    let ours = sdp::parse(session.sent.as_deref()?, &sdp::Limits::default()).ok()?;
     ours.media().get(index).cloned()
 }
 
@@ -84,12 +84,12 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
     };
     let mut body = compose(to.session.version)?;
     if let Some(sent) = &to.session.sent {
-        if *sent == body {
+        if **sent == *body {
             return Ok(body);
         }
         body = compose(to.session.version + 1)?;
         to.session.version += 1;
     }
-    to.session.sent = Some(body.clone());
+    to.session.sent = Some(Box::from(&*body));
     Ok(body)
 }

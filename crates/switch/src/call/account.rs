@@ -1,0 +1,125 @@
+//! The call's record, made of its [`Story`](super::Story) when it is to be written.
+
+use rtp_proto::control::{LegStats, SessionStats};
+
+use super::Call;
+use super::leg::Leg;
+use super::story::{Tried, ms};
+use crate::io::Now;
+use crate::record::{AttemptRecord, CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, RecordState};
+use crate::snapshot::Snapshot;
+
+impl Call {
+    /// The record so far, while the call goes on.
+    pub(super) fn interim_record(&self, now: Now, stats: &SessionStats) -> CallRecord {
+        let mut record = self.record(Some(stats), self.codecs());
+        record.talk_ms = self.story.talk_time(now).map_or(0, ms);
+        record
+    }
+
+    /// The finished record; what it has not been told of is not in it.
+    pub(super) fn final_record(&self, stats: Option<&SessionStats>) -> CallRecord {
+        let finish = self.story.finish.as_deref();
+        let codecs = finish.map(|finish| finish.codecs.clone()).unwrap_or_default();
+        let mut record = self.record(stats, codecs);
+        record.state = RecordState::Final;
+        if let Some(finish) = finish {
+            record.ended_ms = Some(record.started_ms + finish.after_ms);
+            record.talk_ms = finish.talk_ms;
+            record.hung_up_by = finish.by;
+            record.cause = Cause {
+                kind: finish.kind.to_owned(),
+                sip: finish.sip,
+                q850: finish.q850,
+            };
+        }
+        record
+    }
+
+    /// What each leg speaks.
+    pub(super) fn codecs(&self) -> [Option<Box<str>>; 2] {
+        [Some(&self.a), self.b.as_ref()].map(|leg: Option<&Leg>| leg?.session.codec.clone())
+    }
+
+    fn record(&self, stats: Option<&SessionStats>, codecs: [Option<Box<str>>; 2]) -> CallRecord {
+        let (story, snapshot) = (&self.story, &self.snapshot);
+        let trunk = |ix| snapshot.trunk(ix).name.clone();
+        let none = LegStats::default();
+        let [a, b] = stats.map_or([&none, &none], |stats| {
+            let [a, b] = &stats.legs;
+            [a, b]
+        });
+        let [codec_a, codec_b] = codecs;
+        let both = || [a.quality, b.quality].into_iter().flatten();
+        CallRecord {
+            version: RECORD_VERSION,
+            id: self.id.to_string(),
+            node: snapshot.config.node.name.clone(),
+            state: RecordState::Interim,
+            started_ms: story.started_ms,
+            answered_ms: story
+                .answered
+                .map(|at| story.started_ms + ms(at.saturating_duration_since(story.started))),
+            ended_ms: None,
+            pdd_ms: story.pdd_ms,
+            ring_ms: story.ring_ms,
+            talk_ms: 0,
+            from_trunk: trunk(self.a.trunk),
+            to_trunk: story.tried.last().map(|tried| trunk(tried.trunk)),
+            caller: story.caller.to_string(),
+            called: story.called.to_string(),
+            source: story.source,
+            call_id: String::from_utf8_lossy(&self.a.call_id).into_owned(),
+            hung_up_by: HungUpBy::Switch,
+            cause: Cause {
+                kind: String::new(),
+                sip: 0,
+                q850: None,
+            },
+            attempts: story
+                .tried
+                .iter()
+                .map(|tried| attempt_record(snapshot, tried))
+                .collect(),
+            caller_media: media_record(a, codec_a),
+            called_media: media_record(b, codec_b),
+            mos: both().map(|quality| quality.mos).reduce(f32::midpoint),
+            mos_min: both().map(|quality| quality.mos_min).reduce(f32::min),
+            decision: story.decision.lines().map(str::to_owned).collect(),
+        }
+    }
+}
+
+fn attempt_record(snapshot: &Snapshot, tried: &Tried) -> AttemptRecord {
+    let trunk = snapshot.trunk(tried.trunk);
+    let target = trunk.targets.get(tried.target);
+    let close = tried.close.as_ref();
+    AttemptRecord {
+        trunk: trunk.name.clone(),
+        target: target.map(|target| target.uri.clone()).unwrap_or_default(),
+        call_id: String::from_utf8_lossy(&tried.call_id).into_owned(),
+        offset_ms: tried.offset_ms,
+        pdd_ms: tried.pdd_ms,
+        elapsed_ms: close.map_or(0, |close| close.elapsed_ms),
+        sip: close.map_or(0, |close| close.sip),
+        q850: close.and_then(|close| close.q850),
+        outcome: close.map(|close| close.outcome.to_owned()).unwrap_or_default(),
+    }
+}
+
+fn media_record(stats: &LegStats, codec: Option<Box<str>>) -> MediaRecord {
+    MediaRecord {
+        codec: codec.map(String::from),
+        packets: stats.packets,
+        bytes: stats.bytes,
+        lost: stats.lost,
+        jitter_us: u64::from(stats.jitter_us),
+        dropped: stats.dropped.total(),
+        digits: stats.digits.into(),
+        loss: stats.loss,
+        quality: stats.quality,
+        rtt_us: stats.rtt_us,
+        mute_ms: stats.mute_ms,
+        heard: stats.heard.clone(),
+    }
+}
