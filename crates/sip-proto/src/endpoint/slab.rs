@@ -17,7 +17,8 @@ pub(super) trait Keyed {
 #[derive(Debug)]
 struct Place<T> {
     generation: u32,
-    value: Option<T>,
+    /// In a piece of its own: places stay when the transactions of a busy hour are gone.
+    value: Option<Box<T>>,
 }
 
 /// Values by id, and by key through an index of hashes; a hit is compared in full.
@@ -54,7 +55,7 @@ impl<T: Keyed> Table<T> {
         let place = self.places.get(place_of(id))?;
         place
             .value
-            .as_ref()
+            .as_deref()
             .filter(|_| place.generation == generation_of(id))
     }
 
@@ -62,14 +63,14 @@ impl<T: Keyed> Table<T> {
         let place = self.places.get_mut(place_of(id))?;
         place
             .value
-            .as_mut()
+            .as_deref_mut()
             .filter(|_| place.generation == generation_of(id))
     }
 
     /// Every value with its id, in the order of their places.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
         let places = self.places.iter().enumerate();
-        places.filter_map(|(at, place)| Some((id(at as u32, place.generation), place.value.as_ref()?)))
+        places.filter_map(|(at, place)| Some((id(at as u32, place.generation), place.value.as_deref()?)))
     }
 
     /// Adds a value whose key is not in the table.
@@ -86,7 +87,7 @@ impl<T: Keyed> Table<T> {
             }
         };
         if let Some(place) = self.places.get_mut(at as usize) {
-            place.value = Some(new);
+            place.value = Some(Box::new(new));
         }
         let places = &self.places;
         self.index
@@ -107,12 +108,12 @@ impl<T: Keyed> Table<T> {
             entry.remove();
         }
         self.free.push(at);
-        Some(gone)
+        Some(*gone)
     }
 }
 
 fn value<T>(places: &[Place<T>], at: u32) -> Option<&T> {
-    places.get(at as usize)?.value.as_ref()
+    places.get(at as usize)?.value.as_deref()
 }
 
 const fn id(place: u32, generation: u32) -> Id {
