@@ -27,10 +27,11 @@ pub use pins::Leftovers;
 use pins::Pins;
 use routes::{Routes, Way};
 use rtp_proto::offload::{Flow, Ledger};
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use table::{Place, Table};
 
@@ -73,12 +74,14 @@ pub struct KernelPath {
     pins: Pins,
     links: Mutex<Links>,
     complaint: Mutex<Complaint>,
+    secret: RandomState,
 }
 
 /// A flow at work.
 #[derive(Debug)]
 pub(crate) struct Installed {
-    flow: Flow,
+    /// Hash of the flow: the session has it whole, and there are two for each call.
+    flow: u64,
     place: Place,
     ways: Ways,
 }
@@ -88,13 +91,6 @@ pub(crate) struct Installed {
 struct Ways {
     from: Way,
     to: Way,
-}
-
-impl Installed {
-    /// Whether this is the flow that is at work.
-    pub(crate) fn is(&self, flow: &Flow) -> bool {
-        self.flow == *flow
-    }
 }
 
 impl KernelConfig {
@@ -129,6 +125,7 @@ impl KernelPath {
             pins: opened.take(),
             links: Mutex::new(links),
             complaint: Mutex::new(Complaint::default()),
+            secret: RandomState::new(),
         })
     }
 
@@ -151,13 +148,20 @@ impl KernelPath {
     }
 
     /// Relays what `flow` says from now on, counting on from `ledger`.
-    pub(crate) fn install(&self, mut flow: Flow, ledger: &Ledger) -> Result<Installed, KernelError> {
-        let ways = self.ways(&flow)?;
+    pub(crate) fn install(&self, flow: &Flow, ledger: &Ledger) -> Result<Installed, KernelError> {
+        let ways = self.ways(flow)?;
         let joints = ways.joints().ok_or(KernelError::NoRoute)?;
-        let place = locked(&self.table).insert(&flow, joints, ledger)?;
-        // One table of payload types in memory for all flows that have the same.
-        flow.types = Arc::clone(place.types());
-        Ok(Installed { flow, place, ways })
+        let place = locked(&self.table).insert(flow, joints, ledger)?;
+        Ok(Installed {
+            flow: self.secret.hash_one(flow),
+            place,
+            ways,
+        })
+    }
+
+    /// Whether it is this flow that is at work.
+    pub(crate) fn is(&self, installed: &Installed, flow: &Flow) -> bool {
+        installed.flow == self.secret.hash_one(flow)
     }
 
     /// A flow was refused. A peer that cannot be reached is an everyday thing; a full table the operator should know, but not of
@@ -193,10 +197,9 @@ impl KernelPath {
         self.route_changes.load(Ordering::Relaxed)
     }
 
-    /// Whether a flow's peers are still reached the same way.
-    pub(crate) fn is_routed(&self, installed: &Installed) -> bool {
-        self.ways(&installed.flow)
-            .is_ok_and(|ways| ways == installed.ways)
+    /// Whether the peers of the flow at work are still reached the same way.
+    pub(crate) fn is_routed(&self, installed: &Installed, flow: &Flow) -> bool {
+        self.ways(flow).is_ok_and(|ways| ways == installed.ways)
     }
 
     fn ways(&self, flow: &Flow) -> Result<Ways, KernelError> {

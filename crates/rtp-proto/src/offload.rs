@@ -12,7 +12,7 @@ use std::time::Instant;
 pub const RATES: usize = 8;
 
 /// What is to be done with what arrives on one leg. Everything that this does not cover is for the session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     /// RTP, or datagrams that are only counted (UDPTL).
     pub kind: StreamKind,
@@ -46,7 +46,7 @@ pub struct Types {
 }
 
 /// How the numbers of a stream are changed. What is counted is the packet as it arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rewrite {
     /// The SSRC that this is about. Packets of another one, and those whose sequence number is 3000 or more away from the
     /// highest, are for the session.

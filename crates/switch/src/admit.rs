@@ -99,7 +99,7 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
     let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
     let snapshot = Arc::clone(&core.snapshot);
     let tag = core.tag();
-    core.tags.insert(tag.clone(), (key, Side::A));
+    core.tags.insert(&tag, (key, Side::A));
     core.servers.insert(invite.asked.id, (key, Side::A));
     let session_id = core.random();
     let caller = headers::user_of(invite.asked.message.from().uri);

@@ -20,6 +20,7 @@ use crate::io::{Command, Now, RecordJob};
 use crate::orphan::{Goodbye, Orphan};
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
+use crate::tags::Tags;
 
 /// A request that waits for our answer.
 pub(crate) struct Asked {
@@ -89,8 +90,7 @@ pub(crate) struct Core {
     pub(crate) ports: PortPool,
     pub(crate) servers: IdMap<ServerId, (CallKey, Side)>,
     pub(crate) clients: IdMap<ClientId, ClientOwner>,
-    /// Our tags, each of which names one side of one call. Keyed by what peers send, hence the default hasher.
-    pub(crate) tags: HashMap<Box<[u8]>, (CallKey, Side)>,
+    pub(crate) tags: Tags,
     pub(crate) media: IdMap<MediaId, CallKey>,
     pub(crate) tickets: IdMap<u64, CallKey>,
     /// Who waits for a host name's addresses.
@@ -122,7 +122,7 @@ impl Core {
             ports,
             servers: IdMap::default(),
             clients: IdMap::default(),
-            tags: HashMap::new(),
+            tags: Tags::default(),
             media: IdMap::default(),
             tickets: IdMap::default(),
             queries: IdMap::default(),

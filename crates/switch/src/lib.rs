@@ -34,6 +34,7 @@ mod resume;
 mod snapshot;
 mod sounds;
 mod switch;
+mod tags;
 
 pub use crate::gauges::Gauges;
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};

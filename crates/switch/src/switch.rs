@@ -301,7 +301,7 @@ impl Switch {
         let Some(tag) = message.to_tag() else {
             return self.on_outside_request(now, &asked);
         };
-        let Some((key, side)) = self.core.tags.get(tag).copied() else {
+        let Some((key, side)) = self.owner(tag) else {
             return admit::stray(&mut self.core, now, &asked);
         };
         let known = self
@@ -326,6 +326,13 @@ impl Switch {
         }
     }
 
+    /// Which side of which call has this tag of ours.
+    fn owner(&self, tag: &[u8]) -> Option<(CallKey, control::Side)> {
+        let (key, side) = self.core.tags.get(tag)?;
+        let leg = self.calls.get(&key)?.leg(side)?;
+        (*leg.tag == *tag).then_some((key, side))
+    }
+
     fn on_dialog_request(&mut self, now: Now, key: CallKey, side: control::Side, asked: Asked) {
         self.with_call(key, |call, core| match asked.message.method() {
             Some(Method::Invite) => call.on_reinvite(core, now, side, asked),
@@ -345,8 +352,7 @@ impl Switch {
     }
 
     fn on_ack(&mut self, now: Now, message: &Message) {
-        let owner = message.to_tag().and_then(|tag| self.core.tags.get(tag).copied());
-        match owner {
+        match message.to_tag().and_then(|tag| self.owner(tag)) {
             Some((key, side)) => self.with_call(key, |call, core| call.on_ack(core, now, side, message)),
             None => self.core.counters.stray_acks += 1,
         }

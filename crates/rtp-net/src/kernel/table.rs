@@ -51,13 +51,6 @@ pub(crate) struct Place {
     types: Arc<Types>,
 }
 
-impl Place {
-    /// The table of payload types, one for all flows that have the same.
-    pub(crate) fn types(&self) -> &Arc<Types> {
-        &self.types
-    }
-}
-
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (flows, types) = (self.flows(), self.shared.len());

@@ -6,6 +6,7 @@ use rtp_proto::control::{Latch, Leg, Needs, PortPair, PtMap, Remote, Side, Strea
 use rtp_proto::offload::{COUNTED, RATES, Rewrite, Types};
 use rtp_proto::{Channel, Packet, Patience, Session};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Instant;
 
@@ -86,7 +87,7 @@ struct Rig {
 impl Rig {
     fn new(flow: Flow) -> Option<Self> {
         let path = path()?;
-        let installed = path.install(flow, &Ledger::default()).unwrap();
+        let installed = path.install(&flow, &Ledger::default()).unwrap();
         Some(Self { path, installed })
     }
 

@@ -68,7 +68,7 @@ impl Lending {
         for side in Side::BOTH {
             let flow = session.flow(side);
             let unchanged = match (self.installed(side), &flow) {
-                (Some(installed), Some(flow)) => installed.is(flow),
+                (Some(installed), Some(flow)) => kernel.is(installed, flow),
                 (None, None) => true,
                 (Some(_), None) | (None, Some(_)) => false,
             };
@@ -78,7 +78,7 @@ impl Lending {
             self.reclaim(side, session, tally);
             if let Some(flow) = flow.filter(|_| !kept) {
                 let ledger = session.lend(side);
-                match kernel.install(flow, &ledger) {
+                match kernel.install(&flow, &ledger) {
                     Ok(installed) => {
                         *self.place(side) = Some(Box::new(installed));
                         tally.flows(1);
@@ -127,9 +127,9 @@ impl Lending {
     pub(crate) fn reroute(&mut self, session: &mut Session, tally: &mut Tally) -> bool {
         let mut any = false;
         for side in Side::BOTH {
-            let astray = match (&self.kernel, self.installed(side)) {
-                (Some(kernel), Some(installed)) => !kernel.is_routed(installed),
-                (_, None) | (None, _) => false,
+            let astray = match (&self.kernel, self.installed(side), session.flow(side)) {
+                (Some(kernel), Some(installed), Some(flow)) => !kernel.is_routed(installed, &flow),
+                (_, _, None) | (_, None, _) | (None, _, _) => false,
             };
             if astray {
                 self.reclaim(side, session, tally);

@@ -173,7 +173,7 @@ impl Call {
     ) -> Option<()> {
         let (client, invite) = core.request(now, flow, bytes, ClientOwner::Attempt(self.key))?;
         let leg = self.b.as_mut()?;
-        core.tags.insert(leg.tag.clone(), (self.key, Side::B));
+        core.tags.insert(&leg.tag, (self.key, Side::B));
         leg.uac = Some(Box::new(Uac {
             client,
             invite: Some(Box::new(invite)),
