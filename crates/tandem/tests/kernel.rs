@@ -97,7 +97,8 @@ fn powerless(engine: &str, dir: &Path) -> (Command, Places) {
 }
 
 fn folder(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("tandem-kernel-{name}-{}", std::process::id()))
+    let prefix = format!("tandem-kernel-{name}-");
+    tempfile::Builder::new().prefix(&prefix).tempdir().unwrap().keep()
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn kernel_refuses_to_start_without_it() {
 #[test]
 fn auto_goes_on_in_userspace_and_says_why() {
     let dir = folder("auto");
-    let log = folder("auto-log");
+    let log = dir.join("log");
     let (mut command, places) = powerless("auto", &dir);
     let mut child = command
         .stderr(std::fs::File::create(&log).unwrap())
@@ -131,7 +132,6 @@ fn auto_goes_on_in_userspace_and_says_why() {
     child.kill().unwrap();
     child.wait().unwrap();
     let said = std::fs::read_to_string(&log).unwrap();
-    std::fs::remove_file(&log).unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
     let why = said
         .lines()

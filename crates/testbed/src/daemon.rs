@@ -12,7 +12,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,11 +52,10 @@ impl Bed {
     /// When it doesn't come up; its log is in the text.
     #[must_use]
     pub fn start(binary: impl AsRef<Path>, setup: Setup) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let places = setup.places();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("tandem-bed-{}-{number}", std::process::id()));
-        fs::create_dir_all(dir.join("data")).expect("a writable temporary folder");
+        let dir = tempfile::Builder::new().prefix("tandem-bed-").tempdir();
+        let dir = dir.expect("a writable temporary folder").keep();
+        fs::create_dir(dir.join("data")).expect("a writable folder");
         fs::write(dir.join("tandem.toml"), setup.toml(&places, &dir.join("data")))
             .expect("a writable folder");
         let binary = binary.as_ref().to_owned();

@@ -192,8 +192,8 @@ fn every_filter_finds_what_a_plain_search_finds_newest_first() {
 }
 
 fn fresh(name: &str) -> (PathBuf, StoreConfig) {
-    let directory = std::env::temp_dir().join(format!("tandem-records-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    let prefix = format!("tandem-records-{name}-");
+    let directory = tempfile::Builder::new().prefix(&prefix).tempdir().unwrap().keep();
     let config = StoreConfig {
         path: directory.join("records.db"),
         queue: 16,

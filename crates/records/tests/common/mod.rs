@@ -7,7 +7,6 @@ pub mod samples;
 
 use records::{Job, Journaled, Outcome, OutcomeSink, Store, StoreConfig};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -19,15 +18,11 @@ pub struct Directory(PathBuf);
 
 impl Directory {
     pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "tandem-records-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        let folder = tempfile::Builder::new()
+            .prefix("tandem-records-")
+            .tempdir()
+            .unwrap();
+        Self(folder.keep())
     }
 
     pub fn path(&self) -> &Path {

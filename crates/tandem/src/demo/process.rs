@@ -42,8 +42,9 @@ impl Ground {
         if text == config::defaults() && writable(&config.node.data_dir) {
             return Ok(Self { config, file: None });
         }
-        let directory = std::env::temp_dir().join(format!("tandem-demo-{}", std::process::id()));
-        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        let directory = tempfile::Builder::new().prefix("tandem-demo-").tempdir();
+        // It stays: the records are worth a look when the demo is over.
+        let directory = directory.context("no directory for the demo's files")?.keep();
         let data = format!("data_dir = {:?}", directory.join("data").display().to_string());
         let text = text.replace(
             &format!("data_dir = {:?}", config.node.data_dir.display().to_string()),

@@ -169,7 +169,8 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) fn start(url: &str) -> Self {
-        let profile = std::env::temp_dir().join(format!("tandem-chromium-{}", std::process::id()));
+        let profile = tempfile::Builder::new().prefix("tandem-chromium-").tempdir();
+        let profile = profile.unwrap().keep();
         let child = Command::new("chromium")
             .args([
                 "--headless=new",

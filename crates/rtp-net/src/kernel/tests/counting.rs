@@ -254,38 +254,3 @@ fn the_table_is_full_when_it_is_full_and_its_places_come_back() {
     }
     assert_eq!(path.flows(), 0);
 }
-
-/// Not a test but the program's price: `cargo test -p tandem-rtp-net --release cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn cost_of_a_packet() {
-    for flow in [
-        flow(),
-        flow_v6(),
-        Flow {
-            rewrite: Some(Rewrite {
-                of: 1,
-                ssrc: 2,
-                sequence: 3,
-                timestamp: 4,
-            }),
-            ..flow()
-        },
-    ] {
-        let Some(rig) = Rig::new(flow.clone()) else { return };
-        let sent = Frame::new(flow.from, flow.local, rtp(101, 1, 1)).bytes();
-        let mut links = locked(&rig.path.links);
-        let result = links
-            .program()
-            .test_run(TestRunOptions {
-                data_in: Some(&sent),
-                repeat: 1_000_000,
-                ..TestRunOptions::new()
-            })
-            .unwrap();
-        eprintln!(
-            "{:?}: {:?} per packet, marked and left",
-            flow.local, result.duration
-        );
-    }
-}
