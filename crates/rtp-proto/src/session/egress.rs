@@ -329,6 +329,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_counted_elsewhere_but_is_held_back_leaves_no_gap() {
+        let now = Instant::now();
+        let mut egress = Egress::after(now, &header(7, 99, 1600));
+        // 100 was relayed; 101 and 102, a digit's, were counted with it and come here.
+        egress.follow(now, &header(7, 102, 1920), Some(8000));
+        for sequence in [101, 102] {
+            let held_back = header(7, sequence, 1920);
+            egress.unfollow(&held_back);
+            egress.skip(now, &held_back);
+        }
+        let next = egress.relay(now, &header(7, 103, 2080), 8000);
+        assert_eq!((next.sequence, next.timestamp), (101, 2080));
+        // What is late and lies before what we have numbered ourselves frees nothing.
+        egress.unfollow(&header(7, 102, 1920));
+        let next = egress.relay(now, &header(7, 104, 2240), 8000);
+        assert_eq!(next.sequence, 102);
+    }
+
+    #[test]
     fn a_listener_hears_one_stream_from_relay_to_tone_to_another_party() {
         let mut now = Instant::now();
         let mut egress = Egress::after(now, &header(7, 65_534, 1600));
