@@ -308,10 +308,11 @@ impl Half {
         }
     }
 
-    /// Whether the newest that this peer is known to have said is an event's: nothing after it was relayed.
-    fn is_pressing(&self) -> bool {
+    /// Whether this packet is an event's, and so is the newest that this peer is known to have said: nothing between them was relayed.
+    fn is_pressing(&self, header: &Header) -> bool {
         let newest = self.reception.newest();
-        newest.is_some_and(|(newest, _)| self.hears_events(newest.payload_type))
+        self.hears_events(header.payload_type)
+            && newest.is_some_and(|(newest, _)| self.hears_events(newest.payload_type))
     }
 
     /// What the other peer hears is numbered by us from this packet on, if it has heard this one so far.
@@ -322,7 +323,7 @@ impl Half {
         };
         let heard = there.stats.sent_packets > 0 && there.voice.is_none();
         match &mut there.egress {
-            Some(egress) if self.is_pressing() => egress.unfollow(header),
+            Some(egress) if self.is_pressing(header) => egress.unfollow(header),
             None if heard => there.egress = Some(Box::new(Egress::after(now, &before))),
             Some(_) | None => {}
         }

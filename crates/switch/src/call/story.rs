@@ -117,6 +117,8 @@ impl Story {
         let mut lines: Vec<&str> = self.decision.lines().collect();
         lines.extend(decision.iter().map(String::as_str));
         lines.extend(self.remarks.iter().map(String::as_str));
+        // A called number may have line ends, escaped (RFC 3261 §19.1.2): they make no line here.
+        let lines: Vec<String> = lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect();
         self.decision = lines.join("\n").into();
         self.remarks = Vec::new();
     }
@@ -237,5 +239,26 @@ impl Story {
             q850: ending.q850.or_else(|| route::cause::from_status(sip)),
             codecs,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_lines_of_his_own_into_the_decision() {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: 0,
+        };
+        let source = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let mut story = Story::new(now, String::new(), String::new(), source);
+        story.remark("to 1\r\n1. carrier-a: free".into());
+        story.answered(now);
+        story.remark("a later line".into());
+        story.explain();
+        let lines: Vec<&str> = story.decision.lines().collect();
+        assert_eq!(lines, ["to 1  1. carrier-a: free", "a later line"]);
     }
 }
