@@ -21,4 +21,4 @@ pub use endpoint::{
 };
 pub use mint::{Mint, Token};
 pub use reply::reply;
-pub use transport::{ConnId, Flow, ListenerId, Transport};
+pub use transport::{ConnId, Flow, Hop, ListenerId, Transport};

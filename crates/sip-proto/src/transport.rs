@@ -56,6 +56,35 @@ pub struct ListenerId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
 
+/// A place to send to, and how (RFC 3263 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hop {
+    /// By which transport.
+    pub transport: Transport,
+    /// Where to.
+    pub remote: SocketAddr,
+}
+
+impl Hop {
+    /// By UDP.
+    pub const fn udp(remote: SocketAddr) -> Self {
+        Self {
+            transport: Transport::Udp,
+            remote,
+        }
+    }
+}
+
+impl Flow {
+    /// Its far end.
+    pub const fn hop(&self) -> Hop {
+        Hop {
+            transport: self.transport,
+            remote: self.remote,
+        }
+    }
+}
+
 /// The way a message came or goes: which of our listeners, which peer, which connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {

@@ -8,7 +8,7 @@ use config::Host;
 use route::{Outcome, TrunkIx};
 use sip_msg::{HeaderId, Method, Writer};
 use sip_proto::timers::TimerKey;
-use sip_proto::{ClientId, reply};
+use sip_proto::{ClientId, Hop, Transport, reply};
 
 use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
 use crate::io::{Command, Now};
@@ -80,9 +80,11 @@ impl Pingers {
         let Some(target) = snapshot.trunk(pinger.trunk).targets.get(pinger.target) else {
             return;
         };
-        let port = target.port.unwrap_or(5060);
         match &target.host {
-            Host::Ip(ip) => self.ping(core, now, number, SocketAddr::new(*ip, port)),
+            Host::Ip(ip) => {
+                let remote = SocketAddr::new(*ip, target.port.unwrap_or(5060));
+                self.ping(core, now, number, Hop::udp(remote));
+            }
             Host::Name(name) => {
                 // A lookup that was never answered is forgotten with the next.
                 core.queries.retain(|_, waiter| *waiter != Waiter::Ping(number));
@@ -91,38 +93,41 @@ impl Pingers {
                 core.commands.push(Command::Resolve {
                     query,
                     host: name.clone(),
-                    port,
+                    port: target.port,
+                    transport: Some(Transport::Udp),
                 });
             }
         }
     }
 
     /// A target's name has been looked up.
-    pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, number: u32, addresses: &[SocketAddr]) {
-        let usable = addresses
+    pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, number: u32, hops: &[Hop]) {
+        let Some(pinger) = self.list.get(number as usize) else {
+            return;
+        };
+        let network = core.snapshot.network_of(pinger.trunk);
+        let usable = hops
             .iter()
             .copied()
-            .find(|address| core.snapshot.flow_to(*address).is_some());
+            .find(|hop| core.snapshot.flow_to(network, *hop).is_some());
         match usable {
-            Some(address) => self.ping(core, now, number, address),
-            None => {
-                if let Some(pinger) = self.list.get(number as usize) {
-                    note(core, now, pinger, Outcome::Miss);
-                }
-            }
+            Some(hop) => self.ping(core, now, number, hop),
+            None => note(core, now, pinger, Outcome::Miss),
         }
     }
 
-    fn ping(&mut self, core: &mut Core, now: Now, number: u32, remote: SocketAddr) {
+    fn ping(&mut self, core: &mut Core, now: Now, number: u32, hop: Hop) {
         let snapshot = Arc::clone(&core.snapshot);
-        let (Some(pinger), Some(flow)) = (self.list.get_mut(number as usize), snapshot.flow_to(remote))
-        else {
+        let Some(pinger) = self.list.get_mut(number as usize) else {
+            return;
+        };
+        let Some(flow) = snapshot.flow_to(snapshot.network_of(pinger.trunk), hop) else {
             return;
         };
         let Some(ours) = snapshot.advertised(&flow) else {
             return;
         };
-        let uri = format!("sip:{remote}");
+        let uri = format!("sip:{}", hop.remote);
         let via = core.via(&snapshot, &flow);
         let (tag, call_id) = (core.tag(), core.endpoint.mint().call_id());
         let tag = String::from_utf8_lossy(&tag);

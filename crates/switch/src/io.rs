@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rtp_proto::control::{self, LegStats};
-use sip_proto::{Flow, Send, SendOrigin};
+use sip_proto::{Flow, Hop, Send, SendOrigin, Transport};
 
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
@@ -52,12 +52,12 @@ pub enum Input {
         /// As given in [`RecordJob`].
         ticket: u64,
     },
-    /// A name has been looked up; no addresses when there are none or the lookup failed.
+    /// A name has been looked up; no hops when there are none or the lookup failed.
     Resolved {
         /// As given in [`Command::Resolve`].
         query: u64,
-        /// Addresses in the order to be tried.
-        addresses: Vec<SocketAddr>,
+        /// Where to send to, in the order to be tried (RFC 3263 §4.3).
+        hops: Vec<Hop>,
     },
     /// A new configuration is in force for what comes from now on.
     Reload(Arc<Snapshot>),
@@ -88,8 +88,10 @@ pub enum Command {
         query: u64,
         /// Host name, never an IP literal.
         host: String,
-        /// Port that the addresses are to carry.
-        port: u16,
+        /// The port, where one is written: then there is no SRV to look for (RFC 3263 §4.2).
+        port: Option<u16>,
+        /// The transport, where one is written or known: then there is no NAPTR to look for (RFC 3263 §4.1).
+        transport: Option<Transport>,
     },
 }
 

@@ -39,6 +39,6 @@ mod tags;
 pub use crate::gauges::Gauges;
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::resume::LegState;
-pub use crate::snapshot::{Listener, Snapshot};
+pub use crate::snapshot::{Listener, NetworkIx, Snapshot};
 pub use crate::sounds::{Clip, sounds};
 pub use crate::switch::{Switch, SwitchConfig};

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use route::{Permit, TrunkIx};
 use rtp_proto::control::Side;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
-use sip_proto::{ClientId, Dialog, Flow, digest};
+use sip_proto::{ClientId, Dialog, Flow, Hop, digest};
 
 use crate::call::{Leg, Uac};
 use crate::core::{ClientOwner, Core, Credentials};
 use crate::io::Now;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{NetworkIx, Snapshot};
 
 /// An INVITE given up.
 pub(crate) struct Orphan {
@@ -116,7 +116,9 @@ pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, resp
         return;
     };
     let snapshot = core.snapshot.clone();
-    let Some(flow) = address_of(target).and_then(|remote| snapshot.flow_to(remote)) else {
+    let Some(flow) =
+        address_of(target).and_then(|remote| snapshot.flow_to(NetworkIx::default(), Hop::udp(remote)))
+    else {
         return;
     };
     let Some(invite) = asked_by(core, &snapshot, flow, response) else {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use sip_proto::{Dialog, digest};
+use sip_proto::{Dialog, Hop, digest};
 
 use crate::call::Leg;
 use crate::core::{Core, StoreKind};
@@ -46,11 +46,12 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
         let Some(LegState { mut dialog, remote }) = state else {
             continue;
         };
-        let Some(flow) = snapshot.flow_to(remote) else {
+        let trunk = trunk.and_then(|name| snapshot.tables.trunk_named(name));
+        let network = trunk.map(|trunk| snapshot.network_of(trunk)).unwrap_or_default();
+        let Some(flow) = snapshot.flow_to(network, Hop::udp(remote)) else {
             continue;
         };
         dialog.skip_cseq(CSEQ_MARGIN);
-        let trunk = trunk.and_then(|name| snapshot.tables.trunk_named(name));
         let mut leg = Leg::new(side, trunk.unwrap_or(TrunkIx(0)), Box::default(), flow, 0);
         leg.dialog = Some(dialog);
         // A trunk that is gone has taken its credentials along: nobody else's are shown to its peers.

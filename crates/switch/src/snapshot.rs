@@ -6,9 +6,13 @@ use config::{Config, Trunk};
 use route::{Tables, TrunkIx};
 use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
-use sip_proto::{Flow, ListenerId, Transport};
+use sip_proto::{Flow, Hop, ListenerId, Transport};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// A network by its place in the configuration; without any there is one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetworkIx(pub u16);
 
 /// A socket that we listen on.
 #[derive(Debug, Clone)]
@@ -17,6 +21,8 @@ pub struct Listener {
     pub id: ListenerId,
     /// Its transport.
     pub transport: Transport,
+    /// The network that it is in.
+    pub network: NetworkIx,
     /// Where it is bound.
     pub bind: SocketAddr,
     /// What we call it in Via and Contact.
@@ -54,30 +60,46 @@ impl Snapshot {
             .map(|l| l.advertise)
     }
 
-    /// The flow on which a datagram to `remote` leaves: the first UDP listener of the same address family.
+    /// The flow on which a message to `hop` leaves: the network's first listener of its transport and address family.
     #[must_use]
-    pub fn flow_to(&self, remote: SocketAddr) -> Option<Flow> {
-        let listener = self
-            .listeners
-            .iter()
-            .find(|l| l.transport == Transport::Udp && l.bind.is_ipv4() == remote.is_ipv4())?;
+    pub fn flow_to(&self, network: NetworkIx, hop: Hop) -> Option<Flow> {
+        let fits = |l: &&Listener| {
+            l.network == network && l.transport == hop.transport && l.bind.is_ipv4() == hop.remote.is_ipv4()
+        };
+        let listener = self.listeners.iter().find(fits)?;
         Some(Flow {
-            transport: listener.transport,
+            transport: hop.transport,
             listener: listener.id,
-            remote,
+            remote: hop.remote,
             conn: None,
         })
     }
 
-    /// The address that media sockets are bound to.
+    /// The network that a trunk is reached by.
     #[must_use]
-    pub fn media_bind(&self) -> IpAddr {
+    pub fn network_of(&self, _trunk: TrunkIx) -> NetworkIx {
+        NetworkIx::default()
+    }
+
+    /// The network of a flow's listener.
+    #[must_use]
+    pub fn network_at(&self, flow: &Flow) -> NetworkIx {
+        self.listeners
+            .iter()
+            .find(|l| l.id == flow.listener)
+            .map(|l| l.network)
+            .unwrap_or_default()
+    }
+
+    /// The address that media sockets towards a trunk are bound to.
+    #[must_use]
+    pub fn media_bind(&self, _trunk: TrunkIx) -> IpAddr {
         self.config.media.bind
     }
 
-    /// The address that our SDP names.
+    /// The address that our SDP names towards a trunk.
     #[must_use]
-    pub fn media_address(&self) -> IpAddr {
+    pub fn media_address(&self, _trunk: TrunkIx) -> IpAddr {
         self.config.media.advertise.unwrap_or(self.config.media.bind)
     }
 }

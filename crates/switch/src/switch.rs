@@ -1,13 +1,12 @@
 //! Which call an input belongs to: the one `match` from inputs to calls.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method};
-use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
+use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Hop, Mint, Timers, Transport};
 
 use crate::admit;
 use crate::call::{Call, Ending, Phase};
@@ -86,7 +85,7 @@ impl Switch {
             Input::Media(event) => self.on_media(now, &event),
             Input::Stored { ticket } => self.on_stored(now, ticket, true),
             Input::StoreFailed { ticket } => self.on_stored(now, ticket, false),
-            Input::Resolved { query, addresses } => self.on_resolved(now, query, &addresses),
+            Input::Resolved { query, hops } => self.on_resolved(now, query, &hops),
             Input::Reload(snapshot) => self.on_reload(now, snapshot),
             Input::Drain => self.core.draining = true,
             Input::EndAll => self.end_all(now),
@@ -436,12 +435,12 @@ impl Switch {
         self.with_call(key, |call, core| call.on_stored(core, now, ticket, safe));
     }
 
-    fn on_resolved(&mut self, now: Now, query: u64, addresses: &[SocketAddr]) {
+    fn on_resolved(&mut self, now: Now, query: u64, hops: &[Hop]) {
         match self.core.queries.remove(&query) {
             Some(Waiter::Call(key)) => {
-                self.with_call(key, |call, core| call.on_resolved(core, now, query, addresses));
+                self.with_call(key, |call, core| call.on_resolved(core, now, query, hops));
             }
-            Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, addresses),
+            Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, hops),
             None => {}
         }
     }

@@ -8,7 +8,7 @@ use route::Tables;
 use rtp_net::Identity;
 use rtp_proto::dtls::Engines;
 use sip_proto::{ListenerId, Transport};
-use switch::{Listener, Snapshot};
+use switch::{Listener, NetworkIx, Snapshot};
 
 use crate::files::SystemFiles;
 
@@ -105,6 +105,7 @@ fn listeners(config: &Config) -> Vec<Listener> {
         transport: match listen.transport {
             config::Transport::Udp => Transport::Udp,
         },
+        network: NetworkIx::default(),
         bind: listen.bind,
         advertise: listen.advertise.unwrap_or(listen.bind),
     };

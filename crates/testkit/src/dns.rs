@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use sip_proto::Hop;
 use switch::Input;
 
 use crate::agenda::{Agenda, What};
@@ -27,7 +28,14 @@ pub struct Dns {
 }
 
 impl Dns {
-    pub(crate) fn resolve(&mut self, now: Instant, query: u64, host: String, port: u16, agenda: &mut Agenda) {
+    pub(crate) fn resolve(
+        &mut self,
+        now: Instant,
+        query: u64,
+        host: String,
+        port: Option<u16>,
+        agenda: &mut Agenda,
+    ) {
         let lookup = self
             .names
             .get(&host)
@@ -35,13 +43,13 @@ impl Dns {
             .unwrap_or(Lookup::After(Duration::from_millis(5), Vec::new()));
         self.asked.push(host);
         if let Lookup::After(delay, addresses) = lookup {
-            let addresses = addresses
+            let hops = addresses
                 .into_iter()
-                .map(|ip| SocketAddr::new(ip, port))
+                .map(|ip| Hop::udp(SocketAddr::new(ip, port.unwrap_or(5060))))
                 .collect();
             agenda.plan(
                 now + delay,
-                What::Switch(Box::new(Input::Resolved { query, addresses })),
+                What::Switch(Box::new(Input::Resolved { query, hops })),
             );
         }
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use route::Tables;
 use sip_proto::{Flow, ListenerId, Transport};
 use switch::record::CallRecord;
-use switch::{Command, Input, Listener, Now, Snapshot, Switch, SwitchConfig};
+use switch::{Command, Input, Listener, NetworkIx, Now, Snapshot, Switch, SwitchConfig};
 
 use crate::agenda::{Agenda, What};
 use crate::ua::{Cx, Ua};
@@ -63,6 +63,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let listener = |(index, listen): (usize, &config::Listen)| Listener {
         id: ListenerId(index as u16),
         transport: Transport::Udp,
+        network: NetworkIx::default(),
         bind: listen.bind,
         advertise: listen.advertise.unwrap_or(listen.bind),
     };
@@ -264,7 +265,9 @@ impl World {
                 Command::Send(send) => self.switch_sends(send),
                 Command::Media(command) => self.media.take(self.now, command, &mut self.agenda),
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
-                Command::Resolve { query, host, port } => {
+                Command::Resolve {
+                    query, host, port, ..
+                } => {
                     self.dns.resolve(self.now, query, host, port, &mut self.agenda);
                 }
             }

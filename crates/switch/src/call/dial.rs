@@ -8,7 +8,7 @@ use route::{Attempt, AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
 use sip_msg::{HeaderId, Message, Method, Writer};
-use sip_proto::{Flow, digest};
+use sip_proto::{Flow, Hop, Transport, digest};
 use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
@@ -88,16 +88,19 @@ impl Call {
         let mut leg = Leg::new(Side::B, attempt.trunk, tag, self.a.flow, session_id);
         leg.permit = Some(permit);
         self.b = Some(leg);
-        let port = target.port.unwrap_or(5060);
         match &target.host {
-            Host::Ip(ip) => self.send_invite(core, now, attempt, SocketAddr::new(*ip, port)),
+            Host::Ip(ip) => {
+                let remote = SocketAddr::new(*ip, target.port.unwrap_or(5060));
+                self.send_invite(core, now, attempt, Hop::udp(remote))
+            }
             Host::Name(name) => {
                 let query = core.next_id();
                 core.queries.insert(query, Waiter::Call(self.key));
                 core.commands.push(Command::Resolve {
                     query,
                     host: name.clone(),
-                    port,
+                    port: target.port,
+                    transport: Some(Transport::Udp),
                 });
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
                 Ok(())
@@ -106,7 +109,7 @@ impl Call {
     }
 
     /// The target's name has been looked up.
-    pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, query: u64, addresses: &[SocketAddr]) {
+    pub(crate) fn on_resolved(&mut self, core: &mut Core, now: Now, query: u64, hops: &[Hop]) {
         let waiting = |hunt: &&Hunt| hunt.stage == Stage::Resolving(query);
         let Some(hunt) = self.hunt.as_deref().filter(waiting) else {
             return;
@@ -114,11 +117,12 @@ impl Call {
         let Some(attempt) = hunt.current().cloned() else {
             return;
         };
-        let usable = addresses
+        let network = self.snapshot.network_of(attempt.trunk);
+        let usable = hops
             .iter()
-            .find(|address| self.snapshot.flow_to(**address).is_some());
+            .find(|hop| self.snapshot.flow_to(network, **hop).is_some());
         let outcome = match usable {
-            Some(address) => self.send_invite(core, now, &attempt, *address),
+            Some(hop) => self.send_invite(core, now, &attempt, *hop),
             None => {
                 core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
                 Err(AttemptOutcome::Unreachable)
@@ -134,9 +138,13 @@ impl Call {
         core: &mut Core,
         now: Now,
         attempt: &Attempt,
-        remote: SocketAddr,
+        hop: Hop,
     ) -> Result<(), AttemptOutcome> {
-        let flow = self.snapshot.flow_to(remote).ok_or(AttemptOutcome::Unreachable)?;
+        let network = self.snapshot.network_of(attempt.trunk);
+        let flow = self
+            .snapshot
+            .flow_to(network, hop)
+            .ok_or(AttemptOutcome::Unreachable)?;
         let prepared = self.prepare_offer(core, now, flow);
         let body = prepared.map_err(|unfit| self.cannot_offer(attempt, unfit))?;
         let call_id: Box<[u8]> = Box::from(core.endpoint.mint().call_id().as_ref());

@@ -9,7 +9,7 @@ use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
 use sdp::Proto;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
-use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, ServerId, digest};
+use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, ServerId, digest};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;
@@ -292,5 +292,11 @@ pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) ->
         // The same listener: the peer knows us by its address.
         return Flow { remote, ..fallback };
     }
-    snapshot.flow_to(remote).unwrap_or(fallback)
+    let hop = Hop {
+        remote,
+        ..fallback.hop()
+    };
+    snapshot
+        .flow_to(snapshot.network_at(&fallback), hop)
+        .unwrap_or(fallback)
 }

@@ -171,7 +171,7 @@ impl Call {
             negotiate::own_answer(&self.snapshot, &mut self.a, self.b.as_ref()).ok()?;
         let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
         let ports = self.parked.last().filter(|_| alone);
-        let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, *ports));
+        let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, self.a.trunk, *ports));
         let id = match (self.media, nobody) {
             (Some(id), nobody) => {
                 let of_a = (Side::A, leg.mux, leg);

@@ -119,7 +119,7 @@ fn change(world: &mut World, rng: &mut Rng, snapshots: &[std::sync::Arc<switch::
         });
         world.tell(Input::Resolved {
             query: ticket + 1_000_000,
-            addresses: Vec::new(),
+            hops: Vec::new(),
         });
     }
     let id = rtp_proto::control::MediaId(u64::MAX);

@@ -26,7 +26,7 @@ use anyhow::{Context, Result};
 use records::{Outcome, Store};
 use rtp_net::{Leftovers, MediaPlane};
 use sip_net::{Resolver, ResolverLimits, UdpListener, UdpOptions, bind_udp};
-use sip_proto::{Flow, ListenerId, Transport};
+use sip_proto::{Flow, Hop, ListenerId, Transport};
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
@@ -270,7 +270,12 @@ impl Shard {
             ShardInput::Record(Outcome::Failed { ticket, error: _ }) => Input::StoreFailed { ticket },
             ShardInput::Resolved(resolution) => Input::Resolved {
                 query: resolution.token,
-                addresses: resolution.result.unwrap_or_default(),
+                hops: resolution
+                    .result
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Hop::udp)
+                    .collect(),
             },
             ShardInput::Ask(ask) => return self.answer(now, ask),
         };

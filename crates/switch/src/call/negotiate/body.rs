@@ -26,7 +26,7 @@ pub(super) struct Live<'a> {
 /// Where a leg receives, as our SDP says it.
 pub(super) fn receives(snapshot: &Snapshot, leg: &Leg) -> Result<SocketAddr, u16> {
     let port = leg.ports.ok_or(NOT_ACCEPTABLE)?.rtp();
-    Ok(SocketAddr::new(snapshot.media_address(), port))
+    Ok(SocketAddr::new(snapshot.media_address(leg.trunk), port))
 }
 
 /// The relayed stream of our last body: what a side was offered whose answer has come.
@@ -63,7 +63,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             Line::Rejected(text) => Slot::Rejected { line: text },
         })
         .collect();
-    let address = snapshot.media_address();
+    let address = snapshot.media_address(to.trunk);
     let hide = events::hidden(snapshot.trunk(to.trunk));
     let compose = |version: u64| {
         sdp::compose(&Compose {

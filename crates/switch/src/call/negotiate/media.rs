@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use config::Trunk;
+use route::TrunkIx;
 use rtp_proto::control::{self, Latch, Remote, StreamKind};
 use rtp_proto::emodel;
 use rtp_proto::{Cidr, PortPair, PtMap};
@@ -43,7 +44,7 @@ pub(crate) fn leg(
         .map_or((None, None), |(digits, in_band)| (Some(digits), in_band));
     let (security, ice) = security::plane(&leg.session, snapshot, answered);
     Some(control::Leg {
-        bind: snapshot.media_bind(),
+        bind: snapshot.media_bind(leg.trunk),
         ports: leg.ports?,
         kind: if udptl { StreamKind::Udptl } else { StreamKind::Rtp },
         mux: leg.mux,
@@ -73,9 +74,9 @@ pub(crate) fn leg(
 }
 
 /// A leg with nobody at its end, on these ports: what arrives there is nobody's, and nothing is sent from there.
-pub(crate) fn nobody(snapshot: &Snapshot, ports: PortPair) -> control::Leg {
+pub(crate) fn nobody(snapshot: &Snapshot, trunk: TrunkIx, ports: PortPair) -> control::Leg {
     control::Leg {
-        bind: snapshot.media_bind(),
+        bind: snapshot.media_bind(trunk),
         ports,
         kind: StreamKind::Rtp,
         mux: false,

@@ -3,6 +3,7 @@
 use records::Job;
 use rtp_proto::control::{Event, SessionStats};
 use sip_net::{Lookup, SendResult};
+use sip_proto::Hop;
 use switch::{Command, Input, RecordJob};
 
 use super::Shard;
@@ -34,13 +35,19 @@ impl Shard {
                 self.command_media();
             }
             Command::Record(job) => self.store(job),
-            Command::Resolve { query, host, port } => {
-                let addresses = match self.resolver.lookup(query, &host, port) {
+            Command::Resolve {
+                query,
+                host,
+                port,
+                transport: _,
+            } => {
+                let addresses = match self.resolver.lookup(query, &host, port.unwrap_or(5060)) {
                     Lookup::Literal(address) => vec![address],
                     Lookup::Pending => return,
                     Lookup::Refused => Vec::new(),
                 };
-                self.feedback.push_back(Input::Resolved { query, addresses });
+                let hops = addresses.into_iter().map(Hop::udp).collect();
+                self.feedback.push_back(Input::Resolved { query, hops });
             }
         }
     }
