@@ -1,10 +1,12 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
+mod identity;
 mod media;
 mod network;
 
 use crate::document::{Cx, Place};
 use crate::model::{Advance, Class, Config, NumberRule, Role, Target, Trunk};
+use crate::profile;
 use crate::report::{Fault, nearest, quote};
 use crate::values::Host;
 use std::net::SocketAddr;
@@ -18,6 +20,8 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
         failover(trunk, &path, cx);
+        profile::exists(trunk, &path, cx);
+        identity::complete(trunk, &path, cx);
     }
     media::complete(&config, cx);
     twins(&config, cx);

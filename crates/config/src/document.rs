@@ -25,6 +25,8 @@ pub(crate) struct Document {
     pub(crate) text: String,
     /// False: it could not be read, and the text is what there is of it.
     pub(crate) whole: bool,
+    /// It's the text of the profile with this name, which comes with Tandem.
+    pub(crate) profile: Option<&'static str>,
 }
 
 impl Document {
@@ -52,9 +54,16 @@ pub(crate) struct Place {
 pub(crate) struct Item<'d> {
     pub(crate) doc: usize,
     pub(crate) value: &'d toml::Spanned<toml::de::DeValue<'d>>,
+    /// It comes from a profile, and holds where nothing else is written.
+    pub(crate) profile: bool,
 }
 
-impl Item<'_> {
+impl<'d> Item<'d> {
+    pub(crate) fn new(doc: usize, value: &'d toml::Spanned<toml::de::DeValue<'d>>) -> Self {
+        let profile = false;
+        Self { doc, value, profile }
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place {
             doc: self.doc,
@@ -78,8 +87,14 @@ pub(crate) struct Cx<'c> {
     labels: BTreeMap<String, BTreeMap<String, Place>>,
     /// The paths of the entries of each list of tables that were taken, in order.
     entries: BTreeMap<String, Vec<String>>,
+    /// The profiles, by name: their keys.
+    pub(crate) profiles: BTreeMap<String, Item<'c>>,
+    /// What profiles give to trunks, a line each.
+    pub(crate) notes: Vec<String>,
     /// While a default is read nothing is a written key.
     pub(crate) in_default: bool,
+    /// While a profile is read by itself no key of it is missing.
+    pub(crate) in_part: bool,
     /// Errors beyond those that are kept.
     more: usize,
     errors: Vec<(Place, Problem)>,
@@ -95,7 +110,10 @@ impl<'c> Cx<'c> {
             bad: BTreeSet::new(),
             labels: BTreeMap::new(),
             entries: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            notes: Vec::new(),
             in_default: false,
+            in_part: false,
             more: 0,
             errors: Vec::new(),
             warnings: Vec::new(),
@@ -192,7 +210,11 @@ impl<'c> Cx<'c> {
             return;
         }
         let problem = self.problem(place, path, fault);
-        self.errors.push((place, problem));
+        // What is wrong with a profile is so for every trunk that takes it.
+        let said = |(there, other): &(Place, Problem)| *there == place && other.wrong == problem.wrong;
+        if !self.errors.iter().any(said) {
+            self.errors.push((place, problem));
+        }
     }
 
     pub(crate) fn warn(&mut self, place: Place, path: &str, fault: Fault) {
@@ -232,6 +254,7 @@ impl<'c> Cx<'c> {
         Report {
             errors: problems(self.errors),
             warnings: problems(self.warnings),
+            notes: self.notes,
         }
     }
 }

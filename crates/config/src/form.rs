@@ -2,6 +2,7 @@
 
 pub(crate) mod compound;
 pub(crate) mod net;
+pub(crate) mod rule;
 pub(crate) mod scalar;
 pub(crate) mod secret;
 pub(crate) mod text;
@@ -66,6 +67,9 @@ pub(crate) trait Form {
     fn later() -> &'static [&'static str] {
         &[]
     }
+
+    /// Whether what a profile says is added to what is written, key by key; else what is written holds alone.
+    const MERGES: bool = false;
 
     /// Whether it is a list of tables: `[[…]]`.
     const TABLES: bool = false;

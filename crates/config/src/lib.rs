@@ -16,6 +16,7 @@ mod form;
 mod glance;
 mod load;
 mod model;
+mod profile;
 mod reference;
 mod report;
 mod section;
@@ -26,10 +27,14 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Announcement, Api, Auth, Class, Config, Country, Dtmf, Engine, Failover, Listen, Media, Node,
-    NumberFormat, NumberRule, NumberStyle, Objective, Records, Role, Rtcp, Sip, Sound, Srtp, SrtpKeying,
-    SrtpSuite, Target, Tone, Transcode, Transport, Trunk,
+    Advance, Announcement, AnonymousMode, Api, Assertion, Auth, CallerHeader, Class, Config, Country,
+    DiversionMode, Dtmf, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Identity, Listen, Media,
+    MessageKind, Node, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode,
+    PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, RequestMode, Requests, Role, Rtcp, Screening,
+    ScreeningMode, SdpChanges, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Target, Tone, Transcode, Transport,
+    Trunk, UriStyle, Way,
 };
+pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};
-pub use values::{Cidr, Host, Pattern, Secret, Source};
+pub use values::{Cidr, Expression, Host, Part, Pattern, Secret, Source, Template, Variable};

@@ -5,6 +5,7 @@ use crate::document::{Cx, Document, Files, Item, Place};
 use crate::form::Form;
 use crate::form::compound::patterns;
 use crate::model::Config;
+use crate::profile;
 use crate::report::{Fault, Report, quote};
 use crate::section::Table;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ pub fn parse(text: &str, name: &str) -> Result<Config, Report> {
         dir: PathBuf::new(),
         text,
         whole: true,
+        profile: None,
     };
     let mut sources = Sources {
         docs: vec![main],
@@ -94,6 +96,7 @@ impl Document {
                 dir,
                 text,
                 whole: fault.is_none(),
+                profile: None,
             },
             fault,
         )
@@ -200,16 +203,27 @@ fn included(doc: &Document) -> Vec<(usize, String)> {
 }
 
 fn build(sources: Sources, files: &mut dyn Files) -> (Option<Config>, Report) {
-    let Sources { docs, faults } = sources;
-    let mut cx = Cx::new(&docs, files);
-    let mut trees = Vec::new();
+    let Sources { mut docs, faults } = sources;
+    profile::add_builtin(&mut docs);
+    let (mut trees, mut broken) = (Vec::new(), Vec::new());
     for (index, doc) in docs.iter().enumerate().filter(|(_, doc)| doc.whole) {
         match DeTable::parse_recoverable(&doc.text) {
             (tree, errors) if errors.is_empty() => {
                 let (span, table) = (tree.span(), tree.into_inner());
                 trees.push((index, Spanned::new(span, DeValue::Table(table))));
             }
-            (_, errors) => syntax(&mut cx, index, doc, &errors),
+            (_, errors) => broken.push((index, errors)),
+        }
+    }
+    let profiles = profile::find(&docs, &trees);
+    trees.retain(|(index, _)| docs.get(*index).is_some_and(|doc| doc.profile.is_none()));
+    let mut cx = Cx::new(&docs, files);
+    for profile in &profiles {
+        cx.profiles.insert(profile.name.clone(), profile.item());
+    }
+    for (index, errors) in broken {
+        if let Some(doc) = docs.get(index) {
+            syntax(&mut cx, index, doc, &errors);
         }
     }
     for (place, fault) in faults {
@@ -217,10 +231,7 @@ fn build(sources: Sources, files: &mut dyn Files) -> (Option<Config>, Report) {
     }
     // What hangs together is judged only when every file could be read: half of it would accuse the wrong half.
     let whole = !cx.has_errors();
-    let items: Vec<Item<'_>> = trees
-        .iter()
-        .map(|(doc, value)| Item { doc: *doc, value })
-        .collect();
+    let items: Vec<Item<'_>> = trees.iter().map(|(doc, value)| Item::new(*doc, value)).collect();
     let config = Table::<Config>::read_all(&mut cx, "", &items);
     let config = if whole {
         config.map(|config| judge::complete(config, &mut cx))

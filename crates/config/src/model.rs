@@ -1,16 +1,28 @@
 //! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
 
+mod headers;
+mod identity;
+mod numbers;
+mod sdp;
 mod trunk;
 
+pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
+pub use identity::{
+    AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
+    Reasons, RequestMode, Requests, Screening, ScreeningMode,
+};
+pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
+pub use sdp::SdpChanges;
 pub use trunk::{
-    Advance, Announcement, Auth, Dtmf, Failover, NumberFormat, NumberStyle, Role, Rtcp, Srtp, SrtpKeying,
-    SrtpSuite, Target, Transcode, Trunk,
+    Advance, Announcement, Auth, Dtmf, Failover, Role, Rtcp, Srtp, SrtpKeying, SrtpSuite, Target, Transcode,
+    Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
 use crate::form::net::{Address, Ip, Ports};
 use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
 use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
+use crate::profile::{Profile, Profiles};
 use crate::section::{Table, Tables, section};
 use crate::values::Pattern;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,7 +33,7 @@ use std::time::Duration;
 
 section! {
     /// The whole configuration.
-    Config, label None, later ["stream", "network", "dns", "profile", "destinations", "screening"],
+    Config, label None, later ["stream", "network", "dns", "destinations"],
     {
         /// More files to read, relative to this one. Their lists of tables add to this file's; any other key is set
         /// in one place only. Included files include no others.
@@ -38,6 +50,8 @@ section! {
         live api: Api = Table<Api>, default("{}");
         /// Call records.
         live records: Records = Table<Records>, default("{}");
+        /// Keys that trunks share: a trunk's `profile` names one.
+        live profiles named "profile": Vec<Profile> = Profiles, default("[]");
         /// Who sends and takes calls; at least one.
         live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
         /// Classes of service.

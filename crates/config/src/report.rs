@@ -9,6 +9,8 @@ pub struct Report {
     pub errors: Vec<Problem>,
     /// What is accepted but can hardly be meant, in the same order.
     pub warnings: Vec<Problem>,
+    /// What profiles give to trunks, one line for each trunk that has one. It is said nowhere else.
+    pub notes: Vec<String>,
 }
 
 impl fmt::Display for Report {

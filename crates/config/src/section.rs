@@ -61,6 +61,8 @@ pub(crate) struct Info {
 pub(crate) trait Section: Sized + Clone + PartialEq {
     /// The key that names one of several such tables.
     const LABEL: Option<&'static str>;
+    /// Whether it takes keys over from the profile that it names.
+    const PROFILED: bool;
     fn info() -> Info;
     fn read(reader: Reader<'_, '_, '_>) -> Option<Self>;
     fn show(&self) -> toml::Table;
@@ -72,6 +74,8 @@ pub(crate) struct Reader<'r, 'c, 'd> {
     cx: &'r mut Cx<'c>,
     path: &'r str,
     tables: &'r [(usize, &'d DeTable<'d>)],
+    /// What holds where those say nothing.
+    profile: &'r [(usize, &'d DeTable<'d>)],
     /// Where a missing key is reported.
     place: Place,
 }
@@ -96,18 +100,34 @@ impl<'r, 'c, 'd> Reader<'r, 'c, 'd> {
             cx,
             path,
             tables,
+            profile: &[],
             place,
         }
+    }
+
+    /// The same with tables that hold where `tables` say nothing.
+    fn with_profile(self, profile: &'r [(usize, &'d DeTable<'d>)]) -> Self {
+        Self { profile, ..self }
     }
 
     /// One key. A refused value reads as an absent one, so that everything else is still looked at.
     pub(crate) fn key<F: Form>(&mut self, name: &str, absent: Absent<F::Out>) -> Option<F::Out> {
         let path = join(self.path, name);
-        let items: Vec<Item<'d>> = self
-            .tables
-            .iter()
-            .filter_map(|(doc, table)| table.get(name).map(|value| Item { doc: *doc, value }))
-            .collect();
+        let of = |tables: &[(usize, &'d DeTable<'d>)], profile: bool| -> Vec<Item<'d>> {
+            let item = |(doc, table): &(usize, &'d DeTable<'d>)| {
+                let value = table.get(name)?;
+                Some(Item {
+                    doc: *doc,
+                    value,
+                    profile,
+                })
+            };
+            tables.iter().filter_map(item).collect()
+        };
+        let mut items = of(self.tables, false);
+        if items.is_empty() || F::MERGES {
+            items.extend(of(self.profile, true));
+        }
         if !items.is_empty()
             && let Some(read) = F::read_all(self.cx, &path, &items)
         {
@@ -117,7 +137,7 @@ impl<'r, 'c, 'd> Reader<'r, 'c, 'd> {
             Absent::Is(value) => Some(value),
             Absent::Default(toml) => self.default::<F>(&path, toml),
             Absent::Required => {
-                if items.is_empty() {
+                if items.is_empty() && !self.cx.in_part {
                     let fault = Fault::new(format!("the key `{name}` is missing")).expected(F::expected());
                     self.cx.refuse(self.place, self.path, fault);
                 }
@@ -128,16 +148,16 @@ impl<'r, 'c, 'd> Reader<'r, 'c, 'd> {
 
     fn default<F: Form>(&mut self, path: &str, toml: &str) -> Option<F::Out> {
         let value = toml::de::DeValue::parse(toml).ok()?;
-        let doc = self.tables.first().map_or(self.place.doc, |(doc, _)| *doc);
+        let doc = self.place.doc;
         let outer = std::mem::replace(&mut self.cx.in_default, true);
-        let read = F::read_all(self.cx, path, &[Item { doc, value: &value }]);
+        let read = F::read_all(self.cx, path, &[Item::new(doc, &value)]);
         self.cx.in_default = outer;
         read
     }
 
     /// Refuses every key that isn't one of the section's.
     pub(crate) fn refuse_unknown(&mut self, known: &[&'static str], later: &[&'static str]) {
-        for (doc, table) in self.tables {
+        for (doc, table) in self.tables.iter().chain(self.profile) {
             for (key, _) in table.iter() {
                 let name: &str = key.get_ref();
                 if known.contains(&name) {
@@ -184,6 +204,7 @@ pub(crate) struct Table<S>(PhantomData<S>);
 
 impl<S: Section> Form for Table<S> {
     type Out = S;
+    const MERGES: bool = true;
     fn expected() -> String {
         let keys: Vec<&str> = S::info().keys.iter().map(|key| key.name).collect();
         format!("a table of {}", keys.join(", "))
@@ -195,10 +216,13 @@ impl<S: Section> Form for Table<S> {
         Self::read_all(cx, path, &[item])
     }
     fn read_all(cx: &mut Cx<'_>, path: &str, items: &[Item<'_>]) -> Option<S> {
-        let mut tables = Vec::new();
+        let (mut tables, mut profile) = (Vec::new(), Vec::new());
         for item in items {
-            cx.wrote(path, item.place());
+            if !item.profile || tables.is_empty() {
+                cx.wrote(path, item.place());
+            }
             match item.value.get_ref().as_table() {
+                Some(table) if item.profile => profile.push((item.doc, table)),
                 Some(table) => tables.push((item.doc, table)),
                 None => {
                     let fault = wrong_type(*item, Self::expected());
@@ -208,11 +232,11 @@ impl<S: Section> Form for Table<S> {
                 }
             }
         }
-        if tables.is_empty() {
+        if tables.is_empty() && profile.is_empty() {
             return None;
         }
         let place = items.first().map(Item::place).unwrap_or_default();
-        S::read(Reader::new(cx, path, &tables, place))
+        S::read(Reader::new(cx, path, &tables, place).with_profile(&profile))
     }
     fn show(value: &S) -> Option<toml::Value> {
         Some(toml::Value::Table(value.show()))
@@ -270,7 +294,7 @@ macro_rules! section {
     (
         $(#[doc = $doc:literal])+
         $(#[derive($derive:ident)])?
-        $name:ident, label $label:expr, later [$($later:literal),* $(,)?],
+        $name:ident, label $label:expr, $(profiled $profiled:literal,)? later [$($later:literal),* $(,)?],
         {
             $(
                 $(#[doc = $kdoc:literal])+
@@ -290,6 +314,7 @@ macro_rules! section {
 
         impl $crate::section::Section for $name {
             const LABEL: Option<&'static str> = $label;
+            const PROFILED: bool = section!(@profiled $($profiled)?);
 
             fn info() -> $crate::section::Info {
                 $crate::section::Info {
@@ -349,6 +374,8 @@ macro_rules! section {
     };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $key:literal) => { $key };
+    (@profiled) => { false };
+    (@profiled $profiled:literal) => { $profiled };
     (@restart live) => { false };
     (@restart restart) => { true };
     (@required required) => { true };

@@ -144,6 +144,67 @@ impl fmt::Display for NotAPattern {
 
 impl std::error::Error for NotAPattern {}
 
+/// A regular expression, and how it was written.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    /// As it was written.
+    pub text: String,
+    /// As it is used: over octets, since a header need not be UTF-8.
+    pub regex: regex::bytes::Regex,
+}
+
+/// Octets that a compiled expression may take.
+const EXPRESSION_SIZE: usize = 256 * 1024;
+
+impl Expression {
+    pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {
+        let regex = regex::bytes::RegexBuilder::new(text)
+            .size_limit(EXPRESSION_SIZE)
+            .build()?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+        })
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// Text with variables, for a header's value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Template {
+    /// As it was written.
+    pub text: String,
+    /// What it consists of.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a [`Template`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// This text; in a rule that rewrites, `$1` and `${name}` in it stand for what was found.
+    Text(String),
+    /// What a variable says.
+    Variable(Variable),
+}
+
+/// What a rule can know of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Variable {
+    /// The number that calls.
+    Caller,
+    /// The number that is called.
+    Called,
+    /// The id of the call's record.
+    CallId,
+    /// The trunk that the message goes to, or comes from.
+    Trunk,
+}
+
 /// A text that is never shown: `Debug`, `Display` and serde write a mask.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

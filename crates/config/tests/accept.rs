@@ -272,7 +272,7 @@ attempts = 2
     assert_eq!(trunk.rtp_timeout, Some(Duration::from_secs(5)));
     assert_eq!(trunk.from_domain.as_deref(), Some("sip.example.com"));
     assert_eq!(trunk.pass_headers, ["X-Account", "User-to-User"]);
-    assert_eq!(trunk.number_format.apply("+4420"), "020");
+    assert_eq!(trunk.number_format.apply("+4420", None), "020");
     assert_eq!(trunk.failover.advance, [Advance::Status(404), Advance::Timeout]);
     assert_eq!(
         (trunk.failover.stop.as_slice(), trunk.failover.attempts),

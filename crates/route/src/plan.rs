@@ -6,9 +6,8 @@ mod trace;
 
 use crate::deck::Rate;
 use crate::live::Live;
-use crate::number;
 use crate::tables::{Rule, Tables, TrunkIx};
-use config::{Role, Trunk};
+use config::{NumberIn, Role, Trunk};
 use draw::Draw;
 use order::Standing;
 use smallvec::SmallVec;
@@ -52,9 +51,9 @@ pub struct Attempt {
     pub trunk: TrunkIx,
     /// Index into the trunk's `targets`.
     pub target: usize,
-    /// Called number, in the trunk's number format.
+    /// Called number, in the trunk's format for the Request-URI.
     pub called: Box<str>,
-    /// Calling number, in the trunk's number format.
+    /// Calling number, in the trunk's format for From.
     pub caller: Box<str>,
     /// What the trunk's deck asks for this call.
     pub rate: Option<Rate>,
@@ -331,12 +330,13 @@ impl Decision<'_> {
     }
 
     fn attempt(&self, candidate: &Candidate, target: usize) -> Attempt {
-        let format = &self.tables.trunk(candidate.trunk).number_format;
+        let trunk = self.tables.trunk(candidate.trunk);
+        let write = |place, number| trunk.write_number(place, number).0.into_boxed_str();
         Attempt {
             trunk: candidate.trunk,
             target,
-            called: number::called(format, self.request.called),
-            caller: number::caller(format, self.request.caller),
+            called: write(NumberIn::RequestUri, self.request.called),
+            caller: write(NumberIn::From, self.request.caller),
             rate: candidate.rate,
         }
     }

@@ -147,9 +147,10 @@ impl Tables {
     }
 
     fn among_twins(&self, twins: &[TrunkIx], called: &str) -> SourceMatch {
-        let rule = self.rule(called);
         let first = twins.iter().min_by_key(|&&ix| {
             let trunk = self.trunk(ix);
+            // Each may write numbers in a way of its own.
+            let rule = self.rule(&trunk.read_number(called));
             let likely = if rule.is_some() {
                 Role::Carrier
             } else {
@@ -167,6 +168,11 @@ impl Tables {
     /// length the exact one.
     pub fn number(&self, called: &str) -> Option<&NumberRule> {
         self.rule(called).map(|rule| &rule.rule)
+    }
+
+    /// Whether a number rule leads calls to `number` to this trunk.
+    pub fn owns(&self, ix: TrunkIx, number: &str) -> bool {
+        self.rule(number).is_some_and(|rule| rule.to.contains(&ix))
     }
 
     pub(crate) fn rule(&self, called: &str) -> Option<&Rule> {

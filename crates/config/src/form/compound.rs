@@ -4,7 +4,7 @@ use super::scalar::{Choice, Whole};
 use super::{Form, wrong_type};
 use crate::diff::Change;
 use crate::document::{Cx, Item};
-use crate::model::{Advance, NumberFormat, NumberStyle};
+use crate::model::{Advance, NumberFormat, NumberStyle, UriStyle};
 use crate::report::{Fault, nearest, quote};
 use crate::section::{Info, Table};
 use serde_json::{Value as Json, json};
@@ -15,6 +15,7 @@ pub(crate) struct Opt<F>(PhantomData<F>);
 
 impl<F: Form> Form for Opt<F> {
     type Out = Option<F::Out>;
+    const MERGES: bool = F::MERGES;
     fn expected() -> String {
         F::expected()
     }
@@ -89,7 +90,7 @@ impl<F: Form> Form for List<F> {
         let mut list = Vec::new();
         let mut whole = true;
         for (index, value) in entries.iter().enumerate() {
-            let entry = Item { doc: item.doc, value };
+            let entry = Item::new(item.doc, value);
             let entry_path = format!("{path}[{index}]");
             cx.wrote(&entry_path, entry.place());
             match F::read(cx, &entry_path, entry) {
@@ -146,6 +147,8 @@ impl<F: Form> Form for OneOrList<F> {
     }
     fn show(value: &Self::Out) -> Option<toml::Value> {
         match value.as_slice() {
+            // Nothing was written, and what follows from that is no list.
+            [] => None,
             [one] => F::show(one),
             _ => List::<F>::show(value),
         }
@@ -194,7 +197,7 @@ impl Form for NumberFormatForm {
     type Out = NumberFormat;
     fn expected() -> String {
         format!(
-            "{}, or a table of style, strip and prepend",
+            "{}, or a table of style, strip, prepend and uri",
             Choice::<NumberStyle>::expected()
         )
     }
@@ -209,6 +212,7 @@ impl Form for NumberFormatForm {
                 style,
                 strip: 0,
                 prepend: String::new(),
+                uri: UriStyle::Sip,
             })
         } else if value.is_table() {
             Table::<NumberFormat>::read(cx, path, item)
@@ -218,7 +222,7 @@ impl Form for NumberFormatForm {
         }
     }
     fn show(value: &NumberFormat) -> Option<toml::Value> {
-        if value.strip == 0 && value.prepend.is_empty() {
+        if value.strip == 0 && value.prepend.is_empty() && value.uri == UriStyle::Sip {
             Choice::<NumberStyle>::show(&value.style)
         } else {
             Table::<NumberFormat>::show(value)

@@ -265,6 +265,100 @@ impl TextForm for Digits {
     }
 }
 
+/// A country's code (ITU-T E.164).
+pub(crate) struct CountryCode;
+
+impl TextForm for CountryCode {
+    type Out = String;
+    fn expected() -> String {
+        "a country's code, such as \"44\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let code = text.strip_prefix('+').unwrap_or(text);
+        let fits = (1..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+        if fits && !code.starts_with('0') {
+            Ok(code.to_owned())
+        } else {
+            Err(Fault::new(format!("{} is no country's code", quote(text))))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^\\+?[1-9][0-9]{0,2}$" })
+    }
+}
+
+/// A number with its country's code.
+pub(crate) struct E164;
+
+impl TextForm for E164 {
+    type Out = String;
+    fn expected() -> String {
+        "a number with its country's code: \"+442071838750\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        let fits = (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if fits && !digits.starts_with('0') {
+            Ok(text.to_owned())
+        } else {
+            Err(Fault::new(format!("{} is no such number", quote(text))))
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^\\+[1-9][0-9]{2,14}$" })
+    }
+}
+
+/// The name of an attribute of SDP that may be left out.
+pub(crate) struct SdpAttribute;
+
+/// Attributes that say how media is to be reached, read or opened.
+const OWN_ATTRIBUTES: [&str; 16] = [
+    "rtpmap",
+    "crypto",
+    "fingerprint",
+    "setup",
+    "ice-ufrag",
+    "ice-pwd",
+    "ice-lite",
+    "candidate",
+    "rtcp-mux",
+    "group",
+    "mid",
+    "sendrecv",
+    "sendonly",
+    "recvonly",
+    "inactive",
+    "T38FaxVersion",
+];
+
+impl TextForm for SdpAttribute {
+    type Out = String;
+    fn expected() -> String {
+        "the name of an attribute, such as \"rtcp\" or \"ssrc\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let name = text.strip_prefix("a=").unwrap_or(text);
+        if !is_token(name) {
+            return Err(Fault::new(format!("{} is no attribute's name", quote(text))));
+        }
+        if OWN_ATTRIBUTES.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            let wrong = format!("without {} the media would not be understood", quote(name));
+            return Err(Fault::new(wrong).expected("an attribute that only describes"));
+        }
+        Ok(name.to_owned())
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
 /// A pattern over dialled digits.
 pub(crate) struct NumberPattern;
 

@@ -1,10 +1,14 @@
 //! Trunks.
 
+use super::headers::HeaderRule;
+use super::identity::{Identity, Reasons, Requests, Screening};
+use super::numbers::{HeaderFormats, NumberFormat, Numbering};
+use super::sdp::SdpChanges;
 use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
-use crate::form::text::{Codec, Digits, FilePath, HeaderName, Name, Text};
+use crate::form::text::{Codec, FilePath, HeaderName, Name, Text};
 use crate::section::{Table, section};
 use crate::values::{Cidr, Host, Secret, Source};
 use std::path::PathBuf;
@@ -12,14 +16,17 @@ use std::time::Duration;
 
 section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
-    Trunk, label Some("name"),
+    Trunk, label Some("name"), profiled true,
     later [
-        "users", "register", "profile", "session_timer", "reliable_provisional", "transfer",
-        "identity", "headers", "network", "udp_only", "destinations", "screening",
+        "users", "register", "session_timer", "reliable_provisional", "transfer",
+        "network", "udp_only", "destinations",
     ],
     {
         /// Its name, in records, metrics and other keys.
         live name: String = Name, required;
+        /// A table of keys that hold here unless they are written here: the name of a `[[profile]]`, or of one that
+        /// comes with Tandem (`tandem profiles` lists those).
+        live profile: Option<String> = Opt<Name>, optional;
         /// What it is to us.
         live role: Role = Choice<Role>, required;
         /// Whether it sends and gets new calls.
@@ -85,7 +92,8 @@ section! {
         live rtp_timeout: Option<Duration> = Opt<Time<1_000, 86_400_000>>, derived(None, "`media.rtp_timeout`");
         /// The host in From towards it.
         live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
-        /// Headers that are carried over between this trunk and the other side as they are.
+        /// Headers that are carried over between this trunk and the other side of a call as they are, both ways, in requests and
+        /// in answers.
         live pass_headers: Vec<String> = List<HeaderName>, default("[]");
         /// What its callers hear while the called side rings and sends no audio of its own: the name of a `[[sound]]`; absent:
         /// its own equipment makes the tone.
@@ -97,6 +105,22 @@ section! {
         live announcements: Vec<Announcement> = List<Table<Announcement>>, default("[]");
         /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
         live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
+        /// In place of `number_format`, for single headers.
+        live header_formats: HeaderFormats = Table<HeaderFormats>, default("{}");
+        /// How numbers are written by it; absent: they are taken as they come, with or without +.
+        live numbering: Option<Numbering> = Opt<Table<Numbering>>, optional;
+        /// Who calls, and what is said about that.
+        live identity: Identity = Table<Identity>, default("{}");
+        /// Which numbers its callers may present; absent: any.
+        live screening: Option<Screening> = Opt<Table<Screening>>, optional;
+        /// Changes to headers, in this order.
+        live headers: Vec<HeaderRule> = List<Table<HeaderRule>>, default("[]");
+        /// Changes to the SDP that it gets, for peers that stumble over a line.
+        live sdp: SdpChanges = Table<SdpChanges>, default("{}");
+        /// INFO, MESSAGE and NOTIFY.
+        live requests: Requests = Table<Requests>, default("{}");
+        /// Causes (Q.850) of refusals and endings.
+        live reason: Reasons = Table<Reasons>, default("{}");
     }
 }
 
@@ -266,85 +290,4 @@ pub enum Advance {
     Status(u16),
     /// No 100 within `trying`, or no progress within `progress`.
     Timeout,
-}
-
-section! {
-    /// How numbers are written towards a trunk.
-    NumberFormat, label None, later [],
-    {
-        /// With or without a + in front.
-        live style: NumberStyle = Choice<NumberStyle>, default("'as-is'");
-        /// Digits taken from the front.
-        live strip: u8 = Whole<u8, 0, 32>, default("0");
-        /// Digits put in front after that.
-        live prepend: String = Digits, default("''");
-    }
-}
-
-words! {
-    /// With or without a + in front of a number.
-    NumberStyle {
-        /// As it came.
-        AsIs = "as-is",
-        /// With +.
-        E164 = "e164",
-        /// Without +.
-        Digits = "digits",
-    } later []
-}
-
-impl NumberFormat {
-    /// The number as it is written towards the trunk. What isn't a number (a name, a service code with `*` or `#`)
-    /// stays as it is, and so does a number that `strip` would leave nothing of.
-    pub fn apply(&self, number: &str) -> String {
-        let (plus, digits) = number
-            .strip_prefix('+')
-            .map_or((false, number), |digits| (true, digits));
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return number.to_owned();
-        }
-        let plus = match self.style {
-            NumberStyle::AsIs => plus,
-            NumberStyle::E164 => true,
-            NumberStyle::Digits => false,
-        };
-        let kept = digits.get(usize::from(self.strip)..).unwrap_or("");
-        if kept.is_empty() && self.prepend.is_empty() {
-            return number.to_owned();
-        }
-        format!("{}{}{kept}", if plus { "+" } else { "" }, self.prepend)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_written_as_the_trunk_wants_it() {
-        let format = |style, strip, prepend: &str| NumberFormat {
-            style,
-            strip,
-            prepend: prepend.to_owned(),
-        };
-        for (style, strip, prepend, number, written) in [
-            (NumberStyle::AsIs, 0, "", "+4420", "+4420"),
-            (NumberStyle::AsIs, 0, "", "4420", "4420"),
-            (NumberStyle::E164, 0, "", "4420", "+4420"),
-            (NumberStyle::E164, 0, "", "+4420", "+4420"),
-            (NumberStyle::Digits, 0, "", "+4420", "4420"),
-            (NumberStyle::Digits, 2, "0", "+4420718", "020718"),
-            (NumberStyle::Digits, 0, "9011", "+4420718", "90114420718"),
-            (NumberStyle::AsIs, 9, "", "+44", "+44"),
-            (NumberStyle::E164, 0, "", "*21#", "*21#"),
-            (NumberStyle::E164, 0, "", "alice", "alice"),
-            (NumberStyle::E164, 0, "", "", ""),
-        ] {
-            assert_eq!(
-                format(style, strip, prepend).apply(number),
-                written,
-                "{style} {strip} {prepend} {number}"
-            );
-        }
-    }
 }

@@ -4,6 +4,7 @@ use super::{Info, Section, Table, schema_of};
 use crate::diff::Change;
 use crate::document::{Cx, Item, Place};
 use crate::form::{Form, wrong_type};
+use crate::profile;
 use crate::report::{Fault, quote};
 use serde_json::{Value as Json, json};
 use std::marker::PhantomData;
@@ -118,9 +119,11 @@ impl<S: Section, H: Held<S>> Form for Tables<S, H> {
                 continue;
             };
             for value in entries {
-                let entry = Item { doc: item.doc, value };
+                let entry = Item::new(item.doc, value);
                 let entry_path = Self::entry_path(cx, path, index, entry);
-                if let Some(section) = Table::<S>::read(cx, &entry_path, entry) {
+                let profile = S::PROFILED.then(|| profile::of(cx, &entry_path, entry)).flatten();
+                let items: Vec<Item<'_>> = [Some(entry), profile].into_iter().flatten().collect();
+                if let Some(section) = Table::<S>::read_all(cx, &entry_path, &items) {
                     list.push(H::hold(section));
                     cx.took(path, entry_path);
                 }
