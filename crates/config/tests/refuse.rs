@@ -119,15 +119,7 @@ fn keys_of_later_versions_are_said_to_be_that() {
         let expected = format!("t:1:2: this version of Tandem does not have the key `{key}` yet");
         assert_eq!(before(&format!("[{key}]")), [expected]);
     }
-    for key in [
-        "users",
-        "register",
-        "session_timer",
-        "transfer",
-        "identity",
-        "headers",
-        "profile",
-    ] {
+    for key in ["users", "register", "session_timer", "transfer"] {
         let expected =
             format!("t:17:1: trunk.carrier-a: this version of Tandem does not have the key `{key}` yet");
         assert_eq!(carrier(&format!("{key} = 1")), [expected]);
@@ -426,11 +418,11 @@ fn wrong_types_and_ranges_of_numbers_are_told() {
         ),
         (
             "number_format = \"plus\"",
-            "number_format: \"plus\" is not known here; expected \"as-is\", \"e164\" or \"digits\"",
+            "number_format: \"plus\" is not known here; expected \"as-is\", \"e164\", \"digits\" or \"national\"",
         ),
         (
             "number_format = 5",
-            "number_format: is an integer; expected \"as-is\", \"e164\" or \"digits\", or a table of style, strip and prepend",
+            "number_format: is an integer; expected \"as-is\", \"e164\", \"digits\" or \"national\", or a table of style, strip, prepend and uri",
         ),
         (
             "number_format = { prepend = \"+44\" }",

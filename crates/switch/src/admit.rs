@@ -1,5 +1,6 @@
 //! Who may call, and how much: the step between an INVITE and a call.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use route::{SourceMatch, TrunkIx};
@@ -11,7 +12,9 @@ use crate::call::{Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
 use crate::headers;
 use crate::ident::{self, CallKey};
+use crate::identity;
 use crate::io::Now;
+use crate::rules::{self, Facts};
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
@@ -36,8 +39,12 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         core.answer(now, &asked, 400, None);
         return None;
     }
-    let invite = Invite { asked, offer: None };
-    let mut call = begin(core, now, trunk, invite, called);
+    let invite = Invite {
+        asked,
+        offer: None,
+        carried: None,
+    };
+    let (mut call, refused) = begin(core, now, trunk, invite, called);
     if core.draining {
         core.counters.refused_limit += 1;
         call.end(
@@ -48,6 +55,13 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
                 ..Ending::failed("draining", 503)
             },
         );
+        return Some(call);
+    }
+    if let Some(refused) = refused {
+        let who = &core.snapshot.trunk(trunk).name;
+        tracing::debug!(call = %call.id, trunk = %who, why = %refused, "refused for its caller");
+        call.story.remark(format!("{who}: {refused}"));
+        call.fail(core, now, Ending::failed(refused.kind(), refused.status()));
         return Some(call);
     }
     let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
@@ -93,8 +107,14 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     Some(call)
 }
 
-/// The call, with nothing reserved for it yet.
-fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: String) -> Call {
+/// The call, with nothing reserved for it yet, and why it may not go on for who calls.
+fn begin(
+    core: &mut Core,
+    now: Now,
+    trunk: TrunkIx,
+    mut invite: Invite,
+    called: String,
+) -> (Call, Option<identity::Refused>) {
     let key = CallKey(core.next_id());
     let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
     let snapshot = Arc::clone(&core.snapshot);
@@ -102,9 +122,28 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
     core.tags.insert(&tag, (key, Side::A));
     core.servers.insert(invite.asked.id, (key, Side::A));
     let session_id = core.random();
-    let caller = headers::user_of(invite.asked.message.from().uri);
+    let from = snapshot.trunk(trunk);
+    if !from.headers.is_empty() {
+        let facts = Facts {
+            caller: &headers::user_of(invite.asked.message.from().uri),
+            called: &called,
+            call_id: &id,
+        };
+        if let Some(changed) = rules::received(from, facts, &invite.asked.message) {
+            invite.asked.message = changed;
+        }
+    }
+    let message = &invite.asked.message;
+    let (caller, refused) = match identity::number(&snapshot, trunk, message) {
+        Ok(caller) => (caller, None),
+        Err(refused) => (headers::user_of(message.from().uri), Some(refused)),
+    };
+    let called = match from.read_number(&called) {
+        Cow::Owned(read) => read,
+        Cow::Borrowed(_) => called,
+    };
     let story = Story::new(now, caller, called, invite.asked.flow.remote);
-    Call::new(NewCall {
+    let call = Call::new(NewCall {
         key,
         id,
         snapshot,
@@ -113,7 +152,8 @@ fn begin(core: &mut Core, now: Now, trunk: TrunkIx, invite: Invite, called: Stri
         session_id,
         invite,
         story,
-    })
+    });
+    (call, refused)
 }
 
 /// Reads the offer, asks for a plan and begins to dial.

@@ -4,6 +4,7 @@ mod account;
 mod called;
 mod caller;
 mod connect;
+mod cross;
 mod dial;
 mod digits;
 mod end;
@@ -11,6 +12,7 @@ mod failover;
 mod info;
 mod leg;
 mod negotiate;
+mod reason;
 mod reinvite;
 mod relay;
 mod sound;
@@ -37,7 +39,8 @@ use self::connect::Connecting;
 use self::digits::Telling;
 use self::end::Ended;
 pub(crate) use self::end::Ending;
-pub(crate) use self::leg::{ALLOW, Leg, Uac};
+pub(crate) use self::failover::caller_status;
+pub(crate) use self::leg::{ALLOW, Leg, Uac, contact};
 use self::reinvite::Exchange;
 use self::relay::Relayed;
 use self::sound::Playing;
@@ -74,6 +77,8 @@ pub(crate) struct Invite {
     pub(crate) asked: Asked,
     /// The caller's offer; `None`: the offer is to be ours, in the answer (RFC 3261 §13.2.1).
     pub(crate) offer: Option<Sdp>,
+    /// What the called side's last answer has for the caller beside its status, and whose it was.
+    pub(crate) carried: Option<Box<(TrunkIx, Message)>>,
 }
 
 /// The search for someone who answers.
@@ -227,7 +232,7 @@ impl Call {
                 self.interim_timer = None;
                 self.on_interim(core, now);
             }
-            Timer::Ping(_) => {}
+            Timer::Ping(_) | Timer::Page(_) => {}
         }
     }
 
@@ -245,7 +250,11 @@ impl Call {
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
             ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message),
-            ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+            ClientOwner::Orphan
+            | ClientOwner::Goodbye
+            | ClientOwner::Ping(_)
+            | ClientOwner::Page(_)
+            | ClientOwner::Nobody => {}
         }
     }
 
@@ -272,7 +281,11 @@ impl Call {
             ClientOwner::Relayed(_, _) => {
                 self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
             }
-            ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+            ClientOwner::Orphan
+            | ClientOwner::Goodbye
+            | ClientOwner::Ping(_)
+            | ClientOwner::Page(_)
+            | ClientOwner::Nobody => {}
         }
     }
 

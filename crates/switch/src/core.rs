@@ -18,6 +18,7 @@ use crate::gauges::Counters;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
 use crate::orphan::{Goodbye, Orphan};
+use crate::pager::{Page, PageKey};
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
 use crate::tags::Tags;
@@ -48,6 +49,8 @@ pub(crate) enum ClientOwner {
     Ping(u32),
     /// A BYE of no call's.
     Goodbye,
+    /// A request outside of any dialog that was sent on.
+    Page(PageKey),
     /// A request whose answer nobody waits for any more.
     Nobody,
 }
@@ -59,6 +62,8 @@ pub(crate) enum Waiter {
     Call(CallKey),
     /// An OPTIONS ping.
     Ping(u32),
+    /// A request outside of any dialog.
+    Page(PageKey),
 }
 
 /// What a timer is for.
@@ -74,6 +79,8 @@ pub(crate) enum Timer {
     Interim(CallKey),
     /// Time to ping a target; the number is the pinger's.
     Ping(u32),
+    /// A request outside of any dialog has not been answered.
+    Page(PageKey),
 }
 
 /// Authorization and Proxy-Authorization headers of one request.
@@ -97,6 +104,7 @@ pub(crate) struct Core {
     pub(crate) queries: IdMap<u64, Waiter>,
     pub(crate) orphans: IdMap<ClientId, Box<Orphan>>,
     pub(crate) goodbyes: IdMap<ClientId, Box<Goodbye>>,
+    pub(crate) pages: IdMap<PageKey, Box<Page>>,
     /// Challenges remembered per trunk, by name.
     digests: HashMap<String, digest::Client>,
     pub(crate) counters: Counters,
@@ -128,6 +136,7 @@ impl Core {
             queries: IdMap::default(),
             orphans: IdMap::default(),
             goodbyes: IdMap::default(),
+            pages: IdMap::default(),
             digests: HashMap::new(),
             counters: Counters::default(),
             draining: false,
@@ -139,7 +148,8 @@ impl Core {
 
     /// Entries of the maps by which answers find whoever waits for them.
     pub(crate) fn waiting(&self) -> usize {
-        self.servers.len() + self.clients.len() + self.media.len() + self.tickets.len() + self.queries.len()
+        let answers = self.servers.len() + self.clients.len() + self.pages.len();
+        answers + self.media.len() + self.tickets.len() + self.queries.len()
     }
 
     /// A number that was not given before: call keys, media ids, tickets, queries.
@@ -322,7 +332,7 @@ impl Core {
     ) -> Option<Credentials> {
         let trunk = snapshot.trunk(attempt.trunk);
         let credentials = credentials_of(trunk)?;
-        let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
+        let uri = crate::headers::request_uri(attempt, trunk, trunk.targets.get(attempt.target)?);
         let (client, mint) = (self.digests.get_mut(&trunk.name)?, self.endpoint.mint());
         let (method, uri) = (&Method::Invite, uri.as_slice());
         let first = client.preemptive(&credentials, method, uri, body, mint)?;
@@ -338,6 +348,8 @@ impl Core {
             Method::Cancel,
             Method::Options,
             Method::Info,
+            Method::Message,
+            Method::Notify,
         ]
     }
 }

@@ -61,4 +61,10 @@ pub struct Counters {
     pub requests_refused: u64,
     /// ACKs that matched no dialog.
     pub stray_acks: u64,
+    /// MESSAGE and NOTIFY requests outside of calls that were delivered.
+    pub messages_relayed: u64,
+    /// The same, not delivered.
+    pub messages_failed: u64,
+    /// The same, refused before anybody was asked.
+    pub messages_refused: u64,
 }

@@ -6,10 +6,12 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use config::{Host, Target};
+use config::{Host, NumberIn, Target, Trunk};
 use route::Attempt;
 use sip_msg::{HeaderId, Message, NameAddr, Uri, Value, Writer};
 use sip_proto::Flow;
+
+use crate::identity::number_uri;
 
 /// `SIP/2.0/UDP host:port;branch=…;rport`.
 pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {
@@ -62,13 +64,26 @@ fn without_separators(number: &[u8]) -> String {
 }
 
 /// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
-pub(crate) fn request_uri(attempt: &Attempt, target: &Target) -> Vec<u8> {
+pub(crate) fn request_uri(attempt: &Attempt, trunk: &Trunk, target: &Target) -> Vec<u8> {
     let mut uri = Vec::with_capacity(64);
-    let mut value = Value::from(&mut uri);
-    value
-        .text("sip:")
-        .text(escape_user(&attempt.called).as_bytes())
-        .text("@");
+    let style = trunk.write_style(NumberIn::RequestUri);
+    number_uri(&mut Value::from(&mut uri), &attempt.called, style, &|value| {
+        target_host(value, target);
+    });
+    uri
+}
+
+/// The URI in To: that of the Request-URI, but with the number as the trunk wants it here.
+pub(crate) fn to_uri(called: &str, trunk: &Trunk, target: &Target) -> Vec<u8> {
+    let mut uri = Vec::with_capacity(64);
+    let (number, style) = trunk.write_number(NumberIn::To, called);
+    number_uri(&mut Value::from(&mut uri), &number, style, &|value| {
+        target_host(value, target);
+    });
+    uri
+}
+
+fn target_host(value: &mut Value<'_>, target: &Target) {
     match &target.host {
         Host::Ip(std::net::IpAddr::V6(ip)) => value.text("[").ip((*ip).into()).text("]"),
         Host::Ip(ip) => value.ip(*ip),
@@ -77,7 +92,6 @@ pub(crate) fn request_uri(attempt: &Attempt, target: &Target) -> Vec<u8> {
     if let Some(port) = target.port {
         value.text(":").number(port.into());
     }
-    uri
 }
 
 /// The user part escaped for a SIP URI (RFC 3261 §25.1 `user`).
@@ -117,10 +131,21 @@ pub(crate) fn display_of(name: &NameAddr<'_>) -> Option<String> {
 
 /// The Q.850 cause of a Reason header (RFC 3326 §2), if there is one.
 pub(crate) fn q850(message: &Message) -> Option<u8> {
+    let cause = reason_cause(message, "Q.850")?;
+    u8::try_from(cause).ok().filter(|cause| (1..=127).contains(cause))
+}
+
+/// The SIP status of a Reason header, if there is one.
+pub(crate) fn reason_status(message: &Message) -> Option<u16> {
+    reason_cause(message, "SIP").filter(|status| (100..700).contains(status))
+}
+
+/// The cause of a protocol in Reason: one header may have several (RFC 3326 §2), also of one protocol (RFC 8606); the first holds.
+fn reason_cause(message: &Message, protocol: &str) -> Option<u16> {
     message.values(HeaderId::Reason).find_map(|value| {
         let text = std::str::from_utf8(value).ok()?;
         let mut parts = text.split(';').map(str::trim);
-        if !parts.next()?.eq_ignore_ascii_case("Q.850") {
+        if !parts.next()?.eq_ignore_ascii_case(protocol) {
             return None;
         }
         parts.find_map(|part| {
@@ -128,18 +153,9 @@ pub(crate) fn q850(message: &Message) -> Option<u8> {
             if !name.trim().eq_ignore_ascii_case("cause") {
                 return None;
             }
-            value
-                .trim()
-                .parse()
-                .ok()
-                .filter(|cause| (1..=127).contains(cause))
+            value.trim().parse().ok()
         })
     })
-}
-
-/// A Reason header value that carries a Q.850 cause and nothing else of the other side.
-pub(crate) fn reason_q850(cause: u8) -> String {
-    format!("Q.850;cause={cause}")
 }
 
 /// What a refusal has to say about what would have been right (RFC 3261 §21.4.6, §21.4.13).
@@ -151,11 +167,15 @@ pub(crate) fn explain(writer: &mut Writer, status: u16) {
     };
 }
 
-/// Copies the headers that a trunk lets through, byte for byte. Names that the switch writes itself never cross.
-pub(crate) fn pass(writer: &mut Writer, from: &Message, names: &[String]) {
+/// Copies the headers that one of two trunks lets through, byte for byte. Names that the switch writes itself never cross.
+pub(crate) fn pass(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
+    if trunks.iter().all(|trunk| trunk.pass_headers.is_empty()) {
+        return;
+    }
     for header in from.headers() {
-        let wanted = names
+        let wanted = trunks
             .iter()
+            .flat_map(|trunk| &trunk.pass_headers)
             .any(|name| name.as_bytes().eq_ignore_ascii_case(header.name));
         if wanted && !is_ours(header.id) {
             writer.named(header.name, header.value);

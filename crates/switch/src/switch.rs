@@ -16,6 +16,7 @@ use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
 use crate::io::{CallView, Command, EndOutcome, Input, Now};
 use crate::orphan;
+use crate::pager;
 use crate::record::{CallRecord, HungUpBy};
 use crate::resume;
 use crate::snapshot::Snapshot;
@@ -231,6 +232,7 @@ impl Switch {
         while let Some((_, timer)) = self.core.timers.pop(now.at) {
             match timer {
                 Timer::Ping(number) => self.pingers.on_timer(&mut self.core, now, number),
+                Timer::Page(key) => pager::on_timer(&mut self.core, now, key),
                 Timer::Stage(key)
                 | Timer::MaxDuration(key)
                 | Timer::StoreDeadline(key)
@@ -298,7 +300,7 @@ impl Switch {
     fn on_request(&mut self, now: Now, asked: Asked) {
         let message = &asked.message;
         let Some(tag) = message.to_tag() else {
-            return self.on_outside_request(now, &asked);
+            return self.on_outside_request(now, asked);
         };
         let Some((key, side)) = self.owner(tag) else {
             return admit::stray(&mut self.core, now, &asked);
@@ -332,21 +334,30 @@ impl Switch {
         (*leg.tag == *tag).then_some((key, side))
     }
 
-    fn on_dialog_request(&mut self, now: Now, key: CallKey, side: control::Side, asked: Asked) {
+    fn on_dialog_request(&mut self, now: Now, key: CallKey, side: control::Side, mut asked: Asked) {
+        let changed = self
+            .calls
+            .get(&key)
+            .and_then(|call| call.heard(side, &asked.message));
+        if let Some(changed) = changed {
+            asked.message = changed;
+        }
         self.with_call(key, |call, core| match asked.message.method() {
             Some(Method::Invite) => call.on_reinvite(core, now, side, asked),
             Some(Method::Bye) => call.on_bye(core, now, side, asked),
             Some(Method::Options) => health::answer_options(core, now, &asked),
             Some(Method::Info) => call.on_info(core, now, side, asked),
+            Some(Method::Message | Method::Notify) => call.on_relayed(core, now, side, asked),
             Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
     }
 
     /// A request outside of any dialog that is no INVITE.
-    fn on_outside_request(&mut self, now: Now, asked: &Asked) {
+    fn on_outside_request(&mut self, now: Now, asked: Asked) {
         match asked.message.method() {
-            Some(Method::Options) => health::answer_options(&mut self.core, now, asked),
-            Some(_) | None => admit::stray(&mut self.core, now, asked),
+            Some(Method::Options) => health::answer_options(&mut self.core, now, &asked),
+            Some(Method::Message | Method::Notify) => pager::begin(&mut self.core, now, asked),
+            Some(_) | None => admit::stray(&mut self.core, now, &asked),
         }
     }
 
@@ -375,6 +386,7 @@ impl Switch {
             }
             ClientOwner::Orphan => orphan::on_response(&mut self.core, now, id, message),
             ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, number, status),
+            ClientOwner::Page(key) => pager::on_response(&mut self.core, now, key, id, message),
             ClientOwner::Goodbye => orphan::on_goodbye_response(&mut self.core, now, id, message),
             ClientOwner::Nobody => {}
         }
@@ -395,6 +407,7 @@ impl Switch {
             }
             ClientOwner::Orphan => orphan::on_dead(&mut self.core, id),
             ClientOwner::Ping(number) => self.pingers.on_no_response(&mut self.core, now, number),
+            ClientOwner::Page(key) => pager::on_no_response(&mut self.core, now, key, unreachable),
             ClientOwner::Goodbye => orphan::on_goodbye_dead(&mut self.core, id),
             ClientOwner::Nobody => {}
         }
@@ -441,6 +454,7 @@ impl Switch {
                 self.with_call(key, |call, core| call.on_resolved(core, now, query, hops));
             }
             Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, hops),
+            Some(Waiter::Page(key)) => pager::on_resolved(&mut self.core, now, key, hops),
             None => {}
         }
     }

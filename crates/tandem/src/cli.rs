@@ -58,6 +58,11 @@ pub(crate) enum Command {
     Drain,
     /// Show the switch at work between a simulated PBX and two simulated carriers, until Ctrl-C.
     Demo(DemoArgs),
+    /// List the profiles of trunks that come with Tandem, or print one: what `profile = "NAME"` gives to a trunk.
+    Profiles {
+        /// The profile's name.
+        name: Option<String>,
+    },
     /// Print the embedded default configuration.
     Defaults,
     /// Print a completion script for a shell.

@@ -68,6 +68,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),
         Command::Demo(args) => return demo::run(&args),
+        Command::Profiles { name } => profiles(name.as_deref(), json)?,
         Command::Defaults => show::text(config::defaults())?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut std::io::stdout());
@@ -93,15 +94,21 @@ fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
     let Some(file) = file else {
         bail!("which file? tandem check FILE")
     };
-    let (errors, warnings) = match snapshot::load(Some(file)) {
-        Ok(loaded) => (Vec::new(), loaded.warnings),
-        Err(errors) => (errors, Vec::new()),
+    let (errors, warnings, notes) = match snapshot::load(Some(file)) {
+        Ok(loaded) => (Vec::new(), loaded.warnings, loaded.notes),
+        Err(errors) => (errors, Vec::new(), Vec::new()),
     };
     if json {
-        show::value(&serde_json::json!({ "ok": errors.is_empty(), "errors": errors, "warnings": warnings }))?;
+        let ok = errors.is_empty();
+        show::value(
+            &serde_json::json!({ "ok": ok, "errors": errors, "warnings": warnings, "profiles": notes }),
+        )?;
     } else {
         for line in errors.iter().chain(&warnings) {
             complain(line);
+        }
+        for note in &notes {
+            show::text(&format!("{note}\n"))?;
         }
         if errors.is_empty() {
             show::text(&format!("{}: ok\n", file.display()))?;
@@ -127,6 +134,22 @@ fn calls(client: &Client, json: bool, watch: bool) -> Result<()> {
         }
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// The profiles that come with Tandem, or the text of one.
+fn profiles(name: Option<&str>, json: bool) -> Result<()> {
+    let Some(name) = name else {
+        return show::profiles(config::builtin(), json);
+    };
+    let found = config::builtin().iter().find(|(known, _)| *known == name);
+    let Some((_, text)) = found else {
+        let names: Vec<&str> = config::builtin().iter().map(|(name, _)| *name).collect();
+        bail!("there is no profile {name:?}; there are {}", names.join(", "))
+    };
+    if json {
+        return show::value(&serde_json::json!({ "name": name, "text": text }));
+    }
+    show::text(text)
 }
 
 /// Reads the store itself, so that it works while the switch is down.

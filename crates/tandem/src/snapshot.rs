@@ -16,6 +16,8 @@ use crate::files::SystemFiles;
 pub(crate) struct Loaded {
     pub(crate) snapshot: Snapshot,
     pub(crate) warnings: Vec<String>,
+    /// What profiles give to trunks.
+    pub(crate) notes: Vec<String>,
     /// Files that it was read from, decks included, and the patterns of its includes.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -56,6 +58,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
             sounds,
         },
         warnings: lines(&report.warnings),
+        notes: report.notes,
         files: files.seen,
     })
 }

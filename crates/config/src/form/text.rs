@@ -205,7 +205,7 @@ fn is_token(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(token)
 }
 
-/// A header that is carried over from leg to leg.
+/// A header that says nothing about the leg it came on.
 pub(crate) struct HeaderName;
 
 /// Headers that a back-to-back user agent writes itself on each leg: carrying them over would break the dialog,
@@ -233,6 +233,42 @@ impl TextForm for HeaderName {
             return Err(Fault::new(wrong).expected("a header that says nothing about the leg it came on"));
         }
         Ok(text.to_owned())
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
+/// A header that is carried over as it is.
+pub(crate) struct PassedHeader;
+
+/// Headers that have keys of their own.
+const KEYED_HEADERS: [(&str, &str); 7] = [
+    ("p-asserted-identity", "identity"),
+    ("p-preferred-identity", "identity"),
+    ("remote-party-id", "identity"),
+    ("privacy", "identity"),
+    ("diversion", "identity"),
+    ("history-info", "identity"),
+    ("reason", "reason"),
+];
+
+impl TextForm for PassedHeader {
+    type Out = String;
+    fn expected() -> String {
+        <HeaderName as TextForm>::expected()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        match KEYED_HEADERS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+        {
+            Some((_, key)) => {
+                let wrong = format!("{} names people or hosts of one side", quote(text));
+                Err(Fault::new(wrong).expected(format!("the key `{key}`, which says what becomes of it")))
+            }
+            None => HeaderName::parse(text),
+        }
     }
     fn write(value: &String) -> String {
         value.clone()

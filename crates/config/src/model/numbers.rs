@@ -208,8 +208,13 @@ impl Trunk {
         }
     }
 
-    /// A number as it is written to this trunk, and the URI that it stands in.
-    pub fn write_number(&self, place: NumberIn, number: &str) -> (String, UriStyle) {
+    /// The URI that a number stands in.
+    pub fn write_style(&self, place: NumberIn) -> UriStyle {
+        self.format(place).0.uri
+    }
+
+    /// The format of a place, and whether it holds whole.
+    fn format(&self, place: NumberIn) -> (&NumberFormat, bool) {
         let formats = &self.header_formats;
         let (own, is_dialled) = match place {
             NumberIn::RequestUri => (&formats.request_uri, true),
@@ -218,9 +223,15 @@ impl Trunk {
             NumberIn::Identity => (&formats.identity, false),
             NumberIn::Diversion => (&formats.diversion, false),
         };
+        let is_whole = is_dialled || own.is_some();
+        (own.as_ref().unwrap_or(&self.number_format), is_whole)
+    }
+
+    /// A number as it is written to this trunk, and the URI that it stands in.
+    pub fn write_number(&self, place: NumberIn, number: &str) -> (String, UriStyle) {
+        let (format, is_whole) = self.format(place);
         let numbering = self.numbering.as_ref();
-        let format = own.as_ref().unwrap_or(&self.number_format);
-        let written = if is_dialled || own.is_some() {
+        let written = if is_whole {
             format.apply(number, numbering)
         } else {
             format.apply_style(number, numbering)

@@ -8,7 +8,7 @@ use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, 
 use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
-use crate::form::text::{Codec, FilePath, HeaderName, Name, Text};
+use crate::form::text::{Codec, FilePath, Name, PassedHeader, Text};
 use crate::section::{Table, section};
 use crate::values::{Cidr, Host, Secret, Source};
 use std::path::PathBuf;
@@ -94,7 +94,7 @@ section! {
         live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
         /// Headers that are carried over between this trunk and the other side of a call as they are, both ways, in requests and
         /// in answers.
-        live pass_headers: Vec<String> = List<HeaderName>, default("[]");
+        live pass_headers: Vec<String> = List<PassedHeader>, default("[]");
         /// What its callers hear while the called side rings and sends no audio of its own: the name of a `[[sound]]`; absent:
         /// its own equipment makes the tone.
         live ringback: Option<String> = Opt<Name>, optional;

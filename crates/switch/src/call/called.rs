@@ -28,6 +28,8 @@ impl Call {
         if !current {
             return;
         }
+        let changed = self.heard(Side::B, message);
+        let message = changed.as_ref().unwrap_or(message);
         let status = message.status().unwrap_or(500);
         if self.phase != Phase::Dialing {
             // Another branch of a forked INVITE answers too (RFC 3261 §13.2.2.4): thanks, and goodbye.
@@ -37,6 +39,7 @@ impl Call {
             return;
         }
         self.note_alive(core, now, status);
+        self.carry(message);
         match status {
             100 => self.on_trying(core, now),
             101..=199 => self.on_progress(core, now, status, message),
@@ -45,7 +48,7 @@ impl Call {
             _ => {
                 let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
                 let outcome = AttemptOutcome::Final {
-                    status,
+                    status: self.meant(message),
                     q850: headers::q850(message),
                     rang,
                 };
@@ -373,7 +376,9 @@ impl Call {
             }
         }
         let permit = leg.permit.take();
-        let reason = self.ended.as_ref().and_then(|ended| ended.reason());
+        let mode = self.snapshot.trunk(leg.trunk).reason.send;
+        let reason = self.ended.as_ref().and_then(|ended| ended.why.header(mode));
+        let reason = reason.as_deref().map(str::as_bytes);
         match leg.uac.take() {
             Some(uac) => orphan::abandon(core, now, &self.snapshot, leg, *uac, permit, reason),
             None => {

@@ -6,6 +6,7 @@ use sip_proto::{Dialog, ServerId, reply};
 
 use super::end::Ending;
 use super::leg::{self, Bye, Unacked, finish};
+use super::reason::Why;
 use super::{Call, Phase, negotiate, sdp_of};
 use crate::core::Core;
 use crate::headers;
@@ -27,8 +28,10 @@ impl Call {
         );
         leg::contact(&mut writer, &self.snapshot, &invite.asked.flow);
         leg::capabilities(&mut writer);
+        self.carry_over(&mut writer, invite);
         let server = invite.asked.id;
-        core.respond(now, server, finish(writer, body));
+        let bytes = self.ruled(Side::A, finish(writer, body));
+        core.respond(now, server, bytes);
         self.story.caller_heard(now);
         self.form_caller_dialog();
     }
@@ -67,7 +70,8 @@ impl Call {
         if let Some(agent) = &self.snapshot.config.sip.user_agent {
             writer.header(HeaderId::Server, agent.as_bytes());
         }
-        let bytes = finish(writer, Some(body));
+        self.carry_over(&mut writer, &invite);
+        let bytes = self.ruled(Side::A, finish(writer, Some(body)));
         self.a.unacked = Some(Unacked {
             server: invite.asked.id,
             cseq: invite.asked.message.cseq().0,
@@ -87,8 +91,9 @@ impl Call {
             None,
             Some(&self.a.tag),
         );
-        if let Some(cause) = ending.q850 {
-            writer.header(HeaderId::Reason, headers::reason_q850(cause).as_bytes());
+        let mode = self.snapshot.trunk(self.a.trunk).reason.send;
+        if let Some(reason) = Why::of_refusal(ending).header(mode) {
+            writer.header(HeaderId::Reason, reason.as_bytes());
         }
         if let Some(seconds) = ending.retry_after {
             writer.header_fmt(HeaderId::RetryAfter, format_args!("{seconds}"));
@@ -98,19 +103,22 @@ impl Call {
             writer.header_fmt(HeaderId::Contact, format_args!("<sip:{user}@{host}>"));
         }
         headers::explain(&mut writer, ending.status);
-        core.respond(now, invite.asked.id, writer.finish());
+        self.carry_over(&mut writer, &invite);
+        let bytes = self.ruled(Side::A, writer.finish());
+        core.respond(now, invite.asked.id, bytes);
     }
 
     /// CANCEL for an INVITE of this side (RFC 3261 §9.2).
     pub(crate) fn on_cancel(&mut self, core: &mut Core, now: Now, id: ServerId, cancel: &Message) {
         if self.invite.as_ref().is_some_and(|invite| invite.asked.id == id) {
-            let q850 = headers::q850(cancel);
+            let (q850, said) = (headers::q850(cancel), headers::reason_status(cancel));
             self.end(
                 core,
                 now,
                 Ending {
                     by: HungUpBy::Caller,
                     q850,
+                    said,
                     ..Ending::failed("cancelled", 487)
                 },
             );

@@ -16,6 +16,7 @@ use super::negotiate::Unfit;
 use super::{Call, Hunt, Stage, negotiate};
 use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
+use crate::identity::{self, Towards};
 use crate::io::{Command, Now};
 
 /// Hops an INVITE may still take when the caller did not say (RFC 3261 §8.1.1.6).
@@ -278,12 +279,21 @@ impl Call {
         let uri = trunk
             .targets
             .get(attempt.target)
-            .map(|t| headers::request_uri(attempt, t))
+            .map(|t| headers::request_uri(attempt, trunk, t))
             .unwrap_or_default();
         let via = core.via(&snapshot, &flow);
         let mut writer = Writer::request(&Method::Invite, &uri);
         writer.header(HeaderId::Via, &via);
         let invite = self.invite.as_ref().map(|invite| &invite.asked.message);
+        let from = snapshot.trunk(self.a.trunk);
+        let towards = Towards {
+            snapshot: &snapshot,
+            trunk,
+            flow: &flow,
+        };
+        let caller = invite
+            .filter(|message| !identity::is_plain(from, trunk, message))
+            .and_then(|message| identity::caller(&snapshot, self.a.trunk, message).ok());
         let hops = invite
             .and_then(max_forwards)
             .unwrap_or(MAX_FORWARDS + 1)
@@ -292,22 +302,27 @@ impl Call {
             value.number(hops.min(MAX_FORWARDS).into());
         });
         if let Some(leg) = &self.b {
-            writer.parts(HeaderId::From, |value| {
-                let display = invite.and_then(|m| headers::display_of(&m.from()));
-                value.text(display.unwrap_or_default()).text("<sip:");
-                let caller = headers::escape_user(&attempt.caller);
-                if !caller.is_empty() {
-                    value.text(caller.as_bytes()).text("@");
+            match &caller {
+                Some(caller) => towards.write_from(&mut writer, caller, &leg.tag),
+                None => {
+                    writer.parts(HeaderId::From, |value| {
+                        let display = invite.and_then(|m| headers::display_of(&m.from()));
+                        value.text(display.unwrap_or_default()).text("<sip:");
+                        let caller = headers::escape_user(&attempt.caller);
+                        if !caller.is_empty() {
+                            value.text(caller.as_bytes()).text("@");
+                        }
+                        towards.host(value);
+                        value.text(">;tag=").text(&leg.tag);
+                    });
                 }
-                match (&trunk.from_domain, snapshot.advertised(&flow)) {
-                    (Some(domain), _) => value.text(domain),
-                    (None, Some(ours)) => value.address(ours),
-                    (None, None) => value,
-                };
-                value.text(">;tag=").text(&leg.tag);
-            });
+            }
+            let formats = &trunk.header_formats;
+            let differs = formats.to.is_some() || formats.request_uri.is_some();
+            let target = trunk.targets.get(attempt.target).filter(|_| differs);
+            let to = target.map(|target| headers::to_uri(&self.story.called, trunk, target));
             writer.parts(HeaderId::To, |value| {
-                value.text("<").text(&uri).text(">");
+                value.text("<").text(to.as_deref().unwrap_or(&uri)).text(">");
             });
             writer.header(HeaderId::CallId, &leg.call_id);
         }
@@ -323,9 +338,12 @@ impl Call {
             writer.header(id, &value);
         }
         if let Some(message) = invite {
-            headers::pass(&mut writer, message, &trunk.pass_headers);
+            if let Some(caller) = &caller {
+                towards.write_identity(&mut writer, caller, message, from, &self.story.called);
+            }
+            headers::pass(&mut writer, message, [from, trunk]);
         }
-        finish(writer, body)
+        self.ruled(Side::B, finish(writer, body))
     }
 
     /// Sets the attempt's stage and its timer.

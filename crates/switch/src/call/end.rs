@@ -9,6 +9,7 @@ use sip_proto::digest;
 use sip_proto::timers::TimerKey;
 
 use super::leg::{Bye, Leg, Outgoing};
+use super::reason::Why;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
 use crate::headers;
@@ -24,6 +25,8 @@ pub(crate) struct Ending {
     /// What the caller hears if it was not answered; 200 if it was.
     pub(crate) status: u16,
     pub(crate) q850: Option<u8>,
+    /// The SIP status that the one who ended it gave as a reason (RFC 3326).
+    pub(crate) said: Option<u16>,
     /// Who has sent a BYE and needs none.
     pub(crate) hung_up: Option<Side>,
     /// The number that a redirection names.
@@ -40,6 +43,7 @@ impl Ending {
             kind,
             status,
             q850: None,
+            said: None,
             hung_up: None,
             redirect: None,
             retry_after: None,
@@ -57,20 +61,14 @@ impl Ending {
 
 /// What is left to do for a call that is over.
 pub(crate) struct Ended {
-    /// Reason header of our BYEs and CANCELs.
-    reason: Option<String>,
+    /// For the Reason header of our BYEs and CANCELs.
+    pub(crate) why: Why,
     /// BYEs that are answered when the record is safe.
     waiting: Vec<(Asked, Side)>,
     deadline: Option<TimerKey>,
     ticket: Option<u64>,
     stored: bool,
     auth: [digest::Attempt; 2],
-}
-
-impl Ended {
-    pub(crate) fn reason(&self) -> Option<&[u8]> {
-        self.reason.as_deref().map(str::as_bytes)
-    }
 }
 
 impl Call {
@@ -96,7 +94,7 @@ impl Call {
         self.story.finish(now, &ending, answered, codecs);
         let deadline = self.snapshot.config.records.store_deadline;
         self.ended = Some(Box::new(Ended {
-            reason: reason(&ending),
+            why: Why::of_ending(&ending),
             waiting: Vec::new(),
             deadline: Some(core.arm(now, deadline, Timer::StoreDeadline(self.key))),
             ticket: None,
@@ -160,19 +158,26 @@ impl Call {
     fn send_bye_with(&mut self, core: &mut Core, now: Now, side: Side, credentials: Option<Credentials>) {
         let snapshot = self.snapshot.clone();
         let key = self.key;
-        let reason = self.ended.as_ref().and_then(|ended| ended.reason.clone());
+        let mode = self.leg(side).map(|leg| snapshot.trunk(leg.trunk).reason.send);
+        let reason = self
+            .ended
+            .as_ref()
+            .zip(mode)
+            .and_then(|(ended, mode)| ended.why.header(mode));
         let Some(leg) = self.leg_mut(side) else { return };
-        let sent = leg
-            .request(core, &snapshot, &Method::Bye)
-            .and_then(|Outgoing { flow, mut writer }| {
-                if let Some(reason) = &reason {
-                    writer.header(HeaderId::Reason, reason.as_bytes());
-                }
-                for (id, value) in credentials.into_iter().flatten() {
-                    writer.header(id, &value);
-                }
-                core.request(now, flow, writer.finish(), ClientOwner::Bye(key, side))
-            });
+        let Some(Outgoing { flow, mut writer }) = leg.request(core, &snapshot, &Method::Bye) else {
+            leg.bye = Bye::Done;
+            return;
+        };
+        if let Some(reason) = &reason {
+            writer.header(HeaderId::Reason, reason.as_bytes());
+        }
+        for (id, value) in credentials.into_iter().flatten() {
+            writer.header(id, &value);
+        }
+        let bytes = self.ruled(side, writer.finish());
+        let sent = core.request(now, flow, bytes, ClientOwner::Bye(key, side));
+        let Some(leg) = self.leg_mut(side) else { return };
         leg.bye = if sent.is_some() { Bye::Sent } else { Bye::Done };
     }
 
@@ -218,7 +223,10 @@ impl Call {
             Side::A => HungUpBy::Caller,
             Side::B => HungUpBy::Called,
         };
-        let q850 = headers::q850(&asked.message);
+        let (q850, said) = (
+            headers::q850(&asked.message),
+            headers::reason_status(&asked.message),
+        );
         match (self.phase, side) {
             (Phase::Answered, _) | (Phase::Connecting, Side::B) => {
                 let normal = Ending::failed("normal", 200);
@@ -229,6 +237,7 @@ impl Call {
                     Ending {
                         by,
                         q850,
+                        said,
                         hung_up: Some(side),
                         ..normal
                     },
@@ -247,6 +256,7 @@ impl Call {
                     Ending {
                         by,
                         q850,
+                        said,
                         ..Ending::failed("cancelled", 487)
                     },
                 );
@@ -394,13 +404,4 @@ impl Call {
             core.store(self.key, self.interim_record(now, stats), StoreKind::Interim);
         }
     }
-}
-
-/// The Reason header of our BYEs (RFC 3326): the cause, and our own word for it when the ending is ours.
-fn reason(ending: &Ending) -> Option<String> {
-    let cause = ending.q850?;
-    Some(match ending.by {
-        HungUpBy::Switch | HungUpBy::Operator => format!("Q.850;cause={cause};text=\"{}\"", ending.kind),
-        HungUpBy::Caller | HungUpBy::Called => headers::reason_q850(cause),
-    })
 }

@@ -130,7 +130,7 @@ impl Call {
 
 /// What the caller hears for a status that is none of its business: a challenge was for us (RFC 3261 §22), and so were
 /// complaints about our own request, or about extensions that no one but us has spoken of.
-fn caller_status(status: u16) -> u16 {
+pub(crate) fn caller_status(status: u16) -> u16 {
     match status {
         401 | 407 | 420..=423 | 494 => 503,
         other => other,

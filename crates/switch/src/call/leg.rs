@@ -274,7 +274,7 @@ pub(crate) fn capabilities(writer: &mut Writer) {
 }
 
 /// The methods that we take, in the words of an Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, NOTIFY";
 
 /// Where a request goes whose next hop is this URI. An address is taken as it is, unless it is a private one and the
 /// peer's messages come from elsewhere: then it stands behind a NAT that lets in only what goes where they came from.

@@ -18,6 +18,7 @@ use crate::snapshot::Snapshot;
 
 mod answer;
 mod body;
+mod changes;
 mod codecs;
 mod convert;
 mod dtls;

@@ -165,7 +165,7 @@ impl Call {
         for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
-        let bytes = finish(writer, body);
+        let bytes = self.ruled(to, finish(writer, body));
         let sent = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
         // As long as any other transaction may take (RFC 3261 §17.1.1.2); one that only ever hears 100 has no end itself.
         core.disarm(&mut self.stage_timer);
@@ -190,7 +190,8 @@ impl Call {
             core.servers.remove(&previous.server);
         }
         core.servers.insert(asked.id, (key, side));
-        core.respond(now, asked.id, finish(writer, Some(body)));
+        let bytes = self.ruled(side, finish(writer, Some(body)));
+        core.respond(now, asked.id, bytes);
     }
 
     /// The other side's response to a forwarded re-INVITE.

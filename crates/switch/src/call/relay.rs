@@ -1,12 +1,14 @@
-//! Requests within the dialog that cross as they are: INFO (RFC 6086).
+//! Requests within the dialog that cross with their bodies: INFO (RFC 6086), MESSAGE (RFC 3428), NOTIFY (RFC 6665).
 
+use config::RequestMode;
 use rtp_proto::control::Side;
-use sip_msg::{Message, Method};
+use sip_msg::{HeaderId, Message, Method};
 use sip_proto::{ClientId, digest};
 
 use super::leg::Outgoing;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials};
+use crate::headers;
 use crate::io::Now;
 
 /// How many may be under way in one call.
@@ -23,9 +25,18 @@ pub(crate) struct Relayed {
 }
 
 impl Call {
-    /// Passes a request's body on to the other side.
+    /// Passes a request on to the other side, if the trunks' keys let it.
     pub(crate) fn on_relayed(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
         let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
+        match self.policy(&asked.message) {
+            RequestMode::Relay => {}
+            RequestMode::Answer => return core.answer(now, &asked, 200, Some(&tag)),
+            RequestMode::Refuse => {
+                let is_notify = asked.message.method() == Some(&Method::Notify);
+                let status = if is_notify { 489 } else { 405 };
+                return core.answer(now, &asked, status, Some(&tag));
+            }
+        }
         if self.phase == Phase::Ending || self.relayed.len() >= MAX_RELAYED {
             let status = if self.phase == Phase::Ending { 481 } else { 500 };
             return core.answer(now, &asked, status, Some(&tag));
@@ -62,7 +73,18 @@ impl Call {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let method = asked.method().cloned().unwrap_or(Method::Info);
-        let Outgoing { flow, mut writer } = self.leg_mut(to)?.request(core, &snapshot, &method)?;
+        let from = snapshot.trunk(self.leg(to.other())?.trunk);
+        let leg = self.leg_mut(to)?;
+        let trunk = snapshot.trunk(leg.trunk);
+        let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &method)?;
+        for id in [
+            HeaderId::Event,
+            HeaderId::SubscriptionState,
+            HeaderId::InfoPackage,
+        ] {
+            writer.copy(asked, id);
+        }
+        headers::pass(&mut writer, asked, [from, trunk]);
         for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
@@ -70,6 +92,7 @@ impl Call {
             Some(content_type) => writer.finish_with(content_type, &asked.body()),
             None => writer.finish(),
         };
+        let bytes = self.ruled(to, bytes);
         core.request(now, flow, bytes, ClientOwner::Relayed(key, to))
     }
 

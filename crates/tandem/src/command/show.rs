@@ -125,6 +125,23 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
     table(&columns, &list)
 }
 
+/// Profiles, each with the first line of its text, which says what it is for.
+pub(crate) fn profiles(profiles: &[(&str, &str)], json: bool) -> Result<()> {
+    let row = |(name, text): &(&str, &str)| {
+        let about = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches(['#', ' ']);
+        serde_json::json!({ "name": name, "about": about })
+    };
+    let rows: Vec<Value> = profiles.iter().map(row).collect();
+    if json {
+        return rows.iter().try_for_each(value);
+    }
+    table(&[("NAME", "name"), ("ABOUT", "about")], &rows)
+}
+
 /// A record as a row of a table: scores are as wide as each other.
 fn record_row(mut record: Value) -> Value {
     if let Some(mos) = record.get_mut("mos")

@@ -94,6 +94,13 @@ pub(crate) fn publish(figures: &Figures) {
     counter!("tandem_unknown_dialog_total").absolute(counters.unknown_dialog);
     counter!("tandem_stray_acks_total").absolute(counters.stray_acks);
     counter!("tandem_requests_refused_total").absolute(counters.requests_refused);
+    for (outcome, value) in [
+        ("delivered", counters.messages_relayed),
+        ("failed", counters.messages_failed),
+        ("refused", counters.messages_refused),
+    ] {
+        counter!("tandem_messages_total", "outcome" => outcome).absolute(value);
+    }
     for (reason, value) in &figures.drops {
         counter!("tandem_sip_dropped_total", "reason" => *reason).absolute(*value);
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sdp::{CodecFilter, Compose, Direction, Media, NewOrigin, RtcpPlan, Sdp, Slot, Transport};
 use smallvec::SmallVec;
 
-use super::{NOT_ACCEPTABLE, events};
+use super::{NOT_ACCEPTABLE, changes, events};
 use crate::call::leg::{Leg, Line, Session};
 use crate::snapshot::Snapshot;
 
@@ -64,7 +64,8 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
         })
         .collect();
     let address = snapshot.media_address(to.trunk);
-    let hide = events::hidden(snapshot.trunk(to.trunk));
+    let trunk = snapshot.trunk(to.trunk);
+    let hide = events::hidden(trunk);
     let compose = |version: u64| {
         sdp::compose(&Compose {
             origin: NewOrigin {
@@ -79,7 +80,7 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
             hide,
             lines: session,
         })
-        .map(Bytes::from)
+        .map(|body| Bytes::from(changes::apply(&trunk.sdp, body)))
         .map_err(|_| NOT_ACCEPTABLE)
     };
     let mut body = compose(to.session.version)?;

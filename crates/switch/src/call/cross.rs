@@ -1,0 +1,91 @@
+//! What crosses from one side to the other beside the call itself, and what a trunk's rules make of messages.
+
+use bytes::Bytes;
+use config::RequestMode;
+use rtp_proto::control::Side;
+use sip_msg::{Message, Method, Writer};
+
+use super::{Call, Invite};
+use crate::headers;
+use crate::identity::{self, Towards};
+use crate::rules::{self, Facts};
+
+impl Call {
+    /// What rules can say of this call.
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            caller: &self.story.caller,
+            called: &self.story.called,
+            call_id: &self.id,
+        }
+    }
+
+    /// A message to one side, after the rules of its trunk.
+    pub(crate) fn ruled(&self, side: Side, bytes: Bytes) -> Bytes {
+        match self.leg(side) {
+            Some(leg) => rules::sent(self.snapshot.trunk(leg.trunk), self.facts(), bytes),
+            None => bytes,
+        }
+    }
+
+    /// A message from one side, after the rules of its trunk; `None`: as it came.
+    pub(crate) fn heard(&self, side: Side, message: &Message) -> Option<Message> {
+        let trunk = self.snapshot.trunk(self.leg(side)?.trunk);
+        if trunk.headers.is_empty() {
+            return None;
+        }
+        rules::received(trunk, self.facts(), message)
+    }
+
+    /// Keeps the called side's answer, if something in it may be for the caller.
+    pub(crate) fn carry(&mut self, message: &Message) {
+        if message.status() <= Some(100) {
+            return;
+        }
+        let Some(trunk) = self.b.as_ref().map(|leg| leg.trunk) else {
+            return;
+        };
+        let (to, from) = (self.snapshot.trunk(self.a.trunk), self.snapshot.trunk(trunk));
+        let nothing = from.pass_headers.is_empty() && to.pass_headers.is_empty() && !to.identity.connected;
+        if let Some(invite) = self.invite.as_mut().filter(|_| !nothing) {
+            invite.carried = Some(Box::new((trunk, message.clone())));
+        }
+    }
+
+    /// Writes into an answer to the caller what the called side's has for it.
+    pub(crate) fn carry_over(&self, writer: &mut Writer, invite: &Invite) {
+        let Some((trunk, answer)) = invite.carried.as_deref() else {
+            return;
+        };
+        let (to, from) = (self.snapshot.trunk(self.a.trunk), self.snapshot.trunk(*trunk));
+        let towards = Towards {
+            snapshot: &self.snapshot,
+            trunk: to,
+            flow: &invite.asked.flow,
+        };
+        if to.identity.connected {
+            identity::connected(&towards, writer, from, answer);
+        }
+        headers::pass(writer, answer, [from, to]);
+    }
+
+    /// What the two trunks want to become of a request in the call.
+    pub(crate) fn policy(&self, message: &Message) -> RequestMode {
+        let trunks = [Some(&self.a), self.b.as_ref()].into_iter().flatten();
+        let modes = trunks.map(|leg| {
+            let requests = &self.snapshot.trunk(leg.trunk).requests;
+            match message.method() {
+                Some(Method::Info) => requests.info,
+                Some(Method::Message) => requests.message,
+                Some(Method::Notify) => requests.notify,
+                Some(_) | None => RequestMode::Relay,
+            }
+        });
+        let strictness = |mode: &RequestMode| match mode {
+            RequestMode::Relay => 0,
+            RequestMode::Answer => 1,
+            RequestMode::Refuse => 2,
+        };
+        modes.max_by_key(strictness).unwrap_or(RequestMode::Relay)
+    }
+}

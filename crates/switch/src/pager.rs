@@ -1,0 +1,498 @@
+//! Requests outside of any dialog that are routed like calls: MESSAGE (RFC 3428), and NOTIFY of waiting messages (RFC 3842).
+//!
+//! Each goes to one target at a time, and on to the next as an INVITE would. No record is written of them: they are counted.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::{Host, OutsideMode};
+use route::{Attempt, AttemptOutcome, Outcome, SourceMatch, TrunkIx, Verdict};
+use sip_msg::{HeaderId, Message, Method, Writer};
+use sip_proto::timers::TimerKey;
+use sip_proto::{ClientId, Flow, Hop, Transport, digest, reply};
+use smallvec::SmallVec;
+
+use crate::call::caller_status;
+use crate::core::{Asked, ClientOwner, Core, Credentials, Timer, Waiter};
+use crate::headers;
+use crate::ident;
+use crate::identity::{self, Towards};
+use crate::io::{Command, Now};
+use crate::rules::{self, Facts};
+use crate::snapshot::Snapshot;
+
+/// Names a request on its way through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PageKey(pub(crate) u64);
+
+/// How many may be on their way at once.
+const MOST: usize = 2_000;
+/// Seconds after which somebody who met that limit may try again (RFC 3261 §20.33).
+const RETRY_AFTER: u32 = 5;
+/// Hops a request may still take where it does not say (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u32 = 70;
+
+/// A request on its way through.
+pub(crate) struct Page {
+    key: PageKey,
+    id: Box<str>,
+    asked: Asked,
+    snapshot: Arc<Snapshot>,
+    from: TrunkIx,
+    caller: String,
+    called: String,
+    attempts: SmallVec<[Attempt; 4]>,
+    limit: usize,
+    next: usize,
+    made: usize,
+    outcomes: SmallVec<[(u16, Option<u8>); 2]>,
+    query: Option<u64>,
+    sent: Option<Sent>,
+    timer: Option<TimerKey>,
+}
+
+/// What waits for an answer.
+struct Sent {
+    client: ClientId,
+    flow: Flow,
+    request: Message,
+    auth: digest::Attempt,
+    cseq: u32,
+}
+
+/// Takes a request, or refuses it.
+pub(crate) fn begin(core: &mut Core, now: Now, asked: Asked) {
+    match admit(core, now, asked) {
+        Ok(mut page) => {
+            page.try_next(core, now);
+            keep(core, page);
+        }
+        Err((asked, status)) => {
+            core.counters.messages_refused += 1;
+            let tag = core.tag();
+            let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
+            match status {
+                489 => writer.header(HeaderId::AllowEvents, b"message-summary"),
+                503 => writer.header_fmt(HeaderId::RetryAfter, format_args!("{RETRY_AFTER}")),
+                _ => &mut writer,
+            };
+            core.respond(now, asked.id, writer.finish());
+        }
+    }
+}
+
+fn keep(core: &mut Core, page: Box<Page>) {
+    if page.sent.is_some() || page.query.is_some() {
+        core.pages.insert(page.key, page);
+    }
+}
+
+fn admit(core: &mut Core, now: Now, mut asked: Asked) -> Result<Box<Page>, (Asked, u16)> {
+    let called = headers::user_of(asked.message.uri());
+    let trunk = match core.snapshot.tables.source(asked.flow.remote, &called) {
+        SourceMatch::Trunk(trunk) => trunk,
+        SourceMatch::None { why } => {
+            tracing::debug!(source = %asked.flow.remote, %why, "a request from nobody we know");
+            return Err((asked, 403));
+        }
+    };
+    let snapshot = Arc::clone(&core.snapshot);
+    let from = snapshot.trunk(trunk);
+    let requests = &from.requests;
+    let is_summary = |event: &[u8]| {
+        let package = event.split(|byte| *byte == b';').next().unwrap_or_default();
+        package.trim_ascii().eq_ignore_ascii_case(b"message-summary")
+    };
+    let other_event = asked.message.method() == Some(&Method::Notify)
+        && !asked.message.header(HeaderId::Event).is_some_and(is_summary);
+    let length = usize::try_from(requests.max_body).unwrap_or(usize::MAX);
+    let status = match requests.outside {
+        OutsideMode::Refuse => Some(403),
+        OutsideMode::Route if other_event => Some(489),
+        OutsideMode::Route if asked.message.body().len() > length => Some(413),
+        OutsideMode::Route if core.draining || core.pages.len() >= MOST => Some(503),
+        OutsideMode::Route if !core.live.try_pace(now.at, &snapshot.tables, trunk) => Some(503),
+        OutsideMode::Route => None,
+    };
+    if let Some(status) = status {
+        return Err((asked, status));
+    }
+    let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
+    let facts = Facts {
+        caller: &headers::user_of(asked.message.from().uri),
+        called: &called,
+        call_id: &id,
+    };
+    if let Some(changed) = rules::received(from, facts, &asked.message) {
+        asked.message = changed;
+    }
+    let caller = match identity::number(&snapshot, trunk, &asked.message) {
+        Ok(caller) => caller,
+        Err(refused) => return Err((asked, refused.status())),
+    };
+    let called = from.read_number(&called).into_owned();
+    let request = route::Request {
+        from: trunk,
+        caller: &caller,
+        called: &called,
+        at_unix_s: now.unix_ms / 1000,
+        draw: core.random(),
+    };
+    let plan = match route::plan(&snapshot.tables, &core.live, now.at, &request) {
+        Ok(plan) => plan,
+        Err(none) => return Err((asked, none.status)),
+    };
+    Ok(Box::new(Page {
+        key: PageKey(core.next_id()),
+        id,
+        asked,
+        from: trunk,
+        caller,
+        called,
+        attempts: plan.attempts,
+        limit: plan.limit,
+        next: 0,
+        made: 0,
+        outcomes: SmallVec::new(),
+        query: None,
+        sent: None,
+        timer: None,
+        snapshot,
+    }))
+}
+
+/// Lets a request act, and forgets it once it has been answered.
+fn with(core: &mut Core, key: PageKey, act: impl FnOnce(&mut Page, &mut Core)) {
+    if let Some(mut page) = core.pages.remove(&key) {
+        act(&mut page, core);
+        keep(core, page);
+    }
+}
+
+/// The far side has answered.
+pub(crate) fn on_response(core: &mut Core, now: Now, key: PageKey, id: ClientId, answer: &Message) {
+    with(core, key, |page, core| page.on_response(core, now, id, answer));
+}
+
+/// It has not, or could not be reached.
+pub(crate) fn on_no_response(core: &mut Core, now: Now, key: PageKey, unreachable: bool) {
+    with(core, key, |page, core| {
+        page.sent = None;
+        page.failed(
+            core,
+            now,
+            if unreachable {
+                AttemptOutcome::Unreachable
+            } else {
+                AttemptOutcome::TimeoutTrying
+            },
+        );
+    });
+}
+
+/// It takes too long.
+pub(crate) fn on_timer(core: &mut Core, now: Now, key: PageKey) {
+    with(core, key, |page, core| {
+        page.timer = None;
+        if let Some(sent) = page.sent.take() {
+            core.clients.insert(sent.client, ClientOwner::Nobody);
+        }
+        if let Some(query) = page.query.take() {
+            core.queries.remove(&query);
+        }
+        page.failed(core, now, AttemptOutcome::TimeoutTrying);
+    });
+}
+
+/// A target's name has been looked up.
+pub(crate) fn on_resolved(core: &mut Core, now: Now, key: PageKey, hops: &[Hop]) {
+    with(core, key, |page, core| {
+        page.query = None;
+        let Some(attempt) = page.current().cloned() else {
+            return;
+        };
+        let network = page.snapshot.network_of(attempt.trunk);
+        let usable = hops
+            .iter()
+            .find(|hop| page.snapshot.flow_to(network, **hop).is_some());
+        let sent = usable.and_then(|hop| page.send_to(core, now, &attempt, *hop));
+        if sent.is_none() {
+            page.failed(core, now, AttemptOutcome::Unreachable);
+        }
+    });
+}
+
+impl Page {
+    fn current(&self) -> Option<&Attempt> {
+        self.attempts.get(self.next.checked_sub(1)?)
+    }
+
+    /// Sends the request to the next target that it can be sent to; answers it when there is none.
+    fn try_next(&mut self, core: &mut Core, now: Now) {
+        while self.made < self.limit {
+            let Some(attempt) = self.attempts.get(self.next).cloned() else {
+                break;
+            };
+            self.next += 1;
+            self.made += 1;
+            if self.send(core, now, &attempt).is_some() {
+                let limit = self.snapshot.trunk(attempt.trunk).failover.trying;
+                self.timer = Some(core.arm(now, limit, Timer::Page(self.key)));
+                return;
+            }
+            self.outcomes.push((AttemptOutcome::Unreachable.status(), None));
+        }
+        let status = caller_status(route::most_telling(&self.outcomes));
+        self.answer(core, now, status, None);
+    }
+
+    fn send(&mut self, core: &mut Core, now: Now, attempt: &Attempt) -> Option<()> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let target = snapshot.trunk(attempt.trunk).targets.get(attempt.target)?;
+        match &target.host {
+            Host::Ip(ip) => {
+                let remote = SocketAddr::new(*ip, target.port.unwrap_or(5060));
+                self.send_to(core, now, attempt, Hop::udp(remote))
+            }
+            Host::Name(name) => {
+                let query = core.next_id();
+                core.queries.insert(query, Waiter::Page(self.key));
+                core.commands.push(Command::Resolve {
+                    query,
+                    host: name.clone(),
+                    port: target.port,
+                    transport: Some(Transport::Udp),
+                });
+                self.query = Some(query);
+                Some(())
+            }
+        }
+    }
+
+    fn send_to(&mut self, core: &mut Core, now: Now, attempt: &Attempt, hop: Hop) -> Option<()> {
+        let network = self.snapshot.network_of(attempt.trunk);
+        let flow = self.snapshot.flow_to(network, hop)?;
+        self.launch(core, now, attempt, flow, 1, None, digest::Attempt::default())
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a request again with credentials is another in these"
+    )]
+    fn launch(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempt: &Attempt,
+        flow: Flow,
+        cseq: u32,
+        credentials: Option<Credentials>,
+        auth: digest::Attempt,
+    ) -> Option<()> {
+        let bytes = self.write(core, attempt, &flow, cseq, credentials)?;
+        let (client, request) = core.request(now, flow, bytes, ClientOwner::Page(self.key))?;
+        self.sent = Some(Sent {
+            client,
+            flow,
+            request,
+            auth,
+            cseq,
+        });
+        Some(())
+    }
+
+    fn on_response(&mut self, core: &mut Core, now: Now, id: ClientId, answer: &Message) {
+        let status = answer.status().unwrap_or(500);
+        if status < 200 || self.sent.as_ref().is_none_or(|sent| sent.client != id) {
+            return;
+        }
+        let (Some(sent), Some(attempt)) = (self.sent.take(), self.current().cloned()) else {
+            return;
+        };
+        core.note_target(now, &self.snapshot, &attempt, Outcome::Alive);
+        if status < 300 {
+            return self.answer(core, now, status, Some((attempt.trunk, answer)));
+        }
+        if matches!(status, 401 | 407) && self.meet(core, now, &attempt, sent, answer).is_some() {
+            return;
+        }
+        let q850 = headers::q850(answer);
+        let rang = false;
+        self.failed(core, now, AttemptOutcome::Final { status, q850, rang });
+    }
+
+    /// Sends the request again with credentials.
+    fn meet(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempt: &Attempt,
+        sent: Sent,
+        challenge: &Message,
+    ) -> Option<()> {
+        let Sent {
+            flow,
+            request,
+            mut auth,
+            cseq,
+            ..
+        } = sent;
+        let snapshot = Arc::clone(&self.snapshot);
+        let trunk = snapshot.trunk(attempt.trunk);
+        let method = request.method()?;
+        let answer = core.authorize(
+            trunk,
+            &mut auth,
+            challenge,
+            method,
+            request.uri(),
+            &request.body(),
+        )?;
+        self.launch(core, now, attempt, flow, cseq + 1, Some(answer.ok()?), auth)
+    }
+
+    /// The attempt is over: another one, or the answer.
+    fn failed(&mut self, core: &mut Core, now: Now, outcome: AttemptOutcome) {
+        core.disarm(&mut self.timer);
+        let Some(attempt) = self.current().cloned() else {
+            return;
+        };
+        let q850 = match outcome {
+            AttemptOutcome::Final { q850, .. } => q850,
+            AttemptOutcome::TimeoutTrying
+            | AttemptOutcome::TimeoutProgress
+            | AttemptOutcome::TimeoutAnswer
+            | AttemptOutcome::Unreachable
+            | AttemptOutcome::Incompatible => {
+                core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
+                None
+            }
+        };
+        self.outcomes.push((outcome.status(), q850));
+        match route::verdict(&self.snapshot.trunk(attempt.trunk).failover, outcome) {
+            Verdict::Advance => self.try_next(core, now),
+            Verdict::Stop => self.answer(core, now, caller_status(outcome.status()), None),
+        }
+    }
+
+    /// Answers whoever has sent it.
+    fn answer(&mut self, core: &mut Core, now: Now, status: u16, answer: Option<(TrunkIx, &Message)>) {
+        core.disarm(&mut self.timer);
+        let counted = if status < 300 {
+            &mut core.counters.messages_relayed
+        } else {
+            &mut core.counters.messages_failed
+        };
+        *counted += 1;
+        let from = self.snapshot.trunk(self.from);
+        let tag = core.tag();
+        let mut writer = reply(&self.asked.message, &self.asked.flow, status, None, Some(&tag));
+        if let Some((trunk, answer)) = answer {
+            headers::pass(&mut writer, answer, [from, self.snapshot.trunk(trunk)]);
+        }
+        let bytes = rules::sent(from, self.facts(), writer.finish());
+        core.respond(now, self.asked.id, bytes);
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            caller: &self.caller,
+            called: &self.called,
+            call_id: &self.id,
+        }
+    }
+
+    fn write(
+        &self,
+        core: &mut Core,
+        attempt: &Attempt,
+        flow: &Flow,
+        cseq: u32,
+        credentials: Option<Credentials>,
+    ) -> Option<Bytes> {
+        let snapshot = &self.snapshot;
+        let (from, trunk) = (snapshot.trunk(self.from), snapshot.trunk(attempt.trunk));
+        let target = trunk.targets.get(attempt.target)?;
+        let message = &self.asked.message;
+        let method = message.method()?;
+        let caller = identity::caller(snapshot, self.from, message).ok()?;
+        let towards = Towards {
+            snapshot,
+            trunk,
+            flow,
+        };
+        let uri = headers::request_uri(attempt, trunk, target);
+        let (via, tag, call_id) = (
+            core.via(snapshot, flow),
+            core.tag(),
+            core.endpoint.mint().call_id(),
+        );
+        let mut writer = Writer::request(method, &uri);
+        writer.header(HeaderId::Via, &via);
+        let hops = message.number(HeaderId::MaxForwards).unwrap_or(MAX_FORWARDS + 1);
+        writer.parts(HeaderId::MaxForwards, |value| {
+            value.number(hops.saturating_sub(1).min(MAX_FORWARDS).into());
+        });
+        towards.write_from(&mut writer, &caller, &tag);
+        let to = headers::to_uri(&self.called, trunk, target);
+        writer.parts(HeaderId::To, |value| {
+            value.text("<").text(&to).text(">");
+        });
+        writer.header(HeaderId::CallId, call_id.as_ref());
+        writer.parts(HeaderId::CSeq, |value| {
+            value.number(cseq.into()).text(" ").text(method.as_bytes());
+        });
+        if *method == Method::Notify {
+            crate::call::contact(&mut writer, snapshot, flow);
+            writer.copy(message, HeaderId::Event);
+            writer.copy(message, HeaderId::SubscriptionState);
+        }
+        if let Some(agent) = &snapshot.config.sip.user_agent {
+            writer.header(HeaderId::UserAgent, agent.as_bytes());
+        }
+        for (id, value) in credentials.into_iter().flatten() {
+            writer.header(id, &value);
+        }
+        towards.write_identity(&mut writer, &caller, message, from, &self.called);
+        headers::pass(&mut writer, message, [from, trunk]);
+        let content_type = message.content_type().unwrap_or_default();
+        let body = message.body();
+        let bytes = match account_hidden(content_type, &body, &to) {
+            Some(body) => writer.finish_with(content_type, &body),
+            None if body.is_empty() => writer.finish(),
+            None => writer.finish_with(content_type, &body),
+        };
+        Some(rules::sent(trunk, self.facts(), bytes))
+    }
+}
+
+/// A message summary names the account that has messages, with its host (RFC 3842 §5.2): whose they are stands in To.
+fn account_hidden(content_type: &[u8], body: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+    let media_type = content_type
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    if !media_type
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/simple-message-summary")
+    {
+        return None;
+    }
+    const NAME: &[u8] = b"Message-Account";
+    let mut out = Vec::with_capacity(body.len() + to.len());
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        if line
+            .get(..NAME.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+        {
+            out.extend_from_slice(NAME);
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(to);
+            out.extend_from_slice(b"\r\n");
+        } else {
+            out.extend_from_slice(line);
+        }
+    }
+    Some(out)
+}
