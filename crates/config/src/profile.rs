@@ -31,7 +31,18 @@ macro_rules! builtin {
     };
 }
 
-const BUILTIN: &[(&str, &str)] = builtin!("generic-carrier");
+const BUILTIN: &[(&str, &str)] = builtin!(
+    "generic-carrier",
+    "generic-ims",
+    "teams-direct-routing",
+    "twilio",
+    "telnyx",
+    "bandwidth",
+    "asterisk",
+    "freeswitch",
+    "cisco-cube",
+    "audiocodes",
+);
 
 /// Adds the documents of the profiles that come with Tandem, as far as somebody may mean them.
 pub(crate) fn add_builtin(docs: &mut Vec<Document>) {

@@ -43,8 +43,14 @@ impl Talkative<'_> {
                 format!("User-Agent: PBX ({INSIDE})"),
                 format!("X-Internal: {INSIDE}"),
                 "X-Campaign: spring".to_owned(),
-                format!("P-Asserted-Identity: <sip:alice@{INSIDE}>"),
-                format!("History-Info: <sip:reception@{INSIDE}>;index=1"),
+                format!("P-Asserted-Identity: \"Alice\" <sip:alice@{INSIDE}>"),
+                format!("P-Preferred-Identity: <sip:alice@{INSIDE}>"),
+                format!("Remote-Party-ID: <sip:alice@{INSIDE}:5062>;party=calling;id-type=subscriber;node={INSIDE}"),
+                format!("Diversion: <sip:desk@{INSIDE}>;reason=\"no-answer\";counter=1;ext={INSIDE}"),
+                format!(
+                    "History-Info: <sip:reception@{INSIDE}>;index=1, <sip:desk@{INSIDE};cause=486?Reason=SIP%3Btext%3D{INSIDE}>;\
+                     index=1.1;mp=1, <sip:{NUMBER}@{INSIDE};cause=408>;index=1.1.1;mp=1.1"
+                ),
                 format!("Call-Info: <http://{INSIDE}/card>"),
                 "Reason: SIP;cause=200;text=\"secret-host.internal\"".to_owned(),
             ]);
@@ -87,7 +93,31 @@ fn assert_clean(message: &Message, secrets: &[String]) {
 /// the other; a header that the trunk lets through does pass.
 #[test]
 fn se_01_nothing_of_one_network_shows_in_the_other() {
-    let bed = quick(|setup| setup.key("b1", "pass_headers = [\"X-Campaign\"]"));
+    for identity in IDENTITIES {
+        nothing_shows(identity);
+    }
+}
+
+/// From a network that tells nothing of who calls to one that is told everything there is to tell, in every header.
+const IDENTITIES: [[&str; 2]; 3] = [
+    ["{}", "{}"],
+    [
+        "{ trust = true, assert = \"p-asserted-identity\", connected = true }",
+        "{ trust = true, assert = [\"p-asserted-identity\", \"p-preferred-identity\", \"remote-party-id\"], diversion = \"pass\" }",
+    ],
+    [
+        "{ caller = [\"remote-party-id\", \"from\"], assert = \"remote-party-id\", connected = true }",
+        "{ trust = true, privacy = \"pass\", assert = \"remote-party-id\", diversion = \"history-info\" }",
+    ],
+];
+
+fn nothing_shows([inside, outside]: [&str; 2]) {
+    let bed = quick(|setup| {
+        setup
+            .key("pbx", &format!("identity = {inside}"))
+            .key("b1", &format!("identity = {outside}"))
+            .key("b1", "pass_headers = [\"X-Campaign\", \"X-Reply\"]")
+    });
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let caller = |n: u32| Talkative {
         bed: &bed,
@@ -107,7 +137,10 @@ fn se_01_nothing_of_one_network_shows_in_the_other() {
         ("Server", "outside.example switch"),
         ("X-Node", "outside.example"),
         ("Warning", "399 outside.example \"busy\""),
-        ("P-Asserted-Identity", "<sip:bob@outside.example>"),
+        ("P-Asserted-Identity", "\"Bob\" <sip:bob@outside.example>"),
+        ("Remote-Party-ID", "<sip:bob@outside.example>;party=called;privacy=off"),
+        ("Reason", "Q.850;cause=17;text=\"outside.example\""),
+        ("X-Reply", "welcome"),
     ];
     let answer_sdp = |version, direction| {
         let plain = sdp::session(rtp_b1, version, direction).replace("s=-", "s=outside.example");
@@ -143,6 +176,9 @@ fn se_01_nothing_of_one_network_shows_in_the_other() {
         Some(&answer_sdp(0, "sendrecv")),
     );
     to_a.push(first.answer(200, "INVITE"));
+    assert_eq!(text(to_a[1].header_named("X-Reply").unwrap_or_default()), "welcome");
+    let told = to_a[1].header(HeaderId::PAssertedIdentity).or(to_a[1].header(HeaderId::RemotePartyId));
+    assert_eq!(told.is_some(), outside != "{}", "{:?}", told.map(text));
     let tag = format!(";tag={}", text(to_a[1].to_tag().unwrap()));
     first.send(&first.request("ACK", 1, 2, &tag, None));
     to_b.push(leg.expect_request("ACK"));

@@ -123,7 +123,8 @@ impl Scenario {
     #[must_use]
     pub fn start(&self, dir: &Path) -> Running {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let run = format!("{}-{}", self.name, NEXT.fetch_add(1, Ordering::Relaxed));
+        // Scenarios of a folder of their own have its name in front.
+        let run = format!("{}-{}", self.name.replace('/', "-"), NEXT.fetch_add(1, Ordering::Relaxed));
         let file = |suffix: &str| dir.join(format!("{run}.{suffix}"));
         let scenario = scenario_dir().join(format!("{}.xml", self.name));
         assert!(scenario.exists(), "no scenario {}", scenario.display());

@@ -108,6 +108,12 @@ impl<'p> Call<'p> {
         self.state.borrow().our_tag.clone()
     }
 
+    /// The last datagram of this call that this peer has sent.
+    #[must_use]
+    pub fn last_sent(&self) -> String {
+        self.state.borrow().last_sent.clone()
+    }
+
     // --- expectations ---------------------------------------------------------------------------
 
     /// Waits for the response `status` in this call; a 100 that comes before it is passed over, anything else fails.
