@@ -142,7 +142,12 @@ fn begin(
         Cow::Owned(read) => read,
         Cow::Borrowed(_) => called,
     };
-    let story = Story::new(now, caller, called, invite.asked.flow.remote);
+    let screened = from.screening.is_some() && number_said(from, message) != caller;
+    let remark = screened.then(|| format!("{}: another number than it says", from.name));
+    let mut story = Story::new(now, caller, called, invite.asked.flow.remote);
+    if let Some(remark) = remark.filter(|_| refused.is_none()) {
+        story.remark(remark);
+    }
     let call = Call::new(NewCall {
         key,
         id,
@@ -154,6 +159,12 @@ fn begin(
         story,
     });
     (call, refused)
+}
+
+/// The number in From, as the trunk's others are read.
+fn number_said(from: &config::Trunk, message: &sip_msg::Message) -> String {
+    let user = headers::user_of(message.from().uri);
+    from.read_number(&user).into_owned()
 }
 
 /// Reads the offer, asks for a plan and begins to dial.

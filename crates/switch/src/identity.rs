@@ -36,10 +36,10 @@ pub(crate) struct Caller {
 impl Caller {
     /// The number to route by and to keep in the record.
     pub(crate) fn number(self) -> String {
-        if self.asserted.is_empty() {
-            self.from
-        } else {
-            self.asserted
+        match (self.asserted.is_empty(), self.from.is_empty()) {
+            (false, _) => self.asserted,
+            (true, true) if self.anonymous => "anonymous".to_owned(),
+            (true, _) => self.from,
         }
     }
 }

@@ -62,7 +62,8 @@ fn change<'m>(lines: &mut Vec<Line<'m>>, rule: &'m HeaderRule, trunk: &Trunk, fa
     let before = lines.len();
     match rule.action {
         HeaderAction::Add | HeaderAction::Set => {
-            if rule.action == HeaderAction::Set {
+            // Of some headers a message may have one only.
+            if rule.action == HeaderAction::Set || HeaderId::from_name(rule.name.as_bytes()).is_single() {
                 lines.retain(|(name, _)| !is_named(name, &rule.name));
             }
             let value = rule.value.as_ref().map(|value| text(value, trunk, facts));

@@ -79,10 +79,14 @@ const NOBODY: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 #[test]
 fn who_calls_is_told_as_each_trunk_wants_it() {
     let bed = quick(|setup| {
-        let setup = setup
-            .without("b1")
-            .without("b2")
-            .trunk("ims", &["role = \"customer\"", "sources = [\"{x}\"]", "identity = { trust = true }"]);
+        let setup = setup.without("b1").without("b2").trunk(
+            "ims",
+            &[
+                "role = \"customer\"",
+                "sources = [\"{x}\"]",
+                "identity = { trust = true }",
+            ],
+        );
         let setup = carrier(setup, "plain", "+1001", &[]);
         let pai = "identity = { assert = \"p-asserted-identity\" }";
         let setup = carrier(setup, "pai", "+1002", &[pai]);
@@ -90,7 +94,8 @@ fn who_calls_is_told_as_each_trunk_wants_it() {
         let setup = carrier(setup, "trusted", "+1003", &[trusted]);
         let rpid = "identity = { trust = true, assert = \"remote-party-id\" }";
         let setup = carrier(setup, "rpid", "+1004", &[rpid]);
-        let pass = "identity = { privacy = \"pass\", assert = [\"p-asserted-identity\", \"remote-party-id\"] }";
+        let pass =
+            "identity = { privacy = \"pass\", assert = [\"p-asserted-identity\", \"remote-party-id\"] }";
         carrier(setup, "pass", "+1005", &[pass])
     });
     let (pbx, ims, bob) = (bed.peer_a(), bed.peer("IMS", bed.places.x), bed.peer_b1());
@@ -110,19 +115,85 @@ fn who_calls_is_told_as_each_trunk_wants_it() {
         (&pbx, &alice, vec![], "+1002", [told_alice, told_alice, "-", "-"]),
         (&pbx, &alice, vec![], "+1004", [told_alice, "-", remote_off, "-"]),
         // A customer that isn't trusted asserts nothing.
-        (&pbx, &alice, vec![&asserted], "+1002", [told_alice, told_alice, "-", "-"]),
-        (&pbx, &alice, vec![&asserted, id], "+1001", [NOBODY, "-", "-", "id"]),
-        (&pbx, &alice, vec!["Privacy: user"], "+1002", [NOBODY, "-", "-", "id"]),
+        (
+            &pbx,
+            &alice,
+            vec![&asserted],
+            "+1002",
+            [told_alice, told_alice, "-", "-"],
+        ),
+        (
+            &pbx,
+            &alice,
+            vec![&asserted, id],
+            "+1001",
+            [NOBODY, "-", "-", "id"],
+        ),
+        (
+            &pbx,
+            &alice,
+            vec!["Privacy: user"],
+            "+1002",
+            [NOBODY, "-", "-", "id"],
+        ),
         (&pbx, NOBODY, vec![], "+1001", [NOBODY, "-", "-", "-"]),
         (&pbx, NOBODY, vec![], "+1003", [NOBODY, "-", "-", "-"]),
-        (&ims, &alice, vec![&asserted], "+1002", [told_alice, told_bob, "-", "-"]),
-        (&ims, &alice, vec![&tel], "+1002", [told_alice, "<sip:+15551234567@us>", "-", "-"]),
-        (&ims, &alice, vec![&asserted, id], "+1002", [NOBODY, "-", "-", "id"]),
-        (&ims, &alice, vec![&asserted, none], "+1002", [told_alice, told_bob, "-", "-"]),
-        (&ims, &alice, vec![&asserted, id], "+1003", [told_alice, told_bob, "-", "id"]),
-        (&ims, &alice, vec![&asserted, id], "+1005", [told_alice, told_bob, full, "id"]),
-        (&ims, NOBODY, vec![&asserted, critical], "+1003", [NOBODY, told_bob, "-", "id;critical"]),
-        (&ims, &alice, vec![&remote], "+1004", [told_alice, "-", remote_full, "id"]),
+        (
+            &ims,
+            &alice,
+            vec![&asserted],
+            "+1002",
+            [told_alice, told_bob, "-", "-"],
+        ),
+        (
+            &ims,
+            &alice,
+            vec![&tel],
+            "+1002",
+            [told_alice, "<sip:+15551234567@us>", "-", "-"],
+        ),
+        (
+            &ims,
+            &alice,
+            vec![&asserted, id],
+            "+1002",
+            [NOBODY, "-", "-", "id"],
+        ),
+        (
+            &ims,
+            &alice,
+            vec![&asserted, none],
+            "+1002",
+            [told_alice, told_bob, "-", "-"],
+        ),
+        (
+            &ims,
+            &alice,
+            vec![&asserted, id],
+            "+1003",
+            [told_alice, told_bob, "-", "id"],
+        ),
+        (
+            &ims,
+            &alice,
+            vec![&asserted, id],
+            "+1005",
+            [told_alice, told_bob, full, "id"],
+        ),
+        (
+            &ims,
+            NOBODY,
+            vec![&asserted, critical],
+            "+1003",
+            [NOBODY, told_bob, "-", "id;critical"],
+        ),
+        (
+            &ims,
+            &alice,
+            vec![&remote],
+            "+1004",
+            [told_alice, "-", remote_full, "id"],
+        ),
         (&ims, &alice, vec![&remote], "+1001", [NOBODY, "-", "-", "id"]),
     ];
     let calls = rows.len();
@@ -183,7 +254,10 @@ fn diversions_are_told_as_each_trunk_wants_them() {
         (
             &history,
             "+2001",
-            vec!["<sip:+442071110002@us>;reason=unconditional;privacy=off".to_owned(), busy.to_owned()],
+            vec![
+                "<sip:+442071110002@us>;reason=unconditional;privacy=off".to_owned(),
+                busy.to_owned(),
+            ],
             vec![],
         ),
         (
@@ -221,7 +295,10 @@ fn diversions_are_told_as_each_trunk_wants_them() {
         assert!(!text(invite.raw()).contains(SECRET), "{}", text(invite.raw()));
         let of = |id| -> Vec<String> {
             let us = bed.places.sut.to_string();
-            values(&invite, id).iter().map(|value| value.replace(&us, "us")).collect()
+            values(&invite, id)
+                .iter()
+                .map(|value| value.replace(&us, "us"))
+                .collect()
         };
         let told = (of(HeaderId::Diversion), of(HeaderId::HistoryInfo));
         assert_eq!(told, (diversion, history), "{prefix} {line}");
@@ -236,7 +313,10 @@ fn numbers_are_written_and_read_as_each_trunk_does() {
         let setup = setup
             .without("b1")
             .without("b2")
-            .key("pbx", "numbering = { country_code = \"44\", plain = \"national\" }")
+            .key(
+                "pbx",
+                "numbering = { country_code = \"44\", plain = \"national\" }",
+            )
             .extra("[[number]]\nmatch = \"+442071838*\"\nto = \"pbx\"\n");
         let formats = "header_formats = { to = { style = \"e164\", uri = \"user-phone\" }, from = \"national\", identity = \
                        { style = \"e164\", uri = \"tel\" }, diversion = { style = \"digits\", prepend = \"9\" } }";
@@ -248,17 +328,37 @@ fn numbers_are_written_and_read_as_each_trunk_does() {
             "sources = [\"{b1}\"]",
         ];
         let setup = carrier(setup, "odd", "+1", &keys);
-        carrier(setup, "national", "+44207946", &["number_format = \"national\"", "numbering = { country_code = \"44\" }"])
+        carrier(
+            setup,
+            "national",
+            "+44207946",
+            &[
+                "number_format = \"national\"",
+                "numbering = { country_code = \"44\" }",
+            ],
+        )
     });
     let (pbx, bob) = (bed.peer_a(), bed.peer_b1());
     let (sut, b1) = (bed.places.sut, bed.places.b1);
     let from = "<sip:02071838750@pbx>";
     let diversion = "Diversion: <sip:2071838751@pbx>;reason=unknown";
-    let invite = got(&pbx, &bob, &format!("sip:0012125550123@{sut}"), from, &[diversion]);
+    let invite = got(
+        &pbx,
+        &bob,
+        &format!("sip:0012125550123@{sut}"),
+        from,
+        &[diversion],
+    );
     assert_eq!(uri(&invite), format!("sip:01112125550123@{b1}"));
-    assert_eq!(header(&invite, HeaderId::To), format!("<sip:+12125550123@{b1};user=phone>"));
+    assert_eq!(
+        header(&invite, HeaderId::To),
+        format!("<sip:+12125550123@{b1};user=phone>")
+    );
     assert_eq!(from_of(&invite), format!("<sip:02071838750@{sut}>"));
-    assert_eq!(header(&invite, HeaderId::PAssertedIdentity), "<tel:+442071838750>");
+    assert_eq!(
+        header(&invite, HeaderId::PAssertedIdentity),
+        "<tel:+442071838750>"
+    );
     let told = format!("<sip:9442071838751@{sut}>;reason=unknown;privacy=off");
     assert_eq!(header(&invite, HeaderId::Diversion), told);
     // A number is the same in each spelling.
@@ -275,12 +375,22 @@ fn numbers_are_written_and_read_as_each_trunk_does() {
         assert_eq!(from_of(&invite), format!("<sip:02071838750@{sut}>"));
     }
     // And from the carrier, without +.
-    let invite = got(&bob, &pbx, &format!("sip:442071838750@{sut}"), "<sip:12125550123@carrier>", &[]);
+    let invite = got(
+        &bob,
+        &pbx,
+        &format!("sip:442071838750@{sut}"),
+        "<sip:12125550123@carrier>",
+        &[],
+    );
     assert_eq!(uri(&invite), format!("sip:+442071838750@{}", bed.places.a));
     assert_eq!(from_of(&invite), format!("<sip:+12125550123@{sut}>"));
     let records = bed.finish_lingering(7, 7);
     let called: Vec<&str> = records.iter().map(|record| record.text("called")).collect();
-    assert_eq!(called.iter().filter(|number| **number == "+442079460000").count(), 5, "{called:?}");
+    assert_eq!(
+        called.iter().filter(|number| **number == "+442079460000").count(),
+        5,
+        "{called:?}"
+    );
 }
 
 /// Two customers behind one address are told apart by the number that is called, each in the way it is written on its trunk.
@@ -288,7 +398,11 @@ fn numbers_are_written_and_read_as_each_trunk_does() {
 fn se_03_a_number_decides_between_twins_in_each_spelling() {
     let bed = quick(|setup| {
         let twin = |setup: Setup, name: &str, number: &str| {
-            let keys = ["role = \"carrier\"", "sources = [\"{b1}\"]", "targets = [{ uri = \"sip:{b1}\" }]"];
+            let keys = [
+                "role = \"carrier\"",
+                "sources = [\"{b1}\"]",
+                "targets = [{ uri = \"sip:{b1}\" }]",
+            ];
             let rule = format!("[[number]]\nmatch = \"{number}*\"\nto = \"pbx\"\n");
             setup
                 .trunk(name, &keys)
@@ -334,7 +448,12 @@ fn a_customer_presents_its_own_numbers_only() {
         let refuse = "allowed = [\"+442071838000\"], anonymous = \"refuse\"";
         let setup = customer(setup, "refused", "{x}", refuse);
         let rules = "[[number]]\nmatch = \"+44207183*\"\nto = \"replaced\"\n[[number]]\nmatch = \"+442071839999\"\nto = \"refused\"\n";
-        carrier(setup.extra(rules), "out", "+1", &["identity = { trust = true, assert = \"p-asserted-identity\" }"])
+        carrier(
+            setup.extra(rules),
+            "out",
+            "+1",
+            &["identity = { trust = true, assert = \"p-asserted-identity\" }"],
+        )
     });
     let (replaced, refused, bob) = (bed.peer_a(), bed.peer("X", bed.places.x), bed.peer_b1());
     let target = format!("sip:+12125550123@{}", bed.places.sut);
@@ -348,11 +467,23 @@ fn a_customer_presents_its_own_numbers_only() {
     let told_foreign = "\"President\" <sip:+12025550100@us>";
     let rows: Vec<(&str, Vec<&str>, [&str; 4])> = vec![
         (own, vec![], [told_own, told_own, "-", "-"]),
-        ("<sip:+442079460077@pbx>", vec![], ["<sip:+442079460077@us>", "<sip:+442079460077@us>", "-", "-"]),
+        (
+            "<sip:+442079460077@pbx>",
+            vec![],
+            ["<sip:+442079460077@us>", "<sip:+442079460077@us>", "-", "-"],
+        ),
         (foreign, vec![], [default, default, "-", "-"]),
         ("<sip:+442071839999@pbx>", vec![], [default, default, "-", "-"]),
-        (foreign, vec![asserts_own], ["<sip:+442071838001@us>", "<sip:+442071838001@us>", "-", "-"]),
-        (own, vec![asserts_foreign], [told_own, told_own, "-", "-"]),
+        (
+            foreign,
+            vec![asserts_own],
+            ["<sip:+442071838001@us>", "<sip:+442071838001@us>", "-", "-"],
+        ),
+        (
+            own,
+            vec![asserts_foreign],
+            [told_own, "<sip:+442071838001@us>", "-", "-"],
+        ),
         (NOBODY, vec![asserts_foreign], [NOBODY, default, "-", "-"]),
         (NOBODY, vec![], [NOBODY, default, "-", "id"]),
         (foreign, vec![diverted], [told_foreign, told_foreign, "-", "-"]),
@@ -362,7 +493,12 @@ fn a_customer_presents_its_own_numbers_only() {
         let invite = got(&replaced, &bob, &target, from, &lines);
         assert_eq!(told(&invite, &bed), expected, "{from} {lines:?}");
     }
-    for (from, status) in [("<sip:+442071839999@pbx>", 486), ("<sip:+442071838000@pbx>", 486), (own, 403), (NOBODY, 433)] {
+    for (from, status) in [
+        ("<sip:+442071839999@pbx>", 486),
+        ("<sip:+442071838000@pbx>", 486),
+        (own, 403),
+        (NOBODY, 433),
+    ] {
         if status == 486 {
             got(&refused, &bob, &target, from, &[]);
         } else {
@@ -372,9 +508,19 @@ fn a_customer_presents_its_own_numbers_only() {
         calls += 1;
     }
     let records = bed.finish_lingering(calls, calls - 2);
-    let kinds = |kind: &str| records.iter().filter(|record| record.text("cause.kind") == kind).count();
-    assert_eq!((kinds("caller-refused"), kinds("anonymous-refused"), kinds("busy")), (1, 1, calls - 2));
-    let presented = records.iter().filter(|record| record.text("caller") == "+442071838000");
+    let kinds = |kind: &str| {
+        records
+            .iter()
+            .filter(|record| record.text("cause.kind") == kind)
+            .count()
+    };
+    assert_eq!(
+        (kinds("caller-refused"), kinds("anonymous-refused"), kinds("busy")),
+        (1, 1, calls - 2)
+    );
+    let presented = records
+        .iter()
+        .filter(|record| record.text("caller") == "+442071838000");
     assert_eq!(presented.count(), 5);
 }
 
@@ -397,29 +543,51 @@ fn rules_change_what_a_trunk_sends_and_gets() {
         setup
             .sip("user_agent = \"Tandem\"")
             .key("b1", rules)
-            .key("b1", "sdp = { remove_attributes = [\"ssrc\"], remove_bandwidth = true, ptime = 30 }")
+            .key(
+                "b1",
+                "sdp = { remove_attributes = [\"ssrc\"], remove_bandwidth = true, ptime = 30 }",
+            )
             .key("pbx", own)
             .key("pbx", "pass_headers = [\"X-Account\", \"X-Debug\", \"X-Echo\"]")
     });
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
-    let offer = sdp::offer(bed.places.rtp_a).replace("t=0 0\r\n", "b=AS:64\r\nt=0 0\r\n") + "a=ssrc:1 cname:x\r\n";
+    let offer =
+        sdp::offer(bed.places.rtp_a).replace("t=0 0\r\n", "b=AS:64\r\nt=0 0\r\n") + "a=ssrc:1 cname:x\r\n";
     let headers = [("X-Debug", "on"), ("X-Debug", "off"), ("X-Other", "stays here")];
     let call = alice.invite_with(support::NUMBER, &headers, Some(&offer));
     let leg = bob.incoming();
     let invite = invite_of(&leg);
     let named = |message: &Message, name: &str| text(message.header_named(name).unwrap_or_default());
-    assert_eq!(named(&invite, "X-Call"), format!("+442071838750 to {} by b1", support::NUMBER));
-    assert_eq!((named(&invite, "X-Account"), named(&invite, "User-Agent")), ("acct-7".to_owned(), String::new()));
-    assert_eq!((named(&invite, "X-Debug"), named(&invite, "X-Other")), ("off".to_owned(), String::new()));
+    assert_eq!(
+        named(&invite, "X-Call"),
+        format!("+442071838750 to {} by b1", support::NUMBER)
+    );
+    assert_eq!(
+        (named(&invite, "X-Account"), named(&invite, "User-Agent")),
+        ("acct-7".to_owned(), String::new())
+    );
+    assert_eq!(
+        (named(&invite, "X-Debug"), named(&invite, "X-Other")),
+        ("off".to_owned(), String::new())
+    );
     let body = text(&invite.body());
-    assert!(body.contains("a=ptime:30") && !body.contains("a=ptime:20"), "{body}");
+    assert!(
+        body.contains("a=ptime:30") && !body.contains("a=ptime:20"),
+        "{body}"
+    );
     assert!(!body.contains("a=ssrc") && !body.contains("b=AS"), "{body}");
     leg.reply_with(180, &[("X-Echo", "as it was")], None);
     let ringing = call.expect(180);
-    assert_eq!((named(&ringing, "X-Echo"), named(&ringing, "X-Seen")), ("changed".to_owned(), "yes".to_owned()));
+    assert_eq!(
+        (named(&ringing, "X-Echo"), named(&ringing, "X-Seen")),
+        ("changed".to_owned(), "yes".to_owned())
+    );
     leg.answer(&sdp::offer(bed.places.rtp_b1));
     let ok = call.expect(200);
-    assert_eq!((named(&ok, "X-Echo"), named(&ok, "X-Seen")), ("changed".to_owned(), "yes".to_owned()));
+    assert_eq!(
+        (named(&ok, "X-Echo"), named(&ok, "X-Seen")),
+        ("changed".to_owned(), "yes".to_owned())
+    );
     let body = text(&ok.body());
     assert!(body.contains("a=ptime:20"), "{body}");
     call.ack();
@@ -444,9 +612,24 @@ fn who_has_answered_is_told_to_whom_it_may_be_told() {
     let (alice, bob, eve) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
     let asserted = format!("\"Desk\" <sip:+442079460001@{SECRET}>");
     let rows = [
-        (support::NUMBER, &bob, vec![("P-Asserted-Identity", asserted.as_str())], "\"Desk\" <sip:+442079460001@us>"),
-        (support::NUMBER, &bob, vec![("P-Asserted-Identity", asserted.as_str()), ("Privacy", "id")], ""),
-        ("+12125550123", &eve, vec![("P-Asserted-Identity", asserted.as_str())], ""),
+        (
+            support::NUMBER,
+            &bob,
+            vec![("P-Asserted-Identity", asserted.as_str())],
+            "\"Desk\" <sip:+442079460001@us>",
+        ),
+        (
+            support::NUMBER,
+            &bob,
+            vec![("P-Asserted-Identity", asserted.as_str()), ("Privacy", "id")],
+            "",
+        ),
+        (
+            "+12125550123",
+            &eve,
+            vec![("P-Asserted-Identity", asserted.as_str())],
+            "",
+        ),
     ];
     let calls = rows.len();
     for (number, callee, headers, expected) in rows {
@@ -458,7 +641,11 @@ fn who_has_answered_is_told_to_whom_it_may_be_told() {
             let answer = call.expect(status);
             assert!(!text(answer.raw()).contains(SECRET));
             let told = header(&answer, HeaderId::PAssertedIdentity);
-            assert_eq!(told.replace(&bed.places.sut.to_string(), "us"), expected, "{number} {status}");
+            assert_eq!(
+                told.replace(&bed.places.sut.to_string(), "us"),
+                expected,
+                "{number} {status}"
+            );
         }
         call.ack();
         leg.expect_request("ACK");

@@ -26,7 +26,10 @@ fn requests_in_a_call_cross_as_the_trunks_say() {
     let plain = [("Content-Type", "text/plain")];
     held.call.request_with("MESSAGE", &plain, Some("hello"));
     let message = held.leg.expect_request("MESSAGE");
-    assert_eq!((text(&message.body()), header(&message, HeaderId::ContentType)), ("hello".to_owned(), "text/plain".to_owned()));
+    assert_eq!(
+        (text(&message.body()), header(&message, HeaderId::ContentType)),
+        ("hello".to_owned(), "text/plain".to_owned())
+    );
     held.leg.reply_to(&message, 202, &[], None);
     held.call.expect(202);
     let xml = [("Content-Type", "application/media_control+xml")];
@@ -34,7 +37,11 @@ fn requests_in_a_call_cross_as_the_trunks_say() {
     held.call.expect(200);
     held.leg.request_with("INFO", &xml, Some("<x/>"));
     held.leg.expect(200);
-    held.call.request_with("NOTIFY", &[("Event", "talk"), ("Subscription-State", "active")], None);
+    held.call.request_with(
+        "NOTIFY",
+        &[("Event", "talk"), ("Subscription-State", "active")],
+        None,
+    );
     held.call.expect(489);
     held.call.bye();
     held.leg.ok("BYE");
@@ -48,9 +55,16 @@ fn a_notify_in_a_call_keeps_its_event() {
     let bed = quick(|setup| setup);
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let held = talk(&bed, &alice, &bob);
-    held.leg.request_with("NOTIFY", &[("Event", "talk"), ("Subscription-State", "active;expires=60")], None);
+    held.leg.request_with(
+        "NOTIFY",
+        &[("Event", "talk"), ("Subscription-State", "active;expires=60")],
+        None,
+    );
     let notify = held.call.expect_request("NOTIFY");
-    let said = (header(&notify, HeaderId::Event), header(&notify, HeaderId::SubscriptionState));
+    let said = (
+        header(&notify, HeaderId::Event),
+        header(&notify, HeaderId::SubscriptionState),
+    );
     assert_eq!(said, ("talk".to_owned(), "active;expires=60".to_owned()));
     held.call.reply_to(&notify, 200, &[], None);
     held.leg.expect(200);
@@ -93,14 +107,25 @@ fn a_message_is_routed_like_a_call() {
     let bed = quick(|setup| setup.key("b1", "failover = { trying = \"100ms\" }"));
     let (alice, b1, b2) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
     let typed = [("Content-Type", "text/plain;charset=UTF-8")];
-    let sent = || page(&alice, "MESSAGE", &target(&bed, NUMBER), &typed, "Watson, come here");
+    let sent = || {
+        page(
+            &alice,
+            "MESSAGE",
+            &target(&bed, NUMBER),
+            &typed,
+            "Watson, come here",
+        )
+    };
     // Delivered.
     sent();
     let message = b1.wait("MESSAGE", is("MESSAGE")).message;
     assert_ours(&message);
     assert_eq!(uri(&message), format!("sip:{NUMBER}@{}", bed.places.b1));
     assert_eq!(text(&message.body()), "Watson, come here");
-    assert_eq!(header(&message, HeaderId::ContentType), "text/plain;charset=UTF-8");
+    assert_eq!(
+        header(&message, HeaderId::ContentType),
+        "text/plain;charset=UTF-8"
+    );
     let from = format!("\"Alice\" <sip:+442071838750@{}>;tag=", bed.places.sut);
     assert!(header(&message, HeaderId::From).starts_with(&from));
     assert!(message.contact().is_none());
@@ -128,7 +153,10 @@ fn a_message_is_routed_like_a_call() {
         let label = format!("outcome=\"{outcome}\"");
         bed.metrics().sum_where("tandem_messages_total", &label)
     };
-    assert_eq!((of("delivered"), of("failed"), of("refused")), (Some(2.0), Some(2.0), Some(0.0)));
+    assert_eq!(
+        (of("delivered"), of("failed"), of("refused")),
+        (Some(2.0), Some(2.0), Some(0.0))
+    );
     assert_eq!(bed.metrics().sum("tandem_ports"), Some(0.0));
     bed.finish_lingering(0, 1);
 }
@@ -138,9 +166,18 @@ fn a_message_is_routed_like_a_call() {
 fn a_challenge_to_a_message_is_met() {
     let bed = quick(|setup| setup.key("b1", "auth = { username = \"u\", password = \"p\" }"));
     let (alice, b1) = (bed.peer_a(), bed.peer_b1());
-    page(&alice, "MESSAGE", &target(&bed, NUMBER), &[("Content-Type", "text/plain")], "hi");
+    page(
+        &alice,
+        "MESSAGE",
+        &target(&bed, NUMBER),
+        &[("Content-Type", "text/plain")],
+        "hi",
+    );
     let message = b1.wait("MESSAGE", is("MESSAGE")).message;
-    let challenge = [("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n\", algorithm=MD5")];
+    let challenge = [(
+        "WWW-Authenticate",
+        "Digest realm=\"r\", nonce=\"n\", algorithm=MD5",
+    )];
     reply_raw(&b1, &message, 401, "b", &challenge, None);
     let again = b1.wait("MESSAGE", is("MESSAGE")).message;
     assert!(header(&again, HeaderId::Authorization).contains("username=\"u\""));
@@ -170,12 +207,24 @@ fn waiting_messages_are_told_and_the_rest_is_refused() {
     let notify = pbx.wait("NOTIFY", is("NOTIFY")).message;
     assert_ours(&notify);
     let whose = format!("sip:+442071838750@{}", bed.places.a);
-    assert_eq!(text(&notify.body()), summary.replace("sip:bob@vmail.inside.example", &whose));
+    assert_eq!(
+        text(&notify.body()),
+        summary.replace("sip:bob@vmail.inside.example", &whose)
+    );
     assert_eq!(header(&notify, HeaderId::Event), "message-summary");
-    assert_eq!(header(&notify, HeaderId::Contact), format!("<sip:{}>", bed.places.sut));
+    assert_eq!(
+        header(&notify, HeaderId::Contact),
+        format!("<sip:{}>", bed.places.sut)
+    );
     reply_raw(&pbx, &notify, 200, "p", &[], None);
     b1.wait("200", is_answer(200, "NOTIFY"));
-    page(&b1, "NOTIFY", &target(&bed, "+442071838750"), &[("Event", "presence")], "");
+    page(
+        &b1,
+        "NOTIFY",
+        &target(&bed, "+442071838750"),
+        &[("Event", "presence")],
+        "",
+    );
     let refusal = b1.wait("489", is_answer(489, "NOTIFY")).message;
     assert_eq!(header(&refusal, HeaderId::AllowEvents), "message-summary");
     let typed = [("Content-Type", "text/plain")];
@@ -185,10 +234,18 @@ fn waiting_messages_are_told_and_the_rest_is_refused() {
     b1.wait("404", is_answer(404, "MESSAGE"));
     page(&b2, "MESSAGE", &target(&bed, "+442071838750"), &typed, "no");
     b2.wait("403", is_answer(403, "MESSAGE"));
-    page(&stranger, "MESSAGE", &target(&bed, "+442071838750"), &typed, "buy");
+    page(
+        &stranger,
+        "MESSAGE",
+        &target(&bed, "+442071838750"),
+        &typed,
+        "buy",
+    );
     stranger.wait("403", is_answer(403, "MESSAGE"));
     pbx.expect_silence(ms(100));
-    let refused = bed.metrics().sum_where("tandem_messages_total", "outcome=\"refused\"");
+    let refused = bed
+        .metrics()
+        .sum_where("tandem_messages_total", "outcome=\"refused\"");
     assert_eq!(refused, Some(5.0));
     bed.finish(0);
 }
@@ -207,7 +264,12 @@ fn a_cause_is_passed_made_or_left_out() {
     let offer = sdp::offer(bed.places.rtp_a);
     // A gateway that says 480 to everything.
     let answers = [
-        (480, "Q.850;cause=17;text=\"secret-host busy\"", 486, "Q.850;cause=17"),
+        (
+            480,
+            "Q.850;cause=17;text=\"secret-host busy\"",
+            486,
+            "Q.850;cause=17",
+        ),
         (603, "q.850 ; cause=1", 404, "Q.850;cause=1"),
         (486, "", 486, "Q.850;cause=17"),
         (404, "SIP;cause=404, Q.850;cause=1", 404, "Q.850;cause=1"),
@@ -231,7 +293,11 @@ fn a_cause_is_passed_made_or_left_out() {
         let leg = callee.incoming();
         leg.reply(180);
         call.expect(180);
-        cancel(&alice, &call.last_sent(), "SIP;cause=200;text=\"Call completed elsewhere at secret-host\"");
+        cancel(
+            &alice,
+            &call.last_sent(),
+            "SIP;cause=200;text=\"Call completed elsewhere at secret-host\"",
+        );
         let cancel = leg.ok("CANCEL");
         assert_eq!(header(&cancel, HeaderId::Reason), expected, "{number}");
         let invite = leg.last_request("INVITE");
@@ -249,7 +315,11 @@ fn a_cause_is_passed_made_or_left_out() {
         call.expect(200);
         call.ack();
         leg.expect_request("ACK");
-        call.request_with("BYE", &[("Reason", "Q.850;cause=41;text=\"secret-host down\"")], None);
+        call.request_with(
+            "BYE",
+            &[("Reason", "Q.850;cause=41;text=\"secret-host down\"")],
+            None,
+        );
         assert_eq!(header(&leg.ok("BYE"), HeaderId::Reason), expected, "{number}");
         call.expect(200);
     }

@@ -138,7 +138,10 @@ fn nothing_shows([inside, outside]: [&str; 2]) {
         ("X-Node", "outside.example"),
         ("Warning", "399 outside.example \"busy\""),
         ("P-Asserted-Identity", "\"Bob\" <sip:bob@outside.example>"),
-        ("Remote-Party-ID", "<sip:bob@outside.example>;party=called;privacy=off"),
+        (
+            "Remote-Party-ID",
+            "<sip:bob@outside.example>;party=called;privacy=off",
+        ),
         ("Reason", "Q.850;cause=17;text=\"outside.example\""),
         ("X-Reply", "welcome"),
     ];
@@ -176,8 +179,13 @@ fn nothing_shows([inside, outside]: [&str; 2]) {
         Some(&answer_sdp(0, "sendrecv")),
     );
     to_a.push(first.answer(200, "INVITE"));
-    assert_eq!(text(to_a[1].header_named("X-Reply").unwrap_or_default()), "welcome");
-    let told = to_a[1].header(HeaderId::PAssertedIdentity).or(to_a[1].header(HeaderId::RemotePartyId));
+    assert_eq!(
+        text(to_a[1].header_named("X-Reply").unwrap_or_default()),
+        "welcome"
+    );
+    let told = to_a[1]
+        .header(HeaderId::PAssertedIdentity)
+        .or(to_a[1].header(HeaderId::RemotePartyId));
     assert_eq!(told.is_some(), outside != "{}", "{:?}", told.map(text));
     let tag = format!(";tag={}", text(to_a[1].to_tag().unwrap()));
     first.send(&first.request("ACK", 1, 2, &tag, None));

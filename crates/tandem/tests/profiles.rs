@@ -72,7 +72,9 @@ const ROWS: [Row; 10] = [
 fn takes(row: &Row, profile: Option<&str>) -> bool {
     let bed = quick(|setup| {
         let keys = ["failover = { trying = \"500ms\" }", "options_interval = \"off\""];
-        let setup = keys.into_iter().fold(setup.without("b2"), |setup, key| setup.key("b1", key));
+        let setup = keys
+            .into_iter()
+            .fold(setup.without("b2"), |setup, key| setup.key("b1", key));
         match profile {
             Some(profile) => setup.key("b1", &format!("profile = \"{profile}\"")),
             None => setup,
@@ -101,11 +103,18 @@ fn call(bed: &Bed, row: &Row) -> bool {
             "Max-Forwards: 70".to_owned(),
             format!("Contact: <sip:{a}>"),
         ];
-        lines.extend(row.lines.iter().map(|line| (*line).to_owned()).filter(|_| method == "INVITE"));
+        lines.extend(
+            row.lines
+                .iter()
+                .map(|line| (*line).to_owned())
+                .filter(|_| method == "INVITE"),
+        );
         alice.send_raw(sut, request(method, &target, &lines, body).as_bytes());
     };
     send("INVITE", 1, "", Some(&sdp::offer(bed.places.rtp_a)));
-    let answer = alice.wait("an answer", |incoming| incoming.message.status() >= Some(200)).message;
+    let answer = alice
+        .wait("an answer", |incoming| incoming.message.status() >= Some(200))
+        .message;
     let tag = format!(";tag={}", text(answer.to_tag().unwrap()));
     if answer.status() != Some(200) {
         return false;
@@ -121,7 +130,12 @@ fn call(bed: &Bed, row: &Row) -> bool {
 fn each_peer_takes_a_call_under_its_profile_only() {
     for row in &ROWS {
         assert!(takes(row, Some(row.profile)), "{} under its profile", row.profile);
-        assert!(!takes(row, row.without), "{} under {:?}", row.profile, row.without);
+        assert!(
+            !takes(row, row.without),
+            "{} under {:?}",
+            row.profile,
+            row.without
+        );
     }
 }
 
@@ -133,7 +147,10 @@ fn every_profile_has_its_scenario() {
 }
 
 fn tandem(args: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_tandem")).args(args).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .args(args)
+        .output()
+        .unwrap();
     let all = [output.stdout, output.stderr].concat();
     (output.status.success(), text(&all))
 }
@@ -141,12 +158,22 @@ fn tandem(args: &[&str]) -> (bool, String) {
 #[test]
 fn profiles_are_listed_and_printed() {
     let (ok, list) = tandem(&["profiles"]);
-    assert!(ok && list.contains("teams-direct-routing  Microsoft Teams Direct Routing: encrypted media"), "{list}");
+    assert!(
+        ok && list.contains("teams-direct-routing  Microsoft Teams Direct Routing: encrypted media"),
+        "{list}"
+    );
     let (ok, one) = tandem(&["profiles", "telnyx"]);
-    let shipped = config::builtin().iter().find(|(name, _)| *name == "telnyx").unwrap().1;
+    let shipped = config::builtin()
+        .iter()
+        .find(|(name, _)| *name == "telnyx")
+        .unwrap()
+        .1;
     assert!(ok && one == shipped);
     let (ok, none) = tandem(&["profiles", "telnix"]);
-    assert!(!ok && none.contains("there is no profile \"telnix\"; there are generic-carrier, "), "{none}");
+    assert!(
+        !ok && none.contains("there is no profile \"telnix\"; there are generic-carrier, "),
+        "{none}"
+    );
 }
 
 #[test]
@@ -161,5 +188,8 @@ fn check_says_what_a_profile_gives() {
     assert!(ok && said.starts_with(expected), "{said}");
     std::fs::write(&file, text.replace("twilio", "twillio")).unwrap();
     let (ok, said) = tandem(&["check", file.to_str().unwrap()]);
-    assert!(!ok && said.contains("there is no profile \"twillio\"") && said.contains("did you mean \"twilio\"?"), "{said}");
+    assert!(
+        !ok && said.contains("there is no profile \"twillio\"") && said.contains("did you mean \"twilio\"?"),
+        "{said}"
+    );
 }

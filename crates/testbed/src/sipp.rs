@@ -124,7 +124,11 @@ impl Scenario {
     pub fn start(&self, dir: &Path) -> Running {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // Scenarios of a folder of their own have its name in front.
-        let run = format!("{}-{}", self.name.replace('/', "-"), NEXT.fetch_add(1, Ordering::Relaxed));
+        let run = format!(
+            "{}-{}",
+            self.name.replace('/', "-"),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let file = |suffix: &str| dir.join(format!("{run}.{suffix}"));
         let scenario = scenario_dir().join(format!("{}.xml", self.name));
         assert!(scenario.exists(), "no scenario {}", scenario.display());

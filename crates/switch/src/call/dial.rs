@@ -304,18 +304,7 @@ impl Call {
         if let Some(leg) = &self.b {
             match &caller {
                 Some(caller) => towards.write_from(&mut writer, caller, &leg.tag),
-                None => {
-                    writer.parts(HeaderId::From, |value| {
-                        let display = invite.and_then(|m| headers::display_of(&m.from()));
-                        value.text(display.unwrap_or_default()).text("<sip:");
-                        let caller = headers::escape_user(&attempt.caller);
-                        if !caller.is_empty() {
-                            value.text(caller.as_bytes()).text("@");
-                        }
-                        towards.host(value);
-                        value.text(">;tag=").text(&leg.tag);
-                    });
-                }
+                None => towards.write_plain_from(&mut writer, invite, &attempt.caller, &leg.tag),
             }
             let formats = &trunk.header_formats;
             let differs = formats.to.is_some() || formats.request_uri.is_some();

@@ -84,6 +84,22 @@ impl Towards<'_> {
         });
     }
 
+    /// From of a caller of whom there is no more to say than its number, which is in this trunk's format already.
+    pub(crate) fn write_plain_from(
+        &self,
+        writer: &mut Writer,
+        message: Option<&Message>,
+        number: &str,
+        tag: &[u8],
+    ) {
+        writer.parts(HeaderId::From, |value| {
+            let display = message.and_then(|message| display_of(&message.from()));
+            value.text(display.unwrap_or_default()).text("<");
+            number_uri(value, number, UriStyle::Sip, &|value| self.host(value));
+            value.text(">;tag=").text(tag);
+        });
+    }
+
     /// Everything else that says who calls, and by whom the call was diverted.
     pub(crate) fn write_identity(
         &self,

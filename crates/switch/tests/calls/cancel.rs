@@ -239,8 +239,14 @@ fn a_cancel_carries_the_callers_cause() {
             Some("Q.850;cause=31;text=\"secret-host\""),
             Some("Q.850;cause=31"),
         ),
-        (Some("SIP;cause=600, Q.850 ;cause=16"), Some("Q.850;cause=16")),
-        (Some("SIP;cause=200"), None),
+        (
+            Some("SIP;cause=600;text=\"secret-host\", Q.850 ;cause=16"),
+            Some("SIP;cause=600, Q.850;cause=16"),
+        ),
+        (
+            Some("SIP;cause=200"),
+            Some("SIP;cause=200;text=\"Call completed elsewhere\""),
+        ),
         (None, None),
     ] {
         let mut bed = Bed::new();
