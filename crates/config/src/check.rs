@@ -6,7 +6,6 @@ mod network;
 
 use crate::document::{Cx, Place};
 use crate::model::{Advance, Class, Config, NumberRule, Role, Target, Trunk};
-use crate::profile;
 use crate::report::{Fault, nearest, quote};
 use crate::values::Host;
 use std::net::SocketAddr;
@@ -20,7 +19,6 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
         failover(trunk, &path, cx);
-        profile::exists(trunk, &path, cx);
         identity::complete(trunk, &path, cx);
     }
     media::complete(&config, cx);

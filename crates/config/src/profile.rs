@@ -124,8 +124,12 @@ const KEY: &str = "profile";
 /// The keys that a trunk takes over; a note says which.
 pub(crate) fn of<'c>(cx: &mut Cx<'c>, path: &str, trunk: Item<'_>) -> Option<Item<'c>> {
     let own = trunk.value.get_ref().as_table()?;
-    let name = own.get(KEY)?.get_ref().as_str()?;
-    let profile = *cx.profiles.get(name)?;
+    let written = Item::new(trunk.doc, own.get(KEY)?);
+    let name = written.value.get_ref().as_str()?;
+    let Some(profile) = cx.profiles.get(name).copied() else {
+        unknown(cx, path, name, written);
+        return None;
+    };
     let keys = profile.value.get_ref().as_table()?.keys();
     let (taken, beside): (Vec<&str>, Vec<&str>) = keys
         .map(|key| key.get_ref().as_ref())
@@ -146,21 +150,15 @@ fn list(keys: &[&str]) -> String {
     }
 }
 
-/// Refuses the name of a profile that there is not.
-pub(crate) fn exists(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
-    let Some(name) = trunk
-        .profile
-        .as_deref()
-        .filter(|name| !cx.profiles.contains_key(*name))
-    else {
-        return;
-    };
-    let known = cx.labels(KEY).chain(BUILTIN.iter().map(|(name, _)| *name));
+/// Refuses the name of a profile that there is not. What it would have given is not missed then.
+fn unknown(cx: &mut Cx<'_>, path: &str, name: &str, written: Item<'_>) {
+    let known = cx.profiles.keys().map(String::as_str);
+    let known = known.chain(BUILTIN.iter().map(|(name, _)| *name));
     let meant = nearest(name, known).map(quote);
     let fault = Fault::new(format!("there is no profile {}", quote(name)))
         .expected("the name of a [[profile]], or one that `tandem profiles` lists");
-    let key = format!("{path}.{KEY}");
-    cx.refuse(cx.place(&key), &key, fault.meant(meant));
+    cx.refuse(written.place(), &format!("{path}.{KEY}"), fault.meant(meant));
+    cx.in_part = true;
 }
 
 /// `[[profile]]`: a name, and keys of a trunk.

@@ -111,11 +111,11 @@ const IDENTITIES: [[&str; 2]; 3] = [
     ],
 ];
 
-fn nothing_shows([inside, outside]: [&str; 2]) {
+fn nothing_shows([inside, beyond]: [&str; 2]) {
     let bed = quick(|setup| {
         setup
             .key("pbx", &format!("identity = {inside}"))
-            .key("b1", &format!("identity = {outside}"))
+            .key("b1", &format!("identity = {beyond}"))
             .key("b1", "pass_headers = [\"X-Campaign\", \"X-Reply\"]")
     });
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
@@ -186,7 +186,7 @@ fn nothing_shows([inside, outside]: [&str; 2]) {
     let told = to_a[1]
         .header(HeaderId::PAssertedIdentity)
         .or(to_a[1].header(HeaderId::RemotePartyId));
-    assert_eq!(told.is_some(), outside != "{}", "{:?}", told.map(text));
+    assert_eq!(told.is_some(), beyond != "{}", "{:?}", told.map(text));
     let tag = format!(";tag={}", text(to_a[1].to_tag().unwrap()));
     first.send(&first.request("ACK", 1, 2, &tag, None));
     to_b.push(leg.expect_request("ACK"));

@@ -81,11 +81,10 @@ fn takes(row: &Row, profile: Option<&str>) -> bool {
         }
     });
     let peer = bed.run(&bed.uas_b1(&format!("profiles/{}", row.profile)));
-    let taken = call(&bed, row);
-    let stats = if taken { peer.wait() } else { peer.stop() };
-    assert!(!taken || (stats.successful, stats.failed) == (1, 0), "{stats:?}");
+    // SIPp answers also what it has found wanting, and counts it as failed.
+    let stats = if call(&bed, row) { peer.wait() } else { peer.stop() };
     bed.finish_lingering(1, 1);
-    taken
+    (stats.successful, stats.failed) == (1, 0)
 }
 
 /// A call from the PBX; whether it was answered.

@@ -123,7 +123,11 @@ impl<S: Section, H: Held<S>> Form for Tables<S, H> {
                 let entry_path = Self::entry_path(cx, path, index, entry);
                 let profile = S::PROFILED.then(|| profile::of(cx, &entry_path, entry)).flatten();
                 let items: Vec<Item<'_>> = [Some(entry), profile].into_iter().flatten().collect();
-                if let Some(section) = Table::<S>::read_all(cx, &entry_path, &items) {
+                let section = Table::<S>::read_all(cx, &entry_path, &items);
+                if S::PROFILED {
+                    cx.in_part = false;
+                }
+                if let Some(section) = section {
                     list.push(H::hold(section));
                     cx.took(path, entry_path);
                 }
