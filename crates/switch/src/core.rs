@@ -303,7 +303,7 @@ impl Core {
         uri: &[u8],
         body: &[u8],
     ) -> Option<Result<Credentials, digest::DigestError>> {
-        let credentials = credentials_of(trunk).filter(|_| is_for_us(trunk, challenge))?;
+        let credentials = credentials_of(trunk)?;
         let client = self.digests.entry(trunk.name.clone()).or_default();
         let mint = self.endpoint.mint();
         let answer = client.answer(attempt, challenge, &credentials, method, uri, body, mint);
@@ -347,18 +347,8 @@ fn credentials_of(trunk: &Trunk) -> Option<digest::Credentials> {
     Some(digest::Credentials {
         username: auth.username.clone(),
         password: auth.password.expose().to_owned(),
+        realm: auth.realm.clone(),
     })
-}
-
-/// Whether the challenge is of the realm that the trunk's credentials are for.
-fn is_for_us(trunk: &Trunk, challenge: &Message) -> bool {
-    let Some(realm) = trunk.auth.as_ref().and_then(|auth| auth.realm.as_deref()) else {
-        return true;
-    };
-    [HeaderId::WwwAuthenticate, HeaderId::ProxyAuthenticate]
-        .into_iter()
-        .filter_map(|id| digest::realm(challenge, id))
-        .any(|asked| asked == *realm)
 }
 
 /// How long a port rests before another call gets it, so that late packets of the old call meet nobody.
