@@ -26,9 +26,10 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Announcement, Api, Auth, Class, Config, Country, Dtmf, Engine, Failover, Listen, Media, Node,
-    NumberFormat, NumberRule, NumberStyle, Objective, Records, Role, Rtcp, Sip, Sound, Srtp, SrtpKeying,
-    SrtpSuite, Target, Tone, Transcode, Transport, Trunk,
+    Advance, Announcement, Api, Auth, Challenge, Class, Config, Country, Digest, DigestAlgorithm, Dtmf,
+    Engine, Failover, Keepalive, Listen, Media, Node, NumberFormat, NumberRule, NumberStyle, Objective,
+    Records, Register, Registrar, Role, Rtcp, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Target, Tone,
+    Transcode, Transport, Trunk, User,
 };
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};
