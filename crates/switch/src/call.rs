@@ -11,6 +11,7 @@ mod failover;
 mod info;
 mod leg;
 mod negotiate;
+mod registered;
 mod reinvite;
 mod relay;
 mod sound;
@@ -31,6 +32,7 @@ use smallvec::SmallVec;
 use crate::core::{Asked, ClientOwner, Core, Timer};
 use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
+use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
 
 use self::connect::Connecting;
@@ -91,6 +93,8 @@ pub(crate) struct Hunt {
     pub(crate) made: usize,
     /// How the failed ones failed.
     pub(crate) outcomes: Vec<AttemptOutcome>,
+    /// Where the registered users among the attempts are.
+    contacts: Vec<Contact>,
     /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
     early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
 }
@@ -227,7 +231,7 @@ impl Call {
                 self.interim_timer = None;
                 self.on_interim(core, now);
             }
-            Timer::Ping(_) => {}
+            Timer::Ping(_) | Timer::Register(_) | Timer::Binding(_) | Timer::SaveBindings => {}
         }
     }
 
@@ -245,7 +249,12 @@ impl Call {
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
             ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message),
-            ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+            ClientOwner::Orphan
+            | ClientOwner::Goodbye
+            | ClientOwner::Ping(_)
+            | ClientOwner::Register(_)
+            | ClientOwner::Contact(_)
+            | ClientOwner::Nobody => {}
         }
     }
 
@@ -272,7 +281,12 @@ impl Call {
             ClientOwner::Relayed(_, _) => {
                 self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
             }
-            ClientOwner::Orphan | ClientOwner::Goodbye | ClientOwner::Ping(_) | ClientOwner::Nobody => {}
+            ClientOwner::Orphan
+            | ClientOwner::Goodbye
+            | ClientOwner::Ping(_)
+            | ClientOwner::Register(_)
+            | ClientOwner::Contact(_)
+            | ClientOwner::Nobody => {}
         }
     }
 

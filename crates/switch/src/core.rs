@@ -14,11 +14,14 @@ use sip_proto::timers::{TimerKey, TimerQueue};
 use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
 use smallvec::SmallVec;
 
+use crate::auth::Access;
 use crate::gauges::Counters;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
 use crate::orphan::{Goodbye, Orphan};
 use crate::record::CallRecord;
+use crate::register::Registrations;
+use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
 use crate::tags::Tags;
 
@@ -48,6 +51,10 @@ pub(crate) enum ClientOwner {
     Ping(u32),
     /// A BYE of no call's.
     Goodbye,
+    /// A REGISTER of ours; the number is the registration's.
+    Register(u32),
+    /// An OPTIONS to a registered contact; the number is the binding's.
+    Contact(u64),
     /// A request whose answer nobody waits for any more.
     Nobody,
 }
@@ -59,6 +66,8 @@ pub(crate) enum Waiter {
     Call(CallKey),
     /// An OPTIONS ping.
     Ping(u32),
+    /// A registration of ours.
+    Register(u32),
 }
 
 /// What a timer is for.
@@ -74,6 +83,12 @@ pub(crate) enum Timer {
     Interim(CallKey),
     /// Time to ping a target; the number is the pinger's.
     Ping(u32),
+    /// Time for a registration's next round.
+    Register(u32),
+    /// A registered contact is to be kept reachable, or has run out.
+    Binding(u64),
+    /// Registrations of others are to be handed out.
+    SaveBindings,
 }
 
 /// Authorization and Proxy-Authorization headers of one request.
@@ -99,6 +114,12 @@ pub(crate) struct Core {
     pub(crate) goodbyes: IdMap<ClientId, Box<Goodbye>>,
     /// Challenges remembered per trunk, by name.
     digests: HashMap<String, digest::Client>,
+    /// Challenges of our own.
+    pub(crate) access: Access,
+    /// Our registrations.
+    pub(crate) registrations: Registrations,
+    /// Those of others with us.
+    pub(crate) registrar: Registrar,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
     /// Calls there are, without those that are over but not yet done with.
@@ -108,9 +129,10 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(endpoint: Endpoint, snapshot: Arc<Snapshot>, now: Now) -> Self {
+    pub(crate) fn new(mut endpoint: Endpoint, snapshot: Arc<Snapshot>, now: Now) -> Self {
         let mut live = Live::new();
         live.install(&snapshot.tables);
+        let access = Access::new(now.at, endpoint.mint(), &snapshot.config);
         let ports = PortPool::new(snapshot.config.media.ports.clone(), QUARANTINE);
         Self {
             endpoint,
@@ -129,6 +151,9 @@ impl Core {
             orphans: IdMap::default(),
             goodbyes: IdMap::default(),
             digests: HashMap::new(),
+            access,
+            registrations: Registrations::default(),
+            registrar: Registrar::default(),
             counters: Counters::default(),
             draining: false,
             calls: 0,
@@ -304,13 +329,36 @@ impl Core {
         body: &[u8],
     ) -> Option<Result<Credentials, digest::DigestError>> {
         let credentials = credentials_of(trunk)?;
-        let client = self.digests.entry(trunk.name.clone()).or_default();
+        Some(self.answer_challenge(&trunk.name, &credentials, attempt, challenge, method, uri, body))
+    }
+
+    /// As [`Core::authorize`], with these credentials.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a digest is computed over all of these (RFC 7616 §3.4)"
+    )]
+    pub(crate) fn answer_challenge(
+        &mut self,
+        trunk: &str,
+        credentials: &digest::Credentials,
+        attempt: &mut digest::Attempt,
+        challenge: &Message,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Result<Credentials, digest::DigestError> {
+        let client = self.digests.entry(trunk.to_owned()).or_default();
         let mint = self.endpoint.mint();
-        let answer = client.answer(attempt, challenge, &credentials, method, uri, body, mint);
-        Some(answer.map(|answer| {
-            let beside = client.beside(answer.0, &credentials, method, uri, body, mint);
-            [Some(answer), beside].into_iter().flatten().collect()
-        }))
+        let answer = client.answer(attempt, challenge, credentials, method, uri, body, mint)?;
+        let beside = client.beside(answer.0, credentials, method, uri, body, mint);
+        Ok([Some(answer), beside].into_iter().flatten().collect())
+    }
+
+    /// What a trunk's answer says about the next challenge.
+    pub(crate) fn learn(&mut self, trunk: &str, answer: &Message) {
+        if let Some(client) = self.digests.get_mut(trunk) {
+            client.learn(answer);
+        }
     }
 
     /// The headers that spare a trunk its challenges, once it has challenged before.
@@ -323,10 +371,21 @@ impl Core {
         let trunk = snapshot.trunk(attempt.trunk);
         let credentials = credentials_of(trunk)?;
         let uri = crate::headers::request_uri(attempt, trunk.targets.get(attempt.target)?);
-        let (client, mint) = (self.digests.get_mut(&trunk.name)?, self.endpoint.mint());
-        let (method, uri) = (&Method::Invite, uri.as_slice());
-        let first = client.preemptive(&credentials, method, uri, body, mint)?;
-        let beside = client.beside(first.0, &credentials, method, uri, body, mint);
+        self.spare_challenge(&trunk.name, &credentials, &Method::Invite, &uri, body)
+    }
+
+    /// As [`Core::preemptive`], for any request with these credentials.
+    pub(crate) fn spare_challenge(
+        &mut self,
+        trunk: &str,
+        credentials: &digest::Credentials,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Option<Credentials> {
+        let (client, mint) = (self.digests.get_mut(trunk)?, self.endpoint.mint());
+        let first = client.preemptive(credentials, method, uri, body, mint)?;
+        let beside = client.beside(first.0, credentials, method, uri, body, mint);
         Some([Some(first), beside].into_iter().flatten().collect())
     }
 
@@ -338,6 +397,7 @@ impl Core {
             Method::Cancel,
             Method::Options,
             Method::Info,
+            Method::Register,
         ]
     }
 }

@@ -212,7 +212,8 @@ fn of_several_realms_the_first_that_the_credentials_are_for_is_answered() {
     let there = "Digest realm=\"there\", nonce=\"N2\", algorithm=MD5, qop=\"auth\"";
     let better = "Digest realm=\"there\", nonce=\"N3\", algorithm=SHA-256, qop=\"auth\"";
     let none: [&str; 1] = ["Digest realm=\"here\", nonce=\"N1\""];
-    let cases: [(Option<&str>, &[&str], Result<&str, DigestError>); 6] = [
+    type Case<'a> = (Option<&'a str>, &'a [&'a str], Result<&'a str, DigestError>);
+    let cases: [Case<'_>; 6] = [
         (Some("there"), &[here, there], Ok("N2")),
         (Some("there"), &[here, there, better], Ok("N3")),
         (None, &[here, there, better], Ok("N1")),
