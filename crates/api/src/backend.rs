@@ -5,7 +5,7 @@ use std::pin::Pin;
 use records::Filter;
 use serde::Serialize;
 use switch::record::CallRecord;
-use switch::{CallView, EndOutcome};
+use switch::{BindingView, CallView, EndOutcome, RegistrationView};
 
 use crate::problem::Problem;
 
@@ -22,6 +22,8 @@ pub trait Backend: Send + Sync + 'static {
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome>;
     /// Trunks with their load and health.
     fn trunks(&self) -> Answer<'_, Vec<TrunkView>>;
+    /// Where users are registered.
+    fn registrations(&self) -> Answer<'_, Vec<BindingView>>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.
@@ -51,6 +53,8 @@ pub struct TrunkView {
     pub max_cps: Option<f64>,
     /// Where its calls go.
     pub targets: Vec<TargetView>,
+    /// How our registration with it stands; none where it wants none.
+    pub registration: Option<RegistrationView>,
 }
 
 /// A target of a trunk.

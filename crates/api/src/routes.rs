@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use records::Filter;
 use serde::Deserialize;
 use switch::record::CallRecord;
-use switch::{CallView, EndOutcome};
+use switch::{BindingView, CallView, EndOutcome};
 
 use crate::backend::{Backend, ReloadReport, TrunkView};
 use crate::problem::Problem;
@@ -29,6 +29,7 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/calls", get(calls))
         .route("/v1/calls/{id}", get(call).delete(hangup))
         .route("/v1/trunks", get(trunks))
+        .route("/v1/registrations", get(registrations))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -74,6 +75,10 @@ async fn hangup(State(backend): State<Shared>, Path(id): Path<String>) -> Result
 
 async fn trunks(State(backend): State<Shared>) -> Result<Json<Vec<TrunkView>>, Problem> {
     backend.trunks().await.map(Json)
+}
+
+async fn registrations(State(backend): State<Shared>) -> Result<Json<Vec<BindingView>>, Problem> {
+    backend.registrations().await.map(Json)
 }
 
 #[derive(Debug, Default, Deserialize)]

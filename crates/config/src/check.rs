@@ -1,5 +1,6 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
+mod access;
 mod identity;
 mod media;
 mod network;
@@ -21,6 +22,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         failover(trunk, &path, cx);
         identity::complete(trunk, &path, cx);
     }
+    access::complete(&mut config, cx);
     media::complete(&config, cx);
     twins(&config, cx);
     for (index, class) in config.classes.iter().enumerate() {
@@ -56,11 +58,11 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     };
     let useless: &[&str] = match trunk.role {
         Role::Customer => {
-            if trunk.sources.is_empty() {
+            if trunk.sources.is_empty() && trunk.users.is_empty() {
                 missing(
                     "sources",
                     cx,
-                    "where its requests come from: sources = [\"203.0.113.7\"]",
+                    "where its requests come from: sources = [\"203.0.113.7\"], or who may call: users = [{ username = …, password = … }]",
                 );
             }
             let class = trunk
@@ -72,7 +74,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
             &["deck"]
         }
         Role::Carrier => {
-            if trunk.targets.is_empty() {
+            if trunk.targets.is_empty() && trunk.register.is_none() {
                 missing(
                     "targets",
                     cx,
@@ -258,7 +260,7 @@ fn numbers(rules: &[NumberRule], cx: &mut Cx<'_>) {
 fn derive_targets(config: &mut Config, cx: &mut Cx<'_>) {
     let ours: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.bind).collect();
     for trunk in &mut config.trunks {
-        if trunk.role == Role::Customer && trunk.targets.is_empty() {
+        if trunk.role == Role::Customer && trunk.targets.is_empty() && trunk.users.is_empty() {
             let hosts = trunk.sources.iter().filter(|source| source.net.is_host());
             let address = hosts.map(|source| SocketAddr::new(source.net.addr, source.port.unwrap_or(5060)));
             let targets = address
@@ -270,7 +272,9 @@ fn derive_targets(config: &mut Config, cx: &mut Cx<'_>) {
     }
     for (at, rule) in config.numbers.iter().enumerate() {
         for name in &rule.to {
-            let unreachable = |trunk: &&Arc<Trunk>| trunk.targets.is_empty() && trunk.role == Role::Customer;
+            let unreachable = |trunk: &&Arc<Trunk>| {
+                trunk.targets.is_empty() && trunk.users.is_empty() && trunk.role == Role::Customer
+            };
             if config.trunk(name).filter(unreachable).is_some() {
                 let path = format!("{}.to", cx.entry("number", at));
                 let wrong = format!(

@@ -27,12 +27,12 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Announcement, AnonymousMode, Api, Assertion, Auth, CallerHeader, Class, Config, Country,
-    DiversionMode, Dtmf, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Identity, Listen, Media,
-    MessageKind, Node, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode,
-    PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, RequestMode, Requests, Role, Rtcp, Screening,
-    ScreeningMode, SdpChanges, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Target, Tone, Transcode, Transport,
-    Trunk, UriStyle, Way,
+    Advance, Announcement, AnonymousMode, Api, Assertion, Auth, CallerHeader, Challenge, Class, Config,
+    Country, Digest, DigestAlgorithm, DiversionMode, Dtmf, Engine, Failover, HeaderAction, HeaderFormats,
+    HeaderRule, Identity, Keepalive, Listen, Media, MessageKind, Node, NumberFormat, NumberIn, NumberRule,
+    NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records,
+    Register, Registrar, RequestMode, Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, Sip, Sound,
+    Srtp, SrtpKeying, SrtpSuite, Target, Tone, Transcode, Transport, Trunk, UriStyle, User, Way,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

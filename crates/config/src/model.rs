@@ -1,11 +1,13 @@
 //! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
 
+mod access;
 mod headers;
 mod identity;
 mod numbers;
 mod sdp;
 mod trunk;
 
+pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
@@ -56,6 +58,10 @@ section! {
         live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
         /// Classes of service.
         live classes named "class": Vec<Class> = Tables<Class>, default("[]");
+        /// How users of trunks are asked for their passwords.
+        live digest: Digest = Table<Digest>, default("{}");
+        /// The registrar for users of trunks.
+        live registrar: Registrar = Table<Registrar>, default("{}");
         /// Sounds that trunks' keys name.
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.

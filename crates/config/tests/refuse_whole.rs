@@ -113,7 +113,8 @@ fn trunks_need_what_their_role_asks_for() {
     for (text, expected) in [
         (
             GOOD.replace("sources = [\"127.0.0.10:5070\"]\n", ""),
-            "t:5:1: trunk.pbx: a customer needs `sources`; expected where its requests come from: sources = [\"203.0.113.7\"]",
+            "t:5:1: trunk.pbx: a customer needs `sources`; expected where its requests come from: sources = [\"203.0.113.7\"], or \
+             who may call: users = [{ username = …, password = … }]",
         ),
         (
             GOOD.replace("targets = [{ uri = \"sip:127.0.0.20:5080\" }]\n", ""),

@@ -29,9 +29,14 @@ fn disk(dir: &Path, into: &mut Memory) {
 fn shipped() -> Memory {
     let mut files = Memory::default();
     disk(&root().join("configs"), &mut files);
-    files
-        .env
-        .insert("CARRIER_B_PASSWORD".to_owned(), "of the test".to_owned());
+    for name in [
+        "CARRIER_B_PASSWORD",
+        "CARRIER_C_PASSWORD",
+        "ALICE_PASSWORD",
+        "BOB_PASSWORD",
+    ] {
+        files.env.insert(name.to_owned(), "of the test".to_owned());
+    }
     files
 }
 
@@ -61,7 +66,10 @@ fn every_shipped_file_is_accepted_without_a_warning() {
 fn the_example_reads_its_trunks_from_its_folder() {
     let config = accepted(&root().join("configs/tandem.toml"), &mut shipped());
     let names: Vec<&str> = config.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
-    assert_eq!(names, ["carrier-a", "carrier-b", "headquarters"]);
+    assert_eq!(
+        names,
+        ["carrier-a", "carrier-b", "carrier-c", "headquarters", "phones"]
+    );
     let password = &config.trunk("carrier-b").unwrap().auth.as_ref().unwrap().password;
     assert_eq!(password.expose(), "of the test");
 }

@@ -25,16 +25,18 @@ pub enum AttemptOutcome {
     Unreachable,
     /// No INVITE was sent: what the caller offers is nothing that this trunk's own keys let us offer there (codecs, encryption).
     Incompatible,
+    /// No INVITE was sent: the called user is not registered.
+    NotRegistered,
 }
 
 impl AttemptOutcome {
-    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out, 503 for an
+    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out and for whoever is not registered, 503 for an
     /// unreachable target (RFC 3261 §8.1.3.1), 488 for an offer that could not be made (RFC 3261 §21.4.26).
     pub fn status(self) -> u16 {
         match self {
             Self::Final { status, .. } => status,
             Self::TimeoutTrying | Self::TimeoutProgress => 408,
-            Self::TimeoutAnswer => 480,
+            Self::TimeoutAnswer | Self::NotRegistered => 480,
             Self::Unreachable => 503,
             Self::Incompatible => 488,
         }
@@ -65,7 +67,7 @@ pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => {
             failover.advance.contains(&Advance::Timeout)
         }
-        AttemptOutcome::Unreachable | AttemptOutcome::Incompatible => true,
+        AttemptOutcome::Unreachable | AttemptOutcome::Incompatible | AttemptOutcome::NotRegistered => true,
         AttemptOutcome::Final { status, q850, rang } => {
             let advances = failover.advance.contains(&Advance::Status(status));
             match (advances, failover.stop.contains(&status)) {

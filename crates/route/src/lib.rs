@@ -19,4 +19,4 @@ pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
     plan,
 };
-pub use tables::{BuildError, SourceMatch, Tables, TrunkIx, WhyNot};
+pub use tables::{BuildError, Called, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

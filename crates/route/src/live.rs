@@ -39,6 +39,8 @@ struct Slot {
     open: bool,
     /// In the config in force.
     listed: bool,
+    /// It wants us to be registered first, and we are not.
+    unregistered: bool,
     max_calls: u32,
     pace: Pace,
     /// Its targets are asked with OPTIONS whether they live.
@@ -65,6 +67,9 @@ pub enum Refusal {
     /// The trunk is switched off, or is no longer in the config.
     #[error("trunk disabled")]
     Disabled,
+    /// We are not registered there.
+    #[error("not registered")]
+    Unregistered,
 }
 
 impl Live {
@@ -112,6 +117,7 @@ impl Live {
             slot.name = trunk.name.as_str().into();
             slot.open = trunk.enabled;
             slot.listed = true;
+            slot.unregistered &= trunk.register.as_ref().is_some_and(|register| register.required);
             slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
             slot.pace.set(trunk.max_cps);
             slot.pinged = trunk.options_interval.is_some();
@@ -123,6 +129,14 @@ impl Live {
                 .collect();
         }
         index
+    }
+
+    /// Says whether calls may go to the trunk of this name as far as our registration there goes.
+    pub fn set_registered(&mut self, trunk: &str, registered: bool) {
+        let index = self.names.get(trunk).copied();
+        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index as usize)) {
+            slot.unregistered = !registered;
+        }
     }
 
     fn idle(&self, index: u32) -> bool {
@@ -165,9 +179,14 @@ impl Live {
         has_room
     }
 
-    /// What [`try_admit`](Self::try_admit) would say, without taking the place.
+    /// What [`try_admit`](Self::try_admit) would say of a call to the trunk, without taking the place. Calls from it come whether or not
+    /// we are registered there.
     pub(crate) fn check(&self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<(), Refusal> {
-        self.slot(tables, trunk).ok_or(Refusal::Disabled)?.check(now)
+        let slot = self.slot(tables, trunk).ok_or(Refusal::Disabled)?;
+        if slot.unregistered && slot.open {
+            return Err(Refusal::Unregistered);
+        }
+        slot.check(now)
     }
 
     /// Gives a call's place back.

@@ -49,14 +49,21 @@ pub struct Plan {
 pub struct Attempt {
     /// Trunk to send it to.
     pub trunk: TrunkIx,
-    /// Index into the trunk's `targets`.
+    /// Index into the trunk's `targets`; [`Attempt::REGISTERED`]: wherever the user is that has registered for it.
     pub target: usize,
+    /// Which of the places that a user is registered at, once that is known.
+    pub contact: Option<u16>,
     /// Called number, in the trunk's format for the Request-URI.
     pub called: Box<str>,
     /// Calling number, in the trunk's format for From.
     pub caller: Box<str>,
     /// What the trunk's deck asks for this call.
     pub rate: Option<Rate>,
+}
+
+impl Attempt {
+    /// In place of an index: the called user's registration says where.
+    pub const REGISTERED: usize = usize::MAX;
 }
 
 /// No trunk may take the call.
@@ -259,13 +266,14 @@ impl Decision<'_> {
         if !trunk.enabled {
             return Place::Dropped(LeftOut::Disabled);
         }
-        if trunk.targets.is_empty() {
+        if trunk.targets.is_empty() && trunk.users.is_empty() {
             return Place::Dropped(LeftOut::NoTarget);
         }
         if let Err(refusal) = self.live.check(self.now, self.tables, ix) {
             return Place::from(refusal);
         }
-        let down = (0..trunk.targets.len()).all(|target| self.shunned(ix, target));
+        let down =
+            !trunk.targets.is_empty() && (0..trunk.targets.len()).all(|target| self.shunned(ix, target));
         if down {
             Place::Last(Late::Down)
         } else {
@@ -313,6 +321,9 @@ impl Decision<'_> {
     /// those that are shunned last.
     fn targets(&self, ix: TrunkIx) -> SmallVec<[(usize, bool); 4]> {
         let trunk = self.tables.trunk(ix);
+        if trunk.targets.is_empty() {
+            return SmallVec::from_slice(&[(Attempt::REGISTERED, false)]);
+        }
         let mut targets: SmallVec<[_; 4]> = trunk
             .targets
             .iter()
@@ -335,6 +346,7 @@ impl Decision<'_> {
         Attempt {
             trunk: candidate.trunk,
             target,
+            contact: None,
             called: write(NumberIn::RequestUri, self.request.called),
             caller: write(NumberIn::From, self.request.caller),
             rate: candidate.rate,

@@ -4,6 +4,7 @@
 mod build;
 mod numbers;
 mod sources;
+mod users;
 
 use crate::deck::{Deck, Money};
 use config::{NumberRule, Role, Trunk};
@@ -15,6 +16,9 @@ use std::sync::Arc;
 
 pub use build::BuildError;
 pub use sources::WhyNot;
+pub use users::{Called, UserIx};
+
+use users::Users;
 
 /// Index of a trunk in one [`Tables`]; means nothing in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +35,7 @@ pub struct Tables {
     sources: Sources,
     rules: Box<[Rule]>,
     numbers: Numbers,
+    users: Users,
 }
 
 /// What was worked out about a trunk beforehand.
@@ -164,8 +169,8 @@ impl Tables {
         })
     }
 
-    /// The number rule for `called` (with or without `+`): the one with the most digits, and at equal
-    /// length the exact one.
+    /// The number rule for `called` (with or without `+`): the one for exactly this number, then the user of this name or number,
+    /// then the rule or user with the most digits.
     pub fn number(&self, called: &str) -> Option<&NumberRule> {
         self.rule(called).map(|rule| &rule.rule)
     }
@@ -176,7 +181,58 @@ impl Tables {
     }
 
     pub(crate) fn rule(&self, called: &str) -> Option<&Rule> {
-        self.rules.get(self.numbers.find(called)? as usize)
+        let exact = self.numbers.exact(called).or_else(|| self.users.rule(called));
+        let index = exact.or_else(|| self.numbers.prefix(called))?;
+        self.rules.get(index as usize)
+    }
+
+    /// The user of this name, wherever it is.
+    pub fn user(&self, name: &str) -> Option<UserIx> {
+        self.users.named(name)
+    }
+
+    /// What the config says of a user.
+    pub fn user_at(&self, ix: UserIx) -> Option<&config::User> {
+        self.trunk(ix.trunk).users.get(ix.index as usize)
+    }
+
+    /// Every user.
+    pub fn users(&self) -> impl Iterator<Item = (UserIx, &config::User)> {
+        self.trunks().flat_map(|(trunk, of)| {
+            let at = move |(index, user)| {
+                let index = index as u32;
+                (UserIx { trunk, index }, user)
+            };
+            of.users.iter().enumerate().map(at)
+        })
+    }
+
+    /// Whether any trunk has users.
+    pub fn has_users(&self) -> bool {
+        self.users.any()
+    }
+
+    /// Whether any trunk takes requests of its users from everywhere.
+    pub fn has_roaming_users(&self) -> bool {
+        self.users.any_roaming()
+    }
+
+    /// Whether a user of this trunk may come from `addr`: it has no `sources`, or that is one of them, or they only say who
+    /// needs no password.
+    pub fn may_come_from(&self, ix: TrunkIx, addr: SocketAddr) -> bool {
+        let trunk = self.trunk(ix);
+        trunk.enabled && (users::is_roaming(trunk) || sources::has(trunk, addr))
+    }
+
+    /// Whether `addr` is one of the sources of the trunk of this name.
+    pub fn has_source(&self, trunk: &str, addr: SocketAddr) -> bool {
+        self.trunk_named(trunk)
+            .is_some_and(|ix| sources::has(self.trunk(ix), addr))
+    }
+
+    /// Which user of a trunk a call to `called` is for: the one of that name or number; the only one gets every call.
+    pub fn called_user(&self, trunk: TrunkIx, called: &str) -> Option<(UserIx, Called)> {
+        self.users.called(trunk, self.trunk(trunk), called)
     }
 
     /// The carriers, in the order of the config.

@@ -31,5 +31,7 @@ pub use message::Message;
 pub use method::Method;
 pub use parse::{Limits, parse};
 pub use reason::status_reason;
-pub use view::{NameAddr, Params, ParamsIter, SipUri, TelUri, Uri, Values, Via, ViewError, unquote};
+pub use view::{
+    NameAddr, Params, ParamsIter, SipUri, TelUri, Uri, Values, Via, ViewError, unescape_quoted, unquote,
+};
 pub use write::{Value, Writer};

@@ -7,7 +7,7 @@ mod values;
 mod via;
 
 pub use name_addr::NameAddr;
-pub use params::{Params, ParamsIter, unquote};
+pub use params::{Params, ParamsIter, unescape_quoted, unquote};
 #[cfg(feature = "rsip")]
 pub(crate) use uri::address;
 pub use uri::{SipUri, TelUri, Uri};

@@ -1,7 +1,8 @@
-//! Answers to digest challenges (RFC 3261 §22, RFC 2617, RFC 7616, RFC 8760), client side.
+//! Digest (RFC 3261 §22, RFC 2617, RFC 7616, RFC 8760): answers to challenges, and in `server` the challenges themselves.
 
 mod challenge;
 mod compute;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +11,12 @@ use std::fmt;
 use sip_msg::{HeaderId, Message, Method};
 
 use crate::Mint;
+use crate::reply::unfold;
 use challenge::{Challenge, Qop};
 use compute::{Input, response};
+
+pub use compute::Algorithm;
+pub use server::{Name, Policy, Secret, Server, Verdict};
 
 /// What we prove to know.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub struct Credentials {
     pub username: String,
     /// Password.
     pub password: String,
+    /// Only challenges of this realm are answered; absent: of any.
+    pub realm: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -36,6 +43,9 @@ pub enum DigestError {
     /// No readable Digest challenge in the response, or the response is neither 401 nor 407.
     #[error("no digest challenge")]
     NoChallenge,
+    /// Challenges of other realms than that of the credentials only.
+    #[error("the challenge is of another realm")]
+    OtherRealm,
     /// Only algorithms that we don't know.
     #[error("unknown digest algorithm")]
     UnknownAlgorithm,
@@ -86,12 +96,6 @@ struct Request<'a> {
     body: &'a [u8],
 }
 
-/// The realm of the challenge that [`Client::answer`] would answer, from this header of a response.
-pub fn realm(response: &Message, id: HeaderId) -> Option<String> {
-    let challenge = challenge::strongest(response, id).ok()?;
-    String::from_utf8(challenge.realm).ok()
-}
-
 impl Client {
     /// A client that hasn't been challenged.
     pub const fn new() -> Self {
@@ -101,8 +105,8 @@ impl Client {
         }
     }
 
-    /// The header that answers a 401 (Authorization) or 407 (Proxy-Authorization), by the strongest algorithm offered. Goes into
-    /// the request sent again, with the next CSeq. A request that has been answered for once and is challenged again gets
+    /// The header that answers a 401 (Authorization) or 407 (Proxy-Authorization): of the first realm that the credentials are for,
+    /// by the strongest algorithm that we know. Goes into the request sent again, with the next CSeq. A request that has been answered for once and is challenged again gets
     /// [`DigestError::RejectedAgain`], unless the nonce was only stale; what was remembered is then forgotten.
     #[allow(clippy::too_many_arguments, reason = "what a digest is made of")]
     pub fn answer(
@@ -133,7 +137,7 @@ impl Client {
             }
             Some(_) | None => return Err(DigestError::NoChallenge),
         };
-        let new = challenge::strongest(challenge, asks)?;
+        let new = challenge::choose(challenge, asks, credentials.realm.as_deref().map(str::as_bytes))?;
         if answered.answers > 0 {
             let refused = !new.stale || answered.stale >= MAX_STALE;
             if refused {
@@ -212,6 +216,26 @@ impl Client {
             .as_mut()?
             .header(credentials, &Request { method, uri, body }, cnonce);
         Some((id, header))
+    }
+
+    /// Takes what a final answer says about the next request: the nonce to be used from now on (`nextnonce` of
+    /// Authentication-Info, RFC 7616 §3.5; Proxy-Authentication-Info, RFC 7615 §4).
+    pub fn learn(&mut self, answer: &Message) {
+        for (id, slot) in [
+            (HeaderId::AuthenticationInfo, &mut self.server),
+            (HeaderId::ProxyAuthenticationInfo, &mut self.proxy),
+        ] {
+            let (Some(live), Some(value)) = (slot, answer.header(id)) else {
+                continue;
+            };
+            let value = unfold(value);
+            let next =
+                challenge::Parameters(&value).find(|(name, _)| name.eq_ignore_ascii_case(b"nextnonce"));
+            if let Some((_, nonce)) = next.filter(|(_, nonce)| **nonce != live.challenge.nonce) {
+                live.challenge.nonce = nonce.to_vec();
+                live.count = 0;
+            }
+        }
     }
 
     /// Forgets every challenge: the next request goes without credentials.

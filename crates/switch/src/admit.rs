@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use route::{SourceMatch, TrunkIx};
+use route::TrunkIx;
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
 use sip_proto::reply;
 
+use crate::auth;
 use crate::call::{Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
 use crate::headers;
@@ -24,16 +25,24 @@ const PAIRS: usize = 2;
 
 /// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
 pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
-    let called = headers::user_of(asked.message.uri());
-    let trunk = match core.snapshot.tables.source(asked.flow.remote, &called) {
-        SourceMatch::Trunk(trunk) => trunk,
-        SourceMatch::None { why } => {
-            core.counters.refused_source += 1;
-            tracing::debug!(source = %asked.flow.remote, %why, "INVITE from nobody we know");
-            core.answer(now, &asked, 403, None);
+    let mut called = headers::user_of(asked.message.uri());
+    let trunk = match auth::caller(core, now, &asked, &called) {
+        Ok(trunk) => trunk,
+        Err(refused) => {
+            auth::refuse(core, now, &asked, refused);
             return None;
         }
     };
+    if core
+        .registrations
+        .is_contact(&core.snapshot.trunk(trunk).name, &called)
+    {
+        // It came to what we have registered: the number that was dialled is the To's, if it is one of ours.
+        let to = headers::user_of(asked.message.to().uri);
+        if core.snapshot.tables.number(&to).is_some() {
+            called = to;
+        }
+    }
     if asked.message.contact().is_none() {
         // RFC 3261 §8.1.1.8: there would be nobody to hang up.
         core.answer(now, &asked, 400, None);
@@ -80,7 +89,7 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         admitted.map_err(|refusal| match refusal {
             route::Refusal::Calls => "max-calls",
             route::Refusal::Cps => "max-cps",
-            route::Refusal::Disabled => "trunk-disabled",
+            route::Refusal::Disabled | route::Refusal::Unregistered => "trunk-disabled",
         })
     };
     match permit {

@@ -13,6 +13,7 @@ mod info;
 mod leg;
 mod negotiate;
 mod reason;
+pub(crate) mod registered;
 mod reinvite;
 mod relay;
 mod sound;
@@ -33,6 +34,7 @@ use smallvec::SmallVec;
 use crate::core::{Asked, ClientOwner, Core, Timer};
 use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
+use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
 
 use self::connect::Connecting;
@@ -96,6 +98,8 @@ pub(crate) struct Hunt {
     pub(crate) made: usize,
     /// How the failed ones failed.
     pub(crate) outcomes: Vec<AttemptOutcome>,
+    /// Where the registered users among the attempts are.
+    contacts: Vec<Contact>,
     /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
     early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
 }
@@ -232,7 +236,11 @@ impl Call {
                 self.interim_timer = None;
                 self.on_interim(core, now);
             }
-            Timer::Ping(_) | Timer::Page(_) => {}
+            Timer::Ping(_)
+            | Timer::Page(_)
+            | Timer::Register(_)
+            | Timer::Binding(_)
+            | Timer::SaveBindings => {}
         }
     }
 
@@ -254,6 +262,8 @@ impl Call {
             | ClientOwner::Goodbye
             | ClientOwner::Ping(_)
             | ClientOwner::Page(_)
+            | ClientOwner::Register(_)
+            | ClientOwner::Contact(_)
             | ClientOwner::Nobody => {}
         }
     }
@@ -285,6 +295,8 @@ impl Call {
             | ClientOwner::Goodbye
             | ClientOwner::Ping(_)
             | ClientOwner::Page(_)
+            | ClientOwner::Register(_)
+            | ClientOwner::Contact(_)
             | ClientOwner::Nobody => {}
         }
     }

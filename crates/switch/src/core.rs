@@ -14,12 +14,15 @@ use sip_proto::timers::{TimerKey, TimerQueue};
 use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
 use smallvec::SmallVec;
 
+use crate::auth::Access;
 use crate::gauges::Counters;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
 use crate::orphan::{Goodbye, Orphan};
 use crate::pager::{Page, PageKey};
 use crate::record::CallRecord;
+use crate::register::Registrations;
+use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
 use crate::tags::Tags;
 
@@ -51,6 +54,10 @@ pub(crate) enum ClientOwner {
     Goodbye,
     /// A request outside of any dialog that was sent on.
     Page(PageKey),
+    /// A REGISTER of ours; the number is the registration's.
+    Register(u32),
+    /// An OPTIONS to a registered contact; the number is the binding's.
+    Contact(u64),
     /// A request whose answer nobody waits for any more.
     Nobody,
 }
@@ -64,6 +71,8 @@ pub(crate) enum Waiter {
     Ping(u32),
     /// A request outside of any dialog.
     Page(PageKey),
+    /// A registration of ours.
+    Register(u32),
 }
 
 /// What a timer is for.
@@ -81,6 +90,12 @@ pub(crate) enum Timer {
     Ping(u32),
     /// A request outside of any dialog has not been answered.
     Page(PageKey),
+    /// Time for a registration's next round.
+    Register(u32),
+    /// A registered contact is to be kept reachable, or has run out.
+    Binding(u64),
+    /// Registrations of others are to be handed out.
+    SaveBindings,
 }
 
 /// Authorization and Proxy-Authorization headers of one request.
@@ -107,6 +122,12 @@ pub(crate) struct Core {
     pub(crate) pages: IdMap<PageKey, Box<Page>>,
     /// Challenges remembered per trunk, by name.
     digests: HashMap<String, digest::Client>,
+    /// Challenges of our own.
+    pub(crate) access: Access,
+    /// Our registrations.
+    pub(crate) registrations: Registrations,
+    /// Those of others with us.
+    pub(crate) registrar: Registrar,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
     /// Calls there are, without those that are over but not yet done with.
@@ -116,9 +137,10 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(endpoint: Endpoint, snapshot: Arc<Snapshot>, now: Now) -> Self {
+    pub(crate) fn new(mut endpoint: Endpoint, snapshot: Arc<Snapshot>, now: Now) -> Self {
         let mut live = Live::new();
         live.install(&snapshot.tables);
+        let access = Access::new(now.at, endpoint.mint(), &snapshot.config);
         let ports = PortPool::new(snapshot.config.media.ports.clone(), QUARANTINE);
         Self {
             endpoint,
@@ -138,6 +160,9 @@ impl Core {
             goodbyes: IdMap::default(),
             pages: IdMap::default(),
             digests: HashMap::new(),
+            access,
+            registrations: Registrations::default(),
+            registrar: Registrar::default(),
             counters: Counters::default(),
             draining: false,
             calls: 0,
@@ -313,14 +338,37 @@ impl Core {
         uri: &[u8],
         body: &[u8],
     ) -> Option<Result<Credentials, digest::DigestError>> {
-        let credentials = credentials_of(trunk).filter(|_| is_for_us(trunk, challenge))?;
-        let client = self.digests.entry(trunk.name.clone()).or_default();
+        let credentials = credentials_of(trunk)?;
+        Some(self.answer_challenge(&trunk.name, &credentials, attempt, challenge, method, uri, body))
+    }
+
+    /// As [`Core::authorize`], with these credentials.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a digest is computed over all of these (RFC 7616 §3.4)"
+    )]
+    pub(crate) fn answer_challenge(
+        &mut self,
+        trunk: &str,
+        credentials: &digest::Credentials,
+        attempt: &mut digest::Attempt,
+        challenge: &Message,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Result<Credentials, digest::DigestError> {
+        let client = self.digests.entry(trunk.to_owned()).or_default();
         let mint = self.endpoint.mint();
-        let answer = client.answer(attempt, challenge, &credentials, method, uri, body, mint);
-        Some(answer.map(|answer| {
-            let beside = client.beside(answer.0, &credentials, method, uri, body, mint);
-            [Some(answer), beside].into_iter().flatten().collect()
-        }))
+        let answer = client.answer(attempt, challenge, credentials, method, uri, body, mint)?;
+        let beside = client.beside(answer.0, credentials, method, uri, body, mint);
+        Ok([Some(answer), beside].into_iter().flatten().collect())
+    }
+
+    /// What a trunk's answer says about the next challenge.
+    pub(crate) fn learn(&mut self, trunk: &str, answer: &Message) {
+        if let Some(client) = self.digests.get_mut(trunk) {
+            client.learn(answer);
+        }
     }
 
     /// The headers that spare a trunk its challenges, once it has challenged before.
@@ -333,10 +381,21 @@ impl Core {
         let trunk = snapshot.trunk(attempt.trunk);
         let credentials = credentials_of(trunk)?;
         let uri = crate::headers::request_uri(attempt, trunk, trunk.targets.get(attempt.target)?);
-        let (client, mint) = (self.digests.get_mut(&trunk.name)?, self.endpoint.mint());
-        let (method, uri) = (&Method::Invite, uri.as_slice());
-        let first = client.preemptive(&credentials, method, uri, body, mint)?;
-        let beside = client.beside(first.0, &credentials, method, uri, body, mint);
+        self.spare_challenge(&trunk.name, &credentials, &Method::Invite, &uri, body)
+    }
+
+    /// As [`Core::preemptive`], for any request with these credentials.
+    pub(crate) fn spare_challenge(
+        &mut self,
+        trunk: &str,
+        credentials: &digest::Credentials,
+        method: &Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Option<Credentials> {
+        let (client, mint) = (self.digests.get_mut(trunk)?, self.endpoint.mint());
+        let first = client.preemptive(credentials, method, uri, body, mint)?;
+        let beside = client.beside(first.0, credentials, method, uri, body, mint);
         Some([Some(first), beside].into_iter().flatten().collect())
     }
 
@@ -350,6 +409,7 @@ impl Core {
             Method::Info,
             Method::Message,
             Method::Notify,
+            Method::Register,
         ]
     }
 }
@@ -359,18 +419,8 @@ fn credentials_of(trunk: &Trunk) -> Option<digest::Credentials> {
     Some(digest::Credentials {
         username: auth.username.clone(),
         password: auth.password.expose().to_owned(),
+        realm: auth.realm.clone(),
     })
-}
-
-/// Whether the challenge is of the realm that the trunk's credentials are for.
-fn is_for_us(trunk: &Trunk, challenge: &Message) -> bool {
-    let Some(realm) = trunk.auth.as_ref().and_then(|auth| auth.realm.as_deref()) else {
-        return true;
-    };
-    [HeaderId::WwwAuthenticate, HeaderId::ProxyAuthenticate]
-        .into_iter()
-        .filter_map(|id| digest::realm(challenge, id))
-        .any(|asked| asked == *realm)
 }
 
 /// How long a port rests before another call gets it, so that late packets of the old call meet nobody.

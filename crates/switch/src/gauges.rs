@@ -27,7 +27,11 @@ pub struct Gauges {
     pub tags: usize,
     /// Entries of the maps by which answers find whoever waits for them: transactions, streams, tickets, lookups.
     pub waiting: usize,
-    /// Timers armed by calls (pings not counted).
+    /// Contacts that users have registered.
+    pub bindings: usize,
+    /// Registrations of ours that are being taken back.
+    pub unregistering: usize,
+    /// Timers armed by calls (pings and registrations not counted).
     pub call_timers: usize,
     /// Counters since the start.
     #[serde(flatten)]
@@ -39,8 +43,12 @@ pub struct Gauges {
 pub struct Counters {
     /// INVITEs that became calls.
     pub calls_admitted: u64,
-    /// INVITEs refused before they became calls: unknown source.
+    /// Requests refused: from nowhere that we know, or from where their user may not be.
     pub refused_source: u64,
+    /// Requests that were challenged.
+    pub challenges: u64,
+    /// Requests with credentials that are wrong.
+    pub auth_failed: u64,
     /// INVITEs refused for a limit or the drain.
     pub refused_limit: u64,
     /// Calls answered.

@@ -73,17 +73,16 @@ pub(crate) fn request_uri(attempt: &Attempt, trunk: &Trunk, target: &Target) -> 
     uri
 }
 
-/// The URI in To: that of the Request-URI, but with the number as the trunk wants it here.
-pub(crate) fn to_uri(called: &str, trunk: &Trunk, target: &Target) -> Vec<u8> {
+/// The URI in To, with the number as the trunk wants it there.
+pub(crate) fn to_uri(called: &str, trunk: &Trunk, host: &dyn Fn(&mut Value<'_>)) -> Vec<u8> {
     let mut uri = Vec::with_capacity(64);
     let (number, style) = trunk.write_number(NumberIn::To, called);
-    number_uri(&mut Value::from(&mut uri), &number, style, &|value| {
-        target_host(value, target);
-    });
+    number_uri(&mut Value::from(&mut uri), &number, style, host);
     uri
 }
 
-fn target_host(value: &mut Value<'_>, target: &Target) {
+/// A target's host and port, as it was written.
+pub(crate) fn target_host(value: &mut Value<'_>, target: &Target) {
     match &target.host {
         Host::Ip(std::net::IpAddr::V6(ip)) => value.text("[").ip((*ip).into()).text("]"),
         Host::Ip(ip) => value.ip(*ip),

@@ -82,6 +82,8 @@ pub enum Command {
     Media(control::Command),
     /// Store a record.
     Record(RecordJob),
+    /// Keep this over a restart, in place of what came before: where users are registered, for [`crate::Switch::restore`].
+    KeepRegistrations(Vec<u8>),
     /// Look up a host name; the answer is [`Input::Resolved`].
     Resolve {
         /// To be given back.

@@ -8,6 +8,9 @@
 //! |---|---|
 //! | `switch.rs` | which call an input belongs to |
 //! | `admit.rs` | who may call, and how much |
+//! | `auth.rs` | who a request is from |
+//! | `registrar.rs` | where users are registered |
+//! | `register.rs` | our own registrations |
 //! | `call/dial.rs` | the next attempt: target, media, INVITE |
 //! | `call/called.rs` | what the called side's answers mean |
 //! | `call/connect.rs` | the answer, once the journal has it |
@@ -21,6 +24,7 @@
 //! | `resume.rs` | calls that were up when the process died |
 
 mod admit;
+mod auth;
 mod call;
 mod core;
 mod gauges;
@@ -32,6 +36,8 @@ mod io;
 mod orphan;
 mod pager;
 pub mod record;
+mod register;
+mod registrar;
 mod resume;
 mod rules;
 mod snapshot;
@@ -41,6 +47,8 @@ mod tags;
 
 pub use crate::gauges::Gauges;
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
+pub use crate::register::RegistrationView;
+pub use crate::registrar::BindingView;
 pub use crate::resume::LegState;
 pub use crate::snapshot::{Listener, NetworkIx, Snapshot};
 pub use crate::sounds::{Clip, sounds};

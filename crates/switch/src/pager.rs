@@ -7,18 +7,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use config::{Host, OutsideMode};
-use route::{Attempt, AttemptOutcome, Outcome, SourceMatch, TrunkIx, Verdict};
-use sip_msg::{HeaderId, Message, Method, Writer};
+use route::{Attempt, AttemptOutcome, Outcome, TrunkIx, Verdict};
+use sip_msg::{HeaderId, Message, Method, Value, Writer};
 use sip_proto::timers::TimerKey;
 use sip_proto::{ClientId, Flow, Hop, Transport, digest, reply};
 use smallvec::SmallVec;
 
-use crate::call::caller_status;
+use crate::auth;
+use crate::call::{caller_status, registered};
 use crate::core::{Asked, ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::ident;
 use crate::identity::{self, Towards};
 use crate::io::{Command, Now};
+use crate::registrar::Contact;
 use crate::rules::{self, Facts};
 use crate::snapshot::Snapshot;
 
@@ -43,6 +45,8 @@ pub(crate) struct Page {
     caller: String,
     called: String,
     attempts: SmallVec<[Attempt; 4]>,
+    /// Where the registered users among them are.
+    contacts: Vec<Contact>,
     limit: usize,
     next: usize,
     made: usize,
@@ -63,7 +67,15 @@ struct Sent {
 
 /// Takes a request, or refuses it.
 pub(crate) fn begin(core: &mut Core, now: Now, asked: Asked) {
-    match admit(core, now, asked) {
+    let called = headers::user_of(asked.message.uri());
+    let trunk = match auth::caller(core, now, &asked, &called) {
+        Ok(trunk) => trunk,
+        Err(refused) => {
+            core.counters.messages_refused += u64::from(matches!(refused, auth::Refused::Status(_)));
+            return auth::refuse(core, now, &asked, refused);
+        }
+    };
+    match admit(core, now, asked, trunk, &called) {
         Ok(mut page) => {
             page.try_next(core, now);
             keep(core, page);
@@ -88,15 +100,13 @@ fn keep(core: &mut Core, page: Box<Page>) {
     }
 }
 
-fn admit(core: &mut Core, now: Now, mut asked: Asked) -> Result<Box<Page>, (Asked, u16)> {
-    let called = headers::user_of(asked.message.uri());
-    let trunk = match core.snapshot.tables.source(asked.flow.remote, &called) {
-        SourceMatch::Trunk(trunk) => trunk,
-        SourceMatch::None { why } => {
-            tracing::debug!(source = %asked.flow.remote, %why, "a request from nobody we know");
-            return Err((asked, 403));
-        }
-    };
+fn admit(
+    core: &mut Core,
+    now: Now,
+    mut asked: Asked,
+    trunk: TrunkIx,
+    called: &str,
+) -> Result<Box<Page>, (Asked, u16)> {
     let snapshot = Arc::clone(&core.snapshot);
     let from = snapshot.trunk(trunk);
     let requests = &from.requests;
@@ -121,7 +131,7 @@ fn admit(core: &mut Core, now: Now, mut asked: Asked) -> Result<Box<Page>, (Aske
     let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
     let facts = Facts {
         caller: &headers::user_of(asked.message.from().uri),
-        called: &called,
+        called,
         call_id: &id,
     };
     if let Some(changed) = rules::received(from, facts, &asked.message) {
@@ -131,7 +141,7 @@ fn admit(core: &mut Core, now: Now, mut asked: Asked) -> Result<Box<Page>, (Aske
         Ok(caller) => caller,
         Err(refused) => return Err((asked, refused.status())),
     };
-    let called = from.read_number(&called).into_owned();
+    let called = from.read_number(called).into_owned();
     let request = route::Request {
         from: trunk,
         caller: &caller,
@@ -143,6 +153,7 @@ fn admit(core: &mut Core, now: Now, mut asked: Asked) -> Result<Box<Page>, (Aske
         Ok(plan) => plan,
         Err(none) => return Err((asked, none.status)),
     };
+    let plan = registered::expand(core, &snapshot, plan.attempts, plan.limit, &called);
     Ok(Box::new(Page {
         key: PageKey(core.next_id()),
         id,
@@ -151,6 +162,7 @@ fn admit(core: &mut Core, now: Now, mut asked: Asked) -> Result<Box<Page>, (Aske
         caller,
         called,
         attempts: plan.attempts,
+        contacts: plan.contacts,
         limit: plan.limit,
         next: 0,
         made: 0,
@@ -228,6 +240,11 @@ impl Page {
         self.attempts.get(self.next.checked_sub(1)?)
     }
 
+    /// The contact that an attempt goes to.
+    fn contact(&self, attempt: &Attempt) -> Option<&Contact> {
+        self.contacts.get(usize::from(attempt.contact?))
+    }
+
     /// Sends the request to the next target that it can be sent to; answers it when there is none.
     fn try_next(&mut self, core: &mut Core, now: Now) {
         while self.made < self.limit {
@@ -241,7 +258,12 @@ impl Page {
                 self.timer = Some(core.arm(now, limit, Timer::Page(self.key)));
                 return;
             }
-            self.outcomes.push((AttemptOutcome::Unreachable.status(), None));
+            let outcome = if attempt.target == Attempt::REGISTERED {
+                AttemptOutcome::NotRegistered
+            } else {
+                AttemptOutcome::Unreachable
+            };
+            self.outcomes.push((outcome.status(), None));
         }
         let status = caller_status(route::most_telling(&self.outcomes));
         self.answer(core, now, status, None);
@@ -249,6 +271,9 @@ impl Page {
 
     fn send(&mut self, core: &mut Core, now: Now, attempt: &Attempt) -> Option<()> {
         let snapshot = Arc::clone(&self.snapshot);
+        if let Some(flow) = self.contact(attempt).map(|contact| contact.flow) {
+            return self.launch(core, now, attempt, flow, 1, None, digest::Attempt::default());
+        }
         let target = snapshot.trunk(attempt.trunk).targets.get(attempt.target)?;
         match &target.host {
             Host::Ip(ip) => {
@@ -364,6 +389,7 @@ impl Page {
             | AttemptOutcome::TimeoutProgress
             | AttemptOutcome::TimeoutAnswer
             | AttemptOutcome::Unreachable
+            | AttemptOutcome::NotRegistered
             | AttemptOutcome::Incompatible => {
                 core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
                 None
@@ -413,7 +439,6 @@ impl Page {
     ) -> Option<Bytes> {
         let snapshot = &self.snapshot;
         let (from, trunk) = (snapshot.trunk(self.from), snapshot.trunk(attempt.trunk));
-        let target = trunk.targets.get(attempt.target)?;
         let message = &self.asked.message;
         let method = message.method()?;
         let caller = identity::caller(snapshot, self.from, message).ok()?;
@@ -422,7 +447,18 @@ impl Page {
             trunk,
             flow,
         };
-        let uri = headers::request_uri(attempt, trunk, target);
+        let (uri, to) = match self.contact(attempt) {
+            Some(contact) => {
+                let to = headers::to_uri(&self.called, trunk, &|value| towards.host(value));
+                (contact.uri.to_vec(), to)
+            }
+            None => {
+                let target = trunk.targets.get(attempt.target)?;
+                let host = |value: &mut Value<'_>| headers::target_host(value, target);
+                let to = headers::to_uri(&self.called, trunk, &host);
+                (headers::request_uri(attempt, trunk, target), to)
+            }
+        };
         let (via, tag, call_id) = (
             core.via(snapshot, flow),
             core.tag(),
@@ -430,12 +466,18 @@ impl Page {
         );
         let mut writer = Writer::request(method, &uri);
         writer.header(HeaderId::Via, &via);
+        for value in self
+            .contact(attempt)
+            .into_iter()
+            .flat_map(|contact| &contact.path)
+        {
+            writer.header(HeaderId::Route, value);
+        }
         let hops = message.number(HeaderId::MaxForwards).unwrap_or(MAX_FORWARDS + 1);
         writer.parts(HeaderId::MaxForwards, |value| {
             value.number(hops.saturating_sub(1).min(MAX_FORWARDS).into());
         });
         towards.write_from(&mut writer, &caller, &tag);
-        let to = headers::to_uri(&self.called, trunk, target);
         writer.parts(HeaderId::To, |value| {
             value.text("<").text(&to).text(">");
         });

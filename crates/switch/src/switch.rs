@@ -18,6 +18,8 @@ use crate::io::{CallView, Command, EndOutcome, Input, Now};
 use crate::orphan;
 use crate::pager;
 use crate::record::{CallRecord, HungUpBy};
+use crate::register::{self, RegistrationView};
+use crate::registrar::{self, BindingView};
 use crate::resume;
 use crate::snapshot::Snapshot;
 
@@ -51,7 +53,7 @@ impl Switch {
                     t4: sip.t4,
                 },
                 methods: Core::methods(),
-                extensions: Vec::new(),
+                extensions: vec!["path".to_owned()],
                 max_server: transactions,
                 max_client: transactions,
                 product: sip.user_agent.clone(),
@@ -61,6 +63,7 @@ impl Switch {
         let mut core = Core::new(endpoint, snapshot, now);
         let mut pingers = Pingers::default();
         pingers.install(&mut core, now);
+        register::install(&mut core, now);
         Self {
             core,
             calls: IdMap::default(),
@@ -88,7 +91,7 @@ impl Switch {
             Input::StoreFailed { ticket } => self.on_stored(now, ticket, false),
             Input::Resolved { query, hops } => self.on_resolved(now, query, &hops),
             Input::Reload(snapshot) => self.on_reload(now, snapshot),
-            Input::Drain => self.core.draining = true,
+            Input::Drain => self.drain(now),
             Input::EndAll => self.end_all(now),
             Input::Timer => self.on_time(now),
         }
@@ -120,6 +123,15 @@ impl Switch {
             resume::end_orphaned(&mut self.core, now, record, &dialogs);
         }
         self.flush(now, commands);
+    }
+
+    /// Takes back the registrations of users that the process before this one gave in [`Command::KeepRegistrations`]. Gives their
+    /// number.
+    ///
+    /// # Errors
+    /// They cannot be read; there are none then.
+    pub fn restore(&mut self, now: Now, registrations: &[u8]) -> Result<usize, serde_json::Error> {
+        registrar::restore(&mut self.core, now, registrations)
     }
 
     /// Hangs up a call by its id.
@@ -169,6 +181,18 @@ impl Switch {
         Some((call.view(now), call.media))
     }
 
+    /// Where users are registered, by user.
+    #[must_use]
+    pub fn bindings(&self, now: Now) -> Vec<BindingView> {
+        self.core.registrar.views(now, &self.core.snapshot.tables)
+    }
+
+    /// How our registration with a trunk stands; `None`: it wants none.
+    #[must_use]
+    pub fn registration(&self, now: Now, trunk: &str) -> Option<RegistrationView> {
+        self.core.registrations.view(now, trunk)
+    }
+
     /// Calls in progress on a trunk.
     #[must_use]
     pub fn trunk_calls(&self, trunk: &str) -> u32 {
@@ -210,7 +234,12 @@ impl Switch {
             permits: usize::try_from(self.core.live.permits()).unwrap_or(usize::MAX),
             tags: self.core.tags.len(),
             waiting: self.core.waiting(),
-            call_timers: self.core.timers.len() - self.pingers.len(),
+            bindings: self.core.registrar.len(),
+            unregistering: self.core.registrations.leaving(),
+            call_timers: self.core.timers.len()
+                - self.pingers.len()
+                - self.core.registrar.timers()
+                - self.core.registrations.timers(),
             counters: self.core.counters,
         }
     }
@@ -233,6 +262,9 @@ impl Switch {
             match timer {
                 Timer::Ping(number) => self.pingers.on_timer(&mut self.core, now, number),
                 Timer::Page(key) => pager::on_timer(&mut self.core, now, key),
+                Timer::Register(id) => register::on_timer(&mut self.core, now, id),
+                Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
+                Timer::SaveBindings => registrar::save_due(&mut self.core, now),
                 Timer::Stage(key)
                 | Timer::MaxDuration(key)
                 | Timer::StoreDeadline(key)
@@ -348,6 +380,8 @@ impl Switch {
             Some(Method::Options) => health::answer_options(core, now, &asked),
             Some(Method::Info) => call.on_info(core, now, side, asked),
             Some(Method::Message | Method::Notify) => call.on_relayed(core, now, side, asked),
+            // Nobody registers within a call.
+            Some(Method::Register) => core.answer(now, &asked, 405, asked.message.to_tag()),
             Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
     }
@@ -356,6 +390,7 @@ impl Switch {
     fn on_outside_request(&mut self, now: Now, asked: Asked) {
         match asked.message.method() {
             Some(Method::Options) => health::answer_options(&mut self.core, now, &asked),
+            Some(Method::Register) => registrar::on_register(&mut self.core, now, &asked),
             Some(Method::Message | Method::Notify) => pager::begin(&mut self.core, now, asked),
             Some(_) | None => admit::stray(&mut self.core, now, &asked),
         }
@@ -388,6 +423,8 @@ impl Switch {
             ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, number, status),
             ClientOwner::Page(key) => pager::on_response(&mut self.core, now, key, id, message),
             ClientOwner::Goodbye => orphan::on_goodbye_response(&mut self.core, now, id, message),
+            ClientOwner::Register(number) => register::on_response(&mut self.core, now, number, message),
+            ClientOwner::Contact(number) => registrar::on_answer(&mut self.core, number, status),
             ClientOwner::Nobody => {}
         }
     }
@@ -409,6 +446,8 @@ impl Switch {
             ClientOwner::Ping(number) => self.pingers.on_no_response(&mut self.core, now, number),
             ClientOwner::Page(key) => pager::on_no_response(&mut self.core, now, key, unreachable),
             ClientOwner::Goodbye => orphan::on_goodbye_dead(&mut self.core, id),
+            ClientOwner::Register(number) => register::on_no_response(&mut self.core, now, number),
+            ClientOwner::Contact(number) => registrar::on_no_answer(&mut self.core, number),
             ClientOwner::Nobody => {}
         }
     }
@@ -455,6 +494,7 @@ impl Switch {
             }
             Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, hops),
             Some(Waiter::Page(key)) => pager::on_resolved(&mut self.core, now, key, hops),
+            Some(Waiter::Register(number)) => register::on_resolved(&mut self.core, now, number, hops),
             None => {}
         }
     }
@@ -462,12 +502,22 @@ impl Switch {
     fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
+        self.core.access.install(&snapshot.config);
         self.core.snapshot = snapshot;
         self.pingers.install(&mut self.core, now);
+        register::install(&mut self.core, now);
+        registrar::install(&mut self.core);
+    }
+
+    /// No more calls: carriers are told by taking our registrations back.
+    fn drain(&mut self, now: Now) {
+        self.core.draining = true;
+        register::drain(&mut self.core, now);
     }
 
     fn end_all(&mut self, now: Now) {
-        self.core.draining = true;
+        self.drain(now);
+        registrar::save_due(&mut self.core, now);
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
             self.with_call(key, |call, core| {

@@ -10,6 +10,7 @@
 mod operations {
     mod crash;
     mod pings;
+    mod registrations;
     mod reload;
     mod store;
 }

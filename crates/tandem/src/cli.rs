@@ -50,6 +50,8 @@ pub(crate) enum Command {
     },
     /// List trunks with their load and health.
     Trunks,
+    /// List where users are registered.
+    Registrations,
     /// Print records of finished calls.
     Records(RecordsArgs),
     /// Make the running switch read its configuration again.

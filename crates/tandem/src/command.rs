@@ -64,6 +64,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Call { id } => show::value(&ask()?.get(&format!("/v1/calls/{id}"))?)?,
         Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{id}"))?,
         Command::Trunks => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
+        Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,
         Command::Records(args) => records(config, args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),

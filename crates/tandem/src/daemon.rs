@@ -11,6 +11,7 @@ mod backend;
 mod control;
 mod figures;
 mod pace;
+mod registrations;
 mod shard;
 mod watch;
 

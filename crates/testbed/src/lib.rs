@@ -36,6 +36,7 @@ pub mod audio;
 pub mod baresip;
 pub mod bulk;
 pub mod daemon;
+pub mod digest;
 pub mod flows;
 pub mod http;
 pub mod load;

@@ -39,7 +39,7 @@ mod world;
 
 pub use audit::Audit;
 pub use certificate::Certificate;
-pub use digest::is_answered;
+pub use digest::{answer, is_answered};
 pub use dns::{Dns, Lookup};
 pub use media::{Media, MediaMode};
 pub use network::{Network, Quality};

@@ -93,6 +93,8 @@ pub struct World {
     pub media: Media,
     /// The record store.
     pub store: Store,
+    /// What the switch has given to be kept: where users are registered.
+    pub registrations: Option<Vec<u8>>,
     /// The resolver.
     pub dns: Dns,
     /// Peers that act by themselves.
@@ -129,6 +131,7 @@ impl World {
             net: Network::new(rng.fork()),
             media: Media::new(),
             store: Store::new(),
+            registrations: None,
             dns: Dns::default(),
             uas: Vec::new(),
             audit: Audit::default(),
@@ -160,6 +163,9 @@ impl World {
         let mut switch = Switch::new(SwitchConfig { shard: 0, seed }, Arc::clone(&self.snapshot), now);
         let mut commands = Vec::new();
         switch.resume(now, unfinished, &mut commands);
+        if let Some(kept) = &self.registrations {
+            switch.restore(now, kept).expect("what a switch has kept");
+        }
         self.switch = Some(switch);
         self.carry_out(&mut commands);
     }
@@ -265,6 +271,7 @@ impl World {
                 Command::Send(send) => self.switch_sends(send),
                 Command::Media(command) => self.media.take(self.now, command, &mut self.agenda),
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
+                Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
                 Command::Resolve {
                     query, host, port, ..
                 } => {

@@ -9,6 +9,7 @@ use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
 use crate::form::text::{Codec, FilePath, Name, PassedHeader, Text};
+use crate::model::{Challenge, Register, User};
 use crate::section::{Table, section};
 use crate::values::{Cidr, Host, Secret, Source};
 use std::path::PathBuf;
@@ -18,8 +19,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"), profiled true,
     later [
-        "users", "register", "session_timer", "reliable_provisional", "transfer",
-        "network", "udp_only", "destinations",
+        "session_timer", "reliable_provisional", "transfer", "network", "udp_only", "destinations",
     ],
     {
         /// Its name, in records, metrics and other keys.
@@ -32,10 +32,10 @@ section! {
         /// Whether it sends and gets new calls.
         live enabled: bool = Flag, default("true");
         /// Requests from here are this trunk's: the narrowest range that fits decides, a port that fits before none.
-        /// A customer needs at least one.
+        /// A customer needs at least one, or `users`.
         live sources: Vec<Source> = List<SourceForm>, default("[]");
         /// Where calls to it go. A carrier needs at least one; a customer without any gets its calls at those of its
-        /// `sources` that are single addresses.
+        /// `sources` that are single addresses, or where its `users` are registered.
         live targets: Vec<Target> = List<Table<Target>>, default("[]");
         /// The class of service of a customer's calls; absent: every carrier, by priority and price.
         live class: Option<String> = Opt<Name>, optional;
@@ -73,6 +73,14 @@ section! {
         live deck: Option<PathBuf> = Opt<FilePath>, optional;
         /// Our credentials, for when it challenges us.
         live auth: Option<Auth> = Opt<Table<Auth>>, optional;
+        /// Who authenticates as it: phones and PBXes with a password, wherever they are. With `sources` too, it is only from there that they may.
+        /// Without `targets` its calls go to where its users are registered.
+        live users: Vec<User> = List<Table<User>>, default("[]");
+        /// Which of its requests are challenged, if it has `users`.
+        live challenge: Challenge = Choice<Challenge>, default("'always'");
+        /// Where we register. Its `username` and `password` are `auth` too, unless that is written; and without `targets`
+        /// calls go to its `uri`.
+        live register: Option<Register> = Opt<Table<Register>>, optional;
         /// What its failures mean for a call.
         live failover: Failover = Table<Failover>, default("{}");
         /// Whether we send media where it comes from (it is behind NAT). `true`: also when that is neither the address in

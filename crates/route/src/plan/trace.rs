@@ -81,6 +81,8 @@ pub enum LeftOut {
     Disabled,
     /// It has no target.
     NoTarget,
+    /// We are not registered with it, which it wants.
+    Unregistered,
     /// The class excludes it.
     Excluded,
     /// The class names other trunks.
@@ -110,6 +112,7 @@ impl From<Refusal> for Place {
             Refusal::Calls => Self::Last(Late::Calls),
             Refusal::Cps => Self::Last(Late::Cps),
             Refusal::Disabled => Self::Dropped(LeftOut::Disabled),
+            Refusal::Unregistered => Self::Dropped(LeftOut::Unregistered),
         }
     }
 }
@@ -129,6 +132,7 @@ impl fmt::Display for LeftOut {
         match self {
             Self::Disabled => f.write_str("disabled"),
             Self::NoTarget => f.write_str("it has no target"),
+            Self::Unregistered => f.write_str("not registered there"),
             Self::Excluded => f.write_str("the class excludes it"),
             Self::NotListed => f.write_str("the class names other trunks"),
             Self::NoPrice => f.write_str("its deck has no price for this number"),
@@ -161,7 +165,9 @@ impl Trace {
     /// Why a trace without a single attempt is one.
     pub(super) fn no_route(&self) -> NoRouteReason {
         let out_of_service = |candidate: &Candidate| match candidate.place {
-            Place::Dropped(LeftOut::Disabled | LeftOut::NoTarget) | Place::Last(_) | Place::InOrder => true,
+            Place::Dropped(LeftOut::Disabled | LeftOut::NoTarget | LeftOut::Unregistered)
+            | Place::Last(_)
+            | Place::InOrder => true,
             Place::Dropped(_) => false,
         };
         if self.basis == Basis::NoTransit {

@@ -2,6 +2,7 @@
 
 use super::numbers::Numbers;
 use super::sources::Sources;
+use super::users::Users;
 use super::{Class, Facts, Leave, Rule, Tables, TrunkIx};
 use crate::deck::{Deck, Money};
 use config::{Config, Role, Trunk};
@@ -64,7 +65,7 @@ impl Tables {
                 weight: weight(trunk),
             })
             .collect();
-        let rules: Vec<Rule> = config
+        let mut rules: Vec<Rule> = config
             .numbers
             .iter()
             .map(|rule| {
@@ -75,7 +76,7 @@ impl Tables {
                 }
             })
             .collect();
-        let (numbers, repeated) = Numbers::build(&config.numbers);
+        let (mut numbers, repeated) = Numbers::build(&config.numbers);
         errors.extend(
             repeated
                 .into_iter()
@@ -84,6 +85,7 @@ impl Tables {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let users = Users::build(&config.trunks, &mut rules, &mut numbers);
         let of_carriers = |(index, trunk): (usize, &Arc<Trunk>)| {
             (trunk.role == Role::Carrier).then_some(TrunkIx(index as u32))
         };
@@ -96,6 +98,7 @@ impl Tables {
             sources: Sources::build(&config.trunks),
             rules: rules.into(),
             numbers,
+            users,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The number rule of a called number: one look-up in a map per length that any rule has.
 
 use crate::number::bare;
-use config::NumberRule;
+use config::{NumberRule, Pattern};
 use std::collections::HashMap;
 
 /// Rules by their digits.
@@ -30,22 +30,37 @@ impl Numbers {
                 repeated.push(rule);
             }
         }
-        let mut lengths: Vec<usize> = numbers.prefixes.keys().map(|digits| digits.len()).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        lengths.dedup();
-        numbers.lengths = lengths.into_boxed_slice();
+        numbers.sort();
         (numbers, repeated)
     }
 
-    /// Index of the rule for `called`.
-    pub(super) fn find(&self, called: &str) -> Option<u32> {
-        let digits = bare(called);
-        let exact = self.exact.get(digits);
-        let prefix = || {
-            self.lengths
-                .iter()
-                .find_map(|&length| self.prefixes.get(digits.get(..length)?))
+    /// A pattern more, unless there is one like it.
+    pub(super) fn add(&mut self, pattern: &Pattern, index: u32) {
+        let map = if pattern.prefix {
+            &mut self.prefixes
+        } else {
+            &mut self.exact
         };
-        exact.or_else(prefix).copied()
+        map.entry(pattern.digits.as_str().into()).or_insert(index);
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        let mut lengths: Vec<usize> = self.prefixes.keys().map(|digits| digits.len()).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        lengths.dedup();
+        self.lengths = lengths.into_boxed_slice();
+    }
+
+    /// Index of the rule for exactly `called`.
+    pub(super) fn exact(&self, called: &str) -> Option<u32> {
+        self.exact.get(bare(called)).copied()
+    }
+
+    /// Index of the rule with the most digits that `called` begins with.
+    pub(super) fn prefix(&self, called: &str) -> Option<u32> {
+        let digits = bare(called);
+        let of = |&length: &usize| self.prefixes.get(digits.get(..length)?);
+        self.lengths.iter().find_map(of).copied()
     }
 }

@@ -95,6 +95,17 @@ impl Sources {
     }
 }
 
+/// Whether one of the trunk's sources is `remote`.
+pub(super) fn has(trunk: &Trunk, remote: SocketAddr) -> bool {
+    let ip = remote.ip().to_canonical();
+    trunk.sources.iter().any(|source| {
+        let (addr, width) = canonical(source.net);
+        addr.is_ipv4() == ip.is_ipv4()
+            && network(ip, width) == addr
+            && source.port.is_none_or(|port| port == remote.port())
+    })
+}
+
 /// A network with its host bits zero; IPv4 written in IPv6 is IPv4.
 fn canonical(net: Cidr) -> (IpAddr, u8) {
     match (net.addr, net.addr.to_canonical()) {

@@ -156,7 +156,7 @@ pub fn unquote(value: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The inside of a quoted string without its backslashes.
-pub(crate) fn unescape_quoted(inner: &[u8]) -> Cow<'_, [u8]> {
+pub fn unescape_quoted(inner: &[u8]) -> Cow<'_, [u8]> {
     if !inner.contains(&b'\\') {
         return Cow::Borrowed(inner);
     }

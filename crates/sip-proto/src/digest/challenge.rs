@@ -40,34 +40,49 @@ pub(super) struct Challenge {
     pub(super) stale: bool,
 }
 
-/// The strongest of a response's challenges; of equal ones the first (RFC 8760 §2.4).
-pub(super) fn strongest(response: &Message, id: HeaderId) -> Result<Challenge, DigestError> {
+/// The challenge that is answered: of the first realm that `realm` allows (absent: any) with an algorithm that we know, and of
+/// that realm's the strongest; of equal ones the first (RFC 8760 §2.4).
+pub(super) fn choose(
+    response: &Message,
+    id: HeaderId,
+    realm: Option<&[u8]>,
+) -> Result<Challenge, DigestError> {
     let mut best: Result<Challenge, DigestError> = Err(DigestError::NoChallenge);
     for line in response.headers().filter(|header| header.id == id) {
-        let Some(found) = parse(&unfold(line.value)) else {
+        let Some((whose, found)) = parse(&unfold(line.value)) else {
             continue;
         };
+        let found = match realm {
+            Some(wanted) if wanted != whose => Err(DigestError::OtherRealm),
+            Some(_) | None => found,
+        };
         best = match (best, found) {
-            (Ok(old), Ok(new)) if new.algorithm.strength() > old.algorithm.strength() => Ok(new),
+            (Ok(old), Ok(new))
+                if new.realm == old.realm && new.algorithm.strength() > old.algorithm.strength() =>
+            {
+                Ok(new)
+            }
             (Ok(old), Ok(_) | Err(_)) => Ok(old),
             (Err(_), Ok(new)) => Ok(new),
-            (Err(DigestError::NoChallenge), Err(why)) => Err(why),
+            (Err(DigestError::NoChallenge | DigestError::OtherRealm), Err(why)) => Err(why),
             (Err(why), Err(_)) => Err(why),
         };
     }
     best
 }
 
-/// Reads one header value. `None`: not Digest, or without realm or nonce.
-fn parse(value: &[u8]) -> Option<Result<Challenge, DigestError>> {
+/// What stands behind `Digest `; `None`: another scheme.
+pub(super) fn parameters(value: &[u8]) -> Option<Parameters<'_>> {
     let (scheme, parameters) = value.split_at_checked(6)?;
     let blank = parameters.first().is_some_and(u8::is_ascii_whitespace);
-    if !scheme.eq_ignore_ascii_case(b"digest") || !blank {
-        return None;
-    }
+    (scheme.eq_ignore_ascii_case(b"digest") && blank).then_some(Parameters(parameters))
+}
+
+/// Reads one header value: the realm, and the challenge if it can be answered. `None`: not Digest, or without realm or nonce.
+fn parse(value: &[u8]) -> Option<(Vec<u8>, Result<Challenge, DigestError>)> {
     let (mut realm, mut nonce, mut opaque, mut algorithm, mut qop, mut stale) =
         (None, None, None, None, None, false);
-    for (name, value) in Parameters(parameters) {
+    for (name, value) in parameters(value)? {
         match name.to_ascii_lowercase().as_slice() {
             b"realm" => realm = Some(value.to_vec()),
             b"nonce" => nonce = Some(value.to_vec()),
@@ -84,23 +99,24 @@ fn parse(value: &[u8]) -> Option<Result<Challenge, DigestError>> {
         None => Some(Algorithm::Md5),
     };
     let Some(known) = known else {
-        return Some(Err(DigestError::UnknownAlgorithm));
+        return Some((realm, Err(DigestError::UnknownAlgorithm)));
     };
     let qop = match qop {
         None => Qop::None,
         Some(list) if has(list, b"auth") => Qop::Auth,
         Some(list) if has(list, b"auth-int") => Qop::AuthInt,
-        Some(_) => return Some(Err(DigestError::UnknownQop)),
+        Some(_) => return Some((realm, Err(DigestError::UnknownQop))),
     };
-    Some(Ok(Challenge {
-        realm,
+    let challenge = Challenge {
+        realm: realm.clone(),
         nonce,
         opaque,
         algorithm: known,
         algorithm_as_sent: algorithm,
         qop,
         stale,
-    }))
+    };
+    Some((realm, Ok(challenge)))
 }
 
 fn has(list: &[u8], token: &[u8]) -> bool {
@@ -109,7 +125,7 @@ fn has(list: &[u8], token: &[u8]) -> bool {
 }
 
 /// `name=value` and `name="value"`, separated by commas.
-struct Parameters<'a>(&'a [u8]);
+pub(super) struct Parameters<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Parameters<'a> {
     type Item = (&'a [u8], &'a [u8]);

@@ -1,51 +1,76 @@
 //! The arithmetic of RFC 7616 §3.4, which is RFC 2617's with more hashes.
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 
 use super::challenge::Qop;
 
-/// Which hash, and whether the session has a key of its own.
+/// Which hash, and whether the session has a key of its own (RFC 7616 §3.3, RFC 8760 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Algorithm {
+pub enum Algorithm {
+    /// What everybody has.
     Md5,
+    /// The same with a key per session.
     Md5Sess,
+    /// SHA-256.
     Sha256,
+    /// The same with a key per session.
     Sha256Sess,
+    /// SHA-512 cut to 256 bits.
+    Sha512Cut,
+    /// The same with a key per session.
+    Sha512CutSess,
 }
 
 impl Algorithm {
-    pub(super) fn from_name(name: &[u8]) -> Option<Self> {
+    /// The algorithm of this name, in any case.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
         [
-            ("MD5", Self::Md5),
-            ("MD5-sess", Self::Md5Sess),
-            ("SHA-256", Self::Sha256),
-            ("SHA-256-sess", Self::Sha256Sess),
+            Self::Md5,
+            Self::Md5Sess,
+            Self::Sha256,
+            Self::Sha256Sess,
+            Self::Sha512Cut,
+            Self::Sha512CutSess,
         ]
         .into_iter()
-        .find_map(|(known, algorithm)| name.eq_ignore_ascii_case(known.as_bytes()).then_some(algorithm))
+        .find(|algorithm| name.eq_ignore_ascii_case(algorithm.name().as_bytes()))
+    }
+
+    /// Its name in challenges.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Md5Sess => "MD5-sess",
+            Self::Sha256 => "SHA-256",
+            Self::Sha256Sess => "SHA-256-sess",
+            Self::Sha512Cut => "SHA-512-256",
+            Self::Sha512CutSess => "SHA-512-256-sess",
+        }
     }
 
     /// Strongest is greatest. A session key makes no difference to who may listen.
-    pub(super) const fn strength(self) -> u8 {
+    pub const fn strength(self) -> u8 {
         match self {
             Self::Md5 | Self::Md5Sess => 0,
             Self::Sha256 | Self::Sha256Sess => 1,
+            Self::Sha512Cut | Self::Sha512CutSess => 2,
         }
     }
 
     pub(super) const fn session(self) -> bool {
         match self {
-            Self::Md5 | Self::Sha256 => false,
-            Self::Md5Sess | Self::Sha256Sess => true,
+            Self::Md5 | Self::Sha256 | Self::Sha512Cut => false,
+            Self::Md5Sess | Self::Sha256Sess | Self::Sha512CutSess => true,
         }
     }
 
     /// The hash in hexadecimal digits of `parts` joined by colons.
-    fn hash(self, parts: &[&[u8]]) -> String {
+    pub(super) fn hash(self, parts: &[&[u8]]) -> String {
         match self {
             Self::Md5 | Self::Md5Sess => joined::<Md5>(parts),
             Self::Sha256 | Self::Sha256Sess => joined::<Sha256>(parts),
+            Self::Sha512Cut | Self::Sha512CutSess => joined::<Sha512_256>(parts),
         }
     }
 }

@@ -23,6 +23,7 @@ fn credentials() -> Credentials {
     Credentials {
         username: "Mufasa".into(),
         password: "Circle Of Life".into(),
+        realm: None,
     }
 }
 
@@ -83,6 +84,15 @@ fn rfc_7616_examples() {
         (
             Algorithm::Sha256,
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+        ),
+        // The RFC has no example of these that adds up; computed with another implementation (Python's hashlib).
+        (
+            Algorithm::Sha512Cut,
+            "430d05014cecc49cab6fbe03176d41a1da86cbfe24a16580e22aaad928d960d0",
+        ),
+        (
+            Algorithm::Sha512CutSess,
+            "3f2a34f923c38b0fb26dce2fdfc2ce326c23cecf86fbb1444f3e51fbbc2cb92e",
         ),
     ] {
         let input = Input {
@@ -182,7 +192,7 @@ fn without_qop_there_is_neither_count_nor_cnonce() {
 fn the_strongest_algorithm_offered_is_taken_wherever_it_stands() {
     let md5 = "Digest realm=\"r\", nonce=\"weak\", algorithm=MD5, qop=\"auth\"";
     let sha = "Digest realm=\"r\", nonce=\"strong\", algorithm=SHA-256, qop=\"auth\"";
-    let unknown = "Digest realm=\"r\", nonce=\"odd\", algorithm=SHA-512-256, qop=\"auth\"";
+    let unknown = "Digest realm=\"r\", nonce=\"odd\", algorithm=SHA-1024, qop=\"auth\"";
     for order in [[md5, sha, unknown], [sha, unknown, md5], [unknown, md5, sha]] {
         let (_, answer) = try_answer(
             &mut Client::new(),
@@ -192,6 +202,73 @@ fn the_strongest_algorithm_offered_is_taken_wherever_it_stands() {
         .expect("answer");
         assert_eq!(parameter(&answer, "nonce").as_deref(), Some("strong"));
         assert_eq!(parameter(&answer, "response").map(|r| r.len()), Some(64));
+    }
+}
+
+#[test]
+fn of_several_realms_the_first_that_the_credentials_are_for_is_answered() {
+    let here = "Digest realm=\"here\", nonce=\"N1\", algorithm=MD5, qop=\"auth\"";
+    let odd = "Digest realm=\"odd\", nonce=\"N0\", algorithm=SHA-1024, qop=\"auth\"";
+    let there = "Digest realm=\"there\", nonce=\"N2\", algorithm=MD5, qop=\"auth\"";
+    let better = "Digest realm=\"there\", nonce=\"N3\", algorithm=SHA-256, qop=\"auth\"";
+    let none: [&str; 1] = ["Digest realm=\"here\", nonce=\"N1\""];
+    type Case<'a> = (Option<&'a str>, &'a [&'a str], Result<&'a str, DigestError>);
+    let cases: [Case<'_>; 6] = [
+        (Some("there"), &[here, there], Ok("N2")),
+        (Some("there"), &[here, there, better], Ok("N3")),
+        (None, &[here, there, better], Ok("N1")),
+        (None, &[odd, there, here], Ok("N2")),
+        (Some("odd"), &[here, odd], Err(DigestError::UnknownAlgorithm)),
+        (Some("there"), &none, Err(DigestError::OtherRealm)),
+    ];
+    for (realm, lines, expected) in cases {
+        let credentials = Credentials {
+            realm: realm.map(str::to_owned),
+            ..credentials()
+        };
+        let answer = Client::new().answer(
+            &mut Attempt::default(),
+            &challenge(401, lines),
+            &credentials,
+            &Method::Register,
+            b"sip:example.com",
+            b"",
+            &mut mint(),
+        );
+        let nonce = answer.map(|(_, value)| {
+            let value = String::from_utf8(value).expect("text");
+            parameter(&value, "nonce").expect("a nonce")
+        });
+        assert_eq!(nonce, expected.map(str::to_owned), "{realm:?} {lines:?}");
+    }
+}
+
+#[test]
+fn the_next_nonce_of_an_answer_is_the_one_that_is_used_next() {
+    let mut client = Client::new();
+    let asked = challenge(401, &["Digest realm=\"r\", nonce=\"N1\", qop=\"auth\""]);
+    try_answer(&mut client, &mut Attempt::default(), &asked).expect("answer");
+    for (line, nonce, count) in [
+        ("nextnonce=\"N2\", qop=auth, nc=00000001", "N2", "00000001"),
+        ("rspauth=\"6629\"", "N2", "00000002"),
+        ("qop=auth, nextnonce=\"N2\"", "N2", "00000003"),
+    ] {
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=f\r\n\
+             To: <sip:b@h>;tag=t\r\nCall-ID: c\r\nCSeq: 2 REGISTER\r\nAuthentication-Info: {line}\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        client.learn(&sip_msg::parse(Bytes::from(text), &Limits::default()).expect("an answer"));
+        let next = client.preemptive(
+            &credentials(),
+            &Method::Register,
+            b"sip:example.com",
+            b"",
+            &mut mint(),
+        );
+        let next = String::from_utf8(next.expect("credentials").1).expect("text");
+        assert_eq!(parameter(&next, "nonce").as_deref(), Some(nonce), "{line}");
+        assert_eq!(parameter(&next, "nc").as_deref(), Some(count), "{line}");
     }
 }
 

@@ -133,8 +133,8 @@ impl Call {
             .as_ref()
             .is_some_and(|hunt| hunt.stage != Stage::Ringing)
         {
-            let answer = self.snapshot.trunk(attempt.trunk).failover.answer;
-            self.set_stage(core, now, Stage::Ringing, answer);
+            let ring = self.ring_time(&attempt);
+            self.set_stage(core, now, Stage::Ringing, ring);
         }
         if let Some(hunt) = &mut self.hunt {
             hunt.rang |= status != 199;
@@ -215,6 +215,10 @@ impl Call {
             };
             self.attempt_over(core, now, outcome, None);
             return;
+        }
+        let trunk = self.snapshot.trunk(leg.trunk);
+        if trunk.auth.is_some() {
+            core.learn(&trunk.name, message);
         }
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());

@@ -7,17 +7,18 @@ use config::Host;
 use route::{Attempt, AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
-use sip_msg::{HeaderId, Message, Method, Writer};
+use sip_msg::{HeaderId, Message, Method, NameAddr, SipUri, Value, Writer};
 use sip_proto::{Flow, Hop, Transport, digest};
 use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
 use super::negotiate::Unfit;
-use super::{Call, Hunt, Stage, negotiate};
+use super::{Call, Hunt, Stage, negotiate, registered};
 use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::identity::{self, Towards};
 use crate::io::{Command, Now};
+use crate::snapshot::Snapshot;
 
 /// Hops an INVITE may still take when the caller did not say (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u32 = 70;
@@ -26,9 +27,17 @@ impl Call {
     /// Begins the hunt along a plan.
     pub(crate) fn start(&mut self, core: &mut Core, now: Now, plan: route::Plan) {
         self.story.decision(plan.trace);
+        let expanded = registered::expand(
+            core,
+            &self.snapshot,
+            plan.attempts,
+            plan.limit,
+            &self.story.called,
+        );
         self.hunt = Some(Box::new(Hunt {
-            attempts: plan.attempts,
-            limit: plan.limit,
+            attempts: expanded.attempts,
+            limit: expanded.limit,
+            contacts: expanded.contacts,
             next: 0,
             stage: Stage::Trying,
             rang: false,
@@ -67,15 +76,24 @@ impl Call {
         Some(attempt)
     }
 
+    /// Where the attempt goes.
+    fn place<'t>(&self, snapshot: &'t Snapshot, attempt: &Attempt) -> Result<Place<'t>, AttemptOutcome> {
+        if attempt.target == Attempt::REGISTERED {
+            let contact = self.hunt.as_ref().and_then(|hunt| hunt.contact(attempt));
+            let contact = contact.ok_or(AttemptOutcome::NotRegistered)?;
+            return Ok(Place::Contact(contact.flow));
+        }
+        let target = snapshot.trunk(attempt.trunk).targets.get(attempt.target);
+        target.map(Place::Target).ok_or(AttemptOutcome::Unreachable)
+    }
+
     /// Reserves what the attempt needs and sends its INVITE, or asks for the target's address first.
     fn try_dial(&mut self, core: &mut Core, now: Now, attempt: &Attempt) -> Result<(), AttemptOutcome> {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
-        let target = trunk
-            .targets
-            .get(attempt.target)
-            .ok_or(AttemptOutcome::Unreachable)?;
+        let place = self.place(&snapshot, attempt);
         self.story.attempt_begins(now, attempt);
+        let place = place?;
         let permit = core
             .admit_attempt(now, trunk)
             .ok_or(AttemptOutcome::Unreachable)?;
@@ -89,9 +107,18 @@ impl Call {
         let mut leg = Leg::new(Side::B, attempt.trunk, tag, self.a.flow, session_id);
         leg.permit = Some(permit);
         self.b = Some(leg);
-        match &target.host {
+        let target = match place {
+            Place::Contact(flow) => return self.send_invite_on(core, now, attempt, flow),
+            Place::Target(target) => target,
+        };
+        // RFC 3608 §5: the route that the registrar has named begins with the next hop.
+        let (host, port) = match first_hop(core.registrations.service_route(&trunk.name)) {
+            Some(hop) => hop,
+            None => (target.host.clone(), target.port),
+        };
+        match &host {
             Host::Ip(ip) => {
-                let remote = SocketAddr::new(*ip, target.port.unwrap_or(5060));
+                let remote = SocketAddr::new(*ip, port.unwrap_or(5060));
                 self.send_invite(core, now, attempt, Hop::udp(remote))
             }
             Host::Name(name) => {
@@ -100,7 +127,7 @@ impl Call {
                 core.commands.push(Command::Resolve {
                     query,
                     host: name.clone(),
-                    port: target.port,
+                    port,
                     transport: Some(Transport::Udp),
                 });
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
@@ -146,6 +173,16 @@ impl Call {
             .snapshot
             .flow_to(network, hop)
             .ok_or(AttemptOutcome::Unreachable)?;
+        self.send_invite_on(core, now, attempt, flow)
+    }
+
+    fn send_invite_on(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempt: &Attempt,
+        flow: Flow,
+    ) -> Result<(), AttemptOutcome> {
         let prepared = self.prepare_offer(core, now, flow);
         let body = prepared.map_err(|unfit| self.cannot_offer(attempt, unfit))?;
         let call_id: Box<[u8]> = Box::from(core.endpoint.mint().call_id().as_ref());
@@ -276,14 +313,22 @@ impl Call {
     ) -> Bytes {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
-        let uri = trunk
-            .targets
-            .get(attempt.target)
-            .map(|t| headers::request_uri(attempt, trunk, t))
-            .unwrap_or_default();
+        let contact = self.hunt.as_ref().and_then(|hunt| hunt.contact(attempt));
+        let uri = match (contact, trunk.targets.get(attempt.target)) {
+            (Some(contact), _) => contact.uri.to_vec(),
+            (None, Some(target)) => headers::request_uri(attempt, trunk, target),
+            (None, None) => Vec::new(),
+        };
         let via = core.via(&snapshot, &flow);
         let mut writer = Writer::request(&Method::Invite, &uri);
         writer.header(HeaderId::Via, &via);
+        let route = match contact {
+            Some(contact) => &*contact.path,
+            None => core.registrations.service_route(&trunk.name),
+        };
+        for value in route {
+            writer.header(HeaderId::Route, value);
+        }
         let invite = self.invite.as_ref().map(|invite| &invite.asked.message);
         let from = snapshot.trunk(self.a.trunk);
         let towards = Towards {
@@ -306,10 +351,7 @@ impl Call {
                 Some(caller) => towards.write_from(&mut writer, caller, &leg.tag),
                 None => towards.write_plain_from(&mut writer, invite, &attempt.caller, &leg.tag),
             }
-            let formats = &trunk.header_formats;
-            let differs = formats.to.is_some() || formats.request_uri.is_some();
-            let target = trunk.targets.get(attempt.target).filter(|_| differs);
-            let to = target.map(|target| headers::to_uri(&self.story.called, trunk, target));
+            let to = self.to_uri(&towards, attempt, contact.is_some());
             writer.parts(HeaderId::To, |value| {
                 value.text("<").text(to.as_deref().unwrap_or(&uri)).text(">");
             });
@@ -335,6 +377,20 @@ impl Call {
         self.ruled(Side::B, finish(writer, body))
     }
 
+    /// What To says where it is not the Request-URI.
+    fn to_uri(&self, towards: &Towards<'_>, attempt: &Attempt, registered: bool) -> Option<Vec<u8>> {
+        let (trunk, called) = (towards.trunk, &*self.story.called);
+        if registered {
+            // To whom, and not where it is (RFC 3261 §8.1.1.2).
+            return Some(headers::to_uri(called, trunk, &|value| towards.host(value)));
+        }
+        let formats = &trunk.header_formats;
+        let differs = formats.to.is_some() || formats.request_uri.is_some();
+        let target = trunk.targets.get(attempt.target).filter(|_| differs)?;
+        let host = |value: &mut Value<'_>| headers::target_host(value, target);
+        Some(headers::to_uri(called, trunk, &host))
+    }
+
     /// Sets the attempt's stage and its timer.
     pub(crate) fn set_stage(&mut self, core: &mut Core, now: Now, stage: Stage, limit: std::time::Duration) {
         if let Some(hunt) = &mut self.hunt {
@@ -343,6 +399,25 @@ impl Call {
         core.disarm(&mut self.stage_timer);
         self.stage_timer = Some(core.arm(now, limit, Timer::Stage(self.key)));
     }
+}
+
+/// Where an attempt goes.
+enum Place<'t> {
+    /// To a target of the trunk.
+    Target(&'t config::Target),
+    /// By the way that a registered contact came.
+    Contact(Flow),
+}
+
+/// Host and port of the first value of a route.
+fn first_hop(route: &[Box<[u8]>]) -> Option<(Host, Option<u16>)> {
+    let first = NameAddr::parse(route.first()?).ok()?;
+    let uri = SipUri::parse(first.uri).ok()?;
+    let host = match uri.ip() {
+        Some(ip) => Host::Ip(ip),
+        None => Host::Name(String::from_utf8_lossy(uri.host).to_ascii_lowercase()),
+    };
+    Some((host, uri.port))
 }
 
 fn max_forwards(message: &Message) -> Option<u32> {

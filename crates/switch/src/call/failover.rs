@@ -4,7 +4,7 @@ use route::{AttemptOutcome, Outcome, Verdict};
 use sip_msg::Message;
 
 use super::end::Ending;
-use super::{Call, Phase, Stage};
+use super::{Call, Phase, Stage, registered};
 use crate::core::Core;
 use crate::headers;
 use crate::io::Now;
@@ -40,18 +40,25 @@ impl Call {
             return Verdict::Stop;
         };
         hunt.outcomes.push(outcome);
-        if outcome == AttemptOutcome::Incompatible {
+        let unasked = matches!(
+            outcome,
+            AttemptOutcome::Incompatible | AttemptOutcome::NotRegistered
+        );
+        if unasked {
             // Nobody was asked.
             hunt.made = hunt.made.saturating_sub(1);
         }
         let attempt = hunt.current();
         let verdict = attempt.map_or(Verdict::Stop, |attempt| {
+            if hunt.has_further_contact() && registered::goes_on(outcome) {
+                return Verdict::Advance;
+            }
             route::verdict(&self.snapshot.trunk(attempt.trunk).failover, outcome)
         });
         tracing::debug!(call = %self.id, ?outcome, ?verdict, "attempt failed");
         match verdict {
             // Who was passed over was not dialled.
-            Verdict::Advance if outcome == AttemptOutcome::Incompatible => {}
+            Verdict::Advance if unasked => {}
             Verdict::Advance => core.counters.failovers += 1,
             Verdict::Stop => {
                 let (status, by) = match outcome {
@@ -85,6 +92,11 @@ impl Call {
         // What somebody has said, or was silent about, tells more than what nobody was asked.
         let asked = |outcome: &&AttemptOutcome| **outcome != AttemptOutcome::Incompatible;
         let unfit = !all.is_empty() && !all.iter().any(|outcome| asked(&outcome));
+        let kind = match all {
+            [AttemptOutcome::NotRegistered] => "not-registered",
+            _ if unfit => "incompatible",
+            _ => "no-carrier",
+        };
         let outcomes: Vec<(u16, Option<u8>)> = all
             .iter()
             .filter(|outcome| unfit || asked(outcome))
@@ -100,7 +112,7 @@ impl Call {
             now,
             Ending {
                 q850,
-                ..Ending::failed(if unfit { "incompatible" } else { "no-carrier" }, status)
+                ..Ending::failed(kind, status)
             },
         );
     }
@@ -144,7 +156,8 @@ fn outcome_q850(outcome: AttemptOutcome) -> Option<u8> {
         | AttemptOutcome::TimeoutProgress
         | AttemptOutcome::TimeoutAnswer
         | AttemptOutcome::Unreachable
-        | AttemptOutcome::Incompatible => None,
+        | AttemptOutcome::Incompatible
+        | AttemptOutcome::NotRegistered => None,
     }
 }
 
@@ -159,6 +172,7 @@ fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::TimeoutAnswer => "no-answer",
         AttemptOutcome::Unreachable => "unreachable",
         AttemptOutcome::Incompatible => "incompatible",
+        AttemptOutcome::NotRegistered => "not-registered",
     }
 }
 

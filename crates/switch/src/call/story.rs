@@ -173,6 +173,7 @@ impl Story {
             AttemptOutcome::TimeoutAnswer => "timeout-answer",
             AttemptOutcome::Unreachable => "unreachable",
             AttemptOutcome::Incompatible => "incompatible",
+            AttemptOutcome::NotRegistered => "not-registered",
         };
         self.close_attempt(now, word, outcome.status(), q850);
     }

@@ -120,6 +120,7 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
         ("CALLS", "calls"),
         ("MAX CALLS", "max_calls"),
         ("MAX CPS", "max_cps"),
+        ("REGISTERED", "registration.state"),
         ("TARGETS", "where"),
     ];
     table(&columns, &list)
@@ -140,6 +141,25 @@ pub(crate) fn profiles(profiles: &[(&str, &str)], json: bool) -> Result<()> {
         return rows.iter().try_for_each(value);
     }
     table(&[("NAME", "name"), ("ABOUT", "about")], &rows)
+}
+
+/// Where users are registered.
+pub(crate) fn registrations(bindings: &Value, json: bool) -> Result<()> {
+    if json {
+        return lines(bindings);
+    }
+    let columns = [
+        ("USER", "user"),
+        ("TRUNK", "trunk"),
+        ("CONTACT", "contact"),
+        ("SOURCE", "source"),
+        ("BY", "transport"),
+        ("Q", "q"),
+        ("EXPIRES s", "expires_s"),
+        ("ANSWERS", "answers"),
+        ("AGENT", "agent"),
+    ];
+    table(&columns, &rows(bindings))
 }
 
 /// A record as a row of a table: scores are as wide as each other.

@@ -9,7 +9,7 @@ use api::{Answer, Backend, Problem, ReloadReport, TargetView, TrunkView};
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
 use switch::record::CallRecord;
-use switch::{CallView, EndOutcome, Snapshot};
+use switch::{BindingView, CallView, EndOutcome, Snapshot};
 use tokio::sync::{Mutex, oneshot};
 
 use super::figures;
@@ -136,6 +136,10 @@ impl Backend for Daemon {
         })
     }
 
+    fn registrations(&self) -> Answer<'_, Vec<BindingView>> {
+        Box::pin(self.ask(Ask::Registrations))
+    }
+
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
         Box::pin(async {
             let path = self.records.clone();
@@ -194,5 +198,6 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
         max_calls: trunk.max_calls,
         max_cps: trunk.max_cps,
         targets: trunk.targets.iter().enumerate().map(target).collect(),
+        registration: state.and_then(|state| state.registration.clone()),
     }
 }

@@ -24,6 +24,15 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     describe_gauge!("tandem_permits", "Places taken on trunks");
     describe_gauge!("tandem_dialog_tags", "Dialog tags that name a call");
     describe_gauge!("tandem_call_timers", "Timers armed by calls");
+    describe_gauge!("tandem_bindings", "Contacts that users have registered");
+    describe_counter!(
+        "tandem_challenges_total",
+        "Requests that were answered with a challenge"
+    );
+    describe_counter!(
+        "tandem_auth_failed_total",
+        "Requests with a wrong user or password"
+    );
     describe_counter!("tandem_calls_total", "INVITEs, by what became of them");
     describe_counter!("tandem_attempts_total", "Attempts dialled");
     describe_counter!(
@@ -77,7 +86,10 @@ pub(crate) fn publish(figures: &Figures) {
     gauge!("tandem_permits").set(gauges.permits as f64);
     gauge!("tandem_dialog_tags").set(gauges.tags as f64);
     gauge!("tandem_call_timers").set(gauges.call_timers as f64);
+    gauge!("tandem_bindings").set(gauges.bindings as f64);
     let counters = &gauges.counters;
+    counter!("tandem_challenges_total").absolute(counters.challenges);
+    counter!("tandem_auth_failed_total").absolute(counters.auth_failed);
     for (outcome, value) in [
         ("admitted", counters.calls_admitted),
         ("answered", counters.calls_answered),
@@ -142,6 +154,22 @@ pub(crate) fn of_trunks(trunks: &[TrunkState]) -> String {
                 "tandem_target_up{{trunk=\"{name}\",target=\"{target}\"}} {up}\n"
             ));
         }
+    }
+    text.push('\n');
+    heading(
+        &mut text,
+        "tandem_trunk_registered",
+        "Whether a trunk's registrar has us, by trunk that wants it and state",
+    );
+    for trunk in trunks {
+        let Some(registration) = &trunk.registration else {
+            continue;
+        };
+        let (name, state) = (sanitize_label_value(&trunk.name), registration.state);
+        let is = u8::from(state == "registered");
+        text.push_str(&format!(
+            "tandem_trunk_registered{{trunk=\"{name}\",state=\"{state}\"}} {is}\n"
+        ));
     }
     text.push('\n');
     text

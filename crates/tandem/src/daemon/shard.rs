@@ -31,6 +31,7 @@ use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
 use super::pace::Pace;
+use super::registrations::{self, Registrations};
 pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, TrunkState, queue};
 
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
@@ -100,6 +101,7 @@ struct Shard {
     /// Until the calls it is of have been hung up.
     leftovers: Option<Leftovers>,
     store: Store,
+    registrations: Registrations,
     resolver: Resolver,
     /// Media commands that a worker's mailbox had no room for, in order.
     deferred: VecDeque<rtp_proto::control::Command>,
@@ -136,6 +138,7 @@ impl Shard {
         for (listener, socket) in parts.snapshot.listeners.iter().zip(parts.sockets) {
             listeners.push((listener.id, UdpListener::from_socket(socket, &udp_options())?));
         }
+        let directory = parts.snapshot.config.node.data_dir.clone();
         let mut switch = Switch::new(
             SwitchConfig {
                 shard: 0,
@@ -151,6 +154,8 @@ impl Shard {
             .map(|call| (call.record, call.dialogs))
             .collect();
         switch.resume(now, unfinished, &mut commands);
+        restore(&mut switch, now, &directory);
+        let registrations = Registrations::open(&directory)?;
         let queue = parts.queue;
         let sink = move |resolution| {
             // A full queue loses the answer; the attempt's own timer then moves on.
@@ -165,6 +170,7 @@ impl Shard {
             plane: parts.plane,
             leftovers: Some(parts.leftovers),
             store: parts.store,
+            registrations,
             resolver,
             deferred: VecDeque::new(),
             asked: Vec::new(),
@@ -282,10 +288,10 @@ impl Shard {
         self.switch.handle(now, input, &mut self.commands);
     }
 
-    /// Whether nothing is left to wait for: no call, or, when nobody's answer is waited for any more, no call's record.
+    /// Whether nothing is left to wait for: no call and no registration that is being taken back, or, when nobody's answer is waited for any more, no call's record.
     fn is_empty(&self) -> bool {
         let gauges = self.switch.gauges();
-        let left = gauges.calls + gauges.ending + gauges.orphans;
+        let left = gauges.calls + gauges.ending + gauges.orphans + gauges.unregistering;
         left == 0 || (self.leaving && gauges.unrecorded == 0)
     }
 
@@ -312,6 +318,20 @@ impl Shard {
             switch.handle(clock.now(), Input::Unreachable { remote }, commands);
         }
         received
+    }
+}
+
+/// Takes users' registrations over from the process before this one.
+fn restore(switch: &mut Switch, now: Now, directory: &std::path::Path) {
+    let kept = match registrations::read(directory) {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return,
+        Err(error) => return tracing::error!(%error, "the registrations of the last process cannot be read"),
+    };
+    match switch.restore(now, &kept) {
+        Ok(0) => {}
+        Ok(contacts) => tracing::info!(contacts, "registrations of the last process are in force"),
+        Err(error) => tracing::error!(%error, "the registrations of the last process cannot be read"),
     }
 }
 

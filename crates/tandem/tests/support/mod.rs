@@ -10,6 +10,7 @@ pub mod browser;
 #[macro_use]
 pub mod engines;
 pub mod odd;
+pub mod phone;
 pub mod secure;
 pub mod siege;
 pub mod voice;

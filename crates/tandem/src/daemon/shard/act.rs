@@ -35,6 +35,7 @@ impl Shard {
                 self.command_media();
             }
             Command::Record(job) => self.store(job),
+            Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
             Command::Resolve {
                 query,
                 host,

@@ -12,12 +12,13 @@ impl Shard {
         match ask {
             Ask::Calls(reply) => drop(reply.send(self.switch.calls(now))),
             Ask::Call(id, reply) => self.show(now, &id, reply),
-            Ask::Trunks(reply) => drop(reply.send(self.trunks())),
+            Ask::Trunks(reply) => drop(reply.send(self.trunks(now))),
+            Ask::Registrations(reply) => drop(reply.send(self.switch.bindings(now))),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
             }
-            Ask::Figures(reply) => drop(reply.send(Box::new(self.figures()))),
+            Ask::Figures(reply) => drop(reply.send(Box::new(self.figures(now)))),
             Ask::Reload(snapshot, reply) => {
                 self.retire(&snapshot);
                 self.switch
@@ -33,16 +34,17 @@ impl Shard {
         }
     }
 
-    fn trunks(&self) -> Vec<TrunkState> {
+    fn trunks(&self, now: Now) -> Vec<TrunkState> {
         let state = |trunk: &Arc<config::Trunk>| TrunkState {
             name: trunk.name.clone(),
             calls: self.switch.trunk_calls(&trunk.name),
             up: self.switch.targets_up(&trunk.name),
+            registration: self.switch.registration(now, &trunk.name),
         };
         self.switch.snapshot().config.trunks.iter().map(state).collect()
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&self, now: Now) -> Figures {
         let mut sockets = sip_net::UdpCounters::default();
         for (_, listener) in &self.listeners {
             let counters = listener.counters();
@@ -56,7 +58,11 @@ impl Shard {
         Figures {
             gauges: self.switch.gauges(),
             drops: self.switch.drops().collect(),
-            trunks: self.trunks().into_iter().chain(self.retired_trunks()).collect(),
+            trunks: self
+                .trunks(now)
+                .into_iter()
+                .chain(self.retired_trunks())
+                .collect(),
             sockets,
         }
     }
@@ -80,6 +86,7 @@ impl Shard {
             name: name.clone(),
             calls: self.switch.trunk_calls(name),
             up: Vec::new(),
+            registration: None,
         })
     }
 }

@@ -6,7 +6,7 @@ use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::Resolution;
-use switch::{CallView, EndOutcome, Gauges, Snapshot};
+use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 /// What other threads tell the shard.
@@ -26,6 +26,7 @@ pub(crate) enum Ask {
     Calls(oneshot::Sender<Vec<CallView>>),
     Call(String, oneshot::Sender<Option<CallView>>),
     Trunks(oneshot::Sender<Vec<TrunkState>>),
+    Registrations(oneshot::Sender<Vec<BindingView>>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, oneshot::Sender<()>),
@@ -41,6 +42,7 @@ pub(crate) struct TrunkState {
     pub(crate) name: String,
     pub(crate) calls: u32,
     pub(crate) up: Vec<bool>,
+    pub(crate) registration: Option<RegistrationView>,
 }
 
 /// What metrics are made of.

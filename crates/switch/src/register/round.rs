@@ -1,0 +1,231 @@
+//! A round: the registrar's address, then REGISTERs until it is settled.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use config::Host;
+use sip_msg::{HeaderId, Method, Writer};
+use sip_proto::{Flow, Hop, Transport, digest};
+
+use super::answer::failed;
+use super::wait::Why;
+use super::{Registration, State};
+use crate::call::ALLOW;
+use crate::core::{ClientOwner, Core, Credentials, Waiter};
+use crate::headers;
+use crate::io::{Command, Now};
+use crate::snapshot::{NetworkIx, Snapshot};
+
+/// Time for the next round.
+pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return;
+    };
+    entry.timer = None;
+    entry.attempt = digest::Attempt::default();
+    entry.too_brief = 0;
+    let port = entry.wanted.keys.port;
+    match entry.wanted.keys.host.clone() {
+        Host::Ip(ip) => {
+            let hop = Hop::udp(SocketAddr::new(ip, port.unwrap_or(5060)));
+            start(core, now, id, vec![hop]);
+        }
+        Host::Name(host) => {
+            let query = core.next_id();
+            core.queries.insert(query, Waiter::Register(id));
+            core.commands.push(Command::Resolve {
+                query,
+                host,
+                port,
+                transport: Some(Transport::Udp),
+            });
+            if let Some(entry) = core.registrations.get_mut(id) {
+                entry.query = Some(query);
+            }
+        }
+    }
+}
+
+/// The registrar's name has been looked up.
+pub(crate) fn on_resolved(core: &mut Core, now: Now, id: u32, hops: &[Hop]) {
+    let snapshot = Arc::clone(&core.snapshot);
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return;
+    };
+    entry.query = None;
+    let network = network_of(&snapshot, entry);
+    let usable = |hop: &&Hop| snapshot.flow_to(network, **hop).is_some();
+    let hops: Vec<Hop> = hops.iter().filter(usable).copied().collect();
+    start(core, now, id, hops);
+}
+
+fn start(core: &mut Core, now: Now, id: u32, hops: Vec<Hop>) {
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return;
+    };
+    if hops.is_empty() {
+        return failed(
+            core,
+            now,
+            id,
+            Why::Silent,
+            "the registrar's name has no address".to_owned(),
+        );
+    }
+    entry.hops = hops;
+    entry.hop = 0;
+    try_hop(core, now, id);
+}
+
+/// Asks at the present hop, or the next that can be sent to.
+fn try_hop(core: &mut Core, now: Now, id: u32) {
+    while !send(core, now, id, false) {
+        let Some(entry) = core.registrations.get_mut(id) else {
+            return;
+        };
+        entry.hop += 1;
+        if entry.hop >= entry.hops.len() {
+            return failed(
+                core,
+                now,
+                id,
+                Why::Silent,
+                "nothing can be sent to the registrar".to_owned(),
+            );
+        }
+    }
+}
+
+/// Goes on at the registrar's next address, if there is one (RFC 3263 §4.3).
+pub(super) fn next_hop(core: &mut Core, now: Now, id: u32) -> bool {
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return false;
+    };
+    if entry.hop + 1 >= entry.hops.len() {
+        return false;
+    }
+    entry.hop += 1;
+    entry.attempt = digest::Attempt::default();
+    try_hop(core, now, id);
+    true
+}
+
+/// The network that the registration's trunk is reached by.
+fn network_of(snapshot: &Snapshot, entry: &Registration) -> NetworkIx {
+    let trunk = snapshot.tables.trunk_named(&entry.trunk);
+    trunk.map(|trunk| snapshot.network_of(trunk)).unwrap_or_default()
+}
+
+/// Sends a REGISTER to the present hop, with the credentials that were good before. Says whether it is on its way.
+pub(super) fn send(core: &mut Core, now: Now, id: u32, remove: bool) -> bool {
+    let snapshot = Arc::clone(&core.snapshot);
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return false;
+    };
+    let Some(hop) = entry.hops.get(entry.hop) else {
+        return false;
+    };
+    let Some(flow) = snapshot.flow_to(network_of(&snapshot, entry), *hop) else {
+        return false;
+    };
+    let (trunk, uri, known) = (entry.trunk.clone(), request_uri(entry), credentials(entry));
+    let header = core.spare_challenge(&trunk, &known, &Method::Register, uri.as_bytes(), b"");
+    send_with(core, now, id, flow, remove, header)
+}
+
+/// What the registrar is to be shown.
+pub(super) fn credentials(entry: &Registration) -> digest::Credentials {
+    digest::Credentials {
+        username: entry.wanted.username.clone(),
+        password: entry.wanted.password.expose().to_owned(),
+        realm: entry.wanted.realm.clone(),
+    }
+}
+
+/// The registrar's URI: no user part (RFC 3261 §10.2).
+pub(super) fn request_uri(entry: &Registration) -> String {
+    let keys = &entry.wanted.keys;
+    match keys.port {
+        Some(port) => format!("sip:{}:{port}", keys.host),
+        None => format!("sip:{}", keys.host),
+    }
+}
+
+/// Sends a REGISTER on `flow`.
+pub(super) fn send_with(
+    core: &mut Core,
+    now: Now,
+    id: u32,
+    flow: Flow,
+    remove: bool,
+    credentials: Option<Credentials>,
+) -> bool {
+    let snapshot = Arc::clone(&core.snapshot);
+    let via = core.via(&snapshot, &flow);
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return false;
+    };
+    entry.cseq += 1;
+    let expires = if remove { 0 } else { wanted_seconds(entry) };
+    let Some(contact) = contact(&snapshot, entry, &flow) else {
+        return false;
+    };
+    let aor = entry.aor();
+    let mut writer = Writer::request(&Method::Register, request_uri(entry).as_bytes());
+    writer.header(HeaderId::Via, &via);
+    writer.header(HeaderId::MaxForwards, b"70");
+    writer.parts(HeaderId::From, |value| {
+        value.text("<").text(&aor).text(">;tag=").text(&entry.tag);
+    });
+    writer.parts(HeaderId::To, |value| {
+        value.text("<").text(&aor).text(">");
+    });
+    writer.header(HeaderId::CallId, &entry.call_id);
+    writer.header_fmt(HeaderId::CSeq, format_args!("{} REGISTER", entry.cseq));
+    writer.parts(HeaderId::Contact, |value| {
+        value.text("<").text(&contact).text(">");
+    });
+    writer.header_fmt(HeaderId::Expires, format_args!("{expires}"));
+    writer.header(HeaderId::Allow, ALLOW.as_bytes());
+    // RFC 3327 §5.1: a proxy on the way may want to stay on it.
+    writer.header(HeaderId::Supported, b"path");
+    if let Some(agent) = &snapshot.config.sip.user_agent {
+        writer.header(HeaderId::UserAgent, agent.as_bytes());
+    }
+    for (header, value) in credentials.into_iter().flatten() {
+        writer.header(header, &value);
+    }
+    let sent = core.request(now, flow, writer.finish(), ClientOwner::Register(id));
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return false;
+    };
+    entry.flow = Some(flow);
+    entry.client = sent.map(|(client, _)| client);
+    entry.client.is_some()
+}
+
+/// The URI of our Contact on this flow.
+pub(super) fn contact(snapshot: &Snapshot, entry: &Registration, flow: &Flow) -> Option<String> {
+    let ours = snapshot.advertised(flow)?;
+    let user = headers::escape_user(entry.contact());
+    let transport = match flow.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+        Transport::Ws | Transport::Wss => ";transport=ws",
+    };
+    Some(format!("sip:{user}@{ours}{transport}"))
+}
+
+/// The time to ask for, seconds: what is wanted, or the shortest that the registrar takes.
+pub(super) fn wanted_seconds(entry: &Registration) -> u32 {
+    let wanted = entry.wanted.keys.expires.as_secs();
+    u32::try_from(wanted).unwrap_or(u32::MAX).max(entry.least)
+}
+
+impl Registration {
+    /// Whether it is being taken back.
+    pub(super) fn leaves(&self) -> bool {
+        self.state == State::Leaving
+    }
+}
