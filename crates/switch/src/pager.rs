@@ -2,13 +2,14 @@
 //!
 //! Each goes to one target at a time, and on to the next as an INVITE would. No record is written of them: they are counted.
 
+mod write;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use config::{Host, OutsideMode};
 use route::{Attempt, AttemptOutcome, Outcome, TrunkIx, Verdict};
-use sip_msg::{HeaderId, Message, Method, Value, Writer};
+use sip_msg::{HeaderId, Message, Method};
 use sip_proto::timers::TimerKey;
 use sip_proto::{ClientId, Flow, Hop, Transport, digest, reply};
 use smallvec::SmallVec;
@@ -18,7 +19,7 @@ use crate::call::{caller_status, registered};
 use crate::core::{Asked, ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::ident;
-use crate::identity::{self, Towards};
+use crate::identity;
 use crate::io::{Command, Now};
 use crate::registrar::Contact;
 use crate::rules::{self, Facts};
@@ -32,9 +33,6 @@ pub(crate) struct PageKey(pub(crate) u64);
 const MOST: usize = 2_000;
 /// Seconds after which somebody who met that limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
-/// Hops a request may still take where it does not say (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u32 = 70;
-
 /// A request on its way through.
 pub(crate) struct Page {
     key: PageKey,
@@ -66,7 +64,7 @@ struct Sent {
 }
 
 /// Takes a request, or refuses it.
-pub(crate) fn begin(core: &mut Core, now: Now, asked: Asked) {
+pub(crate) fn begin(core: &mut Core, now: Now, mut asked: Asked) {
     let called = headers::user_of(asked.message.uri());
     let trunk = match auth::caller(core, now, &asked, &called) {
         Ok(trunk) => trunk,
@@ -75,12 +73,13 @@ pub(crate) fn begin(core: &mut Core, now: Now, asked: Asked) {
             return auth::refuse(core, now, &asked, refused);
         }
     };
-    match admit(core, now, asked, trunk, &called) {
-        Ok(mut page) => {
+    match admit(core, now, &mut asked, trunk, &called) {
+        Ok(way) => {
+            let mut page = Box::new(Page::new(core, asked, way));
             page.try_next(core, now);
             keep(core, page);
         }
-        Err((asked, status)) => {
+        Err(status) => {
             core.counters.messages_refused += 1;
             let tag = core.tag();
             let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
@@ -100,13 +99,18 @@ fn keep(core: &mut Core, page: Box<Page>) {
     }
 }
 
-fn admit(
-    core: &mut Core,
-    now: Now,
-    mut asked: Asked,
-    trunk: TrunkIx,
-    called: &str,
-) -> Result<Box<Page>, (Asked, u16)> {
+/// Where a request goes that may go on.
+struct Way {
+    id: Box<str>,
+    snapshot: Arc<Snapshot>,
+    from: TrunkIx,
+    caller: String,
+    called: String,
+    to: registered::Expanded,
+}
+
+/// Whether a request may go on, after its trunk's rules, and where; else the status to refuse it with.
+fn admit(core: &mut Core, now: Now, asked: &mut Asked, trunk: TrunkIx, called: &str) -> Result<Way, u16> {
     let snapshot = Arc::clone(&core.snapshot);
     let from = snapshot.trunk(trunk);
     let requests = &from.requests;
@@ -126,7 +130,7 @@ fn admit(
         OutsideMode::Route => None,
     };
     if let Some(status) = status {
-        return Err((asked, status));
+        return Err(status);
     }
     let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
     let facts = Facts {
@@ -139,7 +143,7 @@ fn admit(
     }
     let caller = match identity::number(&snapshot, trunk, &asked.message) {
         Ok(caller) => caller,
-        Err(refused) => return Err((asked, refused.status())),
+        Err(refused) => return Err(refused.status()),
     };
     let called = from.read_number(called).into_owned();
     let request = route::Request {
@@ -151,27 +155,17 @@ fn admit(
     };
     let plan = match route::plan(&snapshot.tables, &core.live, now.at, &request) {
         Ok(plan) => plan,
-        Err(none) => return Err((asked, none.status)),
+        Err(none) => return Err(none.status),
     };
-    let plan = registered::expand(core, &snapshot, plan.attempts, plan.limit, &called);
-    Ok(Box::new(Page {
-        key: PageKey(core.next_id()),
+    let to = registered::expand(core, &snapshot, plan.attempts, plan.limit, &called);
+    Ok(Way {
         id,
-        asked,
+        snapshot,
         from: trunk,
         caller,
         called,
-        attempts: plan.attempts,
-        contacts: plan.contacts,
-        limit: plan.limit,
-        next: 0,
-        made: 0,
-        outcomes: SmallVec::new(),
-        query: None,
-        sent: None,
-        timer: None,
-        snapshot,
-    }))
+        to,
+    })
 }
 
 /// Lets a request act, and forgets it once it has been answered.
@@ -236,6 +230,27 @@ pub(crate) fn on_resolved(core: &mut Core, now: Now, key: PageKey, hops: &[Hop])
 }
 
 impl Page {
+    fn new(core: &mut Core, asked: Asked, way: Way) -> Self {
+        Self {
+            key: PageKey(core.next_id()),
+            id: way.id,
+            asked,
+            snapshot: way.snapshot,
+            from: way.from,
+            caller: way.caller,
+            called: way.called,
+            attempts: way.to.attempts,
+            contacts: way.to.contacts,
+            limit: way.to.limit,
+            next: 0,
+            made: 0,
+            outcomes: SmallVec::new(),
+            query: None,
+            sent: None,
+            timer: None,
+        }
+    }
+
     fn current(&self) -> Option<&Attempt> {
         self.attempts.get(self.next.checked_sub(1)?)
     }
@@ -428,113 +443,4 @@ impl Page {
             call_id: &self.id,
         }
     }
-
-    fn write(
-        &self,
-        core: &mut Core,
-        attempt: &Attempt,
-        flow: &Flow,
-        cseq: u32,
-        credentials: Option<Credentials>,
-    ) -> Option<Bytes> {
-        let snapshot = &self.snapshot;
-        let (from, trunk) = (snapshot.trunk(self.from), snapshot.trunk(attempt.trunk));
-        let message = &self.asked.message;
-        let method = message.method()?;
-        let caller = identity::caller(snapshot, self.from, message).ok()?;
-        let towards = Towards {
-            snapshot,
-            trunk,
-            flow,
-        };
-        let (uri, to) = match self.contact(attempt) {
-            Some(contact) => {
-                let to = headers::to_uri(&self.called, trunk, &|value| towards.host(value));
-                (contact.uri.to_vec(), to)
-            }
-            None => {
-                let target = trunk.targets.get(attempt.target)?;
-                let host = |value: &mut Value<'_>| headers::target_host(value, target);
-                let to = headers::to_uri(&self.called, trunk, &host);
-                (headers::request_uri(attempt, trunk, target), to)
-            }
-        };
-        let (via, tag, call_id) = (
-            core.via(snapshot, flow),
-            core.tag(),
-            core.endpoint.mint().call_id(),
-        );
-        let mut writer = Writer::request(method, &uri);
-        writer.header(HeaderId::Via, &via);
-        for value in self
-            .contact(attempt)
-            .into_iter()
-            .flat_map(|contact| &contact.path)
-        {
-            writer.header(HeaderId::Route, value);
-        }
-        let hops = message.number(HeaderId::MaxForwards).unwrap_or(MAX_FORWARDS + 1);
-        writer.parts(HeaderId::MaxForwards, |value| {
-            value.number(hops.saturating_sub(1).min(MAX_FORWARDS).into());
-        });
-        towards.write_from(&mut writer, &caller, &tag);
-        writer.parts(HeaderId::To, |value| {
-            value.text("<").text(&to).text(">");
-        });
-        writer.header(HeaderId::CallId, call_id.as_ref());
-        writer.parts(HeaderId::CSeq, |value| {
-            value.number(cseq.into()).text(" ").text(method.as_bytes());
-        });
-        if *method == Method::Notify {
-            crate::call::contact(&mut writer, snapshot, flow);
-            writer.copy(message, HeaderId::Event);
-            writer.copy(message, HeaderId::SubscriptionState);
-        }
-        if let Some(agent) = &snapshot.config.sip.user_agent {
-            writer.header(HeaderId::UserAgent, agent.as_bytes());
-        }
-        for (id, value) in credentials.into_iter().flatten() {
-            writer.header(id, &value);
-        }
-        towards.write_identity(&mut writer, &caller, message, from, &self.called);
-        headers::pass(&mut writer, message, [from, trunk]);
-        let content_type = message.content_type().unwrap_or_default();
-        let body = message.body();
-        let bytes = match account_hidden(content_type, &body, &to) {
-            Some(body) => writer.finish_with(content_type, &body),
-            None if body.is_empty() => writer.finish(),
-            None => writer.finish_with(content_type, &body),
-        };
-        Some(rules::sent(trunk, self.facts(), bytes))
-    }
-}
-
-/// A message summary names the account that has messages, with its host (RFC 3842 §5.2): whose they are stands in To.
-fn account_hidden(content_type: &[u8], body: &[u8], to: &[u8]) -> Option<Vec<u8>> {
-    let media_type = content_type
-        .split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default();
-    if !media_type
-        .trim_ascii()
-        .eq_ignore_ascii_case(b"application/simple-message-summary")
-    {
-        return None;
-    }
-    const NAME: &[u8] = b"Message-Account";
-    let mut out = Vec::with_capacity(body.len() + to.len());
-    for line in body.split_inclusive(|byte| *byte == b'\n') {
-        if line
-            .get(..NAME.len())
-            .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
-        {
-            out.extend_from_slice(NAME);
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(to);
-            out.extend_from_slice(b"\r\n");
-        } else {
-            out.extend_from_slice(line);
-        }
-    }
-    Some(out)
 }

@@ -37,10 +37,9 @@ fn screening(trunk: &mut Arc<Trunk>, path: &str, cx: &mut Cx<'_>) {
         let fault = Fault::new("has no number to present").expected("default = \"+…\" beside it");
         cx.refuse(cx.place(&key), &key, fault);
     }
-    if screening.others == ScreeningMode::Replace && !cx.is_written(&others) {
-        if let Some(screening) = &mut Arc::make_mut(trunk).screening {
-            screening.others = ScreeningMode::Refuse;
-        }
+    let follows = screening.others == ScreeningMode::Replace && !cx.is_written(&others);
+    if follows && let Some(screening) = &mut Arc::make_mut(trunk).screening {
+        screening.others = ScreeningMode::Refuse;
     }
 }
 
