@@ -28,8 +28,8 @@ pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Announcement, Api, Auth, Challenge, Class, Config, Country, Digest, DigestAlgorithm, Dtmf,
     Engine, Failover, Keepalive, Listen, Media, Node, NumberFormat, NumberRule, NumberStyle, Objective,
-    Records, Register, Registrar, Role, Rtcp, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Target, Tone,
-    Transcode, Transport, Trunk, User,
+    Records, RefreshMethod, Register, Registrar, ReliableProvisional, Role, Rtcp, SessionTimer, Sip, Sound,
+    Srtp, SrtpKeying, SrtpSuite, Target, TimerMode, Tone, Transcode, Transport, Trunk, User,
 };
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};

@@ -14,8 +14,12 @@ mod negotiate;
 mod registered;
 mod reinvite;
 mod relay;
+mod reliable;
 mod sound;
 mod story;
+mod terms;
+mod timer;
+mod update;
 
 use std::sync::Arc;
 
@@ -23,7 +27,7 @@ use bytes::Bytes;
 use route::{Attempt, AttemptOutcome, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
-use sdp::Sdp;
+use sdp::{PtMapping, Sdp};
 use sip_msg::Message;
 use sip_proto::ClientId;
 use sip_proto::timers::TimerKey;
@@ -44,6 +48,7 @@ use self::reinvite::Exchange;
 use self::relay::Relayed;
 use self::sound::Playing;
 pub(crate) use self::story::Story;
+pub(crate) use self::terms::refusal;
 
 /// How far a call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +102,8 @@ pub(crate) struct Hunt {
     contacts: Vec<Contact>,
     /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
     early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
+    /// The session that was agreed with a branch before its 2xx, by PRACK or UPDATE: its tag, who offered, and how payload types go.
+    settled: Option<Box<(Box<[u8]>, Side, PtMapping)>>,
 }
 
 /// Most branches of a fork whose early answers are kept.
@@ -231,6 +238,8 @@ impl Call {
                 self.interim_timer = None;
                 self.on_interim(core, now);
             }
+            Timer::Session(_, side) => self.on_session_timer(core, now, side),
+            Timer::Prack(_) => self.on_prack_timer(core, now),
             Timer::Ping(_) | Timer::Register(_) | Timer::Binding(_) | Timer::SaveBindings => {}
         }
     }
@@ -249,6 +258,8 @@ impl Call {
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
             ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message),
+            ClientOwner::Refresh(_, side) => self.on_refresh_response(core, now, id, side, message),
+            ClientOwner::Prack(_) => self.on_prack_response(core, now, id, message),
             ClientOwner::Orphan
             | ClientOwner::Goodbye
             | ClientOwner::Ping(_)
@@ -276,7 +287,10 @@ impl Call {
                 };
                 self.on_attempt_dead(core, now, id, outcome);
             }
-            ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id),
+            ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id, unreachable),
+            ClientOwner::Refresh(_, side) => self.on_refresh_dead(core, now, id, side, unreachable),
+            // Its INVITE tells what becomes of the call.
+            ClientOwner::Prack(_) => {}
             ClientOwner::Bye(_, side) => self.bye_done(side),
             ClientOwner::Relayed(_, _) => {
                 self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
@@ -378,4 +392,16 @@ fn sdp_part(message: &Message, body: &Bytes) -> Option<Bytes> {
                 .eq_ignore_ascii_case(b"application/sdp")
         })
         .map(|part| body.slice_ref(part.body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A class of the allocator each: calls are what memory is spent on.
+    #[test]
+    fn a_call_fits_its_place() {
+        assert!(size_of::<Call>() <= 1024, "{}", size_of::<Call>());
+        assert!(size_of::<Story>() <= 256, "{}", size_of::<Story>());
+    }
 }

@@ -44,7 +44,7 @@ impl Call {
 
     /// A status for whoever asked. One that ends a dialog (RFC 3261 §12.2.1.2) would end with it the call that still waits for an
     /// answer, which another branch or carrier may give.
-    fn softened(&self, status: u16) -> u16 {
+    pub(crate) fn softened(&self, status: u16) -> u16 {
         match (status, self.phase) {
             (408 | 481, Phase::Dialing | Phase::Connecting) => 500,
             _ => status,
