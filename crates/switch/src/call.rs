@@ -45,7 +45,8 @@ use self::end::Ended;
 pub(crate) use self::end::Ending;
 pub(crate) use self::leg::{ALLOW, Leg, Uac};
 use self::reinvite::Exchange;
-use self::relay::Relayed;
+use self::relay::Relays;
+use self::reliable::Provisionals;
 use self::sound::Playing;
 pub(crate) use self::story::Story;
 pub(crate) use self::terms::refusal;
@@ -146,7 +147,9 @@ pub(crate) struct Call {
     pub(crate) playing: Option<Playing>,
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
-    pub(crate) relayed: Vec<Relayed>,
+    pub(crate) relayed: Option<Box<Relays>>,
+    /// What the caller is told reliably, until its last PRACK (RFC 3262).
+    pub(crate) provisionals: Option<Box<Provisionals>>,
     pub(crate) telling: Option<Box<Telling>>,
     pub(crate) stage_timer: Option<TimerKey>,
     pub(crate) max_timer: Option<TimerKey>,
@@ -185,7 +188,8 @@ impl Call {
             playing: None,
             connecting: None,
             exchange: None,
-            relayed: Vec::new(),
+            relayed: None,
+            provisionals: None,
             telling: None,
             stage_timer: None,
             max_timer: None,

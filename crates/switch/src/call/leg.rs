@@ -10,14 +10,12 @@ use rtp_proto::control::{Audio, Side};
 use sdp::Proto;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
 use sip_proto::provisional::Arrivals;
-use sip_proto::{
-    ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, digest,
-};
+use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, digest};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;
 use super::negotiate::Security;
-use super::reliable::{Pracking, Provisionals};
+use super::reliable::Pracking;
 use super::terms;
 use super::timer::Timed;
 use crate::core::Core;
@@ -136,8 +134,6 @@ pub(crate) struct Leg {
     pub(crate) takes_update: bool,
     /// Its session timer.
     pub(crate) timed: Option<Box<Timed>>,
-    /// What is told reliably to a caller, until its last PRACK (RFC 3262).
-    pub(crate) provisionals: Option<Box<Provisionals>>,
 }
 
 impl Leg {
@@ -166,7 +162,6 @@ impl Leg {
             bye: Bye::No,
             takes_update: false,
             timed: None,
-            provisionals: None,
         }
     }
 

@@ -151,7 +151,7 @@ impl Call {
         let cseq = invite.asked.message.cseq().0;
         let random = core.random();
         let timers = self.timers();
-        let all = self.a.provisionals.get_or_insert_with(|| {
+        let all = self.provisionals.get_or_insert_with(|| {
             Box::new(Provisionals {
                 sender: Sender::new(random),
                 cseq,
@@ -172,7 +172,7 @@ impl Call {
             return;
         };
         let bytes = self.tell_plainly(core, now, progress.status, progress.body.as_deref(), Some(rseq));
-        if let Some(all) = &mut self.a.provisionals {
+        if let Some(all) = &mut self.provisionals {
             all.bytes = bytes.unwrap_or_default();
             all.now = Some(progress);
         }
@@ -183,7 +183,7 @@ impl Call {
         let key = self.key;
         let server = self.invite.as_ref().map(|invite| invite.asked.id);
         for action in actions {
-            let Some(all) = &mut self.a.provisionals else {
+            let Some(all) = &mut self.provisionals else {
                 return;
             };
             match action {
@@ -209,7 +209,7 @@ impl Call {
     /// A response has waited for its PRACK.
     pub(crate) fn on_prack_timer(&mut self, core: &mut Core, now: Now) {
         let timers = self.timers();
-        let Some(all) = &mut self.a.provisionals else {
+        let Some(all) = &mut self.provisionals else {
             return;
         };
         all.timer = None;
@@ -220,7 +220,7 @@ impl Call {
     /// The caller's INVITE gets its final response.
     pub(crate) fn finish_provisionals(&mut self, core: &mut Core) {
         let timers = self.timers();
-        if let Some(all) = &mut self.a.provisionals {
+        if let Some(all) = &mut self.provisionals {
             all.sender.on(Input::Final, &timers);
             all.kept.clear();
             core.disarm(&mut all.timer);
@@ -229,7 +229,7 @@ impl Call {
 
     /// Whether the caller may not be answered yet: it has been told of a session, and has not said that it knows (RFC 3262 §3).
     pub(crate) fn awaits_prack(&self) -> bool {
-        self.a.provisionals.as_ref().is_some_and(|all| {
+        self.provisionals.as_ref().is_some_and(|all| {
             let session = all.now.as_ref().is_some_and(|now| now.body.is_some());
             session && matches!(all.sender.state(), State::Waiting | State::Over)
         })
@@ -240,7 +240,7 @@ impl Call {
         let timers = self.timers();
         let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
         let meant = provisional::rack(&asked.message);
-        let all = self.a.provisionals.as_mut().filter(|_| side == Side::A);
+        let all = self.provisionals.as_mut().filter(|_| side == Side::A);
         let Some((all, (rseq, _))) = all.zip(meant).filter(|(all, (_, cseq))| all.cseq == *cseq) else {
             let status = if meant.is_none() { 400 } else { 481 };
             return core.answer(now, &asked, status, Some(&tag));
