@@ -6,7 +6,7 @@ mod media;
 mod network;
 
 use crate::document::{Cx, Place};
-use crate::model::{Advance, Class, Config, NumberRule, Role, Target, Trunk};
+use crate::model::{Advance, Class, Config, NumberRule, Role, SessionTimer, Target, Trunk};
 use crate::report::{Fault, nearest, quote};
 use crate::values::Host;
 use std::net::SocketAddr;
@@ -21,8 +21,12 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         role(trunk, &path, cx);
         failover(trunk, &path, cx);
         identity::complete(trunk, &path, cx);
+        if let Some(timer) = &trunk.session_timer {
+            session_timer(timer, &format!("{path}.session_timer"), cx);
+        }
     }
     access::complete(&mut config, cx);
+    session_timer(&config.sip.session_timer, "sip.session_timer", cx);
     media::complete(&config, cx);
     twins(&config, cx);
     for (index, class) in config.classes.iter().enumerate() {
@@ -103,6 +107,19 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
             cx.place(&source),
             &source,
             Fault::new("anybody on the network may call as this trunk"),
+        );
+    }
+}
+
+/// What is asked for has to be something that is agreed to.
+fn session_timer(timer: &SessionTimer, path: &str, cx: &mut Cx<'_>) {
+    if timer.expires < timer.min_se {
+        let at = format!("{path}.expires");
+        let fault = Fault::new("`expires` is shorter than `min_se`");
+        cx.refuse(
+            cx.place(&at),
+            &at,
+            fault.expected("an interval of at least `min_se`"),
         );
     }
 }

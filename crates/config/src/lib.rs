@@ -31,8 +31,9 @@ pub use model::{
     Country, Digest, DigestAlgorithm, DiversionMode, Dtmf, Engine, Failover, HeaderAction, HeaderFormats,
     HeaderRule, Identity, Keepalive, Listen, Media, MessageKind, Node, NumberFormat, NumberIn, NumberRule,
     NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records,
-    Register, Registrar, RequestMode, Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, Sip, Sound,
-    Srtp, SrtpKeying, SrtpSuite, Target, Tone, Transcode, Transport, Trunk, UriStyle, User, Way,
+    RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, Rtcp, Screening,
+    ScreeningMode, SdpChanges, SessionTimer, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Target, TimerMode,
+    Tone, Transcode, Transport, Trunk, UriStyle, User, Way,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

@@ -16,8 +16,8 @@ pub use identity::{
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
 pub use sdp::SdpChanges;
 pub use trunk::{
-    Advance, Announcement, Auth, Dtmf, Failover, Role, Rtcp, Srtp, SrtpKeying, SrtpSuite, Target, Transcode,
-    Trunk,
+    Advance, Announcement, Auth, Dtmf, Failover, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
+    SrtpSuite, Target, Transcode, Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
@@ -105,7 +105,7 @@ words! {
 
 section! {
     /// Timers and limits of signalling, for the whole switch.
-    Sip, label None, later ["udp_only", "session_timer"],
+    Sip, label None, later ["udp_only"],
     {
         /// T1 of RFC 3261 §17: the estimated round-trip time, first interval of retransmission; a transaction gives
         /// up after 64 of it.
@@ -116,6 +116,8 @@ section! {
         restart t4: Duration = Time<10, 60_000>, default("'5s'");
         /// A call that lasts this long is ended.
         live max_call_duration: Duration = Time<1_000, 604_800_000>, default("'4h'");
+        /// Session timers, for trunks that have none of their own.
+        live session_timer: SessionTimer = Table<SessionTimer>, default("{}");
         /// After SIGTERM calls may go on for this long; what is left then is hung up.
         live drain: Duration = Time<0, 86_400_000>, default("'20s'");
         /// Calls at once; above it new ones get 503.
@@ -125,6 +127,43 @@ section! {
         /// The text of our User-Agent and Server headers; absent: none is written.
         restart user_agent: Option<String> = Opt<Text>, optional;
     }
+}
+
+section! {
+    /// How an answered call is found to be dead: one side of each leg says from time to time that it still is (RFC 4028).
+    SessionTimer, label None, later [],
+    {
+        /// Whether it is done.
+        live mode: TimerMode = Choice<TimerMode>, default("'auto'");
+        /// The session interval that is asked for, and the longest that is agreed to; the call is refreshed at half of it.
+        live expires: Duration = Time<90_000, 86_400_000>, default("'30m'");
+        /// The shortest interval that is agreed to (422 otherwise). RFC 4028 §5 allows none below 90 s.
+        live min_se: Duration = Time<90_000, 86_400_000>, default("'90s'");
+        /// How a call is refreshed.
+        live method: RefreshMethod = Choice<RefreshMethod>, default("'update'");
+    }
+}
+
+words! {
+    /// Whether calls have session timers.
+    TimerMode {
+        /// With peers that have them too.
+        Auto = "auto",
+        /// Never asked for or agreed to. Refreshes that come are answered all the same.
+        Off = "off",
+        /// Always: our INVITEs insist on it, and those that come without are refused with 421.
+        Require = "require",
+    } later []
+}
+
+words! {
+    /// How a call is refreshed.
+    RefreshMethod {
+        /// By UPDATE without a session description, where the peer has UPDATE in its Allow; by re-INVITE otherwise.
+        Update = "update",
+        /// By re-INVITE with the session description as it is.
+        Invite = "invite",
+    } later []
 }
 
 section! {

@@ -9,13 +9,14 @@
     reason = "every index is the queue's own: nodes and slots point at each other, keys from outside are checked with get"
 )]
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-/// Names one timer of one queue; of no use once it fired or was cancelled.
+/// Names one timer of one queue; of no use once it fired or was cancelled. An `Option` of it takes no more room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerKey {
     slot: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 /// Deadlines with a value each, given back in the order of deadline, then of insertion.
@@ -44,7 +45,7 @@ impl Node {
 
 #[derive(Debug)]
 struct Slot<T> {
-    generation: u32,
+    generation: NonZeroU32,
     node: u32,
     value: Option<T>,
 }
@@ -125,7 +126,7 @@ impl<T> TimerQueue<T> {
             return slot;
         }
         self.slots.push(Slot {
-            generation: 0,
+            generation: NonZeroU32::MIN,
             node: 0,
             value: Some(value),
         });
@@ -148,7 +149,7 @@ impl<T> TimerQueue<T> {
             slot: node.slot,
             generation: slot.generation,
         };
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let value = slot.value.take()?;
         self.free.push(node.slot);
         Some((key, value))

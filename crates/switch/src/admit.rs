@@ -9,7 +9,7 @@ use sip_msg::HeaderId;
 use sip_proto::reply;
 
 use crate::auth;
-use crate::call::{Call, Ending, Invite, NewCall, Story, sdp_of};
+use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
 use crate::headers;
 use crate::ident::{self, CallKey};
@@ -181,6 +181,9 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let Some(invite) = call.invite.as_mut() else {
         return;
     };
+    if let Some(refusal) = call::refusal(&call.snapshot, call.a.trunk, &invite.asked.message) {
+        return call.end(core, now, refusal);
+    }
     match sdp_of(&invite.asked.message) {
         Ok(offer) => invite.offer = offer,
         Err(status) => return call.end(core, now, Ending::failed("unusable-offer", status)),

@@ -16,8 +16,12 @@ mod reason;
 pub(crate) mod registered;
 mod reinvite;
 mod relay;
+mod reliable;
 mod sound;
 mod story;
+mod terms;
+mod timer;
+mod update;
 
 use std::sync::Arc;
 
@@ -25,7 +29,7 @@ use bytes::Bytes;
 use route::{Attempt, AttemptOutcome, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
-use sdp::Sdp;
+use sdp::{PtMapping, Sdp};
 use sip_msg::Message;
 use sip_proto::ClientId;
 use sip_proto::timers::TimerKey;
@@ -44,9 +48,11 @@ pub(crate) use self::end::Ending;
 pub(crate) use self::failover::caller_status;
 pub(crate) use self::leg::{ALLOW, Leg, Uac, contact};
 use self::reinvite::Exchange;
-use self::relay::Relayed;
+use self::relay::Relays;
+use self::reliable::Provisionals;
 use self::sound::Playing;
 pub(crate) use self::story::Story;
+pub(crate) use self::terms::refusal;
 
 /// How far a call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +108,8 @@ pub(crate) struct Hunt {
     contacts: Vec<Contact>,
     /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
     early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
+    /// The session that was agreed with a branch before its 2xx, by PRACK or UPDATE: its tag, who offered, and how payload types go.
+    settled: Option<Box<(Box<[u8]>, Side, PtMapping)>>,
 }
 
 /// Most branches of a fork whose early answers are kept.
@@ -144,7 +152,9 @@ pub(crate) struct Call {
     pub(crate) playing: Option<Playing>,
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
-    pub(crate) relayed: Vec<Relayed>,
+    pub(crate) relayed: Option<Box<Relays>>,
+    /// What the caller is told reliably, until its last PRACK (RFC 3262).
+    pub(crate) provisionals: Option<Box<Provisionals>>,
     pub(crate) telling: Option<Box<Telling>>,
     pub(crate) stage_timer: Option<TimerKey>,
     pub(crate) max_timer: Option<TimerKey>,
@@ -183,7 +193,8 @@ impl Call {
             playing: None,
             connecting: None,
             exchange: None,
-            relayed: Vec::new(),
+            relayed: None,
+            provisionals: None,
             telling: None,
             stage_timer: None,
             max_timer: None,
@@ -236,6 +247,8 @@ impl Call {
                 self.interim_timer = None;
                 self.on_interim(core, now);
             }
+            Timer::Session(_, side) => self.on_session_timer(core, now, side),
+            Timer::Prack(_) => self.on_prack_timer(core, now),
             Timer::Ping(_)
             | Timer::Page(_)
             | Timer::Register(_)
@@ -258,6 +271,8 @@ impl Call {
             ClientOwner::Reinvite(_, side) => self.on_reinvite_response(core, now, id, side, message),
             ClientOwner::Bye(_, side) => self.on_bye_response(core, now, side, message),
             ClientOwner::Relayed(_, _) => self.on_relayed_response(core, now, id, message),
+            ClientOwner::Refresh(_, side) => self.on_refresh_response(core, now, id, side, message),
+            ClientOwner::Prack(_) => self.on_prack_response(core, now, id, message),
             ClientOwner::Orphan
             | ClientOwner::Goodbye
             | ClientOwner::Ping(_)
@@ -286,7 +301,10 @@ impl Call {
                 };
                 self.on_attempt_dead(core, now, id, outcome);
             }
-            ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id),
+            ClientOwner::Reinvite(_, _) => self.on_reinvite_unanswered(core, now, id, unreachable),
+            ClientOwner::Refresh(_, side) => self.on_refresh_dead(core, now, id, side, unreachable),
+            // Its INVITE tells what becomes of the call.
+            ClientOwner::Prack(_) => {}
             ClientOwner::Bye(_, side) => self.bye_done(side),
             ClientOwner::Relayed(_, _) => {
                 self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
@@ -389,4 +407,16 @@ fn sdp_part(message: &Message, body: &Bytes) -> Option<Bytes> {
                 .eq_ignore_ascii_case(b"application/sdp")
         })
         .map(|part| body.slice_ref(part.body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A class of the allocator each: calls are what memory is spent on.
+    #[test]
+    fn a_call_fits_its_place() {
+        assert!(size_of::<Call>() <= 1024, "{}", size_of::<Call>());
+        assert!(size_of::<Story>() <= 256, "{}", size_of::<Story>());
+    }
 }

@@ -46,6 +46,10 @@ pub(crate) enum ClientOwner {
     Bye(CallKey, Side),
     /// A mid-dialog request relayed to this side (INFO and the like).
     Relayed(CallKey, Side),
+    /// A refresh of the session timer of this side of a call.
+    Refresh(CallKey, Side),
+    /// The PRACK for a reliable response of a call's called side.
+    Prack(CallKey),
     /// An INVITE that its call has given up.
     Orphan,
     /// An OPTIONS ping; the number is the pinger's.
@@ -86,6 +90,10 @@ pub(crate) enum Timer {
     StoreDeadline(CallKey),
     /// Time for an interim record.
     Interim(CallKey),
+    /// The session timer of one side of a call.
+    Session(CallKey, Side),
+    /// A provisional response has waited for its PRACK.
+    Prack(CallKey),
     /// Time to ping a target; the number is the pinger's.
     Ping(u32),
     /// A request outside of any dialog has not been answered.
@@ -410,7 +418,14 @@ impl Core {
             Method::Message,
             Method::Notify,
             Method::Register,
+            Method::Prack,
+            Method::Update,
         ]
+    }
+
+    /// The extensions that a request may insist on; whether they are to be had on its trunk is seen later.
+    pub(crate) fn extensions() -> Vec<String> {
+        ["path", "100rel", "timer"].map(str::to_owned).to_vec()
     }
 }
 

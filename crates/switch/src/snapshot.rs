@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use config::{Config, Trunk};
+use config::{Config, SessionTimer, Trunk};
 use route::{Tables, TrunkIx};
 use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
@@ -49,6 +49,13 @@ impl Snapshot {
     #[must_use]
     pub fn trunk(&self, ix: TrunkIx) -> &Arc<Trunk> {
         self.tables.trunk(ix)
+    }
+
+    /// The session timers of calls with this trunk.
+    #[must_use]
+    pub fn session_timer(&self, ix: TrunkIx) -> &SessionTimer {
+        let own = self.trunk(ix).session_timer.as_ref();
+        own.unwrap_or(&self.config.sip.session_timer)
     }
 
     /// What we call ourselves towards whoever is at the other end of `flow`.

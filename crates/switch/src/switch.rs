@@ -53,7 +53,7 @@ impl Switch {
                     t4: sip.t4,
                 },
                 methods: Core::methods(),
-                extensions: vec!["path".to_owned()],
+                extensions: Core::extensions(),
                 max_server: transactions,
                 max_client: transactions,
                 product: sip.user_agent.clone(),
@@ -268,7 +268,9 @@ impl Switch {
                 Timer::Stage(key)
                 | Timer::MaxDuration(key)
                 | Timer::StoreDeadline(key)
-                | Timer::Interim(key) => self.with_call(key, |call, core| call.on_timer(core, now, timer)),
+                | Timer::Interim(key)
+                | Timer::Session(key, _)
+                | Timer::Prack(key) => self.with_call(key, |call, core| call.on_timer(core, now, timer)),
             }
         }
     }
@@ -344,9 +346,13 @@ impl Switch {
             .map(|leg| {
                 match leg.dialog.as_mut() {
                     Some(dialog) if dialog.matches(message) => Ok(dialog.receive_request(message)),
-                    // The caller's early dialog is ours by tag alone until it is answered.
-                    None if *leg.call_id == *message.call_id() => Ok(Ok(())),
-                    Some(_) | None => Err(()),
+                    None => match leg.receive_early(message) {
+                        Some(order) => Ok(order),
+                        // The caller's early dialog is ours by tag alone until it is answered.
+                        None if *leg.call_id == *message.call_id() => Ok(Ok(())),
+                        None => Err(()),
+                    },
+                    Some(_) => Err(()),
                 }
             });
         match known {
@@ -382,6 +388,8 @@ impl Switch {
             Some(Method::Message | Method::Notify) => call.on_relayed(core, now, side, asked),
             // Nobody registers within a call.
             Some(Method::Register) => core.answer(now, &asked, 405, asked.message.to_tag()),
+            Some(Method::Prack) => call.on_prack(core, now, side, asked),
+            Some(Method::Update) => call.on_update(core, now, side, asked),
             Some(_) | None => core.answer(now, &asked, 501, asked.message.to_tag()),
         });
     }
@@ -416,6 +424,8 @@ impl Switch {
             ClientOwner::Attempt(key)
             | ClientOwner::Reinvite(key, _)
             | ClientOwner::Bye(key, _)
+            | ClientOwner::Refresh(key, _)
+            | ClientOwner::Prack(key)
             | ClientOwner::Relayed(key, _) => {
                 self.with_call(key, |call, core| call.on_response(core, now, id, owner, message));
             }
@@ -437,6 +447,8 @@ impl Switch {
             ClientOwner::Attempt(key)
             | ClientOwner::Reinvite(key, _)
             | ClientOwner::Bye(key, _)
+            | ClientOwner::Refresh(key, _)
+            | ClientOwner::Prack(key)
             | ClientOwner::Relayed(key, _) => {
                 self.with_call(key, |call, core| {
                     call.on_no_response(core, now, id, owner, unreachable)

@@ -25,9 +25,12 @@ mod calls {
     mod odd;
     mod offers;
     mod quality;
+    mod reliable;
     mod routes;
     mod secure;
     mod sounds;
+    mod timers;
     mod transactions;
     mod unfit;
+    mod updates;
 }

@@ -33,6 +33,8 @@ struct Sent {
 struct Received {
     status: u16,
     to_tag: Option<String>,
+    /// A session was agreed on before the final answer, reliably.
+    early: bool,
 }
 
 /// The body that the switch sent last on one leg.
@@ -90,6 +92,7 @@ impl Audit {
                 self.received.entry(key).or_insert(Received {
                     status: 0,
                     to_tag: None,
+                    early: false,
                 });
             }
             return;
@@ -214,6 +217,8 @@ impl Audit {
         };
         let (status, before) = (sip.status(), known.status);
         known.status = before.max(status);
+        known.early |= status < 200 && sip.get("RSeq").is_some() && sip.sdp().is_some();
+        let early = known.early;
         let tag = sip.to_tag().map(str::to_owned);
         let untagged = status > 100 && tag.is_none();
         let other_tag = status > 100 && known.to_tag.is_some() && known.to_tag != tag;
@@ -233,7 +238,7 @@ impl Audit {
             if sip.contact().is_none() {
                 self.fault(at, to, sip, "2xx without Contact");
             }
-            if sip.sdp().is_none() {
+            if sip.sdp().is_none() && !early {
                 self.fault(at, to, sip, "2xx without SDP");
             }
         }

@@ -1,5 +1,6 @@
 //! Trunks.
 
+use super::SessionTimer;
 use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
@@ -19,7 +20,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"), profiled true,
     later [
-        "session_timer", "reliable_provisional", "transfer", "network", "udp_only", "destinations",
+        "transfer", "network", "udp_only", "destinations",
     ],
     {
         /// Its name, in records, metrics and other keys.
@@ -83,6 +84,11 @@ section! {
         live register: Option<Register> = Opt<Table<Register>>, optional;
         /// What its failures mean for a call.
         live failover: Failover = Table<Failover>, default("{}");
+        /// In place of `sip.session_timer`, for calls with this trunk.
+        live session_timer: Option<SessionTimer> = Opt<Table<SessionTimer>>, derived(None, "`sip.session_timer`");
+        /// Whether provisional responses (180, 183 …) are acknowledged on this trunk's side of a call (PRACK, RFC 3262),
+        /// whatever the other side does.
+        live reliable_provisional: ReliableProvisional = Choice<ReliableProvisional>, default("'supported'");
         /// Whether we send media where it comes from (it is behind NAT). `true`: also when that is neither the address in
         /// its SDP nor where its signalling comes from; `false`: never, its SDP holds; absent: when it is where its
         /// signalling comes from.
@@ -255,6 +261,23 @@ section! {
         /// The name of a `[[sound]]`; it is played for 120 s at most, and for 10 s if it has no end.
         live sound: String = Name, required;
     }
+}
+
+words! {
+    /// Whether provisional responses are acknowledged.
+    ReliableProvisional {
+        /// Never: 100rel is not offered to it, and its INVITEs that insist on it are refused with 420.
+        Off = "off",
+        /// It is offered to it, and what it sends reliably is acknowledged. To its callers that have it, provisional
+        /// responses are sent reliably.
+        Supported = "supported",
+        /// Our INVITEs insist on it, and so must its own: those that don't know of it are refused with 421.
+        Required = "required",
+        /// As `"supported"`, but to its callers only what has a session description is sent reliably, unless they insist on all.
+        WhenSdp = "when-sdp",
+        /// End to end: it is offered what the other side offers, and acknowledges what the other side has sent reliably.
+        Pass = "pass",
+    } later []
 }
 
 section! {

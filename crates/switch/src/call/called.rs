@@ -11,7 +11,8 @@ use sip_proto::{ClientId, digest};
 
 use super::end::Ending;
 use super::leg::Leg;
-use super::{Call, Phase, Stage, negotiate, sdp_of};
+use super::reliable::Progress;
+use super::{Call, Phase, Stage, negotiate, sdp_of, terms};
 use crate::core::{Core, Credentials};
 use crate::headers;
 use crate::io::Now;
@@ -45,6 +46,7 @@ impl Call {
             101..=199 => self.on_progress(core, now, status, message),
             200..=299 => self.on_answer(core, now, id, message),
             401 | 407 if self.answer_challenge(core, now, message) => {}
+            422 if self.ask_for_longer(core, now, message) => {}
             _ => {
                 let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
                 let outcome = AttemptOutcome::Final {
@@ -140,20 +142,89 @@ impl Call {
             hunt.rang |= status != 199;
         }
         self.story.progress(now);
-        // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
-        if status != 199
-            && let Some(leg) = &mut self.b
-        {
-            leg.progressed(message);
+        if let Some(leg) = &mut self.b {
+            leg.progressed(message, status != 199);
         }
+        let Ok(source) = self.arrived(message) else { return };
+        // 199 says that one early dialog is over (RFC 6228); the caller never saw that dialog.
+        if status == 199 {
+            return self.acknowledge(core, now, source);
+        }
+        let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
+        let mut answer_due = false;
         let body = match sdp_of(message) {
+            Ok(Some(sdp)) if delayed => {
+                let offer = source.as_ref().and_then(|_| self.early_offer(core, sdp));
+                answer_due = offer.is_some();
+                offer
+            }
             Ok(Some(sdp)) => self.early_media(core, message, sdp),
             Ok(None) if (180..=183).contains(&status) => self.ring_back(core),
             Ok(None) | Err(_) => None,
         };
-        if status != 199 {
-            self.tell_progress(core, now, status, body.as_deref());
+        let progress = Progress { status, body, source };
+        self.progress(core, now, progress, answer_due);
+    }
+
+    /// The called side's offer in a reliable response, for a caller that made none and can answer it in its PRACK (RFC 3262 §5).
+    fn early_offer(&mut self, core: &mut Core, sdp: sdp::Sdp) -> Option<Bytes> {
+        let invite = self.invite.as_ref()?;
+        let can = terms::tells_reliably(&self.snapshot, self.a.trunk, &invite.asked.message);
+        if !can || self.a.session.sent.is_some() {
+            return None;
         }
+        let leg = self.b.as_mut()?;
+        negotiate::offer(&self.snapshot, core.endpoint.mint(), leg, &mut self.a, sdp).ok()
+    }
+
+    /// Offer and answer have been exchanged before the call is answered, by PRACK or UPDATE: the 200 has nothing to add.
+    pub(crate) fn settle_session(&mut self, core: &mut Core, offerer: Side, mapping: sdp::PtMapping) {
+        self.hush(core);
+        self.update_media(core, offerer, &mapping);
+        let latest = self.b.as_ref().and_then(|leg| leg.early.as_deref());
+        let tag = latest.map(|early| early.latest.clone()).unwrap_or_default();
+        if let Some(hunt) = &mut self.hunt {
+            hunt.settled = Some(Box::new((tag, offerer, mapping)));
+        }
+    }
+
+    /// The body of the 200 to a caller whose session was settled with the branch that has answered; empty: none is due.
+    fn settled(&mut self, core: &mut Core, message: &Message) -> Option<Bytes> {
+        let tag = message.to_tag().unwrap_or_default();
+        let (_, offerer, mapping) = *self
+            .hunt
+            .as_mut()?
+            .settled
+            .take_if(|settled| *settled.0 == *tag)?;
+        self.a.session.own = Box::default();
+        self.phase = Phase::Connecting;
+        self.hush(core);
+        self.update_media(core, offerer, &mapping);
+        let session = &self.a.session;
+        let answer = session.sent.as_deref().filter(|_| session.answered);
+        Some(answer.map(Bytes::copy_from_slice).unwrap_or_default())
+    }
+
+    /// Asks once more for an interval that is long enough (RFC 4028 §7.3). Says whether a new INVITE is on its way.
+    fn ask_for_longer(&mut self, core: &mut Core, now: Now, refusal: &Message) -> bool {
+        let snapshot = self.snapshot.clone();
+        let Some((attempt, leg)) = self.attempt().zip(self.b.as_mut()) else {
+            return false;
+        };
+        let again = leg.timed.is_some();
+        if again || !leg.raise_interval(&snapshot, refusal) {
+            return false;
+        }
+        let flow = leg.flow;
+        let Some(uac) = leg.uac.as_ref() else { return false };
+        let Some(invite) = uac.invite.clone() else {
+            return false;
+        };
+        let (auth, cseq) = (uac.auth, invite.cseq().0 + 1);
+        let body = Some(invite.body()).filter(|body| !body.is_empty());
+        let credentials = core.preemptive(&snapshot, &attempt, body.as_deref().unwrap_or_default());
+        let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, credentials);
+        self.launch(core, now, flow, bytes, auth).is_some()
     }
 
     /// SDP in a provisional response. `None` when it cannot be used: the response goes on without.
@@ -222,13 +293,18 @@ impl Call {
         }
         core.disarm(&mut self.stage_timer);
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
-        let body = if delayed {
-            self.delayed_offer(core, message)
-        } else {
-            self.final_answer(core, message)
+        let settled = self.settled(core, message);
+        let ack = !delayed || settled.is_some();
+        let body = match settled {
+            Some(body) => Ok(body),
+            None if delayed => self.delayed_offer(core, message),
+            None => self.final_answer(core, message),
         };
         match body {
-            Ok(body) => self.connect(core, now, id, body, !delayed),
+            Ok(body) => {
+                self.conclude_timer(core, now, Side::B, message);
+                self.connect(core, now, id, body, ack);
+            }
             Err(status) => self.unusable_answer(core, now, id, &invite, status),
         }
     }
@@ -370,6 +446,8 @@ impl Call {
             core.queries.remove(&query);
         }
         core.tags.remove(&leg.tag);
+        leg.stop_timer(core);
+        self.drop_exchange_with_b(core, now);
         self.forget_telling();
         self.drop_relayed_to_b(core, now);
         if let Some(ports) = leg.ports.take() {

@@ -1,5 +1,6 @@
 //! What the caller hears, and what it says before it is answered: ACK, CANCEL.
 
+use bytes::Bytes;
 use rtp_proto::control::Side;
 use sip_msg::{HeaderId, Message};
 use sip_proto::{Dialog, ServerId, reply};
@@ -7,6 +8,7 @@ use sip_proto::{Dialog, ServerId, reply};
 use super::end::Ending;
 use super::leg::{self, Bye, Unacked, finish};
 use super::reason::Why;
+use super::reliable::Progress;
 use super::{Call, Phase, negotiate, sdp_of};
 use crate::core::Core;
 use crate::headers;
@@ -14,33 +16,22 @@ use crate::io::Now;
 use crate::record::HungUpBy;
 
 impl Call {
-    /// A provisional response to the caller, on the early dialog of our one tag.
-    pub(crate) fn tell_progress(&mut self, core: &mut Core, now: Now, status: u16, body: Option<&[u8]>) {
-        let Some(invite) = self.invite.as_ref() else {
-            return;
-        };
-        let mut writer = reply(
-            &invite.asked.message,
-            &invite.asked.flow,
+    /// Progress of our own making.
+    pub(crate) fn tell_progress(&mut self, core: &mut Core, now: Now, status: u16, body: Option<Bytes>) {
+        let progress = Progress {
             status,
-            None,
-            Some(&self.a.tag),
-        );
-        leg::contact(&mut writer, &self.snapshot, &invite.asked.flow);
-        leg::capabilities(&mut writer);
-        self.carry_over(&mut writer, invite);
-        let server = invite.asked.id;
-        let bytes = self.ruled(Side::A, finish(writer, body));
-        core.respond(now, server, bytes);
-        self.story.caller_heard(now);
-        self.form_caller_dialog();
+            body,
+            source: None,
+        };
+        self.progress(core, now, progress, false);
     }
 
     /// The dialog with the caller, which it has by a provisional response of ours (RFC 3261 §12.1), early until it is answered.
-    fn form_caller_dialog(&mut self) {
+    pub(crate) fn form_caller_dialog(&mut self) {
         if self.a.dialog.is_none()
             && let Some(invite) = &self.invite
         {
+            self.a.note_methods(&invite.asked.message);
             self.a.dialog = Dialog::uas(&invite.asked.message, &self.a.tag).ok();
         }
     }
@@ -58,6 +49,7 @@ impl Call {
     /// The 200 to the caller.
     pub(crate) fn accept_caller(&mut self, core: &mut Core, now: Now, body: &[u8]) {
         let Some(invite) = self.invite.take() else { return };
+        self.finish_provisionals(core);
         let mut writer = reply(
             &invite.asked.message,
             &invite.asked.flow,
@@ -66,12 +58,15 @@ impl Call {
             Some(&self.a.tag),
         );
         leg::contact(&mut writer, &self.snapshot, &invite.asked.flow);
-        leg::capabilities(&mut writer);
+        leg::allow(&mut writer);
+        self.agree_timer(core, now, Side::A, &invite.asked.message, &mut writer);
         if let Some(agent) = &self.snapshot.config.sip.user_agent {
             writer.header(HeaderId::Server, agent.as_bytes());
         }
         self.carry_over(&mut writer, &invite);
-        let bytes = self.ruled(Side::A, finish(writer, Some(body)));
+        // Empty: the session was agreed before.
+        let body = Some(body).filter(|body| !body.is_empty());
+        let bytes = self.ruled(Side::A, finish(writer, body));
         self.a.unacked = Some(Unacked {
             server: invite.asked.id,
             cseq: invite.asked.message.cseq().0,
@@ -83,6 +78,7 @@ impl Call {
     /// The caller's INVITE is refused.
     pub(crate) fn refuse_caller(&mut self, core: &mut Core, now: Now, ending: &Ending) {
         let Some(invite) = self.invite.take() else { return };
+        self.finish_provisionals(core);
         core.servers.remove(&invite.asked.id);
         let mut writer = reply(
             &invite.asked.message,
@@ -101,6 +97,9 @@ impl Call {
         if let (Some(user), Some(host)) = (&ending.redirect, self.snapshot.advertised(&invite.asked.flow)) {
             let user = headers::escape_user(user);
             writer.header_fmt(HeaderId::Contact, format_args!("<sip:{user}@{host}>"));
+        }
+        if let Some(hint) = ending.hint {
+            hint.write(&mut writer);
         }
         headers::explain(&mut writer, ending.status);
         self.carry_over(&mut writer, &invite);

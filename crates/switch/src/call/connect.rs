@@ -31,6 +31,8 @@ pub(crate) struct Connecting {
     /// The journal's.
     ticket: Option<u64>,
     deadline: Option<TimerKey>,
+    /// The journal has it; what is missing is the caller's PRACK.
+    written: bool,
 }
 
 impl Call {
@@ -48,6 +50,7 @@ impl Call {
             ack,
             ticket,
             deadline: Some(core.arm(now, patience, Timer::StoreDeadline(self.key))),
+            written: false,
         }));
     }
 
@@ -60,6 +63,13 @@ impl Call {
 
     /// The journal has the call, or has had its time: both sides are told, and the call is up.
     pub(crate) fn connected(&mut self, core: &mut Core, now: Now) {
+        if self.awaits_prack()
+            && let Some(connecting) = &mut self.connecting
+        {
+            core.disarm(&mut connecting.deadline);
+            connecting.written = true;
+            return;
+        }
         let Some(body) = self.thank_called(core, now) else {
             return;
         };
@@ -76,13 +86,25 @@ impl Call {
         tracing::debug!(call = %self.id, "answered");
     }
 
+    /// The caller's PRACK has come.
+    pub(crate) fn connect_when_ready(&mut self, core: &mut Core, now: Now) {
+        if self
+            .connecting
+            .as_ref()
+            .is_some_and(|connecting| connecting.written)
+        {
+            self.connected(core, now);
+        }
+    }
+
     /// The call ends while its answer waits. A caller that gives up was never answered; everybody else's wish comes after the answer.
     /// Says whether the called side has to be hung up.
     pub(crate) fn end_connecting(&mut self, core: &mut Core, now: Now, ending: &Ending) -> bool {
         if self.phase != Phase::Connecting {
             return false;
         }
-        if ending.by == HungUpBy::Caller && ending.hung_up.is_none() {
+        let gave_up = ending.by == HungUpBy::Caller && ending.hung_up.is_none();
+        if gave_up || self.awaits_prack() {
             self.thank_called(core, now);
             self.story.unanswered();
         } else {

@@ -31,7 +31,7 @@ impl Call {
     /// A message from one side, after the rules of its trunk; `None`: as it came.
     pub(crate) fn heard(&self, side: Side, message: &Message) -> Option<Message> {
         let trunk = self.snapshot.trunk(self.leg(side)?.trunk);
-        if trunk.headers.is_empty() {
+        if trunk.headers.is_empty() || message.method() == Some(&Method::Prack) {
             return None;
         }
         rules::received(trunk, self.facts(), message)

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
 use super::negotiate::Unfit;
-use super::{Call, Hunt, Stage, negotiate, registered};
+use super::{Call, Hunt, Stage, negotiate, registered, terms};
 use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::identity::{self, Towards};
@@ -44,6 +44,7 @@ impl Call {
             made: 0,
             outcomes: Vec::new(),
             early: SmallVec::new(),
+            settled: None,
         }));
         self.dial_next(core, now);
     }
@@ -73,6 +74,7 @@ impl Call {
         hunt.next += 1;
         hunt.rang = false;
         hunt.early.clear();
+        hunt.settled = None;
         Some(attempt)
     }
 
@@ -361,7 +363,10 @@ impl Call {
             value.number(cseq.into()).text(" INVITE");
         });
         leg::contact(&mut writer, &snapshot, &flow);
-        leg::capabilities(&mut writer);
+        leg::allow(&mut writer);
+        if let Some(leg) = &self.b {
+            terms::ask(&mut writer, &snapshot, leg, self.a.trunk, self.invite.as_deref());
+        }
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());
         }

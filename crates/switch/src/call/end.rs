@@ -10,6 +10,7 @@ use sip_proto::timers::TimerKey;
 
 use super::leg::{Bye, Leg, Outgoing};
 use super::reason::Why;
+use super::terms::Hint;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
 use crate::headers;
@@ -33,6 +34,8 @@ pub(crate) struct Ending {
     pub(crate) redirect: Option<Box<str>>,
     /// Seconds after which the caller may try again.
     pub(crate) retry_after: Option<u32>,
+    /// What would have been right.
+    pub(crate) hint: Option<Hint>,
 }
 
 impl Ending {
@@ -47,6 +50,7 @@ impl Ending {
             hung_up: None,
             redirect: None,
             retry_after: None,
+            hint: None,
         }
     }
 
@@ -73,11 +77,15 @@ pub(crate) struct Ended {
 
 impl Call {
     /// Ends the call, once.
-    pub(crate) fn end(&mut self, core: &mut Core, now: Now, ending: Ending) {
+    pub(crate) fn end(&mut self, core: &mut Core, now: Now, mut ending: Ending) {
         if self.phase == Phase::Ending {
             return;
         }
         let joined = self.end_connecting(core, now, &ending);
+        if self.invite.is_some() && ending.status < 300 {
+            // Somebody hung up what the caller was never told of.
+            ending.status = 480;
+        }
         if ending.hung_up != Some(Side::B) {
             self.finish_delayed_ack(core, now);
         }
@@ -89,6 +97,9 @@ impl Call {
             &mut self.interim_timer,
         ] {
             core.disarm(timer);
+        }
+        for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
+            leg.stop_timer(core);
         }
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);

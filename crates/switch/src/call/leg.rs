@@ -9,11 +9,15 @@ use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
 use sdp::Proto;
 use sip_msg::{HeaderId, Message, Method, Uri, Writer};
-use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, ServerId, digest};
+use sip_proto::provisional::Arrivals;
+use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, digest};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;
 use super::negotiate::Security;
+use super::reliable::Pracking;
+use super::terms;
+use super::timer::Timed;
 use crate::core::Core;
 use crate::io::Now;
 use crate::snapshot::Snapshot;
@@ -45,7 +49,11 @@ pub(crate) struct Uac {
 pub(crate) struct Early {
     dialogs: EarlyDialogs,
     /// The tag of the branch that spoke last: what the caller hears is its.
-    latest: Box<[u8]>,
+    pub(crate) latest: Box<[u8]>,
+    /// Which of a branch's reliable responses have come, by its tag.
+    pub(crate) arrivals: Vec<(Box<[u8]>, Arrivals)>,
+    /// PRACKs that wait for their answers.
+    pub(crate) pracks: Vec<Pracking>,
 }
 
 /// What has been said about media on one leg.
@@ -57,6 +65,8 @@ pub(crate) struct Session {
     pub(crate) version: u64,
     /// Our last body.
     pub(crate) sent: Option<Box<[u8]>>,
+    /// It has not been sent under its version yet: the session is again what it was before an offer that came to nothing.
+    pub(crate) unsent: bool,
     /// Whether that is an answer.
     pub(crate) answered: bool,
     /// The formats of an answer of our own to the offer that the peer waits for an answer to, its codec first; empty: there was
@@ -120,6 +130,10 @@ pub(crate) struct Leg {
     pub(crate) unacked: Option<Unacked>,
     pub(crate) uac: Option<Box<Uac>>,
     pub(crate) bye: Bye,
+    /// The peer takes UPDATE, by its last Allow (RFC 3311 §4).
+    pub(crate) takes_update: bool,
+    /// Its session timer.
+    pub(crate) timed: Option<Box<Timed>>,
 }
 
 impl Leg {
@@ -146,23 +160,35 @@ impl Leg {
             unacked: None,
             uac: None,
             bye: Bye::No,
+            takes_update: false,
+            timed: None,
+        }
+    }
+
+    /// What the peer says of its methods.
+    pub(crate) fn note_methods(&mut self, message: &Message) {
+        if message.header(HeaderId::Allow).is_some() {
+            self.takes_update = message.has_token(HeaderId::Allow, "UPDATE");
         }
     }
 
     /// 101 to 199 from a called side: there is an early dialog with it now (RFC 3261 §12.1).
-    pub(crate) fn progressed(&mut self, response: &Message) {
+    /// `news`: the branch has something to say, so it is the latest.
+    pub(crate) fn progressed(&mut self, response: &Message, news: bool) {
+        self.note_methods(response);
         let invite = self.uac.as_ref().and_then(|uac| uac.invite.as_deref());
         let Some((invite, tag)) = invite.zip(response.to_tag()) else {
             return;
         };
         let early = self.early.get_or_insert_default();
-        if early.dialogs.receive(invite, response).is_ok() {
+        if early.dialogs.receive(invite, response).is_ok() && news {
             early.latest = Box::from(tag);
         }
     }
 
     /// 2xx from a called side: its dialog, which goes on with what was sent in it before; the others are over.
     pub(crate) fn answered(&mut self, invite: &Message, response: &Message) -> Result<(), DialogError> {
+        self.note_methods(response);
         let tag = response.to_tag().unwrap_or_default();
         let early = self.early.take().and_then(|mut early| {
             early.dialogs.receive(invite, response).ok()?;
@@ -175,12 +201,40 @@ impl Leg {
         Ok(())
     }
 
+    /// Whether there is a dialog, be it an early one.
+    pub(crate) fn has_dialog(&self) -> bool {
+        self.dialog.is_some()
+            || self
+                .early
+                .as_ref()
+                .is_some_and(|early| early.dialogs.get(&early.latest).is_some())
+    }
+
+    /// Begins a request within the early dialog of the branch with this tag.
+    pub(crate) fn request_early(
+        &mut self,
+        core: &mut Core,
+        snapshot: &Snapshot,
+        method: &Method,
+        tag: &[u8],
+    ) -> Option<Outgoing> {
+        let head = self.early.as_deref_mut()?.dialogs.get_mut(tag)?.request(method);
+        Some(self.outgoing(core, snapshot, &head, method))
+    }
+
+    /// The early dialog that a request of the called side's belongs to, if it is in order there.
+    pub(crate) fn receive_early(&mut self, request: &Message) -> Option<Result<(), OutOfOrder>> {
+        let early = self.early.as_deref_mut()?;
+        let dialog = early.dialogs.get_mut(request.from_tag().unwrap_or_default())?;
+        dialog.matches(request).then(|| dialog.receive_request(request))
+    }
+
     /// The dialog that requests of ours belong to, also while it is early.
-    fn current_dialog(&mut self) -> Option<&mut Dialog> {
+    pub(crate) fn current_dialog(&mut self) -> Option<&mut Dialog> {
         match &mut self.dialog {
             Some(dialog) => Some(dialog),
             None => {
-                let Early { dialogs, latest } = self.early.as_deref_mut()?;
+                let Early { dialogs, latest, .. } = self.early.as_deref_mut()?;
                 dialogs.get_mut(latest)
             }
         }
@@ -211,9 +265,10 @@ impl Leg {
         let flow = next_flow(snapshot, head.next_hop(), self.flow);
         let via = core.via(snapshot, &flow);
         let mut writer = head.writer(&via);
-        if matches!(method, Method::Invite) {
+        if matches!(method, Method::Invite | Method::Update) {
             contact(&mut writer, snapshot, &flow);
-            capabilities(&mut writer);
+            allow(&mut writer);
+            terms::ask_again(&mut writer, snapshot, self);
         }
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());
@@ -268,13 +323,13 @@ pub(crate) fn contact(writer: &mut Writer, snapshot: &Snapshot, flow: &Flow) {
     }
 }
 
-/// Allow and Supported, as INVITEs and their answers carry them (RFC 3261 §13.2.1, §20.5).
-pub(crate) fn capabilities(writer: &mut Writer) {
+/// Allow, as INVITEs, UPDATEs and their answers carry it (RFC 3261 §13.2.1, §20.5).
+pub(crate) fn allow(writer: &mut Writer) {
     writer.header(HeaderId::Allow, ALLOW.as_bytes());
 }
 
 /// The methods that we take, in the words of an Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, NOTIFY";
 
 /// Where a request goes whose next hop is this URI. An address is taken as it is, unless it is a private one and the
 /// peer's messages come from elsewhere: then it stands behind a NAT that lets in only what goes where they came from.

@@ -28,6 +28,7 @@ mod security;
 mod unfit;
 
 pub(crate) use answer::{answer, own_answer};
+pub(crate) use body::with_version;
 pub(crate) use events::{Events, hears, said, says};
 pub(crate) use media::{leg as media_leg, nobody, pt_maps};
 pub(crate) use security::Security;
@@ -163,6 +164,18 @@ fn with_music(offer: &Sdp, media: &Media, y: &Trunk) -> Option<Direction> {
     let direction = sdp::hold_direction(offer, media);
     let music = y.hold_music.is_some() && direction == Direction::Inactive;
     music.then_some(Direction::SendOnly)
+}
+
+/// Whether our last body and the peer's name the same formats for the same stream.
+pub(crate) fn says_the_same(session: &Session) -> bool {
+    let sorted = |media: &Media| {
+        let mut formats: Vec<String> = media.formats().map(str::to_owned).collect();
+        formats.sort_unstable();
+        (media.proto(), formats)
+    };
+    let (ours, theirs) = (body::offered(session), live_media(session));
+    ours.zip(theirs)
+        .is_some_and(|(ours, (_, theirs))| sorted(&ours) == sorted(&theirs))
 }
 
 /// What a peer's last body says of its direction.

@@ -1,6 +1,6 @@
 //! Offers in mid-call: hold, resume, a move to another address or codec (RFC 3261 §14, RFC 3264 §8).
 //!
-//! A re-INVITE that repeats the offer that we answered last is answered from memory. Any other crosses to the other side, and its
+//! They come by re-INVITE, or by UPDATE ([`update`](super::update)), and cross as what the other side takes. A re-INVITE that repeats the offer that we answered last is answered from memory. Any other crosses to the other side, and its
 //! answer comes back; until then another INVITE meets 491 or 500. A refusal leaves both sessions as they were.
 
 use bytes::Bytes;
@@ -11,19 +11,21 @@ use sip_proto::{ClientId, ServerId, digest, reply};
 
 use super::end::Ending;
 use super::leg::{self, Leg, Outgoing, Session, Unacked, finish};
+use super::terms::Hint;
 use super::{Call, Phase, negotiate, sdp_of};
 use crate::core::{Asked, ClientOwner, Core, Credentials, Timer};
+use crate::headers;
 use crate::io::Now;
 
 /// One offer on its way from one side to the other and back.
 pub(crate) struct Exchange {
-    /// Who sent the re-INVITE.
+    /// Who sent the re-INVITE (or UPDATE, or PRACK).
     pub(crate) from: Side,
     pub(crate) asked: Asked,
-    /// Our re-INVITE to the other side.
+    /// Our re-INVITE or UPDATE to the other side.
     pub(crate) client: ClientId,
     /// It, as it was sent.
-    invite: Message,
+    request: Message,
     /// The re-INVITE came without an offer: the other side makes it, and the ACK brings the answer.
     pub(crate) delayed: bool,
     /// The final answer has gone to `from`; what is missing is its ACK.
@@ -33,6 +35,8 @@ pub(crate) struct Exchange {
     /// It has been cancelled; what `from` then hears: 487 if the CANCEL was its own, 504 if the other side took too long.
     given_up: Option<u16>,
     auth: digest::Attempt,
+    /// It was sent again after a 422.
+    raised: bool,
     /// Both sessions as they were, to go back to.
     before: Option<Box<(Session, Session)>>,
 }
@@ -40,58 +44,101 @@ pub(crate) struct Exchange {
 impl Call {
     /// A re-INVITE within the dialog of `side`.
     pub(crate) fn on_reinvite(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
-        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
         if let Some(status) = self.reinvite_refusal(side) {
-            let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
-            if status == 500 {
-                // RFC 3261 §14.2: a random wait of up to ten seconds.
-                writer.header_fmt(HeaderId::RetryAfter, format_args!("{}", core.random() % 10));
-            }
-            core.respond(now, asked.id, writer.finish());
-            return;
+            return self.refuse_offer(core, now, side, &asked, status, None);
+        }
+        let hint = self
+            .leg(side)
+            .and_then(|leg| leg.interval_refusal(&self.snapshot, &asked.message));
+        if hint.is_some() {
+            return self.refuse_offer(core, now, side, &asked, 422, hint);
         }
         let offer = match sdp_of(&asked.message) {
             Ok(offer) => offer,
-            Err(status) => return core.answer(now, &asked, status, Some(&tag)),
+            Err(status) => return self.refuse_offer(core, now, side, &asked, status, None),
         };
-        self.refresh_target(core, now, side, &asked.message);
-        if let Some(body) = self.unchanged(side, offer.as_ref()) {
-            return self.accept_reinvite(core, now, side, &asked, &body);
+        self.take_terms(core, now, side, &asked.message);
+        match self.unchanged(side, offer.as_ref()) {
+            Some(body) => self.accept_offer(core, now, side, &asked, Some(&body)),
+            None => self.begin_exchange(core, now, side, asked, offer, &Method::Invite),
         }
+    }
+
+    /// Where the peer is to be reached from now on, and what it takes.
+    pub(crate) fn take_terms(&mut self, core: &mut Core, now: Now, side: Side, message: &Message) {
+        self.refresh_target(core, now, side, message);
+        if let Some(leg) = self.leg_mut(side) {
+            leg.note_methods(message);
+        }
+    }
+
+    /// Refuses an offer: with a wait if it may be made again (RFC 3261 §14.2, RFC 3311 §5.2), and with what would have been right.
+    pub(crate) fn refuse_offer(
+        &self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        asked: &Asked,
+        status: u16,
+        hint: Option<Hint>,
+    ) {
+        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
+        let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
+        if status == 500 {
+            writer.header_fmt(HeaderId::RetryAfter, format_args!("{}", core.random() % 10));
+        }
+        if let Some(hint) = hint {
+            hint.write(&mut writer);
+        }
+        headers::explain(&mut writer, status);
+        core.respond(now, asked.id, writer.finish());
+    }
+
+    /// Takes an offer, or the wish for one, to the other side, by this method.
+    pub(crate) fn begin_exchange(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        asked: Asked,
+        offer: Option<sdp::Sdp>,
+        method: &Method,
+    ) {
         let before = self
             .b
             .as_ref()
             .map(|b| Box::new((self.a.session.clone(), b.session.clone())));
         let delayed = offer.is_none();
         let begun = self.forward_offer(core, side, offer).and_then(|body| {
-            self.send_reinvite(core, now, side.other(), body.as_deref(), None)
+            self.send_offer(core, now, side.other(), method, body.as_deref(), None)
                 .ok_or(500)
         });
         match begun {
-            Ok((client, invite)) => {
+            Ok((client, request)) => {
                 core.servers.insert(asked.id, (self.key, side));
                 self.exchange = Some(Box::new(Exchange {
                     from: side,
                     asked,
                     client,
-                    invite,
+                    request,
                     delayed,
                     answered: false,
                     heard: false,
                     given_up: None,
                     auth: digest::Attempt::default(),
+                    raised: false,
                     before,
                 }));
             }
             Err(status) => {
                 self.restore(before);
-                core.answer(now, &asked, status, Some(&tag));
+                self.refuse_offer(core, now, side, &asked, status, None);
             }
         }
     }
 
     /// Takes a peer's new Contact (RFC 3261 §12.2.1.2), and writes it down for a successor of this process.
-    fn refresh_target(&mut self, core: &mut Core, now: Now, side: Side, message: &Message) {
+    pub(crate) fn refresh_target(&mut self, core: &mut Core, now: Now, side: Side, message: &Message) {
         let dialog = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut());
         if dialog.is_some_and(|dialog| dialog.refresh_target(message)) && self.phase == Phase::Answered {
             self.journal(core, now);
@@ -99,7 +146,7 @@ impl Call {
     }
 
     /// Whether a re-INVITE has to wait (RFC 3261 §14.2): 491 while ours is under way to that side, 500 while its own is.
-    fn reinvite_refusal(&self, side: Side) -> Option<u16> {
+    pub(crate) fn reinvite_refusal(&self, side: Side) -> Option<u16> {
         if self.phase != Phase::Answered {
             return Some(if self.phase == Phase::Ending { 481 } else { 500 });
         }
@@ -109,16 +156,25 @@ impl Call {
         // The other side may not be asked before it has ACKed our last answer.
         let other_waits = self.leg(side.other()).is_none_or(|leg| leg.unacked.is_some());
         let initial_pending = self.a.session.remote.is_none();
-        (other_waits || initial_pending).then_some(491)
+        (other_waits || initial_pending || self.refreshes_by_invite()).then_some(491)
+    }
+
+    /// Whether an INVITE of ours on either leg is under way that only refreshes its session.
+    fn refreshes_by_invite(&self) -> bool {
+        let legs = [Some(&self.a), self.b.as_ref()];
+        legs.into_iter().flatten().any(Leg::refreshes_by_invite)
     }
 
     /// The body to answer with when the offer is the one in force, byte for byte: a session refresh. What this side has answered
-    /// itself, as its next offer, is no such thing: our own offer has keys, roles and formats that an answer may not have (RFC 4568
-    /// §5.1.2, RFC 5763 §5, RFC 5761 §5.1.1).
-    fn unchanged(&self, side: Side, offer: Option<&sdp::Sdp>) -> Option<Bytes> {
-        let session = &self.leg(side)?.session;
+    /// itself, as its next offer, is one only if our own offer could be an answer to it: it may have keys, roles and formats that an
+    /// answer may not have (RFC 4568 §5.1.2, RFC 5763 §5, RFC 5761 §5.1.1).
+    pub(crate) fn unchanged(&self, side: Side, offer: Option<&sdp::Sdp>) -> Option<Bytes> {
+        let leg = self.leg(side)?;
+        let session = &leg.session;
         let known = session.remote.as_ref()?;
-        let refresh = session.answered && **offer?.raw() == **known;
+        let plain = || session.security.is_none() && session.mux_offered == leg.mux;
+        let answers = session.answered || (plain() && negotiate::says_the_same(session));
+        let refresh = **offer?.raw() == **known && answers;
         let sent = session.sent.as_deref().filter(|_| refresh);
         sent.map(Bytes::copy_from_slice)
     }
@@ -142,7 +198,7 @@ impl Call {
     }
 
     /// The leg of this side, and the other.
-    fn pair(&mut self, side: Side) -> Option<(&mut Leg, &mut Leg)> {
+    pub(crate) fn pair(&mut self, side: Side) -> Option<(&mut Leg, &mut Leg)> {
         let b = self.b.as_mut()?;
         Some(match side {
             Side::A => (&mut self.a, b),
@@ -150,51 +206,74 @@ impl Call {
         })
     }
 
-    fn send_reinvite(
+    fn send_offer(
         &mut self,
         core: &mut Core,
         now: Now,
         to: Side,
+        method: &Method,
         body: Option<&[u8]>,
         credentials: Option<Credentials>,
     ) -> Option<(ClientId, Message)> {
         let snapshot = self.snapshot.clone();
         let key = self.key;
         let leg = self.leg_mut(to)?;
-        let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &Method::Invite)?;
+        let Outgoing { flow, mut writer } = leg.request(core, &snapshot, method)?;
         for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
         let bytes = self.ruled(to, finish(writer, body));
         let sent = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
-        // As long as any other transaction may take (RFC 3261 §17.1.1.2); one that only ever hears 100 has no end itself.
-        core.disarm(&mut self.stage_timer);
-        let limit = snapshot.config.sip.t1 * 64;
-        self.stage_timer = Some(core.arm(now, limit, Timer::Stage(key)));
+        if *method == Method::Invite {
+            // As long as any other transaction may take (RFC 3261 §17.1.1.2); one that only ever hears 100 has no end itself.
+            core.disarm(&mut self.stage_timer);
+            let limit = snapshot.config.sip.t1 * 64;
+            self.stage_timer = Some(core.arm(now, limit, Timer::Stage(key)));
+        }
         Some(sent)
     }
 
-    fn accept_reinvite(&mut self, core: &mut Core, now: Now, side: Side, asked: &Asked, body: &[u8]) {
+    /// The 200 to a re-INVITE, UPDATE or PRACK.
+    pub(crate) fn accept_offer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        asked: &Asked,
+        body: Option<&[u8]>,
+    ) {
         let snapshot = self.snapshot.clone();
         let key = self.key;
-        let Some(leg) = self.leg_mut(side) else { return };
+        let Some(leg) = self.leg(side) else { return };
+        let method = asked.message.method();
         let mut writer = reply(&asked.message, &asked.flow, 200, None, Some(&leg.tag));
-        leg::contact(&mut writer, &snapshot, &asked.flow);
-        leg::capabilities(&mut writer);
-        let unacked = Unacked {
-            server: asked.id,
-            cseq: asked.message.cseq().0,
-        };
-        if let Some(previous) = leg.unacked.replace(unacked) {
-            core.endpoint.acked(previous.server);
-            core.servers.remove(&previous.server);
+        if method != Some(&Method::Prack) {
+            leg::contact(&mut writer, &snapshot, &asked.flow);
+            leg::allow(&mut writer);
+            self.agree_timer(core, now, side, &asked.message, &mut writer);
         }
-        core.servers.insert(asked.id, (key, side));
-        let bytes = self.ruled(side, finish(writer, Some(body)));
+        if method == Some(&Method::Invite) {
+            let unacked = Unacked {
+                server: asked.id,
+                cseq: asked.message.cseq().0,
+            };
+            let previous = self.leg_mut(side).and_then(|leg| leg.unacked.replace(unacked));
+            if let Some(previous) = previous {
+                core.endpoint.acked(previous.server);
+                core.servers.remove(&previous.server);
+            }
+            core.servers.insert(asked.id, (key, side));
+        } else {
+            core.servers.remove(&asked.id);
+        }
+        if let Some(leg) = self.leg_mut(side).filter(|_| body.is_some()) {
+            leg.session.unsent = false;
+        }
+        let bytes = self.ruled(side, finish(writer, body));
         core.respond(now, asked.id, bytes);
     }
 
-    /// The other side's response to a forwarded re-INVITE.
+    /// The other side's response to a forwarded re-INVITE or UPDATE.
     pub(crate) fn on_reinvite_response(
         &mut self,
         core: &mut Core,
@@ -211,23 +290,78 @@ impl Call {
         if status < 200 {
             return;
         }
-        let (from, invite, delayed) = (exchange.from, exchange.invite.clone(), exchange.delayed);
+        let (from, request, delayed) = (exchange.from, exchange.request.clone(), exchange.delayed);
         let given_up = exchange.given_up;
+        let invite = request.method() == Some(&Method::Invite);
         match status {
             200..=299 => {
-                self.refresh_target(core, now, side, message);
+                self.take_terms(core, now, side, message);
+                if self.phase == Phase::Answered {
+                    self.conclude_timer(core, now, side, message);
+                }
                 if delayed && self.phase == Phase::Answered {
-                    self.on_reinvite_offer(core, now, from, id, &invite, message);
+                    self.on_reinvite_offer(core, now, from, id, &request, message);
                 } else {
-                    self.ack_reinvite(core, now, side, id, &invite, None);
+                    if invite {
+                        self.ack_reinvite(core, now, side, id, &request, None);
+                    }
                     self.on_reinvite_answer(core, now, from, message);
                 }
             }
             401 | 407 if self.retry_reinvite(core, now, side, message) => {}
+            422 if self.raise_exchange(core, now, side, message) => {}
+            405 | 501 if !invite => self.without_update(core, now, side),
             408 | 481 => self.on_reinvite_dead(core, now, id),
             487 => self.refuse_exchange(core, now, given_up.unwrap_or(status)),
             _ => self.refuse_exchange(core, now, status),
         }
+    }
+
+    /// The peer wants a longer session interval (RFC 4028 §7.3). Says whether the offer is on its way again.
+    fn raise_exchange(&mut self, core: &mut Core, now: Now, side: Side, refusal: &Message) -> bool {
+        let snapshot = self.snapshot.clone();
+        let first = self.exchange.as_ref().is_some_and(|exchange| !exchange.raised);
+        let raised = first
+            && self
+                .leg_mut(side)
+                .is_some_and(|leg| leg.raise_interval(&snapshot, refusal));
+        if let Some(exchange) = self.exchange.as_mut().filter(|_| raised) {
+            exchange.raised = true;
+            let method = exchange.request.method().cloned().unwrap_or(Method::Invite);
+            return self.offer_again(core, now, side, &method, None);
+        }
+        false
+    }
+
+    /// The peer has no UPDATE after all: once the call is answered a re-INVITE does the same, and before nothing does.
+    fn without_update(&mut self, core: &mut Core, now: Now, side: Side) {
+        if let Some(leg) = self.leg_mut(side) {
+            leg.takes_update = false;
+        }
+        let again = self.phase == Phase::Answered && self.offer_again(core, now, side, &Method::Invite, None);
+        if !again {
+            self.refuse_exchange(core, now, negotiate::NOT_ACCEPTABLE);
+        }
+    }
+
+    fn offer_again(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        method: &Method,
+        credentials: Option<Credentials>,
+    ) -> bool {
+        let body = self.exchange.as_ref().map(|exchange| exchange.request.body());
+        let body = body.filter(|body| !body.is_empty());
+        let Some((client, request)) = self.send_offer(core, now, side, method, body.as_deref(), credentials)
+        else {
+            return false;
+        };
+        if let Some(exchange) = &mut self.exchange {
+            (exchange.client, exchange.request) = (client, request);
+        }
+        true
     }
 
     fn ack_reinvite(
@@ -249,7 +383,7 @@ impl Call {
         let Some(exchange) = self.exchange.take() else {
             return;
         };
-        if self.phase != Phase::Answered {
+        if self.phase == Phase::Ending {
             return;
         }
         let snapshot = self.snapshot.clone();
@@ -261,12 +395,21 @@ impl Call {
             });
         match answered {
             Ok((body, mapping)) => {
-                self.update_media(core, from, &mapping);
-                self.accept_reinvite(core, now, from, &exchange.asked, &body);
+                match self.phase {
+                    Phase::Dialing => self.settle_session(core, from, mapping),
+                    Phase::Connecting | Phase::Answered | Phase::Ending => {
+                        self.update_media(core, from, &mapping);
+                    }
+                }
+                self.accept_offer(core, now, from, &exchange.asked, Some(&body));
             }
             Err(status) => {
                 self.exchange = Some(exchange);
                 self.refuse_exchange(core, now, status);
+                if self.phase == Phase::Answered {
+                    // It has agreed to what its counterpart hears refused.
+                    self.set_back(core, now, from.other());
+                }
             }
         }
     }
@@ -294,7 +437,7 @@ impl Call {
                     return;
                 };
                 exchange.answered = true;
-                self.accept_reinvite(core, now, from, &exchange.asked, &body);
+                self.accept_offer(core, now, from, &exchange.asked, Some(&body));
                 self.exchange = Some(exchange);
             }
             Err(status) => {
@@ -332,7 +475,7 @@ impl Call {
             now,
             side.other(),
             exchange.client,
-            &exchange.invite,
+            &exchange.request,
             body.as_deref(),
         );
         match answered {
@@ -348,13 +491,14 @@ impl Call {
         };
         self.restore(exchange.before);
         core.servers.remove(&exchange.asked.id);
-        let status = if matches!(status, 401 | 407) { 503 } else { status };
-        let tag = self
-            .leg(exchange.from)
-            .map(|leg| leg.tag.clone())
-            .unwrap_or_default();
+        let status = if matches!(status, 401 | 407 | 422) {
+            503
+        } else {
+            status
+        };
         if !exchange.answered {
-            core.answer(now, &exchange.asked, status, Some(&tag));
+            let status = self.softened(status);
+            self.refuse_offer(core, now, exchange.from, &exchange.asked, status, None);
         }
     }
 
@@ -363,44 +507,56 @@ impl Call {
             // Versions never go back: a body that was sent, even in vain, has used its number, and the one before it may
             // not be sent again under its old one (RFC 3264 §8).
             for (session, before) in [(&mut self.a.session, before.0), (&mut b.session, before.1)] {
-                let used = (session.sent != before.sent).then_some(session.version);
+                let changed = session.sent != before.sent || session.unsent != before.unsent;
+                let used = changed.then_some(session.version);
                 *session = before;
                 if let Some(version) = used {
                     session.version = version + 1;
-                    session.sent = None;
+                    let again = |body: &[u8]| negotiate::with_version(body, version + 1);
+                    session.sent = session.sent.as_deref().and_then(again);
+                    session.unsent = true;
                 }
             }
         }
     }
 
     fn retry_reinvite(&mut self, core: &mut Core, now: Now, side: Side, challenge: &Message) -> bool {
-        let Some(exchange) = self.exchange.as_ref().filter(|_| self.phase == Phase::Answered) else {
+        let Some(exchange) = self.exchange.as_ref().filter(|_| self.phase != Phase::Ending) else {
             return false;
         };
-        let (uri, body) = (exchange.invite.uri().to_vec(), exchange.invite.body());
+        let method = exchange.request.method().cloned().unwrap_or(Method::Invite);
+        let (uri, body) = (exchange.request.uri().to_vec(), exchange.request.body());
         let mut auth = exchange.auth;
-        let header = self.credentials(core, side, &mut auth, challenge, &Method::Invite, &uri, &body);
+        let header = self.credentials(core, side, &mut auth, challenge, &method, &uri, &body);
         let Some(header) = header else { return false };
-        let body = (!body.is_empty()).then_some(body);
-        let Some((client, invite)) = self.send_reinvite(core, now, side, body.as_deref(), Some(header))
-        else {
-            return false;
-        };
+        let again = self.offer_again(core, now, side, &method, Some(header));
         if let Some(exchange) = &mut self.exchange {
-            (exchange.client, exchange.invite, exchange.auth) = (client, invite, auth);
+            exchange.auth = auth;
         }
-        true
+        again
     }
 
     /// Our re-INVITE has no final answer and never will. That of one which was given up is none (RFC 3261 §9.1).
-    pub(crate) fn on_reinvite_unanswered(&mut self, core: &mut Core, now: Now, id: ClientId) {
+    pub(crate) fn on_reinvite_unanswered(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        unreachable: bool,
+    ) {
         let given_up = self
             .exchange
             .as_ref()
             .filter(|exchange| exchange.client == id && exchange.heard)
             .and_then(|exchange| exchange.given_up);
+        let current = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.client == id);
         match given_up {
             Some(status) => self.refuse_exchange(core, now, status),
+            // As a 503 (RFC 3261 §8.1.3.1), which says nothing of the dialog.
+            None if unreachable && current => self.refuse_exchange(core, now, 503),
             None => self.on_reinvite_dead(core, now, id),
         }
     }
@@ -416,7 +572,7 @@ impl Call {
         }
         self.refuse_exchange(core, now, 408);
         if self.phase == Phase::Answered {
-            self.end(core, now, Ending::by_switch("dialog-lost", 200, 102));
+            self.lose_dialog(core, now);
         }
     }
 
@@ -456,9 +612,19 @@ impl Call {
         } else if exchange.delayed {
             // The other side's offer gets no answer any more, but its 2xx an ACK.
             let (side, client) = (exchange.from.other(), exchange.client);
-            return self.ack_reinvite(core, now, side, client, &exchange.invite, None);
+            return self.ack_reinvite(core, now, side, client, &exchange.request, None);
         }
         // It stays, because a 2xx to our own re-INVITE will still want its ACK.
         self.exchange = Some(exchange);
+    }
+
+    /// The called side is gone before it has answered: an offer on its way between the two has come to nothing.
+    pub(crate) fn drop_exchange_with_b(&mut self, core: &mut Core, now: Now) {
+        if let Some(exchange) = self.exchange.take() {
+            core.clients.remove(&exchange.client);
+            core.servers.remove(&exchange.asked.id);
+            let status = if exchange.from == Side::A { 500 } else { 487 };
+            self.refuse_offer(core, now, exchange.from, &exchange.asked, status, None);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::io::Now;
 const MAX_RELAYED: usize = 4;
 
 /// A request that waits for the other side's answer.
-pub(crate) struct Relayed {
+struct Relayed {
     client: ClientId,
     from: Side,
     asked: Asked,
@@ -24,7 +24,15 @@ pub(crate) struct Relayed {
     auth: digest::Attempt,
 }
 
+/// Those of a call. Most calls never have any.
+#[derive(Default)]
+pub(crate) struct Relays(Vec<Relayed>);
+
 impl Call {
+    fn relays(&mut self) -> &mut Vec<Relayed> {
+        &mut self.relayed.get_or_insert_default().0
+    }
+
     /// Passes a request on to the other side, if the trunks' keys let it.
     pub(crate) fn on_relayed(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
         let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
@@ -37,12 +45,17 @@ impl Call {
                 return core.answer(now, &asked, status, Some(&tag));
             }
         }
-        if self.phase == Phase::Ending || self.relayed.len() >= MAX_RELAYED {
+        if self.phase == Phase::Ending
+            || self
+                .relayed
+                .as_ref()
+                .is_some_and(|all| all.0.len() >= MAX_RELAYED)
+        {
             let status = if self.phase == Phase::Ending { 481 } else { 500 };
             return core.answer(now, &asked, status, Some(&tag));
         }
         match self.send_relayed(core, now, side.other(), &asked.message, None) {
-            Some((client, request)) => self.relayed.push(Relayed {
+            Some((client, request)) => self.relays().push(Relayed {
                 client,
                 from: side,
                 asked,
@@ -55,7 +68,7 @@ impl Call {
 
     /// A status for whoever asked. One that ends a dialog (RFC 3261 §12.2.1.2) would end with it the call that still waits for an
     /// answer, which another branch or carrier may give.
-    fn softened(&self, status: u16) -> u16 {
+    pub(crate) fn softened(&self, status: u16) -> u16 {
         match (status, self.phase) {
             (408 | 481, Phase::Dialing | Phase::Connecting) => 500,
             _ => status,
@@ -110,10 +123,10 @@ impl Call {
 
     /// Meets a challenge (RFC 3261 §22.2). Says whether the request is on its way again.
     fn retry_relayed(&mut self, core: &mut Core, now: Now, id: ClientId, challenge: &Message) -> bool {
-        let Some(index) = self.relayed.iter().position(|relayed| relayed.client == id) else {
+        let Some(index) = self.relays().iter().position(|relayed| relayed.client == id) else {
             return false;
         };
-        let mut relayed = self.relayed.swap_remove(index);
+        let mut relayed = self.relays().swap_remove(index);
         let to = relayed.from.other();
         let method = relayed.request.method().cloned().unwrap_or(Method::Info);
         let (uri, body) = (relayed.request.uri().to_vec(), relayed.request.body());
@@ -124,7 +137,7 @@ impl Call {
         if let Some((client, request)) = sent {
             (relayed.client, relayed.request) = (client, request);
         }
-        self.relayed.push(relayed);
+        self.relays().push(relayed);
         again
     }
 
@@ -133,10 +146,10 @@ impl Call {
         if self.tells_by(id) {
             return self.tell_next(core, now);
         }
-        let Some(index) = self.relayed.iter().position(|relayed| relayed.client == id) else {
+        let Some(index) = self.relays().iter().position(|relayed| relayed.client == id) else {
             return;
         };
-        let relayed = self.relayed.swap_remove(index);
+        let relayed = self.relays().swap_remove(index);
         let tag = self
             .leg(relayed.from)
             .map(|leg| leg.tag.clone())
@@ -147,10 +160,16 @@ impl Call {
 
     /// The called side is another from now on: what the caller had asked the one before is answered for it.
     pub(crate) fn drop_relayed_to_b(&mut self, core: &mut Core, now: Now) {
-        let (to_b, rest) = std::mem::take(&mut self.relayed)
+        let (to_b, rest) = self
+            .relayed
+            .take()
+            .map(|all| all.0)
+            .unwrap_or_default()
             .into_iter()
             .partition(|relayed| relayed.from == Side::A);
-        self.relayed = rest;
+        if !Vec::is_empty(&rest) {
+            *self.relays() = rest;
+        }
         let status = self.softened(481);
         for relayed in Vec::<Relayed>::into_iter(to_b) {
             core.answer(now, &relayed.asked, status, Some(&self.a.tag));
@@ -159,7 +178,7 @@ impl Call {
 
     /// The call ends: whoever still waits hears so.
     pub(crate) fn drop_relayed(&mut self, core: &mut Core, now: Now) {
-        for relayed in std::mem::take(&mut self.relayed) {
+        for relayed in self.relayed.take().map(|all| all.0).unwrap_or_default() {
             let tag = self
                 .leg(relayed.from)
                 .map(|leg| leg.tag.clone())

@@ -75,7 +75,7 @@ impl Call {
         let limit = if sound.times == 0 { ENDLESS } else { LONGEST };
         core.disarm(&mut self.stage_timer);
         self.stage_timer = Some(core.arm(now, limit, Timer::Stage(self.key)));
-        self.tell_progress(core, now, PROGRESS, Some(&body));
+        self.tell_progress(core, now, PROGRESS, Some(body));
     }
 
     /// What a caller needs that was never taken anywhere: its offer noted, and ports, for itself and for the side where nobody

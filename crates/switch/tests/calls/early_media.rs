@@ -140,33 +140,6 @@ fn early_media_of_a_carrier_that_fails_makes_room_for_the_next_ones() {
     assert_eq!(record.to_trunk.as_deref(), Some("b2"));
 }
 
-/// EM-03, where we have no 100rel.
-#[test]
-fn reliable_provisionals_are_neither_asked_for_nor_promised() {
-    let mut bed = Bed::new();
-    let (mut a, b, at_b) = bed.dial();
-    assert!(
-        at_b.all("Supported")
-            .chain(at_b.all("Require"))
-            .all(|value| !value.contains("100rel"))
-    );
-    bed.send(B1, &b.reply(&at_b, 486, None));
-    bed.expect(B1, "ACK");
-    let refusal = bed.expect(A, "486 INVITE");
-    let ack = a.ack(&refusal);
-    bed.send(A, &ack);
-    let mut other = bed.caller("+4420");
-    let invite = other
-        .invite(Some(&Bed::caller_end().offer("sendrecv")))
-        .with("Require", "100rel");
-    bed.send(A, &invite);
-    let refusal = bed.expect(A, "420 INVITE");
-    assert_eq!(refusal.need("Unsupported"), "100rel");
-    let ack = other.ack(&refusal);
-    bed.send(A, &ack);
-    bed.settle_one();
-}
-
 /// A 200 without SDP, or with a body that is none, stands by the SDP before it; from then on silence counts.
 #[test]
 fn an_answer_by_early_media_alone_is_watched_like_any_other() {

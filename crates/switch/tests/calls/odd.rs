@@ -6,7 +6,7 @@ use testkit::bed::{A, B1, B2, Bed};
 fn methods_that_we_do_not_take_are_refused_and_never_relayed() {
     let mut bed = Bed::new();
     let (mut a, mut b) = bed.connect();
-    for method in ["REFER", "UPDATE", "PRACK", "SUBSCRIBE", "REGISTER", "PUBLISH"] {
+    for method in ["REFER", "SUBSCRIBE", "REGISTER", "PUBLISH"] {
         let request = a.request(method).with("Refer-To", "<sip:200@127.0.0.99>");
         bed.send(A, &request);
         let refusal = bed.expect(A, &format!("405 {method}"));
@@ -322,7 +322,7 @@ fn requests_within_an_early_dialog_do_not_end_it() {
     let ringing = bed.expect(A, "180 INVITE");
     let first = a.invite.clone();
     a.learn(&ringing);
-    for (method, status) in [("OPTIONS", 200), ("UPDATE", 405), ("PRACK", 405)] {
+    for (method, status) in [("OPTIONS", 200), ("UPDATE", 200), ("PRACK", 400)] {
         for (from, party) in [(A, &mut a), (B1, &mut b)] {
             let request = party.request(method);
             bed.send(from, &request);

@@ -84,7 +84,8 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
         .map_err(|_| NOT_ACCEPTABLE)
     };
     let mut body = compose(to.session.version)?;
-    if let Some(sent) = &to.session.sent {
+    let unsent = std::mem::take(&mut to.session.unsent);
+    if let Some(sent) = to.session.sent.as_ref().filter(|_| !unsent) {
         if **sent == *body {
             return Ok(body);
         }
@@ -93,4 +94,19 @@ pub(super) fn write(snapshot: &Snapshot, to: &mut Leg, source: &Sdp, live: &Live
     }
     to.session.sent = Some(Box::from(&*body));
     Ok(body)
+}
+
+/// The same body under another version of its o= line (RFC 8866 §5.2).
+pub(crate) fn with_version(body: &[u8], version: u64) -> Option<Box<[u8]>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let at = text.find("o=")?;
+    let (before, origin) = text.split_at_checked(at)?;
+    let (user, rest) = origin.split_once(' ')?;
+    let (id, rest) = rest.split_once(' ')?;
+    let (_, rest) = rest.split_once(' ')?;
+    Some(
+        format!("{before}{user} {id} {version} {rest}")
+            .into_bytes()
+            .into(),
+    )
 }
