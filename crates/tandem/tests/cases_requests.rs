@@ -10,6 +10,7 @@
 mod support;
 
 use sip_msg::{HeaderId, Message};
+use support::phone::Phone;
 use support::{NUMBER, header, is, is_answer, ms, quick, reply_raw, talk, text, uri};
 use testbed::{Bed, SipPeer, sdp};
 
@@ -159,6 +160,36 @@ fn a_message_is_routed_like_a_call() {
     );
     assert_eq!(bed.metrics().sum("tandem_ports"), Some(0.0));
     bed.finish_lingering(0, 1);
+}
+
+/// A message to somebody who has registered goes to where he is; his own are challenged like his calls.
+#[test]
+fn a_message_reaches_a_registered_phone() {
+    let users = "users = [{ username = \"alice\", password = \"wonder\", numbers = [\"+4420555\"] }, \
+                 { username = \"bob\", password = \"builder\" }]";
+    let bed = quick(|setup| setup.trunk("phones", &["role = \"customer\"", users]));
+    let (pbx, desk) = (bed.peer_a(), bed.peer("desk", bed.places.x));
+    Phone::new(&desk, ("alice", "wonder"))
+        .register(&["Contact: <sip:alice@10.1.2.3:5066;ob>", "Expires: 600"]);
+    let typed = [("Content-Type", "text/plain")];
+    for called in ["alice", "+4420555"] {
+        page(&pbx, "MESSAGE", &target(&bed, called), &typed, "hello");
+        let message = desk.wait("MESSAGE", is("MESSAGE")).message;
+        assert_ours(&message);
+        assert_eq!(uri(&message), "sip:alice@10.1.2.3:5066;ob");
+        assert_eq!(
+            header(&message, HeaderId::To),
+            format!("<sip:{called}@{}>", bed.places.sut)
+        );
+        reply_raw(&desk, &message, 200, "d", &[], None);
+        pbx.wait("200", is_answer(200, "MESSAGE"));
+    }
+    page(&pbx, "MESSAGE", &target(&bed, "bob"), &typed, "are you there?");
+    pbx.wait("480", is_answer(480, "MESSAGE"));
+    page(&desk, "MESSAGE", &target(&bed, NUMBER), &typed, "let me in");
+    let challenge = desk.wait("401", is_answer(401, "MESSAGE")).message;
+    assert!(!header(&challenge, HeaderId::WwwAuthenticate).is_empty());
+    bed.finish(0);
 }
 
 /// A carrier challenges a message: it gets the trunk's credentials once, and the message with them.
