@@ -1,5 +1,6 @@
 //! What the API asks of the switch behind it.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use records::Filter;
@@ -18,6 +19,10 @@ pub trait Backend: Send + Sync + 'static {
     fn calls(&self) -> Answer<'_, Vec<CallView>>;
     /// One call by its id, with what has arrived and been sent so far.
     fn call(&self, id: String) -> Answer<'_, Option<CallView>>;
+    /// What was said about a call, up or over, on all its legs, as far as it is remembered; `None`: no such call.
+    fn ladder(&self, id: String) -> Answer<'_, Option<Vec<MessageView>>>;
+    /// The same as a capture file that Wireshark reads.
+    fn pcap(&self, id: String) -> Answer<'_, Option<Vec<u8>>>;
     /// Ends a call by its id.
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome>;
     /// Trunks with their load and health.
@@ -34,6 +39,25 @@ pub trait Backend: Send + Sync + 'static {
     fn ready(&self) -> bool;
     /// Metrics in the Prometheus text format.
     fn metrics(&self) -> Answer<'_, String>;
+}
+
+/// A SIP message of a call. Passwords' proofs, keys of media and digits in it are stars.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessageView {
+    /// When it went, microseconds since 1970.
+    pub at_us: u64,
+    /// Whether we sent it.
+    pub outgoing: bool,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+    /// `INVITE`, or `200 OK`, with ` (SDP)` behind it where there is some.
+    pub summary: String,
+    /// The request that a response answers; for a request itself.
+    pub method: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// A trunk as an operator sees it.

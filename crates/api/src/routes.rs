@@ -12,7 +12,7 @@ use serde::Deserialize;
 use switch::record::CallRecord;
 use switch::{BindingView, CallView, EndOutcome};
 
-use crate::backend::{Backend, ReloadReport, TrunkView};
+use crate::backend::{Backend, MessageView, ReloadReport, TrunkView};
 use crate::problem::Problem;
 
 type Shared = Arc<dyn Backend>;
@@ -28,6 +28,8 @@ pub fn router(backend: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/calls", get(calls))
         .route("/v1/calls/{id}", get(call).delete(hangup))
+        .route("/v1/calls/{id}/ladder", get(ladder))
+        .route("/v1/calls/{id}/pcap", get(pcap))
         .route("/v1/trunks", get(trunks))
         .route("/v1/registrations", get(registrations))
         .route("/v1/records", get(records))
@@ -64,6 +66,21 @@ async fn calls(State(backend): State<Shared>) -> Result<Json<Vec<CallView>>, Pro
 async fn call(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Json<CallView>, Problem> {
     let call = backend.call(id.clone()).await?;
     call.map(Json).ok_or_else(|| Problem::not_found("call", &id))
+}
+
+async fn ladder(
+    State(backend): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<MessageView>>, Problem> {
+    let messages = backend.ladder(id.clone()).await?;
+    messages.map(Json).ok_or_else(|| Problem::not_found("call", &id))
+}
+
+async fn pcap(State(backend): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let file = backend.pcap(id.clone()).await?;
+    let file = file.ok_or_else(|| Problem::not_found("call", &id))?;
+    let kind = [(header::CONTENT_TYPE, "application/vnd.tcpdump.pcap")];
+    Ok((kind, file).into_response())
 }
 
 async fn hangup(State(backend): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {

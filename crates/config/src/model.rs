@@ -21,12 +21,13 @@ pub use trunk::{
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
-use crate::form::net::{Address, Ip, Ports};
+use crate::form::net::{Address, HostAndPort, Ip, Ports};
 use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
+use crate::form::secret::SecretForm;
 use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
 use crate::profile::{Profile, Profiles};
 use crate::section::{Table, Tables, section};
-use crate::values::Pattern;
+use crate::values::{Pattern, Secret};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -50,6 +51,10 @@ section! {
         live media: Media = Table<Media>, default("{}");
         /// The HTTP interface.
         live api: Api = Table<Api>, default("{}");
+        /// The last messages, for the ladders of calls.
+        live capture: Capture = Table<Capture>, default("{}");
+        /// A copy of every message to a capture server (HEP version 3, as Homer takes it); absent: none.
+        live hep: Option<Hep> = Opt<Table<Hep>>, optional;
         /// Call records.
         live records: Records = Table<Records>, default("{}");
         /// Keys that trunks share: a trunk's `profile` names one.
@@ -216,6 +221,29 @@ section! {
     {
         /// The local address and port. It asks nobody for a password: keep it on loopback or a management network.
         restart bind: SocketAddr = Address, default("'127.0.0.1:8080'");
+    }
+}
+
+section! {
+    /// The last messages, for the ladders of calls. Passwords' proofs, keys of media and digits are never shown.
+    Capture, label None, later [],
+    {
+        /// Megabytes of messages that are kept in memory, the oldest of which go first: 32 hold some 2,500 calls. Off: no
+        /// ladders.
+        restart memory: Option<u32> = OrOff<Whole<u32, 1, 4096>>, default("32");
+    }
+}
+
+section! {
+    /// A capture server. What cannot be copied (it is slow, gone, or has no address) is lost and counted, and harms no call.
+    Hep, label None, later [],
+    {
+        /// Its host and UDP port.
+        live server: String = HostAndPort, required;
+        /// Our number there.
+        live id: u32 = Whole<u32, 0, 2_000_000_000>, default("1");
+        /// The key that it wants to see.
+        live key: Option<Secret> = Opt<SecretForm>, optional;
     }
 }
 

@@ -130,6 +130,7 @@ fn begin(
     let tag = core.tag();
     core.tags.insert(&tag, (key, Side::A));
     core.servers.insert(invite.asked.id, (key, Side::A));
+    core.name_leg(invite.asked.message.call_id(), &id);
     let session_id = core.random();
     let from = snapshot.trunk(trunk);
     if !from.headers.is_empty() {

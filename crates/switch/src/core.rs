@@ -263,6 +263,16 @@ impl Core {
         }
     }
 
+    /// Says whose messages these are, to whoever mirrors them.
+    pub(crate) fn name_leg(&mut self, call_id: &[u8], call: &str) {
+        if self.snapshot.config.hep.is_some() {
+            self.commands.push(Command::Leg {
+                call_id: call_id.into(),
+                call: call.into(),
+            });
+        }
+    }
+
     pub(crate) fn media(&mut self, command: rtp_proto::control::Command) {
         self.commands.push(Command::Media(command));
     }

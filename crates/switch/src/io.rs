@@ -84,6 +84,13 @@ pub enum Command {
     Record(RecordJob),
     /// Keep this over a restart, in place of what came before: where users are registered, for [`crate::Switch::restore`].
     KeepRegistrations(Vec<u8>),
+    /// Messages with this Call-ID belong to this call; said of each leg as it begins, where messages are mirrored (`hep`).
+    Leg {
+        /// The leg's Call-ID.
+        call_id: Box<[u8]>,
+        /// The call's id.
+        call: Box<str>,
+    },
     /// Look up a host name; the answer is [`Input::Resolved`].
     Resolve {
         /// To be given back.

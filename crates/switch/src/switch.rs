@@ -193,6 +193,14 @@ impl Switch {
         self.core.registrations.view(now, trunk)
     }
 
+    /// The Call-IDs of a call's legs, of attempts that failed too.
+    #[must_use]
+    pub fn call_ids(&self, id: &str) -> Option<Vec<Box<[u8]>>> {
+        let call = self.calls.values().find(|call| *call.id == *id)?;
+        let tried = call.story.tried.iter().map(|tried| tried.call_id.clone());
+        Some(std::iter::once(call.a.call_id.clone()).chain(tried).collect())
+    }
+
     /// Calls in progress on a trunk.
     #[must_use]
     pub fn trunk_calls(&self, trunk: &str) -> u32 {

@@ -38,11 +38,8 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
-    /// Show one call.
-    Call {
-        /// The call's id.
-        id: String,
-    },
+    /// Show a call, up or over: what is known of it and the ladder of its messages.
+    Call(CallArgs),
     /// End a call.
     Hangup {
         /// The call's id.
@@ -72,6 +69,19 @@ pub(crate) enum Command {
         /// bash, zsh, fish, elvish or powershell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Which call, and what of it.
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// The call's id.
+    pub(crate) id: String,
+    /// Print its messages whole.
+    #[arg(long)]
+    pub(crate) messages: bool,
+    /// Write its messages to a file that Wireshark reads, and print nothing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
 }
 
 /// Which records.

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod call;
 mod client;
 mod place;
 mod show;
@@ -61,7 +62,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run => return start(config),
         Command::Check { file } => return check(file.as_deref().or(config), json),
         Command::Calls { watch } => calls(&ask()?, json, watch)?,
-        Command::Call { id } => show::value(&ask()?.get(&format!("/v1/calls/{id}"))?)?,
+        Command::Call(args) => call::show(&ask()?, config, &args, json)?,
         Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{id}"))?,
         Command::Trunks => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
         Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,

@@ -10,6 +10,7 @@
 mod backend;
 mod control;
 mod figures;
+mod ladder;
 mod pace;
 mod registrations;
 mod shard;

@@ -293,7 +293,7 @@ fn float(record: &Record, path: &str) -> f64 {
 fn shown(bed: &Bed) -> Value {
     let calls: Value = serde_json::from_str(&bed.get("/v1/calls").body).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
-        .arg("call")
+        .args(["--json", "call"])
         .arg(calls[0]["id"].as_str().unwrap())
         .arg("--config")
         .arg(bed.config())

@@ -187,6 +187,25 @@ impl TextForm for SourceForm {
     }
 }
 
+/// A host, by name or address, and its port.
+pub(crate) struct HostAndPort;
+
+impl TextForm for HostAndPort {
+    type Out = String;
+    fn expected() -> String {
+        "a host and a port, such as \"homer.example.net:9060\" or \"203.0.113.5:9060\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        match split_host(text)? {
+            (_, Some(_)) => Ok(text.to_owned()),
+            (_, None) => Err(Fault::new(format!("{} has no port", quote(text)))),
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
 /// The URI of a target: `sip:host`, `sip:host:port`, with `;transport=udp` if you like.
 pub(crate) struct TargetUri;
 

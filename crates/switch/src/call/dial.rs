@@ -191,6 +191,7 @@ impl Call {
         let Some(leg) = self.b.as_mut() else {
             return Err(AttemptOutcome::Unreachable);
         };
+        core.name_leg(&call_id, &self.id);
         leg.call_id = call_id;
         self.open_media(core);
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());

@@ -35,6 +35,22 @@ impl Client {
         self.read(response)
     }
 
+    /// As [`Client::get`]; `None`: there is no such thing.
+    pub(crate) fn find(&self, path: &str) -> Result<Option<Value>> {
+        match self.agent.get(self.url(path)).call() {
+            Ok(response) if response.status() == 404 => Ok(None),
+            response => self.read(response).map(Some),
+        }
+    }
+
+    /// A file.
+    pub(crate) fn fetch(&self, path: &str) -> Result<Vec<u8>> {
+        match self.agent.get(self.url(path)).call() {
+            Ok(mut response) if response.status().is_success() => Ok(response.body_mut().read_to_vec()?),
+            response => self.read(response).map(|_| Vec::new()),
+        }
+    }
+
     pub(crate) fn post(&self, path: &str) -> Result<Value> {
         let response = self.agent.post(self.url(path)).send_empty();
         self.read(response)

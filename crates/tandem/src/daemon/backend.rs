@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use api::{Answer, Backend, Problem, ReloadReport, TargetView, TrunkView};
+use api::{Answer, Backend, MessageView, Problem, ReloadReport, TargetView, TrunkView};
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
+use sip_net::capture::Shot;
 use switch::record::CallRecord;
 use switch::{BindingView, CallView, EndOutcome, Snapshot};
 use tokio::sync::{Mutex, oneshot};
 
 use super::figures;
-use super::shard::{Ask, Figures, Queue, ShardInput, TrunkState};
+use super::ladder;
+use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
 use crate::snapshot;
 
 /// How long the shard may take to answer an operator.
@@ -45,6 +47,46 @@ impl Daemon {
             .ok()
             .flatten()
             .ok_or_else(Problem::busy)
+    }
+
+    async fn read_records(&self, filter: Filter) -> Result<Vec<CallRecord>, Problem> {
+        let path = self.records.clone();
+        let read = move || Reader::open(&path)?.query(&filter);
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(records)) => Ok(records),
+            Ok(Err(error)) => Err(Problem::new(500, "records unreadable", error.to_string())),
+            Err(error) => Err(Problem::new(500, "records unreadable", error.to_string())),
+        }
+    }
+
+    /// The messages of a call, up or over.
+    async fn shots(&self, id: String) -> Result<Option<Vec<Shot>>, Problem> {
+        let traced = self.ask(|reply| Ask::Trace(id.clone(), reply)).await?;
+        let Some(Traced { call_ids, view }) = traced else {
+            let why = "messages are not kept; set capture.memory and start again";
+            return Err(Problem::new(409, "no capture", why));
+        };
+        let call_ids = match call_ids {
+            Some(call_ids) => call_ids,
+            None => {
+                let one = Filter {
+                    id: Some(id),
+                    limit: 1,
+                    ..Filter::default()
+                };
+                let records = self.read_records(one).await?;
+                let Some(record) = records.into_iter().next() else {
+                    return Ok(None);
+                };
+                ladder::call_ids(&record)
+            }
+        };
+        let search = move || {
+            let call_ids: Vec<&[u8]> = call_ids.iter().map(AsRef::as_ref).collect();
+            view.of(&call_ids)
+        };
+        let found = tokio::task::spawn_blocking(search).await;
+        found.map(Some).map_err(|_| Problem::busy())
     }
 
     /// The files that a change of which is a reason to reload.
@@ -119,6 +161,20 @@ impl Backend for Daemon {
         Box::pin(self.ask(|reply| Ask::Call(id, reply)))
     }
 
+    fn ladder(&self, id: String) -> Answer<'_, Option<Vec<MessageView>>> {
+        Box::pin(async {
+            let shots = self.shots(id).await?;
+            Ok(shots.map(|shots| shots.iter().map(ladder::message).collect()))
+        })
+    }
+
+    fn pcap(&self, id: String) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(async {
+            let shots = self.shots(id).await?;
+            Ok(shots.map(|shots| sip_net::capture::pcap(&shots)))
+        })
+    }
+
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome> {
         Box::pin(self.ask(|reply| Ask::Hangup(id, reply)))
     }
@@ -141,15 +197,7 @@ impl Backend for Daemon {
     }
 
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
-        Box::pin(async {
-            let path = self.records.clone();
-            let read = move || Reader::open(&path)?.query(&filter);
-            match tokio::task::spawn_blocking(read).await {
-                Ok(Ok(records)) => Ok(records),
-                Ok(Err(error)) => Err(Problem::new(500, "records unreadable", error.to_string())),
-                Err(error) => Err(Problem::new(500, "records unreadable", error.to_string())),
-            }
-        })
+        Box::pin(self.read_records(filter))
     }
 
     fn reload(&self) -> Answer<'_, ReloadReport> {

@@ -60,6 +60,10 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
         "SIP datagrams, by what became of them"
     );
     describe_counter!(
+        "tandem_hep_total",
+        "Copies of messages for the capture server, by what became of them"
+    );
+    describe_counter!(
         "tandem_config_reloads_total",
         "Configurations put in force since the start"
     );
@@ -126,6 +130,8 @@ pub(crate) fn publish(figures: &Figures) {
     ] {
         counter!("tandem_sip_datagrams_total", "fate" => fate).absolute(value);
     }
+    counter!("tandem_hep_total", "fate" => "sent").absolute(figures.mirrored.sent);
+    counter!("tandem_hep_total", "fate" => "lost").absolute(figures.mirrored.lost);
 }
 
 /// The series of trunks as Prometheus text. A recorder keeps every series that it was ever told of; these are there for as

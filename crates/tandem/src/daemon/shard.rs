@@ -8,11 +8,13 @@
 //! | `shard/inputs.rs` | what other threads tell it, and how that comes to it |
 //! | `shard/act.rs` | carrying out what the switch wants |
 //! | `shard/ask.rs` | what an operator asks of it |
+//! | `shard/tap.rs` | what is kept and copied of the messages |
 
 mod act;
 mod ask;
 mod inputs;
 mod show;
+mod tap;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
@@ -32,7 +34,8 @@ use tokio::sync::mpsc;
 
 use super::pace::Pace;
 use super::registrations::{self, Registrations};
-pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, TrunkState, queue};
+pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, Traced, TrunkState, queue};
+use tap::Tap;
 
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
 pub(crate) const BATCH: usize = 64;
@@ -111,6 +114,7 @@ struct Shard {
     feedback: VecDeque<Input>,
     clock: Clock,
     pace: Pace,
+    tap: Tap,
     stopping: bool,
     leaving: bool,
     /// Names of trunks that earlier configurations had.
@@ -134,6 +138,7 @@ impl Shard {
     fn new(parts: Parts) -> Result<Self> {
         let clock = Clock;
         let now = clock.now();
+        let tap = Tap::new(&parts.snapshot.config);
         let mut listeners = Vec::new();
         for (listener, socket) in parts.snapshot.listeners.iter().zip(parts.sockets) {
             listeners.push((listener.id, UdpListener::from_socket(socket, &udp_options())?));
@@ -177,6 +182,7 @@ impl Shard {
             feedback: VecDeque::new(),
             clock,
             pace: Pace::default(),
+            tap,
             stopping: false,
             leaving: false,
             retired: BTreeSet::new(),
@@ -297,11 +303,12 @@ impl Shard {
 
     /// Takes what the sockets have: datagrams, of which it says how many, and reports of ones that came back.
     fn receive(&mut self) -> usize {
-        let (switch, commands, clock) = (&mut self.switch, &mut self.commands, &self.clock);
+        let (switch, commands, clock, tap) =
+            (&mut self.switch, &mut self.commands, &self.clock, &mut self.tap);
         let (mut came_back, mut received) = (Vec::new(), 0);
         for (id, listener) in &mut self.listeners {
             listener.unreachable(BATCH, |report| came_back.push(report.remote));
-            let now = clock.now();
+            let (now, local) = (clock.now(), listener.local_addr());
             received += listener.recv_batch(BATCH, |remote, bytes| {
                 let flow = Flow {
                     transport: Transport::Udp,
@@ -309,6 +316,7 @@ impl Shard {
                     remote,
                     conn: None,
                 };
+                tap.message(false, flow.transport, local, remote, &bytes);
                 switch.handle(now, Input::Datagram { flow, bytes }, commands);
             });
             listener.flush(|report| came_back.push(report.remote));

@@ -36,6 +36,7 @@ impl Shard {
             }
             Command::Record(job) => self.store(job),
             Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
+            Command::Leg { call_id, call } => self.tap.leg(call_id, call),
             Command::Resolve {
                 query,
                 host,
@@ -61,6 +62,9 @@ impl Shard {
         else {
             return;
         };
+        let (flow, local) = (send.flow, listener.local_addr());
+        self.tap
+            .message(true, flow.transport, local, flow.remote, &send.bytes);
         let failed = matches!(
             listener.send(send.flow.remote, &send.bytes),
             SendResult::Failed(_)

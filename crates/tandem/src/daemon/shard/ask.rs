@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use switch::{Input, Now, Snapshot};
 
-use super::{Ask, Figures, Shard, TrunkState};
+use super::{Ask, Figures, Shard, Traced, TrunkState};
 
 impl Shard {
     /// Answers an operator. One that has given up waiting is no concern of ours.
@@ -14,6 +14,13 @@ impl Shard {
             Ask::Call(id, reply) => self.show(now, &id, reply),
             Ask::Trunks(reply) => drop(reply.send(self.trunks(now))),
             Ask::Registrations(reply) => drop(reply.send(self.switch.bindings(now))),
+            Ask::Trace(id, reply) => {
+                let traced = self.tap.view().map(|view| Traced {
+                    call_ids: self.switch.call_ids(&id),
+                    view,
+                });
+                let _ = reply.send(traced);
+            }
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
@@ -21,6 +28,7 @@ impl Shard {
             Ask::Figures(reply) => drop(reply.send(Box::new(self.figures(now)))),
             Ask::Reload(snapshot, reply) => {
                 self.retire(&snapshot);
+                self.tap.reload(&snapshot.config);
                 self.switch
                     .handle(now, Input::Reload(snapshot), &mut self.commands);
                 let _ = reply.send(());
@@ -64,6 +72,7 @@ impl Shard {
                 .chain(self.retired_trunks())
                 .collect(),
             sockets,
+            mirrored: self.tap.mirrored(),
         }
     }
 

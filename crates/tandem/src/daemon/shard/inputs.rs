@@ -6,6 +6,7 @@ use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::Resolution;
+use sip_net::capture::{MirrorCounters, View};
 use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot};
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,6 +28,8 @@ pub(crate) enum Ask {
     Call(String, oneshot::Sender<Option<CallView>>),
     Trunks(oneshot::Sender<Vec<TrunkState>>),
     Registrations(oneshot::Sender<Vec<BindingView>>),
+    /// Messages of the last while, and the Call-IDs of this call if it is up; `None`: none are kept.
+    Trace(String, oneshot::Sender<Option<Traced>>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, oneshot::Sender<()>),
@@ -35,6 +38,13 @@ pub(crate) enum Ask {
     Shutdown,
     /// Wait for nobody's answer any more: stop as soon as every record is written.
     Leave,
+}
+
+/// What a call's ladder is made of.
+pub(crate) struct Traced {
+    /// `None`: no such call is up.
+    pub(crate) call_ids: Option<Vec<Box<[u8]>>>,
+    pub(crate) view: View,
 }
 
 /// One trunk's live state.
@@ -51,6 +61,7 @@ pub(crate) struct Figures {
     pub(crate) drops: Vec<(&'static str, u64)>,
     pub(crate) trunks: Vec<TrunkState>,
     pub(crate) sockets: sip_net::UdpCounters,
+    pub(crate) mirrored: MirrorCounters,
 }
 
 /// The way to the shard.
