@@ -89,7 +89,7 @@ impl Rig {
                         let stats = Box::new(SessionStats::default());
                         self.input(Input::Media(control::Event::Closed { id, stats }));
                     }
-                    Command::Media(_) | Command::KeepRegistrations(_) => {}
+                    Command::Media(_) | Command::KeepRegistrations(_) | Command::Leg { .. } => {}
                     Command::Record(
                         RecordJob::Journal { ticket, .. }
                         | RecordJob::Interim { ticket, .. }
