@@ -109,8 +109,11 @@ pub(crate) struct Hunt {
     /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
     early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
     /// The session that was agreed with a branch before its 2xx, by PRACK or UPDATE: its tag, who offered, and how payload types go.
-    settled: Option<Box<(Box<[u8]>, Side, PtMapping)>>,
+    settled: Option<Box<Settled>>,
 }
+
+/// A branch's tag, the side that made the offer, and the payload types of the answer.
+type Settled = (Box<[u8]>, Side, PtMapping);
 
 /// Most branches of a fork whose early answers are kept.
 const MAX_EARLY: usize = 16;
