@@ -6,7 +6,7 @@ use std::pin::Pin;
 use records::Filter;
 use serde::Serialize;
 use switch::record::CallRecord;
-use switch::{BindingView, CallView, EndOutcome, RegistrationView};
+use switch::{BindingView, CallView, EndOutcome, RegistrationView, TargetView};
 
 use crate::problem::Problem;
 
@@ -29,6 +29,8 @@ pub trait Backend: Send + Sync + 'static {
     fn trunks(&self) -> Answer<'_, Vec<TrunkView>>;
     /// Where users are registered.
     fn registrations(&self) -> Answer<'_, Vec<BindingView>>;
+    /// Takes no new calls to and from a trunk (`drained`), or does again.
+    fn drain_trunk(&self, name: String, drained: bool) -> Answer<'_, DrainOutcome>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.
@@ -60,6 +62,17 @@ pub struct MessageView {
     pub text: String,
 }
 
+/// What became of an operator's word on a trunk's new calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainOutcome {
+    /// It holds.
+    Done,
+    /// The trunk's configuration has it drain, which no command takes back.
+    Configured,
+    /// No such trunk.
+    Unknown,
+}
+
 /// A trunk as an operator sees it.
 #[derive(Debug, Clone, Serialize)]
 pub struct TrunkView {
@@ -67,8 +80,13 @@ pub struct TrunkView {
     pub name: String,
     /// `customer` or `carrier`.
     pub role: &'static str,
-    /// Whether it takes calls.
+    /// Whether it is switched on.
     pub enabled: bool,
+    /// Whether it takes no new calls, by its configuration or by command.
+    pub draining: bool,
+    /// The network that it is in; absent: the one without a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// Calls in progress.
     pub calls: u32,
     /// Most calls at once.
@@ -79,15 +97,6 @@ pub struct TrunkView {
     pub targets: Vec<TargetView>,
     /// How our registration with it stands; none where it wants none.
     pub registration: Option<RegistrationView>,
-}
-
-/// A target of a trunk.
-#[derive(Debug, Clone, Serialize)]
-pub struct TargetView {
-    /// SIP URI.
-    pub uri: String,
-    /// Held to be alive.
-    pub up: bool,
 }
 
 /// What a reload changed.

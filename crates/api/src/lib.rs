@@ -7,7 +7,7 @@ mod backend;
 mod problem;
 mod routes;
 
-pub use backend::{Answer, Backend, MessageView, ReloadReport, TargetView, TrunkView};
+pub use backend::{Answer, Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 pub use problem::Problem;
 pub use routes::router;
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use switch::record::CallRecord;
 use switch::{BindingView, CallView, EndOutcome};
 
-use crate::backend::{Backend, MessageView, ReloadReport, TrunkView};
+use crate::backend::{Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 use crate::problem::Problem;
 
 type Shared = Arc<dyn Backend>;
@@ -32,6 +32,8 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/calls/{id}/pcap", get(pcap))
         .route("/v1/trunks", get(trunks))
         .route("/v1/registrations", get(registrations))
+        .route("/v1/trunks/{name}/drain", post(drain_trunk))
+        .route("/v1/trunks/{name}/resume", post(resume_trunk))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -96,6 +98,29 @@ async fn trunks(State(backend): State<Shared>) -> Result<Json<Vec<TrunkView>>, P
 
 async fn registrations(State(backend): State<Shared>) -> Result<Json<Vec<BindingView>>, Problem> {
     backend.registrations().await.map(Json)
+}
+
+async fn drain_trunk(State(backend): State<Shared>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    said(backend.drain_trunk(name.clone(), true).await?, &name)
+}
+
+async fn resume_trunk(
+    State(backend): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    said(backend.drain_trunk(name.clone(), false).await?, &name)
+}
+
+fn said(outcome: DrainOutcome, name: &str) -> Result<StatusCode, Problem> {
+    match outcome {
+        DrainOutcome::Done => Ok(StatusCode::NO_CONTENT),
+        DrainOutcome::Configured => Err(Problem::new(
+            409,
+            "drained by its configuration",
+            format!("trunk {name:?} has `drain = true`; take that out and reload"),
+        )),
+        DrainOutcome::Unknown => Err(Problem::not_found("trunk", name)),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -62,7 +62,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     };
     let useless: &[&str] = match trunk.role {
         Role::Customer => {
-            if trunk.sources.is_empty() && trunk.users.is_empty() {
+            if trunk.sources.is_empty() && trunk.source_names.is_empty() && trunk.users.is_empty() {
                 missing(
                     "sources",
                     cx,
@@ -176,7 +176,8 @@ fn twins(config: &Config, cx: &mut Cx<'_>) {
     {
         for (index, source) in trunk.sources.iter().enumerate() {
             let mut before = config.trunks.iter().take(at).filter(customer);
-            if let Some(twin) = before.find(|other| other.sources.contains(source)) {
+            let same = |other: &&Arc<Trunk>| other.network == trunk.network && other.sources.contains(source);
+            if let Some(twin) = before.find(same) {
                 let path = format!("{}.sources[{index}]", cx.entry("trunk", at));
                 let wrong = format!("customer {} has the source {source} too", quote(&twin.name));
                 let fault =

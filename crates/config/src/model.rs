@@ -16,12 +16,12 @@ pub use identity::{
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
 pub use sdp::SdpChanges;
 pub use trunk::{
-    Advance, Announcement, Auth, Dtmf, Failover, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
+    Advance, Announcement, Auth, Dtmf, Failover, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
     SrtpSuite, Target, Transcode, Trunk,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
-use crate::form::net::{Address, HostAndPort, Ip, Ports};
+use crate::form::net::{Address, HostAndPort, Ip, NameServer, Ports};
 use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
 use crate::form::secret::SecretForm;
 use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
@@ -36,7 +36,7 @@ use std::time::Duration;
 
 section! {
     /// The whole configuration.
-    Config, label None, later ["stream", "network", "dns", "destinations"],
+    Config, label None, later ["stream", "destinations"],
     {
         /// More files to read, relative to this one. Their lists of tables add to this file's; any other key is set
         /// in one place only. Included files include no others.
@@ -45,6 +45,11 @@ section! {
         live node: Node = Table<Node>, default("{}");
         /// Where SIP is listened for; at least one.
         restart listen: Vec<Listen> = Tables<Listen>, default("[]");
+        /// Networks that are kept apart: inside and outside, or one per carrier. What names none is in the one that `[media]`
+        /// gives its addresses to.
+        live networks named "network": Vec<Network> = Tables<Network>, default("[]");
+        /// Name servers, and what is made of their answers.
+        live dns: Dns = Table<Dns>, default("{}");
         /// Timers and limits of signalling.
         live sip: Sip = Table<Sip>, default("{}");
         /// The media relay.
@@ -89,7 +94,7 @@ section! {
 
 section! {
     /// One address that SIP is listened for on.
-    Listen, label None, later ["network"],
+    Listen, label None, later [],
     {
         /// The transport.
         restart transport: Transport = Choice<Transport>, default("'udp'");
@@ -97,6 +102,23 @@ section! {
         restart bind: SocketAddr = Address, required;
         /// The address written into messages, where NAT stands in front or `bind` is a wildcard (`0.0.0.0`).
         restart advertise: Option<SocketAddr> = Opt<Address>, optional;
+        /// The `[[network]]` that it is in: trunks of the same one are called from here, and call here.
+        live network: Option<String> = Opt<Name>, optional;
+    }
+}
+
+section! {
+    /// A network that is kept apart from others. Its signalling is its listeners'; what one side of a call sees is of its own
+    /// network only.
+    Network, label Some("name"), later [],
+    {
+        /// Its name, to which `network` of listeners and trunks refers.
+        live name: String = Name, required;
+        /// The local address of media in it.
+        live bind: IpAddr = Ip,
+            derived(IpAddr::V4(Ipv4Addr::UNSPECIFIED), "the address of its first listener, and what that advertises");
+        /// The address written into SDP, where NAT stands in front or `bind` is a wildcard.
+        live advertise: Option<IpAddr> = Opt<Ip>, optional;
     }
 }
 
@@ -106,6 +128,20 @@ words! {
         /// UDP.
         Udp = "udp",
     } later ["tcp", "tls", "ws", "wss"]
+}
+
+section! {
+    /// Name servers, and what is made of their answers. Targets that are host names are located as RFC 3263 says, in the
+    /// background: no call waits for a name server longer than for its target (`failover.trying`).
+    Dns, label None, later [],
+    {
+        /// The servers; none written: the system's (`/etc/resolv.conf`).
+        restart servers: Vec<SocketAddr> = List<NameServer>, default("[]");
+        /// A lookup that has taken this long has failed.
+        restart timeout: Duration = Time<100, 60_000>, default("'3s'");
+        /// What the servers have said serves for this long beyond its time while they do not answer.
+        restart stale: Option<Duration> = OrOff<Time<1_000, 604_800_000>>, default("'1h'");
+    }
 }
 
 section! {
@@ -353,5 +389,12 @@ impl Config {
     /// The trunk of this name.
     pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    /// The place of a network by its name: 0 for the one without, then the networks in their order. `None`: there is none.
+    pub fn network_place(&self, name: Option<&str>) -> Option<usize> {
+        let Some(name) = name else { return Some(0) };
+        let index = self.networks.iter().position(|network| network.name == name);
+        index.map(|index| index + 1)
     }
 }

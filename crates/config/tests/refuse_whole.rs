@@ -109,6 +109,42 @@ fn media_addresses_are_judged() {
 }
 
 #[test]
+fn networks_are_judged() {
+    let net = "[[network]]\nname = \"out\"\n";
+    let in_out =
+        |text: &str| text.replacen("role = \"customer\"", "role = \"customer\"\nnetwork = \"out\"", 1);
+    for (text, expected) in [
+        (
+            format!("{net}{}", in_out(GOOD)),
+            "no listener is in network \"out\"; expected network = \"out\" in a [[listen]]",
+        ),
+        (in_out(GOOD), "there is no network \"out\""),
+        (
+            format!(
+                "{net}{}",
+                GOOD.replacen("[[listen]]", "[[listen]]\nnetwork = \"out\"", 1)
+            ),
+            "trunk.pbx: names no network, and every listener is in one; expected network = \"out\"",
+        ),
+        (
+            format!("{net}bind = \"0.0.0.0\"\n{GOOD}"),
+            "network.out.bind: 0.0.0.0 is every address, and SDP names one",
+        ),
+        (
+            format!("{net}bind = \"127.0.0.9\"\nadvertise = \"::1\"\n{GOOD}"),
+            "network.out.advertise: ::1 is not of the same kind of address as `bind`, 127.0.0.9",
+        ),
+        (format!("{net}{net}{GOOD}"), "there is a network \"out\" already"),
+    ] {
+        let said = said(&text);
+        assert!(
+            said.iter().any(|line| line.contains(expected)),
+            "{expected}\n{said:#?}"
+        );
+    }
+}
+
+#[test]
 fn trunks_need_what_their_role_asks_for() {
     for (text, expected) in [
         (

@@ -9,6 +9,7 @@ use switch::record::{
 /// The `n`th call: an answered one of a minute that failed over once.
 pub(crate) fn record(n: u64) -> CallRecord {
     let attempt = |trunk: &str, sip, outcome: &str| AttemptRecord {
+        address: None,
         trunk: trunk.to_owned(),
         target: format!("sip:+4420{:08}@198.51.100.7:5060", n),
         call_id: format!("{n:016x}-2@tandem-1"),

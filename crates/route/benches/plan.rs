@@ -143,7 +143,7 @@ fn main() {
     criterion.bench_function("source, 50 trunks, 100 networks", |bencher| {
         bencher.iter(|| {
             turn = (turn + 1) % addresses.len();
-            black_box(flat.source(addresses[turn], "442071838750"))
+            black_box(flat.source(route::NetworkIx(0), addresses[turn], "442071838750"))
         });
     });
     plans(&mut criterion, "plan, 50 trunks without decks", &flat, &numbers);

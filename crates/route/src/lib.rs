@@ -14,9 +14,11 @@ mod plan;
 mod tables;
 
 pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
-pub use live::{HealthChange, Live, Outcome, Permit, Refusal};
+pub use live::{
+    Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
+};
 pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
     plan,
 };
-pub use tables::{BuildError, Called, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use tables::{BuildError, Called, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

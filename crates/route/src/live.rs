@@ -2,17 +2,21 @@
 //! Owned by one shard.
 
 mod health;
+mod hops;
 mod pace;
 
-use crate::tables::{Tables, TrunkIx};
+use crate::tables::{NetworkIx, Tables, TrunkIx};
 use config::Trunk;
-use health::Health;
+use health::{Health, Rules};
+use hops::Places;
 use pace::Pace;
+use sip_proto::Hop;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use health::{HealthChange, Outcome};
+pub use health::{HealthChange, Outcome, TargetState};
+pub use hops::{Asked, HopFailure, HopView, Setback};
 
 /// Live state of every trunk of the config in force, and of every trunk that still carries calls.
 ///
@@ -28,6 +32,7 @@ pub struct Live {
     installed: Option<Arc<[Arc<Trunk>]>>,
     places: Box<[u32]>,
     permits: u64,
+    hops: Places,
 }
 
 /// One trunk.
@@ -43,8 +48,10 @@ struct Slot {
     unregistered: bool,
     max_calls: u32,
     pace: Pace,
-    /// Its targets are asked with OPTIONS whether they live.
-    pinged: bool,
+    /// It takes no new calls: by its configuration, and by command.
+    drains: bool,
+    drained: bool,
+    rules: Rules,
     targets: Vec<Health>,
 }
 
@@ -70,6 +77,9 @@ pub enum Refusal {
     /// We are not registered there.
     #[error("not registered")]
     Unregistered,
+    /// The trunk is being drained.
+    #[error("trunk draining")]
+    Draining,
 }
 
 impl Live {
@@ -120,7 +130,8 @@ impl Live {
             slot.unregistered &= trunk.register.as_ref().is_some_and(|register| register.required);
             slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
             slot.pace.set(trunk.max_cps);
-            slot.pinged = trunk.options_interval.is_some();
+            slot.drains = trunk.drain;
+            slot.rules = Rules::of(trunk);
             let mut before = std::mem::take(&mut slot.targets);
             slot.targets = trunk
                 .targets
@@ -226,12 +237,13 @@ impl Live {
         target: usize,
         outcome: Outcome,
     ) -> Option<HealthChange> {
-        self.health_mut(tables, trunk, target)?.note(now, outcome)
+        let (health, rules) = self.health_mut(tables, trunk, target)?;
+        health.note(now, rules, outcome)
     }
 
     /// A call is about to be made to a target. Of one that is down and not pinged the next call keeps away again for a while.
     pub fn note_tried(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx, target: usize) {
-        if let Some(health) = self.health_mut(tables, trunk, target) {
+        if let Some((health, _)) = self.health_mut(tables, trunk, target) {
             health.tried(now);
         }
     }
@@ -246,22 +258,118 @@ impl Live {
         target: usize,
         retry_after: Duration,
     ) {
-        if let Some(health) = self.health_mut(tables, trunk, target) {
+        if let Some((health, _)) = self.health_mut(tables, trunk, target) {
             health.back_off(now, retry_after);
         }
     }
 
-    /// Whether a target is up: until three misses in a row or a down code, and again from its first answer
-    /// on. An unknown target is up.
+    /// Notes where a target's name has led.
+    pub fn note_places(&mut self, tables: &Tables, trunk: TrunkIx, target: usize, hops: &[Hop]) {
+        if let Some((health, _)) = self.health_mut(tables, trunk, target) {
+            health.leads_to(hops);
+        }
+    }
+
+    /// Where a target's name led last.
+    pub fn places(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> &[Hop] {
+        self.health(tables, trunk, target)
+            .map_or(&[], |(health, _)| health.places())
+    }
+
+    /// What is held of a target, and since when if that has ever changed.
+    pub fn target_state(
+        &self,
+        now: Instant,
+        tables: &Tables,
+        trunk: TrunkIx,
+        target: usize,
+    ) -> (TargetState, Option<Instant>) {
+        self.health(tables, trunk, target)
+            .map_or((TargetState::Up, None), |(health, rules)| {
+                health.state(now, rules)
+            })
+    }
+
+    /// Takes no new calls to and from a trunk from now on, or does again. Says whether there is such a trunk in the config in
+    /// force. What its configuration says of that stays as it is.
+    pub fn drain(&mut self, trunk: &str, drained: bool) -> bool {
+        let index = self.names.get(trunk).copied();
+        let slot = index.and_then(|index| self.slots.get_mut(index as usize));
+        let Some(slot) = slot.filter(|slot| slot.listed) else {
+            return false;
+        };
+        slot.drained = drained;
+        true
+    }
+
+    /// Whether a trunk takes no new calls, by its configuration or by command.
+    pub fn drains(&self, tables: &Tables, trunk: TrunkIx) -> bool {
+        self.slot(tables, trunk).is_some_and(Slot::takes_no_more)
+    }
+
+    /// Whether a target is up: until so many misses in a row as `health.down_after` says or a down code, and again from as many
+    /// answers as `health.up_after` says. An unknown target is up.
     pub fn is_up(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> bool {
-        self.health(tables, trunk, target).is_none_or(Health::is_up)
+        self.health(tables, trunk, target)
+            .is_none_or(|(health, _)| health.is_up())
     }
 
     /// Whether a target is better left for last now: down and not due for another try, or backing off.
     pub(crate) fn is_shunned(&self, now: Instant, tables: &Tables, trunk: TrunkIx, target: usize) -> bool {
-        let pinged = self.slot(tables, trunk).is_some_and(|slot| slot.pinged);
         self.health(tables, trunk, target)
-            .is_some_and(|health| health.is_shunned(now, pinged))
+            .is_some_and(|(health, rules)| health.is_shunned(now, rules))
+    }
+
+    /// Whether a target has come back so lately that a call with this `chance` (from 0 to 1) is not among its share yet.
+    pub(crate) fn is_spared(
+        &self,
+        now: Instant,
+        tables: &Tables,
+        trunk: TrunkIx,
+        target: usize,
+        chance: impl FnOnce() -> f64,
+    ) -> bool {
+        self.health(tables, trunk, target)
+            .is_some_and(|(health, rules)| rules.slows_start() && health.is_spared(now, rules, chance()))
+    }
+
+    /// Orders the places that one target leads to: those that have failed come behind the others until they have rested; then one
+    /// request tries each again.
+    pub fn order_hops(&mut self, now: Instant, network: NetworkIx, hops: &mut [Hop]) {
+        self.hops.order(now, network, hops);
+    }
+
+    /// Whether a place has failed and is left for last now.
+    pub fn hop_rests(&self, now: Instant, network: NetworkIx, hop: Hop) -> bool {
+        self.hops.rests(now, network, hop)
+    }
+
+    /// Whether a place has refused, and not even a ping is wanted there yet.
+    pub fn hop_asked_to_wait(&self, now: Instant, network: NetworkIx, hop: Hop) -> bool {
+        self.hops.asked_to_wait(now, network, hop)
+    }
+
+    /// A request to a place has failed: it is left for last for a while. Says whether that is news.
+    pub fn hop_failed(&mut self, now: Instant, network: NetworkIx, hop: Hop, setback: Setback) -> bool {
+        self.hops.failed(now, (network, hop), setback)
+    }
+
+    /// A place has answered a request of this kind. One that has refused calls is back by the answer to a call only. Says whether it is
+    /// back by that.
+    pub fn hop_answered(
+        &mut self,
+        now: Instant,
+        network: NetworkIx,
+        hop: Hop,
+        status: u16,
+        to: Asked,
+    ) -> bool {
+        self.hops.answered(now, (network, hop), status, to)
+    }
+
+    /// What has been learnt of a place; `None`: nothing.
+    pub fn hop(&self, now: Instant, network: NetworkIx, hop: Hop) -> Option<HopView> {
+        self.hops.view(now, network, hop)
     }
 
     /// Index of a trunk's slot: by place for the tables in force, by name for older ones.
@@ -278,24 +386,32 @@ impl Live {
         self.slots.get(self.find(tables, trunk)? as usize)
     }
 
-    fn health(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> Option<&Health> {
-        let targets = &self.slot(tables, trunk)?.targets;
+    fn health(&self, tables: &Tables, trunk: TrunkIx, target: usize) -> Option<(&Health, Rules)> {
+        let slot = self.slot(tables, trunk)?;
         let uri = &tables.trunk(trunk).targets.get(target)?.uri;
-        health::position(targets, target, uri).and_then(|place| targets.get(place))
+        let place = health::position(&slot.targets, target, uri)?;
+        Some((slot.targets.get(place)?, slot.rules))
     }
 
-    fn health_mut(&mut self, tables: &Tables, trunk: TrunkIx, target: usize) -> Option<&mut Health> {
+    fn health_mut(&mut self, tables: &Tables, trunk: TrunkIx, target: usize) -> Option<(&mut Health, Rules)> {
         let index = self.find(tables, trunk)?;
-        let targets = &mut self.slots.get_mut(index as usize)?.targets;
+        let slot = self.slots.get_mut(index as usize)?;
         let uri = &tables.trunk(trunk).targets.get(target)?.uri;
-        health::position(targets, target, uri).and_then(|place| targets.get_mut(place))
+        let place = health::position(&slot.targets, target, uri)?;
+        Some((slot.targets.get_mut(place)?, slot.rules))
     }
 }
 
 impl Slot {
+    fn takes_no_more(&self) -> bool {
+        self.drains || self.drained
+    }
+
     fn check(&self, now: Instant) -> Result<(), Refusal> {
         if !self.open {
             Err(Refusal::Disabled)
+        } else if self.takes_no_more() {
+            Err(Refusal::Draining)
         } else if self.calls >= self.max_calls {
             Err(Refusal::Calls)
         } else if !self.pace.has_room(now) {

@@ -184,6 +184,22 @@ fn kept(tables: &Tables, from: &Trunk, standings: &[Standing]) -> usize {
     written.map(usize::from).fold(USUAL_ATTEMPTS, usize::max) + SPARE
 }
 
+/// Why a target is left for last, the lesser reason first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shunned {
+    Recovering,
+    Down,
+}
+
+impl From<Shunned> for Late {
+    fn from(why: Shunned) -> Self {
+        match why {
+            Shunned::Recovering => Self::Recovering,
+            Shunned::Down => Self::Down,
+        }
+    }
+}
+
 /// What all steps of one decision look at.
 struct Decision<'a> {
     tables: &'a Tables,
@@ -272,17 +288,25 @@ impl Decision<'_> {
         if let Err(refusal) = self.live.check(self.now, self.tables, ix) {
             return Place::from(refusal);
         }
-        let down =
-            !trunk.targets.is_empty() && (0..trunk.targets.len()).all(|target| self.shunned(ix, target));
-        if down {
-            Place::Last(Late::Down)
-        } else {
-            Place::InOrder
+        let late = (0..trunk.targets.len()).map(|target| self.late(ix, target));
+        // The least of reasons holds for the trunk: one that comes back before one that is down.
+        late.min()
+            .flatten()
+            .map_or(Place::InOrder, |late| Place::Last(late.into()))
+    }
+
+    /// Why a target is left for last.
+    fn late(&self, ix: TrunkIx, target: usize) -> Option<Shunned> {
+        if self.live.is_shunned(self.now, self.tables, ix, target) {
+            return Some(Shunned::Down);
         }
+        let chance = || self.draw.unit(ix, target);
+        let spared = self.live.is_spared(self.now, self.tables, ix, target, chance);
+        spared.then_some(Shunned::Recovering)
     }
 
     fn shunned(&self, ix: TrunkIx, target: usize) -> bool {
-        self.live.is_shunned(self.now, self.tables, ix, target)
+        self.late(ix, target).is_some()
     }
 
     /// The attempts, `most` of them: targets that are well in the trunks' order, then those that are not,

@@ -7,7 +7,7 @@ mod sources;
 mod users;
 
 use crate::deck::{Deck, Money};
-use config::{NumberRule, Role, Trunk};
+use config::{Config, NumberRule, Role, Trunk};
 use numbers::Numbers;
 use sources::Sources;
 use std::collections::HashMap;
@@ -23,6 +23,24 @@ use users::Users;
 /// Index of a trunk in one [`Tables`]; means nothing in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrunkIx(pub u32);
+
+/// A network by its place in a configuration: 0 is the one without a name, which is the only one where there are no others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetworkIx(pub u16);
+
+impl NetworkIx {
+    /// None of the configuration's networks: no trunk is in it.
+    pub const NOWHERE: Self = Self(u16::MAX);
+
+    /// The network of this name.
+    #[must_use]
+    pub fn named(config: &Config, name: Option<&str>) -> Self {
+        let place = config
+            .network_place(name)
+            .and_then(|place| u16::try_from(place).ok());
+        place.map_or(Self::NOWHERE, Self)
+    }
+}
 
 /// All that a decision reads and no call changes.
 #[derive(Debug)]
@@ -44,6 +62,7 @@ struct Facts {
     deck: Option<Deck>,
     class: Option<usize>,
     weight: u32,
+    network: NetworkIx,
 }
 
 /// A class of service, by trunk index.
@@ -123,7 +142,15 @@ impl Tables {
         self.names.get(name).copied()
     }
 
-    /// Whose a request from `addr` to the number `called` is.
+    /// The network that a trunk is in.
+    pub fn network(&self, ix: TrunkIx) -> NetworkIx {
+        self.facts
+            .get(ix.0 as usize)
+            .map_or(NetworkIx::NOWHERE, |facts| facts.network)
+    }
+
+    /// Whose a request from `addr` to the number `called` is, which came by a listener in `network`: a trunk of another network
+    /// has nothing there, and the same address in two networks is two peers.
     ///
     /// The narrowest network decides, and at equal width one with a port written over one without; so
     /// `ip:port` wins. Of twins, trunks
@@ -133,8 +160,8 @@ impl Tables {
     /// come before carriers.
     /// Then the order of the config decides. A disabled trunk still owns its source: a wider network does
     /// not take it over.
-    pub fn source(&self, addr: SocketAddr, called: &str) -> SourceMatch {
-        match self.sources.find(addr) {
+    pub fn source(&self, network: NetworkIx, addr: SocketAddr, called: &str) -> SourceMatch {
+        match self.sources.find(network, addr) {
             Ok([only]) => self.enabled_or_not(*only),
             Ok(twins) => self.among_twins(twins, called),
             Err(why) => SourceMatch::None { why },
@@ -217,17 +244,19 @@ impl Tables {
         self.users.any_roaming()
     }
 
-    /// Whether a user of this trunk may come from `addr`: it has no `sources`, or that is one of them, or they only say who
+    /// Whether a user of this trunk may come from `addr`, by a listener in `network`: that is the trunk's, and it has no `sources`, or that is one of them, or they only say who
     /// needs no password.
-    pub fn may_come_from(&self, ix: TrunkIx, addr: SocketAddr) -> bool {
+    pub fn may_come_from(&self, ix: TrunkIx, network: NetworkIx, addr: SocketAddr) -> bool {
         let trunk = self.trunk(ix);
-        trunk.enabled && (users::is_roaming(trunk) || sources::has(trunk, addr))
+        trunk.enabled
+            && self.network(ix) == network
+            && (users::is_roaming(trunk) || sources::has(trunk, addr))
     }
 
-    /// Whether `addr` is one of the sources of the trunk of this name.
-    pub fn has_source(&self, trunk: &str, addr: SocketAddr) -> bool {
+    /// Whether `addr`, by a listener in `network`, is one of the sources of the trunk of this name.
+    pub fn has_source(&self, trunk: &str, network: NetworkIx, addr: SocketAddr) -> bool {
         self.trunk_named(trunk)
-            .is_some_and(|ix| sources::has(self.trunk(ix), addr))
+            .is_some_and(|ix| self.network(ix) == network && sources::has(self.trunk(ix), addr))
     }
 
     /// Which user of a trunk a call to `called` is for: the one of that name or number; the only one gets every call.

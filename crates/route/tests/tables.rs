@@ -12,14 +12,14 @@ mod support;
 
 use proptest::prelude::*;
 use route::deck::parse_csv;
-use route::{BuildError, SourceMatch, Tables, TrunkIx, WhyNot};
+use route::{BuildError, NetworkIx, SourceMatch, Tables, TrunkIx, WhyNot};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use support::{carrier, config, number, pbx, tables};
 
 /// The name of the trunk that a request is matched to, or why not.
 fn owner(tables: &Tables, from: &str, called: &str) -> Result<String, WhyNot> {
-    match tables.source(from.parse().unwrap(), called) {
+    match tables.source(NetworkIx(0), from.parse().unwrap(), called) {
         SourceMatch::Trunk(ix) => Ok(tables.trunk(ix).name.clone()),
         SourceMatch::None { why } => Err(why),
     }
@@ -54,6 +54,47 @@ fn the_narrowest_source_decides_and_a_port_before_none() {
     for (from, expected) in table {
         assert_eq!(owner(&tables, from, "1"), expected.map(str::to_owned), "{from}");
     }
+}
+
+/// The same address is another trunk's in another network, and nobody's in a third.
+#[test]
+fn a_source_is_a_trunks_in_its_own_network() {
+    let listen = |port: u16, network: &str| format!("[[listen]]\nbind = \"127.0.0.1:{port}\"\n{network}\n");
+    let customer = |name: &str, network: &str| {
+        format!(
+            "[[trunk]]\nname = \"{name}\"\nrole = \"customer\"\nsources = [\"10.0.0.1\", \"10.9.0.0/16\"]\n{network}\n"
+        )
+    };
+    let (a, b) = ("network = \"a\"", "network = \"b\"");
+    let text = [
+        listen(5060, ""),
+        listen(5061, a),
+        listen(5062, b),
+        "[[network]]\nname = \"a\"\n[[network]]\nname = \"b\"\n".to_owned(),
+        customer("one", ""),
+        customer("two", a),
+        customer("three", b).replace(", \"10.9.0.0/16\"", ""),
+    ];
+    let config = config::parse(&text.concat(), "t").unwrap();
+    let tables = Tables::build(&config, Vec::new()).unwrap();
+    let owner = |network, from: &str| match tables.source(NetworkIx(network), from.parse().unwrap(), "1") {
+        SourceMatch::Trunk(ix) => Ok((tables.trunk(ix).name.clone(), tables.network(ix))),
+        SourceMatch::None { why } => Err(why),
+    };
+    for (network, name) in [(0, "one"), (1, "two"), (2, "three")] {
+        let expected = Ok((name.to_owned(), NetworkIx(network)));
+        assert_eq!(owner(network, "10.0.0.1:5060"), expected);
+        let wide = owner(network, "10.9.1.1:5060");
+        assert_eq!(
+            wide,
+            if network == 2 {
+                Err(WhyNot::Unknown)
+            } else {
+                expected
+            }
+        );
+    }
+    assert_eq!(owner(3, "10.0.0.1:5060"), Err(WhyNot::Unknown));
 }
 
 /// Tables in which all trunks but `pbx` have one source, 127.0.0.20/31.
@@ -294,7 +335,7 @@ proptest! {
         let tables = Tables::build(&whole, Vec::new()).unwrap();
         for (host, port) in probes {
             let ip = Ipv4Addr::from_bits(0x7f00_0000 | host);
-            let got = match tables.source(SocketAddr::new(IpAddr::V4(ip), port), "44") {
+            let got = match tables.source(NetworkIx(0), SocketAddr::new(IpAddr::V4(ip), port), "44") {
                 SourceMatch::Trunk(ix) => Some(ix.0 as usize),
                 SourceMatch::None { .. } => None,
             };

@@ -11,5 +11,7 @@ mod resolve;
 mod udp;
 
 pub use error_queue::Unreachable;
-pub use resolve::{Lookup, Resolution, ResolutionSink, ResolveError, Resolver, ResolverLimits};
+pub use resolve::{
+    Lookup, Query, Resolution, ResolutionSink, ResolveError, Resolver, ResolverConfig, ResolverCounters,
+};
 pub use udp::{SendResult, UdpCounters, UdpListener, UdpOptions, bind_udp};

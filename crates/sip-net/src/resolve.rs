@@ -1,60 +1,92 @@
-//! Host names to addresses, in the background.
+//! Host names to the places to send to (RFC 3263), in the background.
 //!
-//! A literal address is never looked up. Everything else goes through a bounded queue to tasks beside the shard;
-//! what they find is delivered through a [`ResolutionSink`], so that no call ever waits for a name server.
+//! | file | what it is |
+//! |---|---|
+//! | `resolve/find.rs` | the procedure: NAPTR, SRV, addresses; pure |
+//! | `resolve/select.rs` | priority and weight (RFC 2782); pure |
+//! | `resolve/cache.rs` | what is known, for how long, and what serves beyond that; pure |
+//! | `resolve/dns.rs` | one question to the name servers |
+//!
+//! What is known is answered at once. All else goes to a thread of its own, and what it finds is delivered through a
+//! [`ResolutionSink`]: no call ever waits for a name server, and none is asked twice for the same while it has not answered.
+//! A literal address is no name; who has one never comes here.
 
+mod cache;
+mod dns;
+mod find;
+mod select;
+
+pub use find::Query;
+
+use cache::Cache;
+use find::{Found, Key, Kind, Known, View};
+use hickory_resolver::TokioResolver;
+use sip_proto::Hop;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 /// Longest host name there is (RFC 1035 §2.3.4).
 const MAX_HOST: usize = 255;
 
-/// Bounds of a resolver.
-#[derive(Debug, Clone, Copy)]
-pub struct ResolverLimits {
-    /// Names that may wait.
-    pub queue: usize,
-    /// Lookups at the same time; each holds one of the runtime's blocking threads.
+/// What has expired is taken, and rules (NAPTR) that nobody tells are done without, when nothing came for so long.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Servers and bounds of a resolver.
+#[derive(Debug, Clone)]
+pub struct ResolverConfig {
+    /// The name servers; none: the system's (`/etc/resolv.conf`).
+    pub servers: Vec<SocketAddr>,
+    /// After this a lookup has failed.
+    pub deadline: Duration,
+    /// What has expired may be used for so long while the servers do not answer.
+    pub stale: Duration,
+    /// Questions whose answers are remembered.
+    pub remembered: usize,
+    /// Lookups that may wait.
+    pub waiting: usize,
+    /// Questions under way at the same time.
     pub parallel: usize,
-    /// After this a lookup is given up; its thread stays counted until the system lets it go.
-    pub timeout: Duration,
 }
 
-impl Default for ResolverLimits {
+impl Default for ResolverConfig {
     fn default() -> Self {
         Self {
-            queue: 1024,
-            parallel: 16,
-            timeout: Duration::from_secs(5),
+            servers: Vec::new(),
+            deadline: Duration::from_secs(3),
+            stale: Duration::from_secs(3600),
+            remembered: 8192,
+            waiting: 1024,
+            parallel: 64,
         }
     }
 }
 
 /// What [`Resolver::lookup`] says at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// A literal address: no lookup is needed and nothing will be delivered.
-    Literal(SocketAddr),
+    /// It is known: this is the outcome, and nothing will be delivered.
+    Known(Result<Vec<Hop>, ResolveError>),
     /// One [`Resolution`] will be delivered.
     Pending,
-    /// The queue is full or the resolver is gone: nothing will be delivered.
+    /// Too many wait already, or the name cannot be one: nothing will be delivered.
     Refused,
 }
 
-/// Why a name has no address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a name leads nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// The name service gave no address.
-    #[error("no address: {0}")]
-    NotFound(String),
-    /// The name service didn't answer in time.
-    #[error("no answer from the name service in time")]
-    Timeout,
+    /// There is no such name, or nothing behind it that our listeners reach.
+    #[error("the name leads nowhere")]
+    NotFound,
+    /// The name servers did not answer, or with an error.
+    #[error("no answer from the name servers")]
+    NoAnswer,
 }
 
 /// The outcome of one lookup.
@@ -62,13 +94,11 @@ pub enum ResolveError {
 pub struct Resolution {
     /// What the caller gave to know it again.
     pub token: u64,
-    /// The name that was looked up.
-    pub host: String,
-    /// Its addresses with the port asked for, in the order of the system's preference; never empty.
-    pub result: Result<Vec<SocketAddr>, ResolveError>,
+    /// Where to send to, in the order to be tried; never empty.
+    pub result: Result<Vec<Hop>, ResolveError>,
 }
 
-/// Takes what a [`Resolver`] found. Called on the resolver's tasks; must not block.
+/// Takes what a [`Resolver`] found. Called on the resolver's thread; must not block.
 pub trait ResolutionSink: Send + Sync + 'static {
     /// One outcome per [`Lookup::Pending`].
     fn deliver(&self, resolution: Resolution);
@@ -80,176 +110,240 @@ impl<F: Fn(Resolution) + Send + Sync + 'static> ResolutionSink for F {
     }
 }
 
-struct Request {
-    token: u64,
-    host: String,
-    port: u16,
+/// Questions asked and lookups made since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResolverCounters {
+    /// Questions to the name servers.
+    pub asked: u64,
+    /// Of those, the ones that were not answered.
+    pub unanswered: u64,
+    /// Lookups that had to wait.
+    pub waited: u64,
+    /// Lookups that were refused.
+    pub refused: u64,
 }
 
-/// Looks names up on a tokio runtime. Dropping it ends its task; lookups under way still deliver.
+#[derive(Default)]
+struct Tally {
+    asked: AtomicU64,
+    unanswered: AtomicU64,
+    waited: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// What the resolver's tasks share.
+struct Shared {
+    config: ResolverConfig,
+    cache: Mutex<Cache>,
+    /// Some answer has come.
+    news: Notify,
+    waiting: AtomicUsize,
+    tally: Tally,
+    sink: Arc<dyn ResolutionSink>,
+}
+
+impl Shared {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        // Nothing panics while it holds the lock, and an answer more or less does not spoil the cache.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the procedure gets with what is known.
+    fn find(&self, now: Instant, query: &Query, impatient: bool) -> Found {
+        let mut known = Remembered {
+            cache: &self.cache(),
+            now,
+            impatient,
+        };
+        find::find(query, &mut known)
+    }
+}
+
+struct Remembered<'a> {
+    cache: &'a Cache,
+    now: Instant,
+    impatient: bool,
+}
+
+impl Known for Remembered<'_> {
+    fn view(&mut self, key: &Key) -> View {
+        match self.cache.view(self.now, key, self.impatient) {
+            // Some middleboxes swallow what they don't know; without rules there are services still.
+            View::Unknown if self.impatient && key.kind == Kind::Naptr => View::Failed,
+            view => view,
+        }
+    }
+
+    fn random(&mut self) -> u64 {
+        rand()
+    }
+}
+
+/// A random number; it has to be even, not secret.
+fn rand() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0u8)
+}
+
+/// Looks names up on a thread of its own, which ends with it.
 pub struct Resolver {
-    queue: mpsc::Sender<Request>,
+    shared: Arc<Shared>,
+    dns: Option<Arc<TokioResolver>>,
+    room: Arc<Semaphore>,
+    runtime: Handle,
+    /// Dropped, it ends the thread.
+    _stop: oneshot::Sender<()>,
 }
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver")
-            .field("free", &self.queue.capacity())
-            .finish()
+            .field("waiting", &self.shared.waiting.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
     }
 }
 
 impl Resolver {
-    /// Starts the resolver's task on `runtime`.
-    pub fn start(runtime: &Handle, limits: ResolverLimits, sink: Arc<dyn ResolutionSink>) -> Self {
-        let (queue, requests) = mpsc::channel(limits.queue.max(1));
-        runtime.spawn(serve(requests, limits, sink));
-        Self { queue }
+    /// Starts the resolver's thread. Where the system has no name servers every lookup fails.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(config: ResolverConfig, sink: Arc<dyn ResolutionSink>) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let connected = {
+            let _inside = handle.enter();
+            dns::connect(&config)
+        };
+        let dns = match connected {
+            Ok(dns) => Some(Arc::new(dns)),
+            Err(error) => {
+                tracing::error!(%error, "there are no name servers to be asked; names lead nowhere");
+                None
+            }
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        std::thread::Builder::new().name("names".into()).spawn(move || {
+            // An error says that the other end is gone: that is the end.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self {
+            room: Arc::new(Semaphore::new(config.parallel.max(1))),
+            shared: Arc::new(Shared {
+                cache: Mutex::new(Cache::new(config.remembered, config.stale)),
+                config,
+                news: Notify::new(),
+                waiting: AtomicUsize::new(0),
+                tally: Tally::default(),
+                sink,
+            }),
+            dns,
+            runtime: handle,
+            _stop: stop,
+        })
     }
 
-    /// Resolves `host` (a name, or an IPv4 or IPv6 literal, the latter with or without brackets). Never blocks.
+    /// Locates a name's servers (RFC 3263 §4). Never blocks.
     #[must_use]
-    pub fn lookup(&self, token: u64, host: &str, port: u16) -> Lookup {
-        if let Some(address) = literal(host) {
-            return Lookup::Literal(SocketAddr::new(address, port));
-        }
-        if host.is_empty() || host.len() > MAX_HOST {
+    pub fn lookup(&self, token: u64, query: Query) -> Lookup {
+        let shared = &self.shared;
+        if query.host.is_empty() || query.host.len() > MAX_HOST {
             return Lookup::Refused;
         }
-        match self.queue.try_send(Request {
-            token,
-            host: host.to_owned(),
-            port,
-        }) {
-            Ok(()) => Lookup::Pending,
-            Err(_) => Lookup::Refused,
+        if let Some(result) = outcome(shared.find(Instant::now(), &query, false)) {
+            return Lookup::Known(result);
+        }
+        let Some(dns) = &self.dns else {
+            return Lookup::Known(Err(ResolveError::NoAnswer));
+        };
+        if shared.waiting.fetch_add(1, Ordering::Relaxed) >= shared.config.waiting {
+            shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            shared.tally.refused.fetch_add(1, Ordering::Relaxed);
+            return Lookup::Refused;
+        }
+        shared.tally.waited.fetch_add(1, Ordering::Relaxed);
+        let (shared, dns, room) = (Arc::clone(shared), Arc::clone(dns), Arc::clone(&self.room));
+        self.runtime.spawn(async move {
+            let result = wait(&shared, &dns, &room, &query).await;
+            shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            shared.sink.deliver(Resolution { token, result });
+        });
+        Lookup::Pending
+    }
+
+    /// Totals since the start.
+    #[must_use]
+    pub fn counters(&self) -> ResolverCounters {
+        let tally = &self.shared.tally;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ResolverCounters {
+            asked: read(&tally.asked),
+            unanswered: read(&tally.unanswered),
+            waited: read(&tally.waited),
+            refused: read(&tally.refused),
         }
     }
 }
 
-/// The address that a URI's host part spells out, if it does (RFC 3261 §25.1 `IPv4address / IPv6reference`).
-fn literal(host: &str) -> Option<IpAddr> {
-    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    inner.unwrap_or(host).parse().ok()
-}
-
-async fn serve(mut requests: mpsc::Receiver<Request>, limits: ResolverLimits, sink: Arc<dyn ResolutionSink>) {
-    let room = Arc::new(Semaphore::new(limits.parallel.max(1)));
-    while let Some(request) = requests.recv().await {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let sink = Arc::clone(&sink);
-        tokio::spawn(async move {
-            let Request { token, host, port } = request;
-            let name = host.clone();
-            // The permit goes with the lookup and not with its time-out: a hung name service can't pile up threads.
-            let lookup = tokio::spawn(async move {
-                let found = tokio::net::lookup_host((name.as_str(), port)).await;
-                drop(permit);
-                found.map(Iterator::collect::<Vec<_>>)
-            });
-            let result = match tokio::time::timeout(limits.timeout, lookup).await {
-                Err(_) => Err(ResolveError::Timeout),
-                Ok(Err(gone)) => Err(ResolveError::NotFound(gone.to_string())),
-                Ok(Ok(found)) => outcome(found),
-            };
-            sink.deliver(Resolution { token, host, result });
-        });
-    }
-}
-
-fn outcome(found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAddr>, ResolveError> {
+fn outcome(found: Found) -> Option<Result<Vec<Hop>, ResolveError>> {
     match found {
-        Ok(addresses) if addresses.is_empty() => Err(ResolveError::NotFound("empty answer".to_owned())),
-        Ok(addresses) => Ok(addresses),
-        Err(error) => Err(ResolveError::NotFound(error.to_string())),
+        Found::Hops(hops) => Some(Ok(hops)),
+        Found::Nothing => Some(Err(ResolveError::NotFound)),
+        Found::Failed => Some(Err(ResolveError::NoAnswer)),
+        Found::Needs(_) => None,
     }
+}
+
+/// Has asked whatever the procedure wants to know, until it is through, or the deadline has passed.
+async fn wait(
+    shared: &Arc<Shared>,
+    dns: &Arc<TokioResolver>,
+    room: &Arc<Semaphore>,
+    query: &Query,
+) -> Result<Vec<Hop>, ResolveError> {
+    let began = Instant::now();
+    let (deadline, patient) = (began + shared.config.deadline, began + PATIENCE);
+    loop {
+        // Listening before looking: no answer comes in between.
+        let news = shared.news.notified();
+        tokio::pin!(news);
+        news.as_mut().enable();
+        let now = Instant::now();
+        let found = shared.find(now, query, now >= patient);
+        let keys = match found {
+            Found::Needs(keys) if now < deadline => keys,
+            Found::Needs(_) => return Err(ResolveError::NoAnswer),
+            other => return outcome(other).unwrap_or(Err(ResolveError::NoAnswer)),
+        };
+        for key in keys {
+            if shared.cache().begin(now, &key) {
+                tokio::spawn(ask(Arc::clone(shared), Arc::clone(dns), Arc::clone(room), key));
+            }
+        }
+        let next = if now < patient {
+            patient.min(deadline)
+        } else {
+            deadline
+        };
+        tokio::select! {
+            () = news => {}
+            () = tokio::time::sleep_until(next.into()) => {}
+        }
+    }
+}
+
+/// Asks one question, to the end: whoever gives up meanwhile leaves the answer to others.
+async fn ask(shared: Arc<Shared>, dns: Arc<TokioResolver>, room: Arc<Semaphore>, key: Key) {
+    let permit = room.acquire_owned().await;
+    shared.tally.asked.fetch_add(1, Ordering::Relaxed);
+    let answer = dns::ask(&dns, &key, shared.config.deadline).await;
+    drop(permit);
+    if matches!(answer, cache::Answer::Failed) {
+        shared.tally.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+    shared.cache().answered(Instant::now(), &key, answer);
+    shared.news.notify_waiters();
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::runtime::{Builder, Runtime};
-
-    /// A resolver on a runtime of its own, and what it delivers.
-    struct Bed {
-        runtime: Runtime,
-        resolver: Resolver,
-        results: mpsc::Receiver<Resolution>,
-    }
-
-    impl Bed {
-        fn new() -> Self {
-            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            let (sink, results) = mpsc::channel(8);
-            let sink = Arc::new(move |resolution| sink.try_send(resolution).unwrap());
-            let resolver = Resolver::start(runtime.handle(), ResolverLimits::default(), sink);
-            Self {
-                runtime,
-                resolver,
-                results,
-            }
-        }
-
-        fn next(&mut self) -> Resolution {
-            self.runtime.block_on(self.results.recv()).unwrap()
-        }
-    }
-
-    #[test]
-    fn literals_are_never_looked_up() {
-        let mut bed = Bed::new();
-        for (host, address) in [
-            ("192.0.2.1", "192.0.2.1:5060"),
-            ("[2001:db8::1]", "[2001:db8::1]:5060"),
-            ("2001:db8::1", "[2001:db8::1]:5060"),
-        ] {
-            assert_eq!(
-                bed.resolver.lookup(1, host, 5060),
-                Lookup::Literal(address.parse().unwrap())
-            );
-        }
-        // The first thing delivered is the answer about the name that follows.
-        assert_eq!(bed.resolver.lookup(2, "localhost", 5060), Lookup::Pending);
-        assert_eq!(bed.next().token, 2);
-    }
-
-    #[test]
-    fn a_name_is_delivered_with_its_token_and_port() {
-        let mut bed = Bed::new();
-        assert_eq!(bed.resolver.lookup(7, "localhost", 5080), Lookup::Pending);
-        let resolution = bed.next();
-        assert_eq!((resolution.token, resolution.host.as_str()), (7, "localhost"));
-        let addresses = resolution.result.unwrap();
-        assert!(
-            addresses
-                .iter()
-                .all(|address| address.ip().is_loopback() && address.port() == 5080)
-        );
-        assert!(!addresses.is_empty());
-    }
-
-    #[test]
-    fn a_name_that_cannot_be_is_refused_or_fails() {
-        let mut bed = Bed::new();
-        assert_eq!(bed.resolver.lookup(1, "", 5060), Lookup::Refused);
-        assert_eq!(bed.resolver.lookup(2, &"x".repeat(256), 5060), Lookup::Refused);
-        assert_eq!(bed.resolver.lookup(3, "not a host name", 5060), Lookup::Pending);
-        let resolution = bed.next();
-        assert!(resolution.result.is_err(), "{resolution:?}");
-    }
-
-    #[test]
-    fn over_its_bound_the_queue_refuses() {
-        // A current-thread runtime that nobody drives: nothing is taken off the queue.
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let limits = ResolverLimits {
-            queue: 2,
-            ..ResolverLimits::default()
-        };
-        let resolver = Resolver::start(runtime.handle(), limits, Arc::new(|_| {}));
-        let results = [(); 3].map(|()| resolver.lookup(1, "localhost", 5060));
-        assert_eq!(results, [Lookup::Pending, Lookup::Pending, Lookup::Refused]);
-    }
-}
+mod tests;

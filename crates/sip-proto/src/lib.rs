@@ -12,6 +12,7 @@ pub mod digest;
 mod endpoint;
 mod mint;
 pub mod provisional;
+mod reach;
 mod reply;
 pub mod session_timer;
 pub mod timers;
@@ -24,5 +25,6 @@ pub use endpoint::{
     ClientId, Counts, DropReason, Endpoint, Event, Outbox, RequestError, Send, SendOrigin, ServerId,
 };
 pub use mint::{Mint, Token};
+pub use reach::Reach;
 pub use reply::reply;
 pub use transport::{ConnId, Flow, Hop, ListenerId, Transport};

@@ -1,11 +1,13 @@
 //! Where messages come from and go to.
 
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// A transport protocol (RFC 3261 §18, RFC 7118 for WebSocket).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transport {
     /// Datagrams, unprotected: retransmission is ours.
+    #[default]
     Udp,
     /// A byte stream.
     Tcp,

@@ -90,6 +90,7 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
             route::Refusal::Calls => "max-calls",
             route::Refusal::Cps => "max-cps",
             route::Refusal::Disabled | route::Refusal::Unregistered => "trunk-disabled",
+            route::Refusal::Draining => "trunk-draining",
         })
     };
     match permit {

@@ -73,14 +73,14 @@ pub(crate) fn caller(core: &mut Core, now: Now, asked: &Asked, called: &str) -> 
     let snapshot = Arc::clone(&core.snapshot);
     let tables = &snapshot.tables;
     let remote = asked.flow.remote;
-    if let Some(ix) = core.registrations.called_at(&snapshot, remote, called) {
+    if let Some(ix) = core.registrations.called_at(&snapshot, &asked.flow, called) {
         return Ok(ix);
     }
-    match tables.source(remote, called) {
+    match core.source(&asked.flow, called) {
         SourceMatch::Trunk(ix) if is_enough(tables.trunk(ix)) => Ok(ix),
         SourceMatch::Trunk(_) => user(core, now, asked).map(|user| user.trunk),
         SourceMatch::None { why } => {
-            if let Some(ix) = core.registrations.registrar_at(&snapshot, remote) {
+            if let Some(ix) = core.registrations.registrar_at(&snapshot, &asked.flow) {
                 return Ok(ix);
             }
             if tables.has_roaming_users() {
@@ -102,6 +102,7 @@ pub(crate) fn is_enough(trunk: &config::Trunk) -> bool {
 pub(crate) fn user(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, Refused> {
     let snapshot = Arc::clone(&core.snapshot);
     let tables = &snapshot.tables;
+    let network = snapshot.network_at(&asked.flow);
     let policy = policy(&snapshot.config, &core.access.algorithms);
     let verdict = core.access.server.check(now.at, &policy, &asked.message, |name| {
         let ix = match name {
@@ -119,7 +120,7 @@ pub(crate) fn user(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, R
         })
     });
     match verdict {
-        Verdict::Known(ix) if tables.may_come_from(ix.trunk, asked.flow.remote) => Ok(ix),
+        Verdict::Known(ix) if tables.may_come_from(ix.trunk, network, asked.flow.remote) => Ok(ix),
         Verdict::Known(_) => {
             core.counters.refused_source += 1;
             tracing::debug!(source = %asked.flow.remote, "a user calls from where it may not");

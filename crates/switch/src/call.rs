@@ -38,6 +38,7 @@ use smallvec::SmallVec;
 use crate::core::{Asked, ClientOwner, Core, Timer};
 use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
+use crate::locate::Hops;
 use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
 
@@ -106,6 +107,8 @@ pub(crate) struct Hunt {
     pub(crate) outcomes: Vec<AttemptOutcome>,
     /// Where the registered users among the attempts are.
     contacts: Vec<Contact>,
+    /// Where else this attempt's target is.
+    pub(crate) hops: Hops,
     /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
     early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
     /// The session that was agreed with a branch before its 2xx, by PRACK or UPDATE: its tag, who offered, and how payload types go.
@@ -253,6 +256,7 @@ impl Call {
             Timer::Session(_, side) => self.on_session_timer(core, now, side),
             Timer::Prack(_) => self.on_prack_timer(core, now),
             Timer::Ping(_)
+            | Timer::Source(_)
             | Timer::Page(_)
             | Timer::Register(_)
             | Timer::Binding(_)

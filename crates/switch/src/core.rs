@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use config::Trunk;
-use route::{Attempt, Live, Outcome, Permit};
+use route::{Attempt, Live, Outcome, Permit, TrunkIx};
 use rtp_proto::PortPool;
 use rtp_proto::control::{MediaId, Side};
 use sip_msg::{HeaderId, Limits, Message, Method};
 use sip_proto::timers::{TimerKey, TimerQueue};
-use sip_proto::{ClientId, Endpoint, Flow, Outbox, ServerId, digest, reply};
+use sip_proto::{ClientId, Endpoint, Flow, Hop, Outbox, ServerId, digest, reply};
 use smallvec::SmallVec;
 
 use crate::auth::Access;
@@ -24,6 +24,7 @@ use crate::record::CallRecord;
 use crate::register::Registrations;
 use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
+use crate::sources::SourceNames;
 use crate::tags::Tags;
 
 /// A request that waits for our answer.
@@ -77,6 +78,8 @@ pub(crate) enum Waiter {
     Page(PageKey),
     /// A registration of ours.
     Register(u32),
+    /// A trunk's source, by its place among them.
+    Source(u32),
 }
 
 /// What a timer is for.
@@ -104,6 +107,8 @@ pub(crate) enum Timer {
     Binding(u64),
     /// Registrations of others are to be handed out.
     SaveBindings,
+    /// Time to look up a trunk's source, by its place among them.
+    Source(u32),
 }
 
 /// Authorization and Proxy-Authorization headers of one request.
@@ -125,6 +130,7 @@ pub(crate) struct Core {
     pub(crate) tickets: IdMap<u64, CallKey>,
     /// Who waits for a host name's addresses.
     pub(crate) queries: IdMap<u64, Waiter>,
+    pub(crate) source_names: SourceNames,
     pub(crate) orphans: IdMap<ClientId, Box<Orphan>>,
     pub(crate) goodbyes: IdMap<ClientId, Box<Goodbye>>,
     pub(crate) pages: IdMap<PageKey, Box<Page>>,
@@ -164,6 +170,7 @@ impl Core {
             media: IdMap::default(),
             tickets: IdMap::default(),
             queries: IdMap::default(),
+            source_names: SourceNames::default(),
             orphans: IdMap::default(),
             goodbyes: IdMap::default(),
             pages: IdMap::default(),
@@ -318,13 +325,24 @@ impl Core {
         if !Arc::ptr_eq(planned, &self.snapshot) {
             return;
         }
+        self.note_ping(now, attempt.trunk, attempt.target, outcome);
+    }
+
+    /// Notes what a ping showed of a target of the tables in force.
+    pub(crate) fn note_ping(&mut self, now: Now, ix: TrunkIx, target: usize, outcome: Outcome) {
         let tables = &self.snapshot.tables;
-        let change = self
-            .live
-            .note_target(now.at, tables, attempt.trunk, attempt.target, outcome);
-        if let Some(change) = change {
-            let trunk = &tables.trunk(attempt.trunk).name;
-            tracing::warn!(%trunk, target = attempt.target, ?change, "a target's health has changed");
+        if let Some(change) = self.live.note_target(now.at, tables, ix, target, outcome) {
+            let trunk = tables.trunk(ix);
+            let uri = trunk.targets.get(target).map_or("", |target| target.uri.as_str());
+            tracing::warn!(trunk = %trunk.name, target = uri, ?change, "a target's health has changed");
+        }
+    }
+
+    /// Notes where an attempt's target leads, if the tables are still those that it was planned with.
+    pub(crate) fn note_places(&mut self, planned: &Arc<Snapshot>, attempt: &Attempt, hops: &[Hop]) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            let tables = &self.snapshot.tables;
+            self.live.note_places(tables, attempt.trunk, attempt.target, hops);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rtp_proto::control::{self, LegStats};
-use sip_proto::{Flow, Hop, Send, SendOrigin, Transport};
+use sip_proto::{Flow, Hop, ListenerId, Reach, Send, SendOrigin, Transport};
 
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
@@ -37,6 +37,8 @@ pub enum Input {
     },
     /// The network says that nobody listens at this address (ICMP port or host unreachable).
     Unreachable {
+        /// By which of our sockets: the same address may be another host's in another network.
+        listener: ListenerId,
         /// The address that was sent to.
         remote: SocketAddr,
     },
@@ -101,6 +103,8 @@ pub enum Command {
         port: Option<u16>,
         /// The transport, where one is written or known: then there is no NAPTR to look for (RFC 3263 §4.1).
         transport: Option<Transport>,
+        /// What it can be sent by: what the name leads to beyond that is of no use.
+        reach: Reach,
     },
 }
 

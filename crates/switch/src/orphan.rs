@@ -14,7 +14,7 @@ use sip_proto::{ClientId, Dialog, Flow, Hop, digest};
 use crate::call::{Leg, Uac};
 use crate::core::{ClientOwner, Core, Credentials};
 use crate::io::Now;
-use crate::snapshot::{NetworkIx, Snapshot};
+use crate::snapshot::{Listener, Snapshot};
 
 /// An INVITE given up.
 pub(crate) struct Orphan {
@@ -116,9 +116,23 @@ pub(crate) fn answered_unasked(core: &mut Core, now: Now, client: ClientId, resp
         return;
     };
     let snapshot = core.snapshot.clone();
-    let Some(flow) =
-        address_of(target).and_then(|remote| snapshot.flow_to(NetworkIx::default(), Hop::udp(remote)))
-    else {
+    // It came back to where our INVITE's Via said that it was sent from.
+    let via = response.top_via();
+    let ours = |listener: &&Listener| {
+        let port = via.port.unwrap_or(listener.transport.default_port());
+        let same = via
+            .transport
+            .eq_ignore_ascii_case(listener.transport.via_name().as_bytes());
+        same && via.ip() == Some(listener.advertise.ip()) && port == listener.advertise.port()
+    };
+    let Some(listener) = snapshot.listeners.iter().find(ours) else {
+        return;
+    };
+    let there = address_of(target).map(|remote| Hop {
+        transport: listener.transport,
+        remote,
+    });
+    let Some(flow) = there.and_then(|hop| snapshot.flow_to(listener.network, hop)) else {
         return;
     };
     let Some(invite) = asked_by(core, &snapshot, flow, response) else {

@@ -4,14 +4,14 @@
 
 mod write;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use config::{Host, OutsideMode};
-use route::{Attempt, AttemptOutcome, Outcome, TrunkIx, Verdict};
+use config::OutsideMode;
+use route::{Attempt, AttemptOutcome, HopFailure, Outcome, Setback, TrunkIx, Verdict};
 use sip_msg::{HeaderId, Message, Method};
 use sip_proto::timers::TimerKey;
-use sip_proto::{ClientId, Flow, Hop, Transport, digest, reply};
+use sip_proto::{ClientId, Flow, Hop, digest, reply};
 use smallvec::SmallVec;
 
 use crate::auth;
@@ -20,7 +20,8 @@ use crate::core::{Asked, ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::ident;
 use crate::identity;
-use crate::io::{Command, Now};
+use crate::io::Now;
+use crate::locate::{self, Address, Hops, Located};
 use crate::registrar::Contact;
 use crate::rules::{self, Facts};
 use crate::snapshot::Snapshot;
@@ -50,6 +51,8 @@ pub(crate) struct Page {
     made: usize,
     outcomes: SmallVec<[(u16, Option<u8>); 2]>,
     query: Option<u64>,
+    /// Where else the present target is.
+    hops: Hops,
     sent: Option<Sent>,
     timer: Option<TimerKey>,
 }
@@ -184,16 +187,13 @@ pub(crate) fn on_response(core: &mut Core, now: Now, key: PageKey, id: ClientId,
 /// It has not, or could not be reached.
 pub(crate) fn on_no_response(core: &mut Core, now: Now, key: PageKey, unreachable: bool) {
     with(core, key, |page, core| {
-        page.sent = None;
-        page.failed(
-            core,
-            now,
-            if unreachable {
-                AttemptOutcome::Unreachable
-            } else {
-                AttemptOutcome::TimeoutTrying
-            },
-        );
+        let at = page.sent.take().map(|sent| sent.flow.hop());
+        let outcome = if unreachable {
+            AttemptOutcome::Unreachable
+        } else {
+            AttemptOutcome::TimeoutTrying
+        };
+        page.failed(core, now, outcome, at, None);
     });
 }
 
@@ -201,13 +201,15 @@ pub(crate) fn on_no_response(core: &mut Core, now: Now, key: PageKey, unreachabl
 pub(crate) fn on_timer(core: &mut Core, now: Now, key: PageKey) {
     with(core, key, |page, core| {
         page.timer = None;
-        if let Some(sent) = page.sent.take() {
+        let sent = page.sent.take();
+        if let Some(sent) = &sent {
             core.clients.insert(sent.client, ClientOwner::Nobody);
         }
+        let at = sent.map(|sent| sent.flow.hop());
         if let Some(query) = page.query.take() {
             core.queries.remove(&query);
         }
-        page.failed(core, now, AttemptOutcome::TimeoutTrying);
+        page.failed(core, now, AttemptOutcome::TimeoutTrying, at, None);
     });
 }
 
@@ -219,12 +221,12 @@ pub(crate) fn on_resolved(core: &mut Core, now: Now, key: PageKey, hops: &[Hop])
             return;
         };
         let network = page.snapshot.network_of(attempt.trunk);
-        let usable = hops
-            .iter()
-            .find(|hop| page.snapshot.flow_to(network, **hop).is_some());
-        let sent = usable.and_then(|hop| page.send_to(core, now, &attempt, *hop));
+        core.note_places(&page.snapshot, &attempt, hops);
+        page.hops = core.hops(now, &page.snapshot, network, hops);
+        let first = page.hops.next();
+        let sent = first.and_then(|hop| page.send_to(core, now, &attempt, hop));
         if sent.is_none() {
-            page.failed(core, now, AttemptOutcome::Unreachable);
+            page.failed(core, now, AttemptOutcome::Unreachable, None, None);
         }
     });
 }
@@ -246,6 +248,7 @@ impl Page {
             made: 0,
             outcomes: SmallVec::new(),
             query: None,
+            hops: Hops::default(),
             sent: None,
             timer: None,
         }
@@ -268,6 +271,7 @@ impl Page {
             };
             self.next += 1;
             self.made += 1;
+            self.hops = Hops::default();
             if self.send(core, now, &attempt).is_some() {
                 let limit = self.snapshot.trunk(attempt.trunk).failover.trying;
                 self.timer = Some(core.arm(now, limit, Timer::Page(self.key)));
@@ -290,20 +294,10 @@ impl Page {
             return self.launch(core, now, attempt, flow, 1, None, digest::Attempt::default());
         }
         let target = snapshot.trunk(attempt.trunk).targets.get(attempt.target)?;
-        match &target.host {
-            Host::Ip(ip) => {
-                let remote = SocketAddr::new(*ip, target.port.unwrap_or(5060));
-                self.send_to(core, now, attempt, Hop::udp(remote))
-            }
-            Host::Name(name) => {
-                let query = core.next_id();
-                core.queries.insert(query, Waiter::Page(self.key));
-                core.commands.push(Command::Resolve {
-                    query,
-                    host: name.clone(),
-                    port: target.port,
-                    transport: Some(Transport::Udp),
-                });
+        let network = snapshot.network_of(attempt.trunk);
+        match core.locate(&snapshot, network, Address::of(target), Waiter::Page(self.key)) {
+            Located::Here(hop) => self.send_to(core, now, attempt, hop),
+            Located::Asked(query) => {
                 self.query = Some(query);
                 Some(())
             }
@@ -351,6 +345,11 @@ impl Page {
             return;
         };
         core.note_target(now, &self.snapshot, &attempt, Outcome::Alive);
+        let at = sent.flow.hop();
+        if status != 503 && attempt.target != Attempt::REGISTERED {
+            let network = self.snapshot.network_of(attempt.trunk);
+            core.hop_answered(now, network, at, status, route::Asked::Other);
+        }
         if status < 300 {
             return self.answer(core, now, status, Some((attempt.trunk, answer)));
         }
@@ -359,7 +358,8 @@ impl Page {
         }
         let q850 = headers::q850(answer);
         let rang = false;
-        self.failed(core, now, AttemptOutcome::Final { status, q850, rang });
+        let outcome = AttemptOutcome::Final { status, q850, rang };
+        self.failed(core, now, outcome, Some(at), locate::retry_after(answer));
     }
 
     /// Sends the request again with credentials.
@@ -392,12 +392,57 @@ impl Page {
         self.launch(core, now, attempt, flow, cseq + 1, Some(answer.ok()?), auth)
     }
 
-    /// The attempt is over: another one, or the answer.
-    fn failed(&mut self, core: &mut Core, now: Now, outcome: AttemptOutcome) {
+    /// Sends the request to another place of the present target, where the one that was asked is to blame (RFC 3263 §4.3). Says whether
+    /// it is on its way.
+    fn try_hop(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempt: &Attempt,
+        outcome: AttemptOutcome,
+        setback: (Hop, Option<Duration>),
+    ) -> bool {
+        let Some(why) = HopFailure::of(outcome).filter(|_| attempt.target != Attempt::REGISTERED) else {
+            return false;
+        };
+        let snapshot = Arc::clone(&self.snapshot);
+        let (failover, network) = (
+            &snapshot.trunk(attempt.trunk).failover,
+            snapshot.network_of(attempt.trunk),
+        );
+        let (hop, retry_after) = setback;
+        let setback = Setback {
+            why,
+            rest: failover.rest,
+            retry_after,
+            call: false,
+        };
+        core.hop_failed(now, network, hop, setback);
+        let advances = route::verdict(failover, outcome) == Verdict::Advance;
+        let next = self.hops.next().filter(|_| advances);
+        let sent = next.and_then(|hop| self.send_to(core, now, attempt, hop));
+        if sent.is_some() {
+            self.timer = Some(core.arm(now, failover.trying, Timer::Page(self.key)));
+        }
+        sent.is_some()
+    }
+
+    /// The attempt is over, at this place if it was sent to one: another place, another attempt, or the answer.
+    fn failed(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        outcome: AttemptOutcome,
+        at: Option<Hop>,
+        retry_after: Option<Duration>,
+    ) {
         core.disarm(&mut self.timer);
         let Some(attempt) = self.current().cloned() else {
             return;
         };
+        if at.is_some_and(|hop| self.try_hop(core, now, &attempt, outcome, (hop, retry_after))) {
+            return;
+        }
         let q850 = match outcome {
             AttemptOutcome::Final { q850, .. } => q850,
             AttemptOutcome::TimeoutTrying

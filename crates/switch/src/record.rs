@@ -115,6 +115,10 @@ pub struct AttemptRecord {
     pub trunk: String,
     /// Target URI that the INVITE was sent to.
     pub target: String,
+    /// The address that the target's name led to; absent where the target is an address. Several places of one target are several
+    /// of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SocketAddr>,
     /// Call-ID of this attempt.
     pub call_id: String,
     /// From the call's INVITE to this attempt's, milliseconds.

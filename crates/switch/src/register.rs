@@ -17,8 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use route::TrunkIx;
-use sip_msg::Message;
+use route::{NetworkIx, TrunkIx};
 use sip_proto::timers::TimerKey;
 use sip_proto::{ClientId, Flow, Hop, digest};
 
@@ -147,8 +146,11 @@ impl Registration {
         }
     }
 
-    fn is_at(&self, ip: IpAddr) -> bool {
-        self.state == State::Registered && self.hops.iter().any(|hop| hop.remote.ip() == ip)
+    fn is_at(&self, snapshot: &Snapshot, network: NetworkIx, ip: IpAddr) -> bool {
+        let here = self
+            .flow
+            .is_some_and(|flow| snapshot.network_at(&flow) == network);
+        here && self.state == State::Registered && self.hops.iter().any(|hop| hop.remote.ip() == ip)
     }
 
     fn view(&self, now: Now) -> RegistrationView {
@@ -190,19 +192,25 @@ impl Registrations {
 
     /// The trunk whose Contact a request is for: what was registered says whose a call is, where one carrier has several
     /// accounts of ours. Only from where that carrier is.
-    pub(crate) fn called_at(&self, snapshot: &Snapshot, remote: SocketAddr, called: &str) -> Option<TrunkIx> {
+    pub(crate) fn called_at(&self, snapshot: &Snapshot, flow: &Flow, called: &str) -> Option<TrunkIx> {
+        let (network, remote) = (snapshot.network_at(flow), flow.remote);
         let of = |entry: &&Registration| {
             entry.contact() == called
                 && entry.state == State::Registered
-                && (entry.is_at(remote.ip()) || snapshot.tables.has_source(&entry.trunk, remote))
+                && (entry.is_at(snapshot, network, remote.ip())
+                    || snapshot.tables.has_source(&entry.trunk, network, remote))
         };
         let entry = self.list.iter().find(of)?;
         snapshot.tables.trunk_named(&entry.trunk)
     }
 
     /// The trunk whose registrar is at this address.
-    pub(crate) fn registrar_at(&self, snapshot: &Snapshot, remote: SocketAddr) -> Option<TrunkIx> {
-        let entry = self.list.iter().find(|entry| entry.is_at(remote.ip()))?;
+    pub(crate) fn registrar_at(&self, snapshot: &Snapshot, flow: &Flow) -> Option<TrunkIx> {
+        let (network, ip) = (snapshot.network_at(flow), flow.remote.ip());
+        let entry = self
+            .list
+            .iter()
+            .find(|entry| entry.is_at(snapshot, network, ip))?;
         snapshot.tables.trunk_named(&entry.trunk)
     }
 
@@ -348,12 +356,4 @@ fn leave(core: &mut Core, now: Now, id: u32) {
 /// Forgets one that has been taken back.
 fn gone(core: &mut Core, id: u32) {
     core.registrations.list.retain(|entry| entry.id != id);
-}
-
-/// The number in a Retry-After header (RFC 3261 §20.33).
-fn retry_after(message: &Message) -> Option<Duration> {
-    let value = message.header(sip_msg::HeaderId::RetryAfter)?;
-    let text = std::str::from_utf8(value).ok()?;
-    let digits = text.split([';', ' ', '(']).next()?;
-    digits.trim().parse().ok().map(Duration::from_secs)
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use sip_proto::{Dialog, Hop, digest};
+use sip_proto::{Dialog, Hop, Transport, digest};
 
 use crate::call::Leg;
 use crate::core::{Core, StoreKind};
@@ -11,7 +11,8 @@ use crate::ident::CallKey;
 use crate::io::Now;
 use crate::orphan;
 use crate::record::{CallRecord, HungUpBy, RecordState};
-use route::TrunkIx;
+use crate::snapshot::Snapshot;
+use route::{NetworkIx, TrunkIx};
 use rtp_proto::control::Side;
 
 /// How far CSeq jumps over what the dead process may have used since the journal was written.
@@ -24,14 +25,23 @@ pub struct LegState {
     pub dialog: Dialog,
     /// Where its requests went.
     pub remote: SocketAddr,
+    /// By which transport.
+    #[serde(default)]
+    pub transport: Transport,
+    /// In which network; absent: in the one without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
 }
 
 /// Both legs of a call for the journal; empty when there is nothing to hang up.
-pub(crate) fn pack(a: &Leg, b: &Leg) -> Vec<u8> {
+pub(crate) fn pack(snapshot: &Snapshot, a: &Leg, b: &Leg) -> Vec<u8> {
     let state = |leg: &Leg| {
+        let network = snapshot.network_at(&leg.flow);
         leg.dialog.clone().map(|dialog| LegState {
             dialog,
             remote: leg.flow.remote,
+            transport: leg.flow.transport,
+            network: snapshot.network_name(network).map(str::to_owned),
         })
     };
     serde_json::to_vec(&[state(a), state(b)]).unwrap_or_default()
@@ -43,12 +53,22 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
     let snapshot = core.snapshot.clone();
     let trunks = [Some(record.from_trunk.as_str()), record.to_trunk.as_deref()];
     for ((state, side), trunk) in legs.into_iter().zip(Side::BOTH).zip(trunks) {
-        let Some(LegState { mut dialog, remote }) = state else {
+        let Some(LegState {
+            mut dialog,
+            remote,
+            transport,
+            network,
+        }) = state
+        else {
             continue;
         };
         let trunk = trunk.and_then(|name| snapshot.tables.trunk_named(name));
-        let network = trunk.map(|trunk| snapshot.network_of(trunk)).unwrap_or_default();
-        let Some(flow) = snapshot.flow_to(network, Hop::udp(remote)) else {
+        // Where the configuration has other networks now, the trunk's is the best guess.
+        let network = match NetworkIx::named(&snapshot.config, network.as_deref()) {
+            NetworkIx::NOWHERE => trunk.map_or(NetworkIx::NOWHERE, |trunk| snapshot.network_of(trunk)),
+            network => network,
+        };
+        let Some(flow) = snapshot.flow_to(network, Hop { transport, remote }) else {
             continue;
         };
         dialog.skip_cseq(CSEQ_MARGIN);

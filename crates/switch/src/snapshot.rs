@@ -3,16 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use config::{Config, SessionTimer, Trunk};
-use route::{Tables, TrunkIx};
+use route::{NetworkIx, Tables, TrunkIx};
 use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
-use sip_proto::{Flow, Hop, ListenerId, Transport};
+use sip_proto::{Flow, Hop, ListenerId, Reach, Transport};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// A network by its place in the configuration; without any there is one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NetworkIx(pub u16);
 
 /// A socket that we listen on.
 #[derive(Debug, Clone)]
@@ -29,6 +25,31 @@ pub struct Listener {
     pub advertise: SocketAddr,
 }
 
+/// Where media of a network is: what a call's legs are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaAddress {
+    /// What its sockets are bound to.
+    pub bind: IpAddr,
+    /// What our SDP names.
+    pub advertise: IpAddr,
+}
+
+/// The media addresses of a configuration's networks, by [`NetworkIx`].
+#[must_use]
+pub fn media_addresses(config: &Config) -> Box<[MediaAddress]> {
+    let unnamed = (config.media.bind, config.media.advertise);
+    let named = config
+        .networks
+        .iter()
+        .map(|network| (network.bind, network.advertise));
+    let all = std::iter::once(unnamed).chain(named);
+    all.map(|(bind, advertise)| MediaAddress {
+        bind,
+        advertise: advertise.unwrap_or(bind),
+    })
+    .collect()
+}
+
 /// One configuration, whole. Calls keep the one they started with.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -38,6 +59,8 @@ pub struct Snapshot {
     pub tables: Tables,
     /// Listeners, as bound.
     pub listeners: Vec<Listener>,
+    /// Where media is in each network ([`media_addresses`]).
+    pub media: Box<[MediaAddress]>,
     /// Our certificate for DTLS-SRTP, and who does the handshakes; `None`: offers of it are refused.
     pub dtls: Option<Arc<dyn Engines>>,
     /// What can be played, by name.
@@ -82,10 +105,31 @@ impl Snapshot {
         })
     }
 
-    /// The network that a trunk is reached by.
+    /// What the listeners of a network can send by.
     #[must_use]
-    pub fn network_of(&self, _trunk: TrunkIx) -> NetworkIx {
-        NetworkIx::default()
+    pub fn reach(&self, network: NetworkIx) -> Reach {
+        let mut reach = Reach::default();
+        for listener in self.listeners.iter().filter(|l| l.network == network) {
+            reach.add(listener.transport, listener.bind.is_ipv6());
+        }
+        reach
+    }
+
+    /// The transport to an address for which none is written: UDP, or what the network's listeners have.
+    #[must_use]
+    pub fn default_transport(&self, network: NetworkIx) -> Transport {
+        let mut ours = self.listeners.iter().filter(|l| l.network == network);
+        let first = ours.clone().next().map(|l| l.transport);
+        if ours.any(|l| l.transport == Transport::Udp) {
+            return Transport::Udp;
+        }
+        first.unwrap_or_default()
+    }
+
+    /// The network that a trunk is in.
+    #[must_use]
+    pub fn network_of(&self, trunk: TrunkIx) -> NetworkIx {
+        self.tables.network(trunk)
     }
 
     /// The network of a flow's listener.
@@ -94,19 +138,54 @@ impl Snapshot {
         self.listeners
             .iter()
             .find(|l| l.id == flow.listener)
-            .map(|l| l.network)
-            .unwrap_or_default()
+            .map_or(NetworkIx::NOWHERE, |l| l.network)
+    }
+
+    /// The name of a network; `None`: of the one without.
+    #[must_use]
+    pub fn network_name(&self, network: NetworkIx) -> Option<&str> {
+        let index = usize::from(network.0).checked_sub(1)?;
+        self.config
+            .networks
+            .get(index)
+            .map(|network| network.name.as_str())
+    }
+
+    /// Where media is towards a trunk.
+    fn media_of(&self, trunk: TrunkIx) -> MediaAddress {
+        let place = usize::from(self.network_of(trunk).0);
+        let unnamed = MediaAddress {
+            bind: self.config.media.bind,
+            advertise: self.config.media.advertise.unwrap_or(self.config.media.bind),
+        };
+        self.media.get(place).copied().unwrap_or(unnamed)
     }
 
     /// The address that media sockets towards a trunk are bound to.
     #[must_use]
-    pub fn media_bind(&self, _trunk: TrunkIx) -> IpAddr {
-        self.config.media.bind
+    pub fn media_bind(&self, trunk: TrunkIx) -> IpAddr {
+        self.media_of(trunk).bind
     }
 
     /// The address that our SDP names towards a trunk.
     #[must_use]
-    pub fn media_address(&self, _trunk: TrunkIx) -> IpAddr {
-        self.config.media.advertise.unwrap_or(self.config.media.bind)
+    pub fn media_address(&self, trunk: TrunkIx) -> IpAddr {
+        self.media_of(trunk).advertise
+    }
+
+    /// Takes over the sockets of the configuration `before` this one, which stay as they were bound. Which network each is in, this
+    /// one says; of one that it does not have any more, the one before.
+    pub fn stay_bound(&mut self, before: &Snapshot) {
+        let mut listeners = before.listeners.clone();
+        for listener in &mut listeners {
+            let same =
+                |other: &&Listener| other.transport == listener.transport && other.bind == listener.bind;
+            listener.network = match self.listeners.iter().find(same) {
+                Some(other) => other.network,
+                None if listener.network == NetworkIx::NOWHERE => NetworkIx::NOWHERE,
+                None => NetworkIx::named(&self.config, before.network_name(listener.network)),
+            };
+        }
+        self.listeners = listeners;
     }
 }

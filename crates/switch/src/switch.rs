@@ -61,6 +61,7 @@ impl Switch {
             Mint::new(config.shard, config.seed),
         );
         let mut core = Core::new(endpoint, snapshot, now);
+        core.install_source_names(now);
         let mut pingers = Pingers::default();
         pingers.install(&mut core, now);
         register::install(&mut core, now);
@@ -80,8 +81,10 @@ impl Switch {
                     .endpoint
                     .send_failed(now.at, origin, &mut self.core.outbox)
             }
-            Input::Unreachable { remote } => {
-                let there = |flow: &Flow| flow.remote == remote && flow.transport == Transport::Udp;
+            Input::Unreachable { listener, remote } => {
+                let there = |flow: &Flow| {
+                    flow.remote == remote && flow.listener == listener && flow.transport == Transport::Udp
+                };
                 self.core
                     .endpoint
                     .unreachable(now.at, there, &mut self.core.outbox);
@@ -201,6 +204,14 @@ impl Switch {
         Some(std::iter::once(call.a.call_id.clone()).chain(tried).collect())
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
     /// Calls in progress on a trunk.
     #[must_use]
     pub fn trunk_calls(&self, trunk: &str) -> u32 {
@@ -246,6 +257,7 @@ impl Switch {
             unregistering: self.core.registrations.leaving(),
             call_timers: self.core.timers.len()
                 - self.pingers.len()
+                - self.core.source_names.timers()
                 - self.core.registrar.timers()
                 - self.core.registrations.timers(),
             counters: self.core.counters,
@@ -273,6 +285,7 @@ impl Switch {
                 Timer::Register(id) => register::on_timer(&mut self.core, now, id),
                 Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
                 Timer::SaveBindings => registrar::save_due(&mut self.core, now),
+                Timer::Source(number) => self.core.look_up_source(now, number),
                 Timer::Stage(key)
                 | Timer::MaxDuration(key)
                 | Timer::StoreDeadline(key)
@@ -438,7 +451,7 @@ impl Switch {
                 self.with_call(key, |call, core| call.on_response(core, now, id, owner, message));
             }
             ClientOwner::Orphan => orphan::on_response(&mut self.core, now, id, message),
-            ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, number, status),
+            ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, id, number, message),
             ClientOwner::Page(key) => pager::on_response(&mut self.core, now, key, id, message),
             ClientOwner::Goodbye => orphan::on_goodbye_response(&mut self.core, now, id, message),
             ClientOwner::Register(number) => register::on_response(&mut self.core, now, number, message),
@@ -463,10 +476,15 @@ impl Switch {
                 });
             }
             ClientOwner::Orphan => orphan::on_dead(&mut self.core, id),
-            ClientOwner::Ping(number) => self.pingers.on_no_response(&mut self.core, now, number),
+            ClientOwner::Ping(number) => {
+                self.pingers
+                    .on_no_response(&mut self.core, now, id, number, unreachable);
+            }
             ClientOwner::Page(key) => pager::on_no_response(&mut self.core, now, key, unreachable),
             ClientOwner::Goodbye => orphan::on_goodbye_dead(&mut self.core, id),
-            ClientOwner::Register(number) => register::on_no_response(&mut self.core, now, number),
+            ClientOwner::Register(number) => {
+                register::on_no_response(&mut self.core, now, number, unreachable);
+            }
             ClientOwner::Contact(number) => registrar::on_no_answer(&mut self.core, number),
             ClientOwner::Nobody => {}
         }
@@ -515,6 +533,7 @@ impl Switch {
             Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, hops),
             Some(Waiter::Page(key)) => pager::on_resolved(&mut self.core, now, key, hops),
             Some(Waiter::Register(number)) => register::on_resolved(&mut self.core, now, number, hops),
+            Some(Waiter::Source(number)) => self.core.on_source_resolved(now, number, hops),
             None => {}
         }
     }
@@ -525,6 +544,7 @@ impl Switch {
         self.core.access.install(&snapshot.config);
         self.core.snapshot = snapshot;
         self.pingers.install(&mut self.core, now);
+        self.core.install_source_names(now);
         register::install(&mut self.core, now);
         registrar::install(&mut self.core);
     }

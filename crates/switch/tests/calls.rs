@@ -24,6 +24,7 @@ mod calls {
     mod hold;
     mod odd;
     mod offers;
+    mod places;
     mod quality;
     mod reliable;
     mod routes;

@@ -46,7 +46,11 @@ pub(crate) enum Command {
         id: String,
     },
     /// List trunks with their load and health.
-    Trunks,
+    Trunks {
+        /// Another thing to do than to list them.
+        #[command(subcommand)]
+        action: Option<TrunksAction>,
+    },
     /// List where users are registered.
     Registrations,
     /// Print records of finished calls.
@@ -82,6 +86,21 @@ pub(crate) struct CallArgs {
     /// Write its messages to a file that Wireshark reads, and print nothing.
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
+}
+
+/// What to do with a trunk.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrunksAction {
+    /// Take no new calls to and from a trunk, until it is resumed or the switch starts again; those that are up go on.
+    Drain {
+        /// The trunk's name.
+        name: String,
+    },
+    /// Take new calls to and from a trunk again.
+    Resume {
+        /// The trunk's name.
+        name: String,
+    },
 }
 
 /// Which records.

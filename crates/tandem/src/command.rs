@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, RecordsArgs};
+use crate::cli::{Cli, Command, RecordsArgs, TrunksAction};
 use crate::{daemon, demo, logging, snapshot};
 use client::Client;
 use place::Stake;
@@ -64,7 +64,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Calls { watch } => calls(&ask()?, json, watch)?,
         Command::Call(args) => call::show(&ask()?, config, &args, json)?,
         Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{id}"))?,
-        Command::Trunks => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
+        Command::Trunks { action: None } => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
+        Command::Trunks { action: Some(action) } => drop(client(Stake::Service)?.post(&trunk_path(&action))?),
         Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,
         Command::Records(args) => records(config, args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
@@ -77,6 +78,14 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where an action on a trunk is asked for. A name needs no escapes.
+fn trunk_path(action: &TrunksAction) -> String {
+    match action {
+        TrunksAction::Drain { name } => format!("/v1/trunks/{name}/drain"),
+        TrunksAction::Resume { name } => format!("/v1/trunks/{name}/resume"),
+    }
 }
 
 fn start(config: Option<&Path>) -> Result<ExitCode> {

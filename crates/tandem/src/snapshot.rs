@@ -51,6 +51,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
     let listeners = listeners(&config);
     Ok(Loaded {
         snapshot: Snapshot {
+            media: switch::media_addresses(&config),
             config,
             tables,
             listeners,
@@ -108,7 +109,7 @@ fn listeners(config: &Config) -> Vec<Listener> {
         transport: match listen.transport {
             config::Transport::Udp => Transport::Udp,
         },
-        network: NetworkIx::default(),
+        network: NetworkIx::named(config, listen.network.as_deref()),
         bind: listen.bind,
         advertise: listen.advertise.unwrap_or(listen.bind),
     };

@@ -363,11 +363,11 @@ impl Bed {
                 None => left.push(format!("{name} is not in /metrics")),
             }
         }
-        let sockets = proc::udp_sockets(self.pid());
+        let (sockets, bound) = (proc::udp_sockets(self.pid()), self.setup.bound(&self.places));
         left.extend(
             sockets
                 .iter()
-                .filter(|at| **at != self.places.sut)
+                .filter(|at| !bound.contains(at))
                 .map(|at| format!("UDP socket {at}")),
         );
         left

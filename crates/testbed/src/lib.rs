@@ -37,6 +37,7 @@ pub mod baresip;
 pub mod bulk;
 pub mod daemon;
 pub mod digest;
+pub mod dns;
 pub mod flows;
 pub mod http;
 pub mod load;
@@ -52,6 +53,7 @@ pub mod sipp;
 pub mod srtp;
 
 pub use daemon::Bed;
+pub use dns::Dns;
 pub use places::Places;
 pub use record::Record;
 pub use rtp::RtpPeer;

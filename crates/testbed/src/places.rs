@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Places {
     /// The switch's SIP listener.
     pub sut: SocketAddr,
+    /// Another SIP listener of the switch's, where a setup has one ([`crate::Setup::listener`]): in another network.
+    pub sut2: SocketAddr,
+    /// A name server, where a test plays one.
+    pub dns: SocketAddr,
     /// The switch's HTTP server.
     pub api: SocketAddr,
     /// The switch's media ports, first (even) and last (odd).
@@ -64,6 +68,8 @@ impl Places {
         let at = |last: u8, port: u16| SocketAddr::from((Ipv4Addr::new(127, x, y, last), port));
         Self {
             sut: at(1, 5060),
+            sut2: at(2, 5060),
+            dns: at(53, 5353),
             api: at(1, 8080),
             media_ports: (10_000, 11_999),
             a: at(10, 5070),
@@ -91,6 +97,8 @@ impl Places {
             let at = |offset: u16| SocketAddr::from((Ipv6Addr::LOCALHOST, base + offset));
             return Self {
                 sut: at(0),
+                sut2: at(1),
+                dns: SocketAddr::from((Ipv4Addr::new(127, x, y, 53), 5353)),
                 api: SocketAddr::from((Ipv4Addr::new(127, x, y, 1), 8080)),
                 media_ports: (base + 100, base + 299),
                 a: at(2),
@@ -107,19 +115,33 @@ impl Places {
         panic!("no free slot of ports on ::1");
     }
 
+    /// The customer on IPv4 and the carriers on IPv6, each with a listener of its kind ([`sut`](Self::sut), [`sut2`](Self::sut2)).
+    #[must_use]
+    pub fn mixed() -> Self {
+        let (mut four, six) = (Self::v4(), Self::v6());
+        four.sut2 = six.sut2;
+        four.media_ports = six.media_ports;
+        (four.b1, four.b2) = (six.b1, six.b2);
+        (four.rtp_b1, four.rtp_b2) = (six.rtp_b1, six.rtp_b2);
+        four._claims.extend(six._claims);
+        four
+    }
+
     /// The switch's media address.
     #[must_use]
     pub fn media(&self) -> IpAddr {
         self.sut.ip()
     }
 
-    /// Puts addresses for `{sut}`, `{a}`, `{b1}`, `{b2}`, `{x}` (with port) and `{a.ip}` … (without) into `text`.
+    /// Puts addresses for `{sut}`, `{sut2}`, `{a}`, `{b1}`, `{b2}`, `{x}` (with port) and `{a.ip}` … (without) into `text`.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, address) in [
             ("sut", self.sut),
+            ("sut2", self.sut2),
             ("api", self.api),
+            ("dns", self.dns),
             ("a", self.a),
             ("b1", self.b1),
             ("b2", self.b2),

@@ -2,6 +2,7 @@
 
 use crate::places::Places;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// One trunk: its name and the lines of its table.
@@ -11,11 +12,21 @@ struct Trunk {
     lines: Vec<String>,
 }
 
+/// Which addresses a setup is on.
+#[derive(Debug, Clone, Copy)]
+enum Family {
+    V4,
+    V6,
+    Mixed,
+}
+
 /// A configuration to be: customer `pbx` at A; carriers `b1`, `b2` at B1, B2, tried in this order; T1 = 50 ms, so
 /// that 64·T1 is 3.2 s. Lines may hold the placeholders of [`Places::fill`].
 #[derive(Debug, Clone)]
 pub struct Setup {
-    ipv6: bool,
+    family: Family,
+    listen: Vec<String>,
+    listeners: Vec<(String, Vec<String>)>,
     t1_ms: u64,
     media_ports: Option<(u16, u16)>,
     sip: Vec<String>,
@@ -27,7 +38,9 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let setup = Self {
-            ipv6: false,
+            family: Family::V4,
+            listen: Vec::new(),
+            listeners: Vec::new(),
             t1_ms: 50,
             media_ports: None,
             sip: Vec::new(),
@@ -46,8 +59,40 @@ impl Setup {
     /// Signalling and media on `::1`.
     #[must_use]
     pub fn ipv6(mut self) -> Self {
-        self.ipv6 = true;
+        self.family = Family::V6;
         self
+    }
+
+    /// The customer on IPv4, the carriers on IPv6 ([`Places::mixed`]).
+    #[must_use]
+    pub fn mixed(mut self) -> Self {
+        self.family = Family::Mixed;
+        self
+    }
+
+    /// A line of the first `[[listen]]`.
+    #[must_use]
+    pub fn listen(mut self, line: &str) -> Self {
+        self.listen.push(line.to_owned());
+        self
+    }
+
+    /// Another UDP listener at `address` (a placeholder, or an address with port), with more lines of its table.
+    #[must_use]
+    pub fn listener(mut self, address: &str, lines: &[&str]) -> Self {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        self.listeners.push((address.to_owned(), lines));
+        self
+    }
+
+    /// The addresses of all UDP listeners.
+    #[must_use]
+    pub fn bound(&self, places: &Places) -> Vec<SocketAddr> {
+        let others = self
+            .listeners
+            .iter()
+            .filter_map(|(address, _)| places.fill(address).parse().ok());
+        std::iter::once(places.sut).chain(others).collect()
     }
 
     /// RFC 3261 T1 in milliseconds; T2 is 8·T1, T4 10·T1, as the RFC's own defaults are.
@@ -136,7 +181,11 @@ impl Setup {
     /// Addresses as this setup wants them.
     #[must_use]
     pub fn places(&self) -> Places {
-        let mut places = if self.ipv6 { Places::v6() } else { Places::v4() };
+        let mut places = match self.family {
+            Family::V4 => Places::v4(),
+            Family::V6 => Places::v6(),
+            Family::Mixed => Places::mixed(),
+        };
         if let Some(ports) = self.media_ports {
             places.media_ports = ports;
         }
@@ -160,11 +209,12 @@ impl Setup {
             "[node]\nname = \"bed\"\ndata_dir = {:?}\n",
             data_dir.display().to_string()
         );
-        let _ = writeln!(
-            out,
-            "[[listen]]\ntransport = \"udp\"\nbind = \"{}\"\n",
-            places.sut
-        );
+        let _ = writeln!(out, "[[listen]]\ntransport = \"udp\"\nbind = \"{}\"", places.sut);
+        lines(&mut out, &self.listen);
+        for (address, more) in &self.listeners {
+            let _ = writeln!(out, "[[listen]]\ntransport = \"udp\"\nbind = \"{address}\"");
+            lines(&mut out, more);
+        }
         let _ = writeln!(
             out,
             "[sip]\nt1 = \"{t1}ms\"\nt2 = \"{}ms\"\nt4 = \"{}ms\"",

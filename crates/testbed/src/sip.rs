@@ -121,6 +121,19 @@ impl SipPeer {
         Call::called(self, self.wait("an INVITE", new))
     }
 
+    /// The call that an INVITE begins which has been waited for already.
+    #[must_use]
+    pub fn taken(&self, invite: &Message, from: SocketAddr) -> Call<'_> {
+        Call::called(
+            self,
+            Incoming {
+                at: Instant::now(),
+                from,
+                message: invite.clone(),
+            },
+        )
+    }
+
     /// Waits for the next message for which `wanted` holds; others stay in the inbox.
     ///
     /// # Panics

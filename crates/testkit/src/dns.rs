@@ -14,6 +14,8 @@ use crate::agenda::{Agenda, What};
 pub enum Lookup {
     /// These addresses (none: the name does not exist), after this time.
     After(Duration, Vec<IpAddr>),
+    /// The name is a service, at these places in this order, after this time.
+    Service(Duration, Vec<SocketAddr>),
     /// No answer, ever.
     Never,
 }
@@ -42,15 +44,18 @@ impl Dns {
             .cloned()
             .unwrap_or(Lookup::After(Duration::from_millis(5), Vec::new()));
         self.asked.push(host);
-        if let Lookup::After(delay, addresses) = lookup {
-            let hops = addresses
-                .into_iter()
-                .map(|ip| Hop::udp(SocketAddr::new(ip, port.unwrap_or(5060))))
-                .collect();
-            agenda.plan(
-                now + delay,
-                What::Switch(Box::new(Input::Resolved { query, hops })),
-            );
-        }
+        let (delay, places) = match lookup {
+            Lookup::After(delay, addresses) => {
+                let at = |ip| SocketAddr::new(ip, port.unwrap_or(5060));
+                (delay, addresses.into_iter().map(at).collect())
+            }
+            Lookup::Service(delay, places) => (delay, places),
+            Lookup::Never => return,
+        };
+        let hops = places.into_iter().map(Hop::udp).collect();
+        agenda.plan(
+            now + delay,
+            What::Switch(Box::new(Input::Resolved { query, hops })),
+        );
     }
 }

@@ -63,7 +63,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let listener = |(index, listen): (usize, &config::Listen)| Listener {
         id: ListenerId(index as u16),
         transport: Transport::Udp,
-        network: NetworkIx::default(),
+        network: NetworkIx::named(&config, listen.network.as_deref()),
         bind: listen.bind,
         advertise: listen.advertise.unwrap_or(listen.bind),
     };
@@ -71,6 +71,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let no_files = |path: &std::path::Path| panic!("{} in a test", path.display());
     let sounds = switch::sounds(&config, no_files).unwrap_or_else(|errors| panic!("{errors:?}"));
     Arc::new(Snapshot {
+        media: switch::media_addresses(&config),
         sounds,
         config,
         tables,

@@ -1,7 +1,7 @@
 //! Listeners, media addresses and ports.
 
 use crate::document::Cx;
-use crate::model::{Config, Listen, Media};
+use crate::model::{Config, Listen};
 use crate::report::{Fault, quote};
 use std::net::IpAddr;
 
@@ -13,8 +13,12 @@ pub(crate) fn complete(config: &mut Config, cx: &mut Cx<'_>) {
         listener(listen, index, cx);
         twins(config, listen, index, cx);
     }
+    members(config, cx);
     follow(config, cx);
-    media_address(&config.media, cx);
+    media_address((config.media.bind, config.media.advertise), "media", cx);
+    for (index, network) in config.networks.iter().enumerate() {
+        media_address((network.bind, network.advertise), &cx.entry("network", index), cx);
+    }
     media_ports(config, cx);
     timers(config, cx);
     capacity(config, cx);
@@ -74,52 +78,128 @@ fn twins(config: &Config, listen: &Listen, index: usize, cx: &mut Cx<'_>) {
     }
 }
 
-/// Media without an address of its own takes the first listener's, and what that one advertises.
-fn follow(config: &mut Config, cx: &Cx<'_>) {
-    let Some(first) = config.listen.first() else {
+/// Who is in which network: every name is one, and every trunk's has a listener.
+fn members(config: &Config, cx: &mut Cx<'_>) {
+    let listens = config.listen.iter().enumerate().filter_map(|(index, listen)| {
+        let name = listen.network.as_deref()?;
+        Some((format!("{}.network", cx.entry("listen", index)), name))
+    });
+    let trunks = config.trunks.iter().enumerate().filter_map(|(index, trunk)| {
+        let name = trunk.network.as_deref()?;
+        Some((format!("{}.network", cx.entry("trunk", index)), name))
+    });
+    let names: Vec<(String, &str)> = listens.chain(trunks).collect();
+    super::refer(names.into_iter(), "network", cx);
+    if cx.is_bad("listen") {
         return;
+    }
+    let has_listener = |name: Option<&str>| {
+        let mut listens = config.listen.iter();
+        listens.any(|listen| listen.network.as_deref() == name)
     };
-    if !cx.is_written("media.bind") {
-        config.media.bind = first.bind.ip();
-        if !cx.is_written("media.advertise") {
-            config.media.advertise = first.advertise.map(|address| address.ip());
+    for (index, trunk) in config.trunks.iter().enumerate() {
+        let name = trunk.network.as_deref();
+        if has_listener(name) || config.network_place(name).is_none() || config.listen.is_empty() {
+            continue;
+        }
+        let path = cx.entry("trunk", index);
+        let key = format!("{path}.network");
+        let names: Vec<String> = config
+            .networks
+            .iter()
+            .map(|network| quote(&network.name))
+            .collect();
+        let fault = match name {
+            Some(name) => Fault::new(format!("no listener is in network {}", quote(name)))
+                .expected(format!("network = {} in a [[listen]]", quote(name))),
+            None => Fault::new("names no network, and every listener is in one")
+                .expected(format!("network = {}", names.join(" or "))),
+        };
+        cx.refuse(cx.place(&key), &path, fault);
+    }
+    for (index, network) in config.networks.iter().enumerate() {
+        if !has_listener(Some(&network.name)) {
+            let path = cx.entry("network", index);
+            cx.warn(
+                cx.place(&path),
+                &path,
+                Fault::new("no listener is in this network"),
+            );
         }
     }
 }
 
-fn media_address(media: &Media, cx: &mut Cx<'_>) {
-    let (bind, advertise) = ("media.bind", "media.advertise");
-    if cx.is_bad(bind) || cx.is_bad(advertise) {
+/// Media without an address of its own takes that of the network's first listener, and what that one advertises.
+fn follow(config: &mut Config, cx: &Cx<'_>) {
+    let of_first = |name: Option<&str>| {
+        let first = config
+            .listen
+            .iter()
+            .find(|listen| listen.network.as_deref() == name)?;
+        Some((first.bind.ip(), first.advertise.map(|address| address.ip())))
+    };
+    // Where every listener is in some network, nobody uses this one.
+    let any = config
+        .listen
+        .first()
+        .map(|first| (first.bind.ip(), first.advertise.map(|a| a.ip())));
+    let mut found = vec![("media".to_owned(), of_first(None).or(any))];
+    for (index, network) in config.networks.iter().enumerate() {
+        found.push((cx.entry("network", index), of_first(Some(&network.name))));
+    }
+    let media = &mut config.media;
+    let networks = config
+        .networks
+        .iter_mut()
+        .map(|network| (&mut network.bind, &mut network.advertise));
+    let places = std::iter::once((&mut media.bind, &mut media.advertise)).chain(networks);
+    for ((bind, advertise), (path, first)) in places.zip(found) {
+        let Some((address, advertised)) = first.filter(|_| !cx.is_written(&format!("{path}.bind"))) else {
+            continue;
+        };
+        *bind = address;
+        if !cx.is_written(&format!("{path}.advertise")) {
+            *advertise = advertised;
+        }
+    }
+}
+
+fn media_address((ip, advertised): (IpAddr, Option<IpAddr>), path: &str, cx: &mut Cx<'_>) {
+    let (bind, advertise) = (format!("{path}.bind"), format!("{path}.advertise"));
+    if cx.is_bad(&bind) || cx.is_bad(&advertise) {
         return;
     }
     // What was taken over from the listener was judged there.
-    match media.advertise {
-        None if media.bind.is_unspecified() && cx.is_written(bind) => {
-            let fault = Fault::new(format!("{} is every address, and SDP names one", media.bind))
+    match advertised {
+        None if ip.is_unspecified() && cx.is_written(&bind) => {
+            let fault = Fault::new(format!("{ip} is every address, and SDP names one"))
                 .expected("advertise = \"203.0.113.10\" beside it, or one address here");
-            cx.refuse(cx.place(bind), bind, fault);
+            cx.refuse(cx.place(&bind), &bind, fault);
         }
-        Some(address) if address.is_unspecified() && cx.is_written(advertise) => {
+        Some(address) if address.is_unspecified() && cx.is_written(&advertise) => {
             let fault = Fault::new(format!("{address} is nowhere to send to"));
             cx.refuse(
-                cx.place(advertise),
-                advertise,
+                cx.place(&advertise),
+                &advertise,
                 fault.expected("the address that others reach"),
             );
         }
-        Some(address) if address.is_ipv4() != media.bind.is_ipv4() && cx.is_written(advertise) => {
-            family(advertise, media.bind, address, cx);
+        Some(address) if address.is_ipv4() != ip.is_ipv4() && cx.is_written(&advertise) => {
+            family(&advertise, ip, address, cx);
         }
         Some(_) | None => {}
     }
 }
 
 fn media_ports(config: &Config, cx: &mut Cx<'_>) {
-    let (media, path) = (&config.media, "media.ports");
+    let (ports, path) = (&config.media.ports, "media.ports");
+    let named = config.networks.iter().map(|network| network.bind);
+    let binds: Vec<IpAddr> = std::iter::once(config.media.bind).chain(named).collect();
     for listen in &config.listen {
         let port = listen.bind.port();
-        if overlaps(listen.bind.ip(), media.bind) && media.ports.contains(&port) {
-            let range = quote(&format!("{}-{}", media.ports.start(), media.ports.end()));
+        let meets = binds.iter().any(|bind| overlaps(listen.bind.ip(), *bind));
+        if meets && ports.contains(&port) {
+            let range = quote(&format!("{}-{}", ports.start(), ports.end()));
             let fault = Fault::new(format!(
                 "{range} holds port {port}, where SIP is listened for on {}",
                 listen.bind
@@ -131,7 +211,7 @@ fn media_ports(config: &Config, cx: &mut Cx<'_>) {
             );
         }
     }
-    if *media.ports.end() >= KERNEL_PORTS {
+    if *ports.end() >= KERNEL_PORTS {
         let wrong =
             format!("reaches into the ports that the kernel gives out itself ({KERNEL_PORTS} and up)");
         cx.warn(

@@ -31,6 +31,33 @@ impl TextForm for Address {
     }
 }
 
+/// A name server: an address, and its port where that is not 53.
+pub(crate) struct NameServer;
+
+impl TextForm for NameServer {
+    type Out = SocketAddr;
+    fn expected() -> String {
+        "an address, with a port where that is not 53, such as \"192.0.2.53\" or \"127.0.0.1:5353\""
+            .to_owned()
+    }
+    fn parse(text: &str) -> Result<SocketAddr, Fault> {
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Ok(SocketAddr::new(ip, 53));
+        }
+        match Address::parse(text) {
+            Ok(address) if address.port() == 0 => Err(Fault::new("port 0 is nowhere to ask")),
+            Ok(address) => Ok(address),
+            Err(_) => Err(Fault::new(format!(
+                "{} is not the address of a server",
+                quote(text)
+            ))),
+        }
+    }
+    fn write(value: &SocketAddr) -> String {
+        value.to_string()
+    }
+}
+
 /// A number of decimal digits only: no sign, which `parse` would take.
 fn decimal(text: &str) -> Option<u32> {
     text.bytes()
@@ -309,6 +336,29 @@ fn is_host_name(text: &str) -> bool {
         .next()
         .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     (1..=253).contains(&name.len()) && name.split('.').all(label) && !number
+}
+
+/// A host name, in lower case and without a dot at its end.
+pub(crate) struct HostName;
+
+impl TextForm for HostName {
+    type Out = String;
+    fn expected() -> String {
+        "a host name, such as \"sip.carrier.example\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        match host_of(text) {
+            Some(Host::Name(name)) => Ok(name),
+            Some(Host::Ip(_)) => Err(Fault::new(format!(
+                "{} is an address; those go into `sources`",
+                quote(text)
+            ))),
+            None => Err(Fault::new(format!("{} is not a host name", quote(text)))),
+        }
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
 }
 
 /// The host part of a URI that we write: a name or an address.

@@ -6,7 +6,7 @@ use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
 use super::sdp::SdpChanges;
 use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
-use crate::form::net::{Domain, Range, SourceForm, TargetUri, split_target};
+use crate::form::net::{Domain, HostName, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
 use crate::form::text::{Codec, FilePath, Name, PassedHeader, Text};
@@ -20,7 +20,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"), profiled true,
     later [
-        "transfer", "network", "udp_only", "destinations",
+        "transfer", "udp_only", "destinations",
     ],
     {
         /// Its name, in records, metrics and other keys.
@@ -32,9 +32,17 @@ section! {
         live role: Role = Choice<Role>, required;
         /// Whether it sends and gets new calls.
         live enabled: bool = Flag, default("true");
+        /// No new calls to it and from it (503): those that are up go on, and it is still pinged. `tandem trunks drain` does the same
+        /// until the next start.
+        live drain: bool = Flag, default("false");
+        /// The `[[network]]` that it is in. Only what comes by a listener of it is this trunk's, and calls to it leave by one.
+        live network: Option<String> = Opt<Name>, optional;
         /// Requests from here are this trunk's: the narrowest range that fits decides, a port that fits before none.
         /// A customer needs at least one, or `users`.
         live sources: Vec<Source> = List<SourceForm>, default("[]");
+        /// Requests from the addresses that these names lead to are this trunk's, too: hosts, or domains with SIP services (SRV). They are
+        /// looked up in the background; addresses that some trunk's `sources` have written go first.
+        live source_names: Vec<String> = List<HostName>, default("[]");
         /// Where calls to it go. A carrier needs at least one; a customer without any gets its calls at those of its
         /// `sources` that are single addresses, or where its `users` are registered.
         live targets: Vec<Target> = List<Table<Target>>, default("[]");
@@ -70,6 +78,8 @@ section! {
         live options_interval: Option<Duration> = OrOff<Time<100, 3_600_000>>, default("'off'");
         /// Answers to OPTIONS that mean it is down all the same.
         live options_down: Vec<u16> = List<FailureStatus>, default("[408, 503]");
+        /// When its targets are held to be down, and how they come back.
+        live health: Health = Table<Health>, default("{}");
         /// A carrier's rates: a CSV file.
         live deck: Option<PathBuf> = Opt<FilePath>, optional;
         /// Our credentials, for when it challenges us.
@@ -294,6 +304,21 @@ section! {
 }
 
 section! {
+    /// When a target is held to be down, and how it comes back. What OPTIONS and what calls show counts alike: any answer is a sign of
+    /// life, silence and a refused connection are a miss. A target that is down is tried after all others.
+    #[derive(Copy)]
+    Health, label None, later [],
+    {
+        /// Misses in a row that take it down. A status of `options_down` does that at once.
+        live down_after: u8 = Whole<u8, 3, 100>, default("3");
+        /// Answers in a row that bring it back.
+        live up_after: u8 = Whole<u8, 1, 100>, default("1");
+        /// For so long after it has come back it gets a share of its calls only, which grows from a twentieth to all.
+        live slow_start: Option<Duration> = OrOff<Time<1_000, 3_600_000>>, default("'off'");
+    }
+}
+
+section! {
     /// When the next attempt of a call is made and how long each may take. A status in neither list stops, unless a
     /// Reason header with a network cause (Q.850) comes with it and nothing rang. Where only one of the two lists is
     /// written, what it names is in the other no longer.
@@ -309,6 +334,9 @@ section! {
         live progress: Duration = Time<100, 300_000>, default("'15s'");
         /// Time, from the first progress on, for the final answer; then the call ends with 480.
         live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");
+        /// A place that a target's name leads to (RFC 3263) and that has failed is left for last for this long; longer with each trial
+        /// that fails again. Places of one target are tried one after the other, and count as one attempt.
+        live rest: Duration = Time<100, 3_600_000>, default("'30s'");
         /// Attempts per call at most: the fewest that the calling trunk, or a carrier that has been tried, has written.
         live attempts: Option<u16> = Opt<Whole<u16, 1, 32>>, derived(None, "3, where no trunk of the call has written it");
     }

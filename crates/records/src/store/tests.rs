@@ -42,6 +42,7 @@ fn varied(n: u64) -> CallRecord {
         },
         attempts: (0..n % 4)
             .map(|index| AttemptRecord {
+                address: None,
                 trunk: ["carrier-c", "carrier-a", "carrier-b"][index as usize].to_owned(),
                 ..sample.attempts[0].clone()
             })

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 fn keys(advance: &[Advance], stop: &[u16]) -> Failover {
     Failover {
+        rest: Duration::from_secs(30),
         advance: advance.to_vec(),
         stop: stop.to_vec(),
         trying: Duration::from_secs(4),

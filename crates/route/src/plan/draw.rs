@@ -15,6 +15,13 @@ impl Draw {
         Self(draw)
     }
 
+    /// A number from 0 to 1 that is a target's own, and no part of its [chance](Self::chance).
+    pub(super) fn unit(self, trunk: TrunkIx, target: usize) -> f64 {
+        let place = (u64::from(trunk.0) << 32) | (target as u64 + 1);
+        let bits = mix(!self.0 ^ mix(place)) >> 11;
+        bits as f64 / (1u64 << 53) as f64
+    }
+
     /// The place of a trunk, or of one of its targets, with this weight. Weight 0 comes after every other
     /// (RFC 2782).
     pub(super) fn chance(self, trunk: TrunkIx, target: Option<usize>, weight: u32) -> Chance {

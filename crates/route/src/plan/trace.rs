@@ -72,6 +72,8 @@ pub enum Late {
     Cps,
     /// All its targets are down, or have asked to be left alone.
     Down,
+    /// Its targets have come back lately, and this call is not among their share yet.
+    Recovering,
 }
 
 /// Why a candidate is not tried.
@@ -79,6 +81,8 @@ pub enum Late {
 pub enum LeftOut {
     /// It is switched off.
     Disabled,
+    /// It takes no new calls.
+    Draining,
     /// It has no target.
     NoTarget,
     /// We are not registered with it, which it wants.
@@ -113,6 +117,7 @@ impl From<Refusal> for Place {
             Refusal::Cps => Self::Last(Late::Cps),
             Refusal::Disabled => Self::Dropped(LeftOut::Disabled),
             Refusal::Unregistered => Self::Dropped(LeftOut::Unregistered),
+            Refusal::Draining => Self::Dropped(LeftOut::Draining),
         }
     }
 }
@@ -123,6 +128,7 @@ impl fmt::Display for Late {
             Self::Calls => "max_calls reached",
             Self::Cps => "max_cps reached",
             Self::Down => "all targets down or backing off",
+            Self::Recovering => "targets came back lately: not among their share yet",
         })
     }
 }
@@ -131,6 +137,7 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled => f.write_str("disabled"),
+            Self::Draining => f.write_str("draining"),
             Self::NoTarget => f.write_str("it has no target"),
             Self::Unregistered => f.write_str("not registered there"),
             Self::Excluded => f.write_str("the class excludes it"),
@@ -165,7 +172,9 @@ impl Trace {
     /// Why a trace without a single attempt is one.
     pub(super) fn no_route(&self) -> NoRouteReason {
         let out_of_service = |candidate: &Candidate| match candidate.place {
-            Place::Dropped(LeftOut::Disabled | LeftOut::NoTarget | LeftOut::Unregistered)
+            Place::Dropped(
+                LeftOut::Disabled | LeftOut::Draining | LeftOut::NoTarget | LeftOut::Unregistered,
+            )
             | Place::Last(_)
             | Place::InOrder => true,
             Place::Dropped(_) => false,

@@ -3,7 +3,7 @@
 use super::numbers::Numbers;
 use super::sources::Sources;
 use super::users::Users;
-use super::{Class, Facts, Leave, Rule, Tables, TrunkIx};
+use super::{Class, Facts, Leave, NetworkIx, Rule, Tables, TrunkIx};
 use crate::deck::{Deck, Money};
 use config::{Config, Role, Trunk};
 use std::collections::HashMap;
@@ -34,6 +34,14 @@ pub enum BuildError {
         /// The name that no class has.
         class: String,
     },
+    /// A trunk is in a network that the config does not have.
+    #[error("trunk {trunk:?} names network {network:?}, which does not exist")]
+    UnknownNetwork {
+        /// The trunk.
+        trunk: String,
+        /// The name that no network has.
+        network: String,
+    },
     /// Two number rules fit the same numbers.
     #[error("two number rules match {0:?}")]
     DuplicateNumber(String),
@@ -63,6 +71,7 @@ impl Tables {
                 deck,
                 class: class_of(trunk, config, &mut errors),
                 weight: weight(trunk),
+                network: network(trunk, config, &mut errors),
             })
             .collect();
         let mut rules: Vec<Rule> = config
@@ -95,7 +104,7 @@ impl Tables {
             names,
             carriers: config.trunks.iter().enumerate().filter_map(of_carriers).collect(),
             classes: classes.into(),
-            sources: Sources::build(&config.trunks),
+            sources: Sources::build(config),
             rules: rules.into(),
             numbers,
             users,
@@ -202,6 +211,17 @@ fn class_of(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Opt
         });
     }
     index
+}
+
+fn network(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> NetworkIx {
+    let network = NetworkIx::named(config, trunk.network.as_deref());
+    if network == NetworkIx::NOWHERE {
+        errors.push(BuildError::UnknownNetwork {
+            trunk: trunk.name.clone(),
+            network: trunk.network.clone().unwrap_or_default(),
+        });
+    }
+    network
 }
 
 /// The weights of the targets that come first, together.

@@ -1,11 +1,10 @@
 //! Which trunks an address belongs to: one look-up in a map per width of network that any trunk has.
 
-use super::TrunkIx;
-use config::{Cidr, Trunk};
+use super::{NetworkIx, TrunkIx};
+use config::{Cidr, Config, Trunk};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// Why an address belongs to no trunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,9 +20,10 @@ pub enum WhyNot {
     Disabled,
 }
 
-/// A network, and a port if one was written.
+/// A range of addresses in a network, and a port if one was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Net {
+    of: NetworkIx,
     addr: IpAddr,
     width: u8,
     port: Option<u16>,
@@ -34,17 +34,18 @@ struct Net {
 pub(super) struct Sources {
     nets: HashMap<Net, SmallVec<[TrunkIx; 2]>>,
     /// Networks with some port, for saying why not.
-    ported: HashMap<(IpAddr, u8), ()>,
+    ported: HashMap<(NetworkIx, IpAddr, u8), ()>,
     /// Widths in use, narrowest network (longest prefix) first.
     v4: Box<[u8]>,
     v6: Box<[u8]>,
 }
 
 impl Sources {
-    pub(super) fn build(trunks: &[Arc<Trunk>]) -> Self {
+    pub(super) fn build(config: &Config) -> Self {
         let mut sources = Self::default();
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for (index, trunk) in trunks.iter().enumerate() {
+        for (index, trunk) in config.trunks.iter().enumerate() {
+            let of = NetworkIx::named(config, trunk.network.as_deref());
             for source in &trunk.sources {
                 let (addr, width) = canonical(source.net);
                 let widths = if addr.is_ipv4() { &mut v4 } else { &mut v6 };
@@ -52,6 +53,7 @@ impl Sources {
                 let owners = sources
                     .nets
                     .entry(Net {
+                        of,
                         addr,
                         width,
                         port: source.port,
@@ -61,7 +63,7 @@ impl Sources {
                     owners.push(TrunkIx(index as u32));
                 }
                 if source.port.is_some() {
-                    sources.ported.insert((addr, width), ());
+                    sources.ported.insert((of, addr, width), ());
                 }
             }
         }
@@ -76,18 +78,23 @@ impl Sources {
 
     /// The trunks with the narrowest source that `remote` fits, in the order of the config; never an empty
     /// list.
-    pub(super) fn find(&self, remote: SocketAddr) -> Result<&[TrunkIx], WhyNot> {
+    pub(super) fn find(&self, of: NetworkIx, remote: SocketAddr) -> Result<&[TrunkIx], WhyNot> {
         let ip = remote.ip().to_canonical();
         let widths = if ip.is_ipv4() { &self.v4 } else { &self.v6 };
         let mut why = WhyNot::Unknown;
         for &width in widths {
             let addr = network(ip, width);
             for port in [Some(remote.port()), None] {
-                if let Some(trunks) = self.nets.get(&Net { addr, width, port }) {
+                if let Some(trunks) = self.nets.get(&Net {
+                    of,
+                    addr,
+                    width,
+                    port,
+                }) {
                     return Ok(trunks);
                 }
             }
-            if self.ported.contains_key(&(addr, width)) {
+            if self.ported.contains_key(&(of, addr, width)) {
                 why = WhyNot::Port;
             }
         }

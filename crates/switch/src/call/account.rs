@@ -97,6 +97,7 @@ fn attempt_record(snapshot: &Snapshot, tried: &Tried) -> AttemptRecord {
     AttemptRecord {
         trunk: trunk.name.clone(),
         target: target.map(|target| target.uri.clone()).unwrap_or_default(),
+        address: tried.address.as_deref().copied(),
         call_id: String::from_utf8_lossy(&tried.call_id).into_owned(),
         offset_ms: tried.offset_ms,
         pdd_ms: tried.pdd_ms,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use route::{AttemptOutcome, Outcome};
+use route::{Asked, Attempt, AttemptOutcome, Outcome};
 use rtp_proto::PtMap;
 use rtp_proto::control::{Command as MediaCommand, PathChange, Side};
-use sip_msg::{HeaderId, Message, Method};
+use sip_msg::{Message, Method};
 use sip_proto::{ClientId, digest};
 
 use super::end::Ending;
@@ -16,6 +16,7 @@ use super::{Call, Phase, Stage, negotiate, sdp_of, terms};
 use crate::core::{Core, Credentials};
 use crate::headers;
 use crate::io::Now;
+use crate::locate;
 use crate::orphan;
 
 impl Call {
@@ -76,7 +77,8 @@ impl Call {
         if self.phase != Phase::Dialing || !current {
             return;
         }
-        if let Some(attempt) = self.attempt() {
+        let last = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.is_empty());
+        if let Some(attempt) = self.attempt().filter(|_| last) {
             core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
         }
         // Its transaction is over; there is nothing left to cancel.
@@ -92,29 +94,29 @@ impl Call {
     }
 
     fn note_alive(&self, core: &mut Core, now: Now, status: u16) {
-        if status != 408
-            && let Some(attempt) = self.attempt()
+        let Some(attempt) = self.attempt().filter(|_| status != 408) else {
+            return;
+        };
+        core.note_target(now, &self.snapshot, &attempt, Outcome::Alive);
+        let first = self.hunt.as_ref().is_some_and(|hunt| hunt.stage == Stage::Trying);
+        if let Some(leg) = self
+            .b
+            .as_ref()
+            .filter(|_| first && status != 503 && attempt.target != Attempt::REGISTERED)
         {
-            core.note_target(now, &self.snapshot, &attempt, Outcome::Alive);
+            let network = self.snapshot.network_of(attempt.trunk);
+            core.hop_answered(now, network, leg.flow.hop(), status, Asked::Call);
         }
     }
 
-    /// Honours Retry-After of a 503 (RFC 3261 §21.5.4).
+    /// Honours Retry-After of a 503 (RFC 3261 §21.5.4): of a target with several places, that of the last.
     fn back_off(&self, core: &mut Core, now: Now, status: u16, message: &Message) {
-        if status != 503 {
+        let last = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.is_empty());
+        if status != 503 || !last {
             return;
         }
-        let seconds = message
-            .header(HeaderId::RetryAfter)
-            .and_then(|value| std::str::from_utf8(value).ok())
-            .and_then(|text| text.split([';', ' ', '(']).next()?.trim().parse::<u64>().ok());
-        if let (Some(seconds), Some(attempt)) = (seconds, self.attempt()) {
-            core.back_off(
-                now,
-                &self.snapshot,
-                &attempt,
-                std::time::Duration::from_secs(seconds),
-            );
+        if let (Some(wait), Some(attempt)) = (locate::retry_after(message), self.attempt()) {
+            core.back_off(now, &self.snapshot, &attempt, wait);
         }
     }
 

@@ -129,7 +129,7 @@ impl Call {
     /// Writes down how to end both legs should this process die; the ticket that comes back when it is safe.
     pub(crate) fn journal(&mut self, core: &mut Core, now: Now) -> Option<u64> {
         let b = self.b.as_ref()?;
-        let dialogs = crate::resume::pack(&self.a, b);
+        let dialogs = crate::resume::pack(&self.snapshot, &self.a, b);
         let record = self.interim_record(now, &SessionStats::default());
         Some(core.store(self.key, record, StoreKind::Journal(dialogs)))
     }

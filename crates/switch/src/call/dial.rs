@@ -1,14 +1,12 @@
 //! The next attempt: a place on the trunk, an address, ports, an offer, an INVITE.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use config::Host;
-use route::{Attempt, AttemptOutcome, Outcome};
+use route::{Attempt, AttemptOutcome, Outcome, Permit};
 use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
 use sip_msg::{HeaderId, Message, Method, NameAddr, SipUri, Value, Writer};
-use sip_proto::{Flow, Hop, Transport, digest};
+use sip_proto::{Flow, Hop, digest};
 use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
@@ -17,7 +15,8 @@ use super::{Call, Hunt, Stage, negotiate, registered, terms};
 use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::identity::{self, Towards};
-use crate::io::{Command, Now};
+use crate::io::Now;
+use crate::locate::{Address, Hops, Located};
 use crate::snapshot::Snapshot;
 
 /// Hops an INVITE may still take when the caller did not say (RFC 3261 §8.1.1.6).
@@ -43,6 +42,7 @@ impl Call {
             rang: false,
             made: 0,
             outcomes: Vec::new(),
+            hops: Hops::default(),
             early: SmallVec::new(),
             settled: None,
         }));
@@ -75,6 +75,7 @@ impl Call {
         hunt.rang = false;
         hunt.early.clear();
         hunt.settled = None;
+        hunt.hops = Hops::default();
         Some(attempt)
     }
 
@@ -103,39 +104,56 @@ impl Call {
         if let Some(hunt) = &mut self.hunt {
             hunt.made += 1;
         }
-        let tag = core.tag();
-        let session_id = core.random();
-        // Until the address is known the leg points back at the caller; nothing is sent on it before `send_invite`.
-        let mut leg = Leg::new(Side::B, attempt.trunk, tag, self.a.flow, session_id);
-        leg.permit = Some(permit);
-        self.b = Some(leg);
+        self.begin_leg(core, attempt, Some(permit));
         let target = match place {
             Place::Contact(flow) => return self.send_invite_on(core, now, attempt, flow),
             Place::Target(target) => target,
         };
         // RFC 3608 §5: the route that the registrar has named begins with the next hop.
-        let (host, port) = match first_hop(core.registrations.service_route(&trunk.name)) {
-            Some(hop) => hop,
-            None => (target.host.clone(), target.port),
+        let route = first_hop(core.registrations.service_route(&trunk.name));
+        let address = match &route {
+            Some((host, port)) => Address {
+                host,
+                port: *port,
+                transport: None,
+            },
+            None => Address::of(target),
         };
-        match &host {
-            Host::Ip(ip) => {
-                let remote = SocketAddr::new(*ip, port.unwrap_or(5060));
-                self.send_invite(core, now, attempt, Hop::udp(remote))
-            }
-            Host::Name(name) => {
-                let query = core.next_id();
-                core.queries.insert(query, Waiter::Call(self.key));
-                core.commands.push(Command::Resolve {
-                    query,
-                    host: name.clone(),
-                    port,
-                    transport: Some(Transport::Udp),
-                });
+        let network = snapshot.network_of(attempt.trunk);
+        match core.locate(&snapshot, network, address, Waiter::Call(self.key)) {
+            Located::Here(hop) => self.send_invite(core, now, attempt, hop),
+            Located::Asked(query) => {
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
                 Ok(())
             }
         }
+    }
+
+    /// A fresh leg for an attempt. Until its address is known it points back at the caller; nothing is sent on it before
+    /// [`send_invite`](Self::send_invite).
+    fn begin_leg(&mut self, core: &mut Core, attempt: &Attempt, permit: Option<Permit>) {
+        let (tag, session_id) = (core.tag(), core.random());
+        let mut leg = Leg::new(Side::B, attempt.trunk, tag, self.a.flow, session_id);
+        leg.permit = permit;
+        self.b = Some(leg);
+    }
+
+    /// Goes on to another place of the same target: an INVITE of its own, with a Call-ID and tag of its own, on the same place
+    /// of the trunk.
+    pub(crate) fn dial_hop(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        hop: Hop,
+        permit: Option<Permit>,
+    ) -> Result<(), AttemptOutcome> {
+        let hunt = self.hunt.as_mut().ok_or(AttemptOutcome::Unreachable)?;
+        hunt.rang = false;
+        hunt.early.clear();
+        let attempt = hunt.current().cloned().ok_or(AttemptOutcome::Unreachable)?;
+        self.story.attempt_begins(now, &attempt);
+        self.begin_leg(core, &attempt, permit);
+        self.send_invite(core, now, &attempt, hop)
     }
 
     /// The target's name has been looked up.
@@ -148,11 +166,14 @@ impl Call {
             return;
         };
         let network = self.snapshot.network_of(attempt.trunk);
-        let usable = hops
-            .iter()
-            .find(|hop| self.snapshot.flow_to(network, **hop).is_some());
-        let outcome = match usable {
-            Some(hop) => self.send_invite(core, now, &attempt, *hop),
+        core.note_places(&self.snapshot, &attempt, hops);
+        let mut hops = core.hops(now, &self.snapshot, network, hops);
+        let first = hops.next();
+        if let Some(hunt) = self.hunt.as_mut() {
+            hunt.hops = hops;
+        }
+        let outcome = match first {
+            Some(hop) => self.send_invite(core, now, &attempt, hop),
             None => {
                 core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
                 Err(AttemptOutcome::Unreachable)
@@ -196,12 +217,14 @@ impl Call {
         self.open_media(core);
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
+        let named = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.named);
         self.story.attempt_sent(
             now,
             self.b
                 .as_ref()
                 .map(|leg| leg.call_id.as_ref())
                 .unwrap_or_default(),
+            named.then_some(flow.remote),
         );
         self.launch(core, now, flow, bytes, digest::Attempt::default())
             .ok_or(AttemptOutcome::Unreachable)?;

@@ -1,13 +1,15 @@
 //! Whether the hunt goes on after an attempt has failed, and what the caller hears when it does not.
 
-use route::{AttemptOutcome, Outcome, Verdict};
+use route::{Attempt, AttemptOutcome, HopFailure, Outcome, Setback, Verdict};
 use sip_msg::Message;
+use sip_proto::Hop;
 
 use super::end::Ending;
 use super::{Call, Phase, Stage, registered};
 use crate::core::Core;
 use crate::headers;
 use crate::io::Now;
+use crate::locate;
 use crate::record::HungUpBy;
 
 impl Call {
@@ -19,10 +21,60 @@ impl Call {
         outcome: AttemptOutcome,
         answer: Option<&Message>,
     ) {
+        let (mut outcome, mut answer) = (outcome, answer);
+        if let Some(hop) = self.next_hop(core, now, outcome, answer) {
+            core.disarm(&mut self.stage_timer);
+            self.story
+                .attempt_failed(now, outcome, answer.and_then(headers::q850));
+            if let Some(hunt) = self.hunt.as_mut() {
+                hunt.outcomes.push(outcome);
+            }
+            core.counters.failovers += 1;
+            let permit = self.b.as_mut().and_then(|leg| leg.permit.take());
+            self.drop_b(core, now);
+            match self.dial_hop(core, now, hop, permit) {
+                Ok(()) => return,
+                // That was our own fault, and no other place is better for it.
+                Err(failed) => (outcome, answer) = (failed, None),
+            }
+        }
         self.drop_b(core, now);
         if self.attempt_failed(core, now, outcome, answer) == Verdict::Advance {
             self.dial_next(core, now);
         }
+    }
+
+    /// Notes how the place that was asked has failed. Gives the target's next place, where the failure is the place's: it has
+    /// answered 503, could not be reached, or was silent (RFC 3263 §4.3).
+    fn next_hop(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        outcome: AttemptOutcome,
+        answer: Option<&Message>,
+    ) -> Option<Hop> {
+        let why = HopFailure::of(outcome)?;
+        let hunt = self.hunt.as_mut()?;
+        if matches!(hunt.stage, Stage::Resolving(_)) {
+            return None;
+        }
+        let attempt = hunt.current()?;
+        if attempt.target == Attempt::REGISTERED {
+            return None;
+        }
+        let trunk = attempt.trunk;
+        let failover = &self.snapshot.trunk(trunk).failover;
+        let network = self.snapshot.network_of(trunk);
+        let failed = self.b.as_ref()?.flow.hop();
+        let setback = Setback {
+            why,
+            rest: failover.rest,
+            retry_after: answer.and_then(locate::retry_after),
+            call: true,
+        };
+        core.hop_failed(now, network, failed, setback);
+        let advances = route::verdict(failover, outcome) == Verdict::Advance;
+        hunt.hops.next().filter(|_| advances)
     }
 
     /// Notes how the attempt failed. When the hunt stops here, the call is ended.
@@ -132,6 +184,7 @@ impl Call {
             Stage::Ringing => AttemptOutcome::TimeoutAnswer,
         };
         if matches!(hunt.stage, Stage::Resolving(_) | Stage::Trying)
+            && hunt.hops.is_empty()
             && let Some(attempt) = hunt.current().cloned()
         {
             core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);

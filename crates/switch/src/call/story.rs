@@ -42,6 +42,8 @@ pub(crate) struct Tried {
     /// Index into the trunk's targets.
     pub(crate) target: usize,
     pub(crate) call_id: Box<[u8]>,
+    /// Where its name led.
+    pub(crate) address: Option<Box<SocketAddr>>,
     /// Milliseconds from the call's INVITE to this one's.
     pub(crate) offset_ms: u64,
     /// Milliseconds from this INVITE to its first 18x or answer.
@@ -131,16 +133,19 @@ impl Story {
             trunk: attempt.trunk,
             target: attempt.target,
             call_id: Box::default(),
+            address: None,
             offset_ms: self.since_start(now),
             pdd_ms: None,
             close: None,
         });
     }
 
-    pub(crate) fn attempt_sent(&mut self, now: Now, call_id: &[u8]) {
+    /// The attempt's INVITE is on its way, to `address` where the target's name led there.
+    pub(crate) fn attempt_sent(&mut self, now: Now, call_id: &[u8], address: Option<SocketAddr>) {
         self.attempt = Some(now.at);
         if let Some(tried) = self.tried.last_mut() {
             tried.call_id = Box::from(call_id);
+            tried.address = address.map(Box::new);
         }
     }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use route::{Asked, HopFailure};
 use sip_msg::{HeaderId, Message, Method, NameAddr, SipUri};
 use sip_proto::digest::DigestError;
 
-use super::round::{contact, credentials, next_hop, request_uri, send_with, wanted_seconds};
+use super::round::{contact, credentials, network_of, next_hop, request_uri, send_with, wanted_seconds};
 use super::wait::{Why, after_failure, fraction, refresh};
-use super::{State, gone, retry_after};
+use super::{State, gone};
 use crate::core::{Core, Timer};
 use crate::io::Now;
+use crate::locate::retry_after;
 
 /// How often in one round a registrar may find what we ask for too brief.
 const MAX_TOO_BRIEF: u8 = 2;
@@ -40,7 +42,8 @@ pub(crate) fn on_response(core: &mut Core, now: Now, id: u32, message: &Message)
         403 => auth_failed(core, now, id, "the registrar says 403 Forbidden".to_owned()),
         _ => {
             // RFC 3263 §4.3: a server that says 503 is as good as one that is not there.
-            if matches!(status, 408 | 503) && next_hop(core, now, id) {
+            let why = HopFailure::Refused(status);
+            if matches!(status, 408 | 503) && next_hop(core, now, id, why, retry_after(message)) {
                 return;
             }
             let why = match retry_after(message) {
@@ -54,7 +57,7 @@ pub(crate) fn on_response(core: &mut Core, now: Now, id: u32, message: &Message)
 }
 
 /// It has not answered, or could not be reached.
-pub(crate) fn on_no_response(core: &mut Core, now: Now, id: u32) {
+pub(crate) fn on_no_response(core: &mut Core, now: Now, id: u32, unreachable: bool) {
     let Some(entry) = core.registrations.get_mut(id) else {
         return;
     };
@@ -62,7 +65,12 @@ pub(crate) fn on_no_response(core: &mut Core, now: Now, id: u32) {
     if entry.leaves() {
         return gone(core, id);
     }
-    if !next_hop(core, now, id) {
+    let why = if unreachable {
+        HopFailure::Unreachable
+    } else {
+        HopFailure::Silent
+    };
+    if !next_hop(core, now, id, why, None) {
         failed(
             core,
             now,
@@ -101,6 +109,8 @@ fn accepted(core: &mut Core, now: Now, id: u32, message: &Message) {
     entry.why = None;
     entry.timer = Some(timer);
     entry.service_route = service_route(message);
+    let at = entry.flow.map(|flow| flow.hop());
+    let network = network_of(&snapshot, entry);
     let news = entry.state != State::Registered;
     entry.state = State::Registered;
     if news {
@@ -108,6 +118,9 @@ fn accepted(core: &mut Core, now: Now, id: u32, message: &Message) {
         let registrar = entry.flow.map(|flow| flow.remote);
         tracing::info!(trunk, ?registrar, seconds = granted.as_secs(), "registered");
         core.live.set_registered(&trunk, true);
+    }
+    if let Some(hop) = at {
+        core.hop_answered(now, network, hop, 200, Asked::Other);
     }
 }
 

@@ -1,9 +1,9 @@
 //! A round: the registrar's address, then REGISTERs until it is settled.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use config::Host;
+use route::{HopFailure, NetworkIx, Setback};
 use sip_msg::{HeaderId, Method, Writer};
 use sip_proto::{Flow, Hop, Transport, digest};
 
@@ -13,8 +13,9 @@ use super::{Registration, State};
 use crate::call::ALLOW;
 use crate::core::{ClientOwner, Core, Credentials, Waiter};
 use crate::headers;
-use crate::io::{Command, Now};
-use crate::snapshot::{NetworkIx, Snapshot};
+use crate::io::Now;
+use crate::locate::{Address, Located};
+use crate::snapshot::Snapshot;
 
 /// Time for the next round.
 pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
@@ -24,21 +25,18 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
     entry.timer = None;
     entry.attempt = digest::Attempt::default();
     entry.too_brief = 0;
-    let port = entry.wanted.keys.port;
-    match entry.wanted.keys.host.clone() {
-        Host::Ip(ip) => {
-            let hop = Hop::udp(SocketAddr::new(ip, port.unwrap_or(5060)));
-            start(core, now, id, vec![hop]);
-        }
-        Host::Name(host) => {
-            let query = core.next_id();
-            core.queries.insert(query, Waiter::Register(id));
-            core.commands.push(Command::Resolve {
-                query,
-                host,
-                port,
-                transport: Some(Transport::Udp),
-            });
+    let keys = &entry.wanted.keys;
+    let (host, port) = (keys.host.clone(), keys.port);
+    let snapshot = Arc::clone(&core.snapshot);
+    let network = network_of(&snapshot, entry);
+    let address = Address {
+        host: &host,
+        port,
+        transport: None,
+    };
+    match core.locate(&snapshot, network, address, Waiter::Register(id)) {
+        Located::Here(hop) => start(core, now, id, vec![hop]),
+        Located::Asked(query) => {
             if let Some(entry) = core.registrations.get_mut(id) {
                 entry.query = Some(query);
             }
@@ -54,8 +52,7 @@ pub(crate) fn on_resolved(core: &mut Core, now: Now, id: u32, hops: &[Hop]) {
     };
     entry.query = None;
     let network = network_of(&snapshot, entry);
-    let usable = |hop: &&Hop| snapshot.flow_to(network, **hop).is_some();
-    let hops: Vec<Hop> = hops.iter().filter(usable).copied().collect();
+    let hops = core.hops(now, &snapshot, network, hops).into_vec();
     start(core, now, id, hops);
 }
 
@@ -96,8 +93,30 @@ fn try_hop(core: &mut Core, now: Now, id: u32) {
     }
 }
 
-/// Goes on at the registrar's next address, if there is one (RFC 3263 §4.3).
-pub(super) fn next_hop(core: &mut Core, now: Now, id: u32) -> bool {
+/// Goes on at the registrar's next address, if there is one (RFC 3263 §4.3). The present one is left for last for a while, by calls as well.
+pub(super) fn next_hop(
+    core: &mut Core,
+    now: Now,
+    id: u32,
+    why: HopFailure,
+    retry_after: Option<Duration>,
+) -> bool {
+    let snapshot = Arc::clone(&core.snapshot);
+    let Some(entry) = core.registrations.get_mut(id) else {
+        return false;
+    };
+    let trunk = snapshot.config.trunk(&entry.trunk);
+    let failed = entry.hops.get(entry.hop).copied().zip(trunk);
+    let network = network_of(&snapshot, entry);
+    if let Some((hop, trunk)) = failed {
+        let setback = Setback {
+            why,
+            rest: trunk.failover.rest,
+            retry_after,
+            call: false,
+        };
+        core.hop_failed(now, network, hop, setback);
+    }
     let Some(entry) = core.registrations.get_mut(id) else {
         return false;
     };
@@ -111,9 +130,13 @@ pub(super) fn next_hop(core: &mut Core, now: Now, id: u32) -> bool {
 }
 
 /// The network that the registration's trunk is reached by.
-fn network_of(snapshot: &Snapshot, entry: &Registration) -> NetworkIx {
+pub(super) fn network_of(snapshot: &Snapshot, entry: &Registration) -> NetworkIx {
     let trunk = snapshot.tables.trunk_named(&entry.trunk);
-    trunk.map(|trunk| snapshot.network_of(trunk)).unwrap_or_default()
+    let sent = || entry.flow.map(|flow| snapshot.network_at(&flow));
+    trunk
+        .map(|trunk| snapshot.network_of(trunk))
+        .or_else(sent)
+        .unwrap_or(NetworkIx::NOWHERE)
 }
 
 /// Sends a REGISTER to the present hop, with the credentials that were good before. Says whether it is on its way.

@@ -45,7 +45,7 @@ fn whose(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, Refused> {
         .map(|uri| uri.user_unescaped().into_owned())
         .unwrap_or_default();
     let named = String::from_utf8_lossy(&to);
-    let source = tables.source(asked.flow.remote, &named);
+    let source = core.source(&asked.flow, &named);
     if matches!(source, SourceMatch::None { .. }) && !tables.has_roaming_users() {
         core.counters.refused_source += 1;
         return Err(Refused::Status(403));

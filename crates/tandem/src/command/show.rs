@@ -102,21 +102,21 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default();
-        let words: Vec<String> = targets
-            .iter()
-            .map(|target| {
-                let up = target.get("up").and_then(Value::as_bool).unwrap_or(true);
-                format!("{}{}", cell(target, "uri"), if up { "" } else { " (down)" })
-            })
-            .collect();
+        let words: Vec<String> = targets.iter().map(target_words).collect();
+        let takes = match (&cell(trunk, "enabled")[..], &cell(trunk, "draining")[..]) {
+            ("false", _) => "disabled",
+            (_, "true") => "draining",
+            (_, _) => "yes",
+        };
         if let Some(object) = trunk.as_object_mut() {
             object.insert("where".to_owned(), Value::String(words.join(", ")));
+            object.insert("takes".to_owned(), Value::String(takes.to_owned()));
         }
     }
     let columns = [
         ("NAME", "name"),
         ("ROLE", "role"),
-        ("ENABLED", "enabled"),
+        ("CALLS TAKEN", "takes"),
         ("CALLS", "calls"),
         ("MAX CALLS", "max_calls"),
         ("MAX CPS", "max_cps"),
@@ -160,6 +160,40 @@ pub(crate) fn registrations(bindings: &Value, json: bool) -> Result<()> {
         ("AGENT", "agent"),
     ];
     table(&columns, &rows(bindings))
+}
+
+/// A target in a table: its URI and state, and the places that it leads to where there is something to say of them.
+fn target_words(target: &Value) -> String {
+    let mut words = cell(target, "uri");
+    let state = cell(target, "state");
+    if state != "up" && state != "-" {
+        words = format!("{words} ({state})");
+    }
+    let places = target.get("places").map(rows).unwrap_or_default();
+    let places: Vec<String> = places
+        .iter()
+        .filter(|place| cell(place, "state") != "unknown" || places.len() > 1)
+        .map(|place| {
+            let ping = match cell(place, "ping_ms") {
+                none if none == "-" => String::new(),
+                ms => format!(" {ms} ms"),
+            };
+            let answer = match cell(place, "last_answer") {
+                none if none == "-" => String::new(),
+                status => format!(" {status}"),
+            };
+            format!(
+                "{} {}{answer}{ping}",
+                cell(place, "address"),
+                cell(place, "state")
+            )
+        })
+        .collect();
+    if places.is_empty() {
+        words
+    } else {
+        format!("{words} [{}]", places.join("; "))
+    }
 }
 
 /// A record as a row of a table: scores are as wide as each other.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use api::{Answer, Backend, MessageView, Problem, ReloadReport, TargetView, TrunkView};
+use api::{Answer, Backend, DrainOutcome, MessageView, Problem, ReloadReport, TrunkView};
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
 use sip_net::capture::Shot;
@@ -114,7 +114,7 @@ impl Daemon {
         let mut next = loaded.snapshot;
         let changes = running.config.diff(&next.config);
         // Sockets stay as they were bound; what else needs a restart is not read after the start.
-        next.listeners.clone_from(&running.listeners);
+        next.stay_bound(&running);
         let next = Arc::new(next);
         self.ask(|reply| Ask::Reload(Arc::clone(&next), reply)).await?;
         *running = next;
@@ -196,6 +196,19 @@ impl Backend for Daemon {
         Box::pin(self.ask(Ask::Registrations))
     }
 
+    fn drain_trunk(&self, name: String, drained: bool) -> Answer<'_, DrainOutcome> {
+        Box::pin(async move {
+            let running = Arc::clone(&*self.running.lock().await);
+            let configured = running.config.trunk(&name).is_some_and(|trunk| trunk.drain);
+            let known = self.ask(|reply| Ask::DrainTrunk(name, drained, reply)).await?;
+            Ok(match (known, configured && !drained) {
+                (false, _) => DrainOutcome::Unknown,
+                (true, true) => DrainOutcome::Configured,
+                (true, false) => DrainOutcome::Done,
+            })
+        })
+    }
+
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
         Box::pin(self.read_records(filter))
     }
@@ -229,12 +242,6 @@ impl Backend for Daemon {
 
 fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
     let state = states.iter().find(|state| state.name == trunk.name);
-    let target = |(index, target): (usize, &config::Target)| TargetView {
-        uri: target.uri.clone(),
-        up: state
-            .and_then(|state| state.up.get(index).copied())
-            .unwrap_or(true),
-    };
     TrunkView {
         name: trunk.name.clone(),
         role: match trunk.role {
@@ -242,10 +249,12 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
             config::Role::Carrier => "carrier",
         },
         enabled: trunk.enabled,
+        draining: state.is_some_and(|state| state.drains),
+        network: trunk.network.clone(),
         calls: state.map_or(0, |state| state.calls),
         max_calls: trunk.max_calls,
         max_cps: trunk.max_cps,
-        targets: trunk.targets.iter().enumerate().map(target).collect(),
+        targets: state.map(|state| state.targets.clone()).unwrap_or_default(),
         registration: state.and_then(|state| state.registration.clone()),
     }
 }

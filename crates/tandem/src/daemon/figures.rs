@@ -64,6 +64,10 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
         "Copies of messages for the capture server, by what became of them"
     );
     describe_counter!(
+        "tandem_names_total",
+        "Questions to name servers and lookups of names, by what became of them"
+    );
+    describe_counter!(
         "tandem_config_reloads_total",
         "Configurations put in force since the start"
     );
@@ -121,6 +125,14 @@ pub(crate) fn publish(figures: &Figures) {
         counter!("tandem_sip_dropped_total", "reason" => *reason).absolute(*value);
     }
     for (fate, value) in [
+        ("asked", figures.names.asked),
+        ("unanswered", figures.names.unanswered),
+        ("waited", figures.names.waited),
+        ("refused", figures.names.refused),
+    ] {
+        counter!("tandem_names_total", "fate" => fate).absolute(value);
+    }
+    for (fate, value) in [
         ("received", figures.sockets.received),
         ("sent", figures.sockets.sent),
         ("queued", figures.sockets.queued),
@@ -154,8 +166,8 @@ pub(crate) fn of_trunks(trunks: &[TrunkState]) -> String {
     );
     for trunk in trunks {
         let name = sanitize_label_value(&trunk.name);
-        for (target, up) in trunk.up.iter().enumerate() {
-            let up = u8::from(*up);
+        for (target, up) in trunk.targets.iter().map(|target| target.up).enumerate() {
+            let up = u8::from(up);
             text.push_str(&format!(
                 "tandem_target_up{{trunk=\"{name}\",target=\"{target}\"}} {up}\n"
             ));

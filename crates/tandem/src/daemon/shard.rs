@@ -27,8 +27,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use records::{Outcome, Store};
 use rtp_net::{Leftovers, MediaPlane};
-use sip_net::{Resolver, ResolverLimits, UdpListener, UdpOptions, bind_udp};
-use sip_proto::{Flow, Hop, ListenerId, Transport};
+use sip_net::{Resolver, ResolverConfig, UdpListener, UdpOptions, bind_udp};
+use sip_proto::{Flow, ListenerId, Transport};
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
@@ -144,6 +144,13 @@ impl Shard {
             listeners.push((listener.id, UdpListener::from_socket(socket, &udp_options())?));
         }
         let directory = parts.snapshot.config.node.data_dir.clone();
+        let dns = &parts.snapshot.config.dns;
+        let names = ResolverConfig {
+            servers: dns.servers.clone(),
+            deadline: dns.timeout,
+            stale: dns.stale.unwrap_or_default(),
+            ..ResolverConfig::default()
+        };
         let mut switch = Switch::new(
             SwitchConfig {
                 shard: 0,
@@ -166,8 +173,7 @@ impl Shard {
             // A full queue loses the answer; the attempt's own timer then moves on.
             let _ = queue.try_send(ShardInput::Resolved(resolution));
         };
-        let handle = tokio::runtime::Handle::current();
-        let resolver = Resolver::start(&handle, ResolverLimits::default(), Arc::new(sink));
+        let resolver = Resolver::start(names, Arc::new(sink)).context("the resolver cannot be started")?;
         Ok(Self {
             switch,
             listeners,
@@ -282,12 +288,7 @@ impl Shard {
             ShardInput::Record(Outcome::Failed { ticket, error: _ }) => Input::StoreFailed { ticket },
             ShardInput::Resolved(resolution) => Input::Resolved {
                 query: resolution.token,
-                hops: resolution
-                    .result
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(Hop::udp)
-                    .collect(),
+                hops: resolution.result.unwrap_or_default(),
             },
             ShardInput::Ask(ask) => return self.answer(now, ask),
         };
@@ -307,7 +308,7 @@ impl Shard {
             (&mut self.switch, &mut self.commands, &self.clock, &mut self.tap);
         let (mut came_back, mut received) = (Vec::new(), 0);
         for (id, listener) in &mut self.listeners {
-            listener.unreachable(BATCH, |report| came_back.push(report.remote));
+            listener.unreachable(BATCH, |report| came_back.push((*id, report.remote)));
             let (now, local) = (clock.now(), listener.local_addr());
             received += listener.recv_batch(BATCH, |remote, bytes| {
                 let flow = Flow {
@@ -319,11 +320,11 @@ impl Shard {
                 tap.message(false, flow.transport, local, remote, &bytes);
                 switch.handle(now, Input::Datagram { flow, bytes }, commands);
             });
-            listener.flush(|report| came_back.push(report.remote));
+            listener.flush(|report| came_back.push((*id, report.remote)));
         }
         came_back.dedup();
-        for remote in came_back {
-            switch.handle(clock.now(), Input::Unreachable { remote }, commands);
+        for (listener, remote) in came_back {
+            switch.handle(clock.now(), Input::Unreachable { listener, remote }, commands);
         }
         received
     }

@@ -2,8 +2,7 @@
 
 use records::Job;
 use rtp_proto::control::{Event, SessionStats};
-use sip_net::{Lookup, SendResult};
-use sip_proto::Hop;
+use sip_net::{Lookup, Query, SendResult};
 use switch::{Command, Input, RecordJob};
 
 use super::Shard;
@@ -41,14 +40,20 @@ impl Shard {
                 query,
                 host,
                 port,
-                transport: _,
+                transport,
+                reach,
             } => {
-                let addresses = match self.resolver.lookup(query, &host, port.unwrap_or(5060)) {
-                    Lookup::Literal(address) => vec![address],
+                let asked = Query {
+                    host,
+                    port,
+                    transport,
+                    reach,
+                };
+                let hops = match self.resolver.lookup(query, asked) {
+                    Lookup::Known(found) => found.unwrap_or_default(),
                     Lookup::Pending => return,
                     Lookup::Refused => Vec::new(),
                 };
-                let hops = addresses.into_iter().map(Hop::udp).collect();
                 self.feedback.push_back(Input::Resolved { query, hops });
             }
         }

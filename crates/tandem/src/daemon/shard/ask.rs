@@ -21,6 +21,9 @@ impl Shard {
                 });
                 let _ = reply.send(traced);
             }
+            Ask::DrainTrunk(name, drained, reply) => {
+                let _ = reply.send(self.switch.drain_trunk(&name, drained));
+            }
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
@@ -46,7 +49,8 @@ impl Shard {
         let state = |trunk: &Arc<config::Trunk>| TrunkState {
             name: trunk.name.clone(),
             calls: self.switch.trunk_calls(&trunk.name),
-            up: self.switch.targets_up(&trunk.name),
+            drains: self.switch.trunk_drains(&trunk.name),
+            targets: self.switch.targets(now, &trunk.name),
             registration: self.switch.registration(now, &trunk.name),
         };
         self.switch.snapshot().config.trunks.iter().map(state).collect()
@@ -73,6 +77,7 @@ impl Shard {
                 .collect(),
             sockets,
             mirrored: self.tap.mirrored(),
+            names: self.resolver.counters(),
         }
     }
 
@@ -94,7 +99,8 @@ impl Shard {
         self.retired.iter().map(|name| TrunkState {
             name: name.clone(),
             calls: self.switch.trunk_calls(name),
-            up: Vec::new(),
+            drains: false,
+            targets: Vec::new(),
             registration: None,
         })
     }

@@ -7,7 +7,7 @@ use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::Resolution;
 use sip_net::capture::{MirrorCounters, View};
-use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot};
+use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView};
 use tokio::sync::{mpsc, oneshot};
 
 /// What other threads tell the shard.
@@ -30,6 +30,8 @@ pub(crate) enum Ask {
     Registrations(oneshot::Sender<Vec<BindingView>>),
     /// Messages of the last while, and the Call-IDs of this call if it is up; `None`: none are kept.
     Trace(String, oneshot::Sender<Option<Traced>>),
+    /// A trunk's name and whether it is to take no new calls; whether there is such a trunk.
+    DrainTrunk(String, bool, oneshot::Sender<bool>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, oneshot::Sender<()>),
@@ -51,7 +53,8 @@ pub(crate) struct Traced {
 pub(crate) struct TrunkState {
     pub(crate) name: String,
     pub(crate) calls: u32,
-    pub(crate) up: Vec<bool>,
+    pub(crate) drains: bool,
+    pub(crate) targets: Vec<TargetView>,
     pub(crate) registration: Option<RegistrationView>,
 }
 
@@ -62,6 +65,7 @@ pub(crate) struct Figures {
     pub(crate) trunks: Vec<TrunkState>,
     pub(crate) sockets: sip_net::UdpCounters,
     pub(crate) mirrored: MirrorCounters,
+    pub(crate) names: sip_net::ResolverCounters,
 }
 
 /// The way to the shard.
