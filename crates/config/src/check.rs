@@ -4,6 +4,7 @@ mod access;
 mod identity;
 mod media;
 mod network;
+mod stir;
 
 use crate::document::{Cx, Place};
 use crate::model::{Advance, Class, Config, NumberRule, Role, SessionTimer, Target, Trunk};
@@ -28,6 +29,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     access::complete(&mut config, cx);
     session_timer(&config.sip.session_timer, "sip.session_timer", cx);
     media::complete(&config, cx);
+    stir::complete(&config, cx);
     twins(&config, cx);
     for (index, class) in config.classes.iter().enumerate() {
         class_trunks(class, &cx.entry("class", index), &config, cx);

@@ -5,6 +5,7 @@ mod headers;
 mod identity;
 mod numbers;
 mod sdp;
+mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
@@ -15,6 +16,7 @@ pub use identity::{
 };
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
 pub use sdp::SdpChanges;
+pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
     Advance, Announcement, Auth, Dtmf, Failover, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
     SrtpSuite, Target, Transcode, Trunk,
@@ -64,6 +66,8 @@ section! {
         live records: Records = Table<Records>, default("{}");
         /// Keys that trunks share: a trunk's `profile` names one.
         live profiles named "profile": Vec<Profile> = Profiles, default("[]");
+        /// STIR/SHAKEN.
+        live stir: Stir = Table<Stir>, default("{}");
         /// Who sends and takes calls; at least one.
         live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
         /// Classes of service.

@@ -81,6 +81,7 @@ pub(crate) fn record(n: u64) -> CallRecord {
         called_media: media,
         mos: Some(4.38),
         mos_min: Some(4.31),
+        stir: None,
         decision: vec![
             "carrier-a: priority 1, weight 10".to_owned(),
             "carrier-b: priority 2, weight 10".to_owned(),

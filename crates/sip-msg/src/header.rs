@@ -88,9 +88,11 @@ headers! {
     PAssertedIdentity = "P-Asserted-Identity";
     PAssociatedUri = "P-Associated-URI";
     Path = "Path";
+    PAttestationIndicator = "P-Attestation-Indicator";
     PCalledPartyId = "P-Called-Party-ID";
     PChargingVector = "P-Charging-Vector";
     PEarlyMedia = "P-Early-Media";
+    POriginationId = "P-Origination-ID";
     PPreferredIdentity = "P-Preferred-Identity";
     Priority = "Priority";
     Privacy = "Privacy";

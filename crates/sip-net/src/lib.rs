@@ -1,4 +1,5 @@
-//! SIP sockets: what the shard loop reads datagrams from and writes them to, and the resolver of host names.
+//! SIP sockets: what the shard loop reads datagrams from and writes them to; the resolver of host names, and the fetcher of
+//! callers' certificates.
 //!
 //! Nothing here knows what a SIP message is. A [`UdpListener`] is one bound socket that lives on the shard's
 //! thread: it never blocks, never spawns and never allocates but for the datagram it hands up. What the network
@@ -7,10 +8,12 @@
 
 pub mod capture;
 mod error_queue;
+mod fetch;
 mod resolve;
 mod udp;
 
 pub use error_queue::Unreachable;
+pub use fetch::{Fetch, FetchError, FetchRules, FetchSink, Fetched, Fetcher};
 pub use resolve::{
     Lookup, Query, Resolution, ResolutionSink, ResolveError, Resolver, ResolverConfig, ResolverCounters,
 };

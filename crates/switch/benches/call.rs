@@ -84,7 +84,7 @@ impl Rig {
             for command in std::mem::take(&mut self.commands) {
                 match command {
                     Command::Send(send) if send.flow.remote == remote => sent.push(send.bytes),
-                    Command::Send(_) | Command::Resolve { .. } => {}
+                    Command::Send(_) | Command::Resolve { .. } | Command::FetchCertificate { .. } => {}
                     Command::Media(control::Command::Close { id }) => {
                         let stats = Box::new(SessionStats::default());
                         self.input(Input::Media(control::Event::Closed { id, stats }));

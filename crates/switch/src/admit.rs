@@ -113,7 +113,9 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         }
     }
     core.counters.calls_admitted += 1;
-    route(core, now, &mut call);
+    if call.identify(core, now) {
+        route(core, now, &mut call);
+    }
     Some(call)
 }
 
@@ -176,6 +178,18 @@ fn begin(
 fn number_said(from: &config::Trunk, message: &sip_msg::Message) -> String {
     let user = headers::user_of(message.from().uri);
     from.read_number(&user).into_owned()
+}
+
+/// A call's wait for a certificate may be over: it is there, or `late`.
+pub(crate) fn on_certificate(call: &mut Call, core: &mut Core, now: Now, late: bool) {
+    let goes_on = if late {
+        call.on_certificate_late(core, now)
+    } else {
+        call.on_certificate(core, now)
+    };
+    if goes_on {
+        route(core, now, call);
+    }
 }
 
 /// Reads the offer, asks for a plan and begins to dial.

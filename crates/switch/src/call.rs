@@ -257,6 +257,7 @@ impl Call {
             Timer::Prack(_) => self.on_prack_timer(core, now),
             Timer::Ping(_)
             | Timer::Source(_)
+            | Timer::Certificate(_)
             | Timer::Page(_)
             | Timer::Register(_)
             | Timer::Binding(_)

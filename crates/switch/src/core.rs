@@ -26,6 +26,7 @@ use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
 use crate::sources::SourceNames;
 use crate::tags::Tags;
+use crate::vouch::Certificates;
 
 /// A request that waits for our answer.
 pub(crate) struct Asked {
@@ -97,6 +98,8 @@ pub(crate) enum Timer {
     Session(CallKey, Side),
     /// A provisional response has waited for its PRACK.
     Prack(CallKey),
+    /// A caller's certificate is late: its call goes on without.
+    Certificate(CallKey),
     /// Time to ping a target; the number is the pinger's.
     Ping(u32),
     /// A request outside of any dialog has not been answered.
@@ -142,6 +145,8 @@ pub(crate) struct Core {
     pub(crate) registrations: Registrations,
     /// Those of others with us.
     pub(crate) registrar: Registrar,
+    /// Certificates of callers' signers.
+    pub(crate) certificates: Certificates,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
     /// Calls there are, without those that are over but not yet done with.
@@ -178,6 +183,7 @@ impl Core {
             access,
             registrations: Registrations::default(),
             registrar: Registrar::default(),
+            certificates: Certificates::default(),
             counters: Counters::default(),
             draining: false,
             calls: 0,
@@ -189,7 +195,8 @@ impl Core {
     /// Entries of the maps by which answers find whoever waits for them.
     pub(crate) fn waiting(&self) -> usize {
         let answers = self.servers.len() + self.clients.len() + self.pages.len();
-        answers + self.media.len() + self.tickets.len() + self.queries.len()
+        let asked = self.media.len() + self.tickets.len() + self.queries.len();
+        answers + asked + self.certificates.fetches()
     }
 
     /// A number that was not given before: call keys, media ids, tickets, queries.

@@ -75,4 +75,39 @@ pub struct Counters {
     pub messages_failed: u64,
     /// The same, refused before anybody was asked.
     pub messages_refused: u64,
+    /// STIR/SHAKEN.
+    pub stir: StirCounters,
+}
+
+/// Counters of STIR/SHAKEN since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StirCounters {
+    /// Calls whose caller somebody vouches for.
+    pub passed: u64,
+    /// Calls to be verified without an Identity header of a known type.
+    pub absent: u64,
+    /// Those whose certificate could not be had.
+    pub bad_info: u64,
+    /// Those whose certificate is not to be used.
+    pub unsupported: u64,
+    /// Those signed too long ago.
+    pub stale: u64,
+    /// Those whose signature, or what it is over, is wrong.
+    pub invalid: u64,
+    /// INVITEs that we have signed, with full attestation.
+    pub signed_a: u64,
+    /// With partial attestation.
+    pub signed_b: u64,
+    /// With gateway attestation.
+    pub signed_c: u64,
+    /// INVITEs that were to be signed and could not be: no number, nothing to attest, no valid certificate.
+    pub unsigned: u64,
+    /// INVITEs with signatures of others.
+    pub handed_on: u64,
+    /// Certificates asked for.
+    pub fetches: u64,
+    /// Certificates that could not be fetched.
+    pub fetch_failures: u64,
+    /// Calls that went on before their certificate was there.
+    pub waited: u64,
 }

@@ -10,6 +10,7 @@ use sip_proto::{Flow, Hop, ListenerId, Reach, Send, SendOrigin, Transport};
 
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
+use crate::vouch::FetchedCertificate;
 
 /// The moment of an input, by both clocks. Durations come from `at` alone; `unix_ms` only dates things.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,13 @@ pub enum Input {
         /// Where to send to, in the order to be tried (RFC 3263 §4.3).
         hops: Vec<Hop>,
     },
+    /// A caller's certificate has been fetched, or why it could not be.
+    Certificate {
+        /// As given in [`Command::FetchCertificate`].
+        query: u64,
+        /// What its URL has.
+        outcome: Result<FetchedCertificate, String>,
+    },
     /// A new configuration is in force for what comes from now on.
     Reload(Arc<Snapshot>),
     /// No new calls from now on; calls in progress go on.
@@ -105,6 +113,13 @@ pub enum Command {
         transport: Option<Transport>,
         /// What it can be sent by: what the name leads to beyond that is of no use.
         reach: Reach,
+    },
+    /// Fetch a caller's certificate over HTTPS; the answer is [`Input::Certificate`].
+    FetchCertificate {
+        /// To be given back.
+        query: u64,
+        /// Where it is.
+        url: stir::CertificateUrl,
     },
 }
 

@@ -19,6 +19,7 @@
 //! | `call/reinvite.rs` | offers in mid-call |
 //! | `call/negotiate.rs` | what each side's SDP becomes on the other |
 //! | `call/end.rs` | every ending, and the one record |
+//! | `vouch.rs` | who vouches for the caller: signatures verified, made, handed on |
 //! | `orphan.rs` | INVITEs that nobody waits for any more |
 //! | `health.rs` | OPTIONS, ours and theirs |
 //! | `resume.rs` | calls that were up when the process died |
@@ -47,8 +48,9 @@ mod sources;
 mod switch;
 mod tags;
 mod trunks;
+mod vouch;
 
-pub use crate::gauges::Gauges;
+pub use crate::gauges::{Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;
 pub use crate::registrar::BindingView;
@@ -57,4 +59,5 @@ pub use crate::snapshot::{Listener, MediaAddress, Snapshot, media_addresses};
 pub use crate::sounds::{Clip, sounds};
 pub use crate::switch::{Switch, SwitchConfig};
 pub use crate::trunks::{PlaceView, TargetView};
+pub use crate::vouch::{FetchedCertificate, Stir, stir};
 pub use route::NetworkIx;

@@ -68,9 +68,35 @@ pub struct CallRecord {
         serialize_with = "rtp_proto::figures::score_if_known"
     )]
     pub mos_min: Option<f32>,
+    /// Who vouched for the caller; absent where nobody was asked and nothing was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stir: Option<Box<StirRecord>>,
     /// Why the attempts stood in this order: the route decision's trace, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.
     pub decision: Vec<String>,
+}
+
+/// STIR/SHAKEN of a call: what came of the caller's signature, and what went on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StirRecord {
+    /// What the verification said, as `verstat` says it: `TN-Validation-Passed-A`, `TN-Validation-Failed`, `No-TN-Validation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verstat: Option<String>,
+    /// Why it did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The signer's origination identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origid: Option<String>,
+    /// Whether it passed by a chain of diversions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub diverted: bool,
+    /// What the last attempt carried: `shaken A` (or B, C) by us, `handed-on`, or `div` (handed on and signed as diverted).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<String>,
+    /// Our origination identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_origid: Option<String>,
 }
 
 /// Whether a record is final.

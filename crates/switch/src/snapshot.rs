@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::vouch::Stir;
 use config::{Config, SessionTimer, Trunk};
 use route::{NetworkIx, Tables, TrunkIx};
 use rtp_proto::control::Sound;
@@ -65,6 +66,8 @@ pub struct Snapshot {
     pub dtls: Option<Arc<dyn Engines>>,
     /// What can be played, by name.
     pub sounds: HashMap<String, Arc<Sound>>,
+    /// Key, trust anchors and numbering for STIR/SHAKEN.
+    pub stir: Arc<Stir>,
 }
 
 impl Snapshot {

@@ -22,6 +22,7 @@ use crate::register::{self, RegistrationView};
 use crate::registrar::{self, BindingView};
 use crate::resume;
 use crate::snapshot::Snapshot;
+use crate::vouch;
 
 /// What a switch is told at its start and never again.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,11 @@ impl Switch {
             Input::Stored { ticket } => self.on_stored(now, ticket, true),
             Input::StoreFailed { ticket } => self.on_stored(now, ticket, false),
             Input::Resolved { query, hops } => self.on_resolved(now, query, &hops),
+            Input::Certificate { query, outcome } => {
+                for key in vouch::fetched(&mut self.core, now, query, outcome) {
+                    self.with_call(key, |call, core| admit::on_certificate(call, core, now, false));
+                }
+            }
             Input::Reload(snapshot) => self.on_reload(now, snapshot),
             Input::Drain => self.drain(now),
             Input::EndAll => self.end_all(now),
@@ -286,6 +292,9 @@ impl Switch {
                 Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
                 Timer::SaveBindings => registrar::save_due(&mut self.core, now),
                 Timer::Source(number) => self.core.look_up_source(now, number),
+                Timer::Certificate(key) => {
+                    self.with_call(key, |call, core| admit::on_certificate(call, core, now, true));
+                }
                 Timer::Stage(key)
                 | Timer::MaxDuration(key)
                 | Timer::StoreDeadline(key)
@@ -542,6 +551,7 @@ impl Switch {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
         self.core.access.install(&snapshot.config);
+        self.core.certificates.forget_trust();
         self.core.snapshot = snapshot;
         self.pingers.install(&mut self.core, now);
         self.core.install_source_names(now);

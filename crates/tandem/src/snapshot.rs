@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::{Config, Report};
 use route::Tables;
@@ -48,6 +49,12 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
         let clip = audio::Clip::from_wav(&bytes).map_err(|error| error.to_string())?;
         Ok((clip.share(), clip.rate()))
     })?;
+    let stir = switch::stir(&config, |path| {
+        files.seen.push(path.to_path_buf());
+        std::fs::read(path).map_err(|error| error.to_string())
+    })?;
+    let mut warnings = lines(&report.warnings);
+    warnings.extend(expiry(&config, &stir));
     let listeners = listeners(&config);
     Ok(Loaded {
         snapshot: Snapshot {
@@ -57,12 +64,36 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
             listeners,
             dtls: certificate(),
             sounds,
+            stir: Arc::new(stir),
         },
-        warnings: lines(&report.warnings),
         notes: report.notes,
+        warnings,
         files: files.seen,
     })
 }
+
+/// What is to be said of our certificate for signing, if it is not good for long. Calls go on without signatures once it is over.
+fn expiry(config: &Config, stir: &switch::Stir) -> Option<String> {
+    let (from, until) = stir.validity()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let what = if until < now {
+        "has expired: nothing is signed".to_owned()
+    } else if from > now {
+        "is not valid yet: nothing is signed until it is".to_owned()
+    } else if until - now < SOON {
+        format!("expires in {} days", (until - now) / 86_400)
+    } else {
+        return None;
+    };
+    let path = config.stir.certificate.as_deref()?;
+    Some(format!(
+        "{}: stir.certificate: the certificate {what}",
+        path.display()
+    ))
+}
+
+/// Seconds before its end from which a certificate is spoken of.
+const SOON: u64 = 14 * 86_400;
 
 /// The certificate for DTLS-SRTP: one for the life of the process.
 fn certificate() -> Option<Arc<dyn Engines>> {

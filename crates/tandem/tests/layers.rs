@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("tandem-config", 1),
     ("tandem-sip-proto", 1),
     ("tandem-rtp-proto", 1),
+    ("tandem-stir", 1),
     ("tandem-route", 2),
     ("tandem-switch", 3),
     ("tandem-sip-net", 4),

@@ -33,6 +33,7 @@
 )]
 
 pub mod audio;
+pub mod authority;
 pub mod baresip;
 pub mod bulk;
 pub mod daemon;
@@ -40,6 +41,7 @@ pub mod digest;
 pub mod dns;
 pub mod flows;
 pub mod http;
+pub mod https;
 pub mod load;
 pub mod metrics;
 pub mod places;

@@ -13,7 +13,7 @@ use switch::{Command, Input, Listener, NetworkIx, Now, Snapshot, Switch, SwitchC
 
 use crate::agenda::{Agenda, What};
 use crate::ua::{Cx, Ua};
-use crate::{Audit, Dns, Media, Network, Rng, Sip, Store};
+use crate::{Audit, Certificates, Dns, Media, Network, Rng, Sip, Store};
 
 /// 2026-01-01T00:00:00Z.
 const EPOCH_MS: u64 = 1_767_225_600_000;
@@ -70,8 +70,11 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let listeners = config.listen.iter().enumerate().map(listener).collect();
     let no_files = |path: &std::path::Path| panic!("{} in a test", path.display());
     let sounds = switch::sounds(&config, no_files).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let files = |path: &std::path::Path| std::fs::read(path).map_err(|error| error.to_string());
+    let stir = switch::stir(&config, files).unwrap_or_else(|errors| panic!("{errors:?}"));
     Arc::new(Snapshot {
         media: switch::media_addresses(&config),
+        stir: Arc::new(stir),
         sounds,
         config,
         tables,
@@ -98,6 +101,8 @@ pub struct World {
     pub registrations: Option<Vec<u8>>,
     /// The resolver.
     pub dns: Dns,
+    /// Servers of callers' certificates.
+    pub certificates: Certificates,
     /// Peers that act by themselves.
     pub uas: Vec<Ua>,
     /// What was found wrong with the switch's messages.
@@ -134,6 +139,7 @@ impl World {
             store: Store::new(),
             registrations: None,
             dns: Dns::default(),
+            certificates: Certificates::default(),
             uas: Vec::new(),
             audit: Audit::default(),
             log: Vec::new(),
@@ -274,6 +280,9 @@ impl World {
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
                 Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
                 Command::Leg { .. } => {}
+                Command::FetchCertificate { query, url } => {
+                    self.certificates.fetch(self.now, query, &url, &mut self.agenda);
+                }
                 Command::Resolve {
                     query, host, port, ..
                 } => {

@@ -243,7 +243,7 @@ impl TextForm for HeaderName {
 pub(crate) struct PassedHeader;
 
 /// Headers that have keys of their own.
-const KEYED_HEADERS: [(&str, &str); 7] = [
+const KEYED_HEADERS: [(&str, &str); 9] = [
     ("p-asserted-identity", "identity"),
     ("p-preferred-identity", "identity"),
     ("remote-party-id", "identity"),
@@ -251,6 +251,8 @@ const KEYED_HEADERS: [(&str, &str); 7] = [
     ("diversion", "identity"),
     ("history-info", "identity"),
     ("reason", "reason"),
+    ("identity", "stir"),
+    ("y", "stir"),
 ];
 
 impl TextForm for PassedHeader {
@@ -389,6 +391,57 @@ impl TextForm for SdpAttribute {
             return Err(Fault::new(wrong).expected("an attribute that only describes"));
         }
         Ok(name.to_owned())
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
+/// A URL that is fetched over HTTPS.
+pub(crate) struct HttpsUrl;
+
+impl TextForm for HttpsUrl {
+    type Out = String;
+    fn expected() -> String {
+        "an https URL, such as \"https://cert.example.com/shaken.pem\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let host = text.strip_prefix("https://").unwrap_or_default();
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"<>;,".contains(&byte));
+        if plain && !host.is_empty() && !host.starts_with('/') && text.len() <= 1024 {
+            return Ok(text.to_owned());
+        }
+        let meant = text
+            .strip_prefix("http://")
+            .map(|rest| quote(&format!("https://{rest}")));
+        Err(Fault::new(format!("{} is not an https URL", quote(text))).meant(meant))
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^https://" })
+    }
+}
+
+/// A UUID (RFC 9562 §4).
+pub(crate) struct Uuid;
+
+impl TextForm for Uuid {
+    type Out = String;
+    fn expected() -> String {
+        "a UUID, such as \"123e4567-e89b-12d3-a456-426655440000\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let groups: Vec<usize> = text.split('-').map(str::len).collect();
+        let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if hex && groups == [8, 4, 4, 4, 12] {
+            Ok(text.to_ascii_lowercase())
+        } else {
+            Err(Fault::new(format!("{} is not a UUID", quote(text))))
+        }
     }
     fn write(value: &String) -> String {
         value.clone()

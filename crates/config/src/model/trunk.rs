@@ -1,6 +1,7 @@
 //! Trunks.
 
 use super::SessionTimer;
+use super::TrunkStir;
 use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
@@ -127,6 +128,8 @@ section! {
         /// What its callers hear before a call that failed is refused, by a carrier or by us: no route, no line of a trunk free.
         /// Without a sound is refused what the switch itself has no room for, and what comes faster than `max_cps`.
         live announcements: Vec<Announcement> = List<Table<Announcement>>, default("[]");
+        /// Signing and verifying of callers' numbers.
+        live stir: TrunkStir = Table<TrunkStir>, default("{}");
         /// How numbers are written towards it: `"as-is"`, `"e164"` (with +), `"digits"` (without), or a table.
         live number_format: NumberFormat = NumberFormatForm, default("'as-is'");
         /// In place of `number_format`, for single headers.

@@ -85,6 +85,7 @@ impl Call {
             called_media: media_record(b, codec_b),
             mos: both().map(|quality| quality.mos).reduce(f32::midpoint),
             mos_min: both().map(|quality| quality.mos_min).reduce(f32::min),
+            stir: story.vouch.as_ref().and_then(|vouch| vouch.record()),
             decision: story.decision.lines().map(str::to_owned).collect(),
         }
     }

@@ -226,6 +226,7 @@ impl Call {
         let body = Some(invite.body()).filter(|body| !body.is_empty());
         let credentials = core.preemptive(&snapshot, &attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, credentials);
+        let bytes = self.vouched(core, now, bytes);
         self.launch(core, now, flow, bytes, auth).is_some()
     }
 
@@ -393,6 +394,7 @@ impl Call {
         let cseq = invite.cseq().0 + 1;
         let body = (!body.is_empty()).then_some(body);
         let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, Some(header));
+        let bytes = self.vouched(core, now, bytes);
         self.launch(core, now, flow, bytes, auth).is_some()
     }
 

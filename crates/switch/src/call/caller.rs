@@ -84,7 +84,7 @@ impl Call {
             &invite.asked.message,
             &invite.asked.flow,
             ending.status,
-            None,
+            ending.phrase(),
             Some(&self.a.tag),
         );
         let mode = self.snapshot.trunk(self.a.trunk).reason.send;

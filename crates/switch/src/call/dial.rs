@@ -218,6 +218,7 @@ impl Call {
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
         let named = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.named);
+        let bytes = self.vouched(core, now, bytes);
         self.story.attempt_sent(
             now,
             self.b

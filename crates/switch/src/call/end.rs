@@ -39,6 +39,14 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
+    /// The word for a call whose caller's signature is too old.
+    pub(crate) const STALE: &'static str = "identity-stale";
+
+    /// The phrase beside the status, where it is not the status' own (RFC 8224 §6.2.2).
+    pub(crate) fn phrase(&self) -> Option<&'static str> {
+        (self.kind == Self::STALE).then_some("Stale Date")
+    }
+
     /// A call that was not answered; the switch says so unless somebody else is named.
     pub(crate) fn failed(kind: &'static str, status: u16) -> Self {
         Self {
@@ -101,6 +109,7 @@ impl Call {
         for leg in [Some(&mut self.a), self.b.as_mut()].into_iter().flatten() {
             leg.stop_timer(core);
         }
+        self.stop_waiting(core);
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);
         let deadline = self.snapshot.config.records.store_deadline;

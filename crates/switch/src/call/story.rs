@@ -8,6 +8,7 @@ use route::{Attempt, AttemptOutcome, Trace, TrunkIx};
 use super::end::Ending;
 use crate::io::Now;
 use crate::record::HungUpBy;
+use crate::vouch::Vouch;
 
 /// A record in the making. Wall-clock times in it come from one reading and the monotonic clock.
 pub(crate) struct Story {
@@ -34,6 +35,8 @@ pub(crate) struct Story {
     /// The decision and the remarks in words, a line each, once there is nothing more to decide.
     pub(crate) decision: Box<str>,
     pub(crate) finish: Option<Box<Finish>>,
+    /// Who vouches for the caller.
+    pub(crate) vouch: Option<Box<Vouch>>,
 }
 
 /// An attempt.
@@ -96,6 +99,7 @@ impl Story {
             remarks: Vec::new(),
             decision: Box::default(),
             finish: None,
+            vouch: None,
         }
     }
 

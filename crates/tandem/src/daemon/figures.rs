@@ -68,6 +68,22 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
         "Questions to name servers and lookups of names, by what became of them"
     );
     describe_counter!(
+        "tandem_stir_verified_total",
+        "Calls whose caller's signature was looked at, by what came of it"
+    );
+    describe_counter!(
+        "tandem_stir_sent_total",
+        "INVITEs of trunks whose calls are signed, by attestation, or what else became of them"
+    );
+    describe_counter!(
+        "tandem_stir_certificates_total",
+        "Certificates of callers: asked for, not to be had, and calls that went on without waiting longer"
+    );
+    describe_gauge!(
+        "tandem_stir_certificate_expires_seconds",
+        "When our certificate for signing expires, seconds since 1970"
+    );
+    describe_counter!(
         "tandem_config_reloads_total",
         "Configurations put in force since the start"
     );
@@ -121,6 +137,10 @@ pub(crate) fn publish(figures: &Figures) {
     ] {
         counter!("tandem_messages_total", "outcome" => outcome).absolute(value);
     }
+    publish_stir(&counters.stir);
+    if let Some((_, until)) = figures.certificate {
+        gauge!("tandem_stir_certificate_expires_seconds").set(until as f64);
+    }
     for (reason, value) in &figures.drops {
         counter!("tandem_sip_dropped_total", "reason" => *reason).absolute(*value);
     }
@@ -144,6 +164,35 @@ pub(crate) fn publish(figures: &Figures) {
     }
     counter!("tandem_hep_total", "fate" => "sent").absolute(figures.mirrored.sent);
     counter!("tandem_hep_total", "fate" => "lost").absolute(figures.mirrored.lost);
+}
+
+fn publish_stir(stir: &switch::StirCounters) {
+    for (result, value) in [
+        ("passed", stir.passed),
+        ("absent", stir.absent),
+        ("bad-info", stir.bad_info),
+        ("unsupported", stir.unsupported),
+        ("stale", stir.stale),
+        ("invalid", stir.invalid),
+    ] {
+        counter!("tandem_stir_verified_total", "result" => result).absolute(value);
+    }
+    for (how, value) in [
+        ("A", stir.signed_a),
+        ("B", stir.signed_b),
+        ("C", stir.signed_c),
+        ("handed-on", stir.handed_on),
+        ("unsigned", stir.unsigned),
+    ] {
+        counter!("tandem_stir_sent_total", "how" => how).absolute(value);
+    }
+    for (what, value) in [
+        ("asked", stir.fetches),
+        ("failed", stir.fetch_failures),
+        ("late", stir.waited),
+    ] {
+        counter!("tandem_stir_certificates_total", "what" => what).absolute(value);
+    }
 }
 
 /// The series of trunks as Prometheus text. A recorder keeps every series that it was ever told of; these are there for as

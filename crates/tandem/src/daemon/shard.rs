@@ -9,9 +9,11 @@
 //! | `shard/act.rs` | carrying out what the switch wants |
 //! | `shard/ask.rs` | what an operator asks of it |
 //! | `shard/tap.rs` | what is kept and copied of the messages |
+//! | `shard/certificates.rs` | callers' certificates, fetched on a thread beside it |
 
 mod act;
 mod ask;
+mod certificates;
 mod inputs;
 mod show;
 mod tap;
@@ -106,6 +108,7 @@ struct Shard {
     store: Store,
     registrations: Registrations,
     resolver: Resolver,
+    certificates: certificates::Source,
     /// Media commands that a worker's mailbox had no room for, in order.
     deferred: VecDeque<rtp_proto::control::Command>,
     /// Who asked for a call and waits for its media's figures.
@@ -169,6 +172,7 @@ impl Shard {
         restore(&mut switch, now, &directory);
         let registrations = Registrations::open(&directory)?;
         let queue = parts.queue;
+        let certificates = certificates::Source::new(queue.clone());
         let sink = move |resolution| {
             // A full queue loses the answer; the attempt's own timer then moves on.
             let _ = queue.try_send(ShardInput::Resolved(resolution));
@@ -183,6 +187,7 @@ impl Shard {
             store: parts.store,
             registrations,
             resolver,
+            certificates,
             deferred: VecDeque::new(),
             asked: Vec::new(),
             feedback: VecDeque::new(),
@@ -290,6 +295,7 @@ impl Shard {
                 query: resolution.token,
                 hops: resolution.result.unwrap_or_default(),
             },
+            ShardInput::Certificate(fetch) => certificates::input(fetch),
             ShardInput::Ask(ask) => return self.answer(now, ask),
         };
         self.switch.handle(now, input, &mut self.commands);

@@ -36,6 +36,12 @@ impl Shard {
             Command::Record(job) => self.store(job),
             Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
             Command::Leg { call_id, call } => self.tap.leg(call_id, call),
+            Command::FetchCertificate { query, url } => {
+                let stir = (&self.switch.snapshot().config.stir, &*self.switch.snapshot().stir);
+                if let Err(input) = self.certificates.fetch(query, url, stir) {
+                    self.feedback.push_back(input);
+                }
+            }
             Command::Resolve {
                 query,
                 host,

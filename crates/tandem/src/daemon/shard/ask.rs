@@ -78,6 +78,7 @@ impl Shard {
             sockets,
             mirrored: self.tap.mirrored(),
             names: self.resolver.counters(),
+            certificate: self.switch.snapshot().stir.validity(),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
-use sip_net::Resolution;
 use sip_net::capture::{MirrorCounters, View};
+use sip_net::{Fetch, Resolution};
 use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,6 +18,8 @@ pub(crate) enum ShardInput {
     Record(Outcome),
     /// From the resolver.
     Resolved(Resolution),
+    /// From the fetcher of callers' certificates.
+    Certificate(Fetch),
     /// From the operator.
     Ask(Ask),
 }
@@ -66,6 +68,8 @@ pub(crate) struct Figures {
     pub(crate) sockets: sip_net::UdpCounters,
     pub(crate) mirrored: MirrorCounters,
     pub(crate) names: sip_net::ResolverCounters,
+    /// When our certificate for signing is valid.
+    pub(crate) certificate: Option<(u64, u64)>,
 }
 
 /// The way to the shard.
