@@ -5,6 +5,7 @@ mod identity;
 mod media;
 mod network;
 mod stir;
+mod transport;
 
 use crate::document::{Cx, Place};
 use crate::model::{Advance, Class, Config, NumberRule, Role, SessionTimer, Target, Trunk};
@@ -36,6 +37,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     }
     numbers(&config.numbers, cx);
     derive_targets(&mut config, cx);
+    transport::complete(&config, cx);
     config
 }
 
@@ -64,7 +66,11 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     };
     let useless: &[&str] = match trunk.role {
         Role::Customer => {
-            if trunk.sources.is_empty() && trunk.source_names.is_empty() && trunk.users.is_empty() {
+            if trunk.sources.is_empty()
+                && trunk.source_names.is_empty()
+                && trunk.users.is_empty()
+                && trunk.tls_names.is_empty()
+            {
                 missing(
                     "sources",
                     cx,
@@ -315,5 +321,7 @@ fn target(address: SocketAddr) -> Target {
         weight: 1,
         host: Host::Ip(address.ip()),
         port: Some(address.port()),
+        transport: None,
+        sips: false,
     }
 }

@@ -28,13 +28,14 @@ pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, CallerHeader, Capture, Challenge,
-    Class, Config, Country, Digest, DigestAlgorithm, DiversionMode, Dns, Dtmf, Engine, Failover,
-    HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders, Keepalive, Listen,
-    Media, MessageKind, Network, Node, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective,
-    OutsideMode, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar,
-    ReliableProvisional, RequestMode, Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges,
-    SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Target, TimerMode, Tone, Transcode,
-    Transport, Trunk, TrunkStir, UriStyle, User, Verify, VerstatPlace, Way,
+    Class, ClientCertificate, Config, Connections, Country, Digest, DigestAlgorithm, DiversionMode, Dns,
+    Dtmf, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders,
+    Keepalive, Listen, ListenTls, Media, MessageKind, Network, Node, NumberFormat, NumberIn, NumberRule,
+    NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records,
+    RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, Rtcp, Screening,
+    ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Target,
+    TimerMode, TlsVersion, Tone, Transcode, Transport, Trunk, TrunkStir, TrunkTls, UriStyle, User, Verify,
+    VerstatPlace, Way,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

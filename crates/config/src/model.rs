@@ -3,6 +3,7 @@
 mod access;
 mod headers;
 mod identity;
+mod listen;
 mod numbers;
 mod sdp;
 mod stir;
@@ -14,17 +15,18 @@ pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
     Reasons, RequestMode, Requests, Screening, ScreeningMode,
 };
+pub use listen::{ClientCertificate, Connections, Listen, ListenTls, TlsVersion, Transport};
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
     Advance, Announcement, Auth, Dtmf, Failover, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
-    SrtpSuite, Target, Transcode, Trunk,
+    SrtpSuite, Target, Transcode, Trunk, TrunkTls,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
 use crate::form::net::{Address, HostAndPort, Ip, NameServer, Ports};
-use crate::form::scalar::{Choice, Decimal, Time, Whole, words};
+use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
 use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
 use crate::profile::{Profile, Profiles};
@@ -97,21 +99,6 @@ section! {
 }
 
 section! {
-    /// One address that SIP is listened for on.
-    Listen, label None, later [],
-    {
-        /// The transport.
-        restart transport: Transport = Choice<Transport>, default("'udp'");
-        /// The local address and port.
-        restart bind: SocketAddr = Address, required;
-        /// The address written into messages, where NAT stands in front or `bind` is a wildcard (`0.0.0.0`).
-        restart advertise: Option<SocketAddr> = Opt<Address>, optional;
-        /// The `[[network]]` that it is in: trunks of the same one are called from here, and call here.
-        live network: Option<String> = Opt<Name>, optional;
-    }
-}
-
-section! {
     /// A network that is kept apart from others. Its signalling is its listeners'; what one side of a call sees is of its own
     /// network only.
     Network, label Some("name"), later [],
@@ -124,14 +111,6 @@ section! {
         /// The address written into SDP, where NAT stands in front or `bind` is a wildcard.
         live advertise: Option<IpAddr> = Opt<Ip>, optional;
     }
-}
-
-words! {
-    /// Transports that this version listens on.
-    Transport {
-        /// UDP.
-        Udp = "udp",
-    } later ["tcp", "tls", "ws", "wss"]
 }
 
 section! {
@@ -150,7 +129,7 @@ section! {
 
 section! {
     /// Timers and limits of signalling, for the whole switch.
-    Sip, label None, later ["udp_only"],
+    Sip, label None, later [],
     {
         /// T1 of RFC 3261 §17: the estimated round-trip time, first interval of retransmission; a transaction gives
         /// up after 64 of it.
@@ -171,6 +150,11 @@ section! {
         restart max_transactions: u32 = Whole<u32, 100, 10_000_000>, default("100000");
         /// The text of our User-Agent and Server headers; absent: none is written.
         restart user_agent: Option<String> = Opt<Text>, optional;
+        /// Requests of ours stay with UDP however long they are. Otherwise one above 1300 bytes goes by TCP where the peer takes
+        /// that and its network has a TCP listener (RFC 3261 §18.1.1).
+        live udp_only: bool = Flag, default("false");
+        /// Connections of the stream transports (TCP, TLS, WebSocket).
+        live connections: Connections = Table<Connections>, default("{}");
     }
 }
 

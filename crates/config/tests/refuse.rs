@@ -121,23 +121,45 @@ fn keys_of_later_versions_are_said_to_be_that() {
     }
     let expected = "t:17:1: trunk.carrier-a: this version of Tandem does not have the key `transfer` yet";
     assert_eq!(carrier("transfer = 1"), [expected]);
-    for transport in ["tcp", "tls", "ws", "wss"] {
-        let expected = format!(
-            "t:4:13: listen[0].transport: this version of Tandem does not have \"{transport}\" yet; expected \"udp\""
-        );
-        let text = GOOD.replacen(
-            "[[listen]]\n",
-            &format!("[[listen]]\n\ntransport = \"{transport}\"\n"),
-            1,
-        );
-        assert_eq!(said(&text), [expected]);
+}
+
+#[test]
+fn certificates_are_where_they_are_needed_and_nowhere_else() {
+    let listen = |keys: &str| said(&GOOD.replacen("[[listen]]\n", &format!("[[listen]]\n{keys}\n"), 1));
+    let pair = "certificate = \"a.pem\", key = \"a.key\"";
+    for (keys, fault) in [
+        (
+            "transport = \"tls\"".to_owned(),
+            "t:2:1: listen[0]: a tls listener needs a certificate; expected tls = { certificate = \"cert.pem\", key = \
+             \"key.pem\" }",
+        ),
+        (
+            format!("transport = \"tcp\"\ntls = {{ {pair} }}"),
+            "t:4:7: listen[0].tls: a tcp listener has no certificate; expected transport = \"tls\" or \"wss\", or the key \
+             left out",
+        ),
+        (
+            "transport = \"wss\"\ntls = { certificate = [\"a.pem\", \"b.pem\"], key = \"a.key\" }".to_owned(),
+            "t:4:7: listen[0].tls: 2 certificates and 1 keys; expected a key for each certificate, in the same order",
+        ),
+        (
+            format!("transport = \"tls\"\ntls = {{ {pair}, client = \"required\" }}"),
+            "t:4:56: listen[0].tls.client: clients' certificates cannot be told good from bad; expected client_ca = \
+             \"clients.pem\" beside it",
+        ),
+        (
+            format!("transport = \"tls\"\ntls = {{ {pair}, client_ca = \"c.pem\" }}"),
+            "t:4:59: listen[0].tls.client_ca: clients are not asked for certificates; expected client = \"optional\" or \
+             \"required\" beside it",
+        ),
+    ] {
+        let faults = listen(&keys);
+        assert!(faults.iter().any(|said| said == fault), "{keys}: {faults:#?}");
     }
+    let faults = carrier("tls = { certificate = \"a.pem\" }");
     assert_eq!(
-        said(&GOOD.replace("sip:127.0.0.20:5080", "sips:127.0.0.20")),
-        [
-            "t:16:20: trunk.carrier-a.targets[0].uri: this version of Tandem does not have sips: (TLS) yet; expected a SIP \
-          URI of a host and maybe a port, such as \"sip:203.0.113.20:5060\" or \"sip:sip.example.net\""
-        ]
+        faults,
+        ["t:17:7: trunk.carrier-a.tls: there is no `key`; expected both or none of the two"]
     );
 }
 
@@ -307,8 +329,8 @@ fn sources_and_ranges_are_judged() {
 
 #[test]
 fn targets_are_judged_and_never_show_a_user_part() {
-    const URI: &str =
-        "a SIP URI of a host and maybe a port, such as \"sip:203.0.113.20:5060\" or \"sip:sip.example.net\"";
+    const URI: &str = "a SIP URI of a host and maybe a port and a transport, such as \"sip:203.0.113.20:5060\" or \
+         \"sip:sip.example.net;transport=tls\"";
     for (uri, wrong) in [
         ("203.0.113.7", format!("is not a sip: URI; expected {URI}; did you mean \"sip:203.0.113.7\"?")),
         ("tel:+44", format!("is not a sip: URI; expected {URI}")),
@@ -326,9 +348,29 @@ fn targets_are_judged_and_never_show_a_user_part() {
         ("sip:[2001:db8::1", format!("\"[2001:db8::1\" is not a host and a port; expected {URI}")),
         ("sip:2001:db8::1", format!("\"2001:db8::1\" is not a host and a port; expected {URI}")),
         (
+            "sip:203.0.113.7;lr",
+            "the parameter \"lr\" cannot be used; expected no parameters, or ;transport=udp, tcp or tls".to_owned(),
+        ),
+        (
+            "sips:203.0.113.7;transport=udp",
+            "sips: means TLS, which there is none of over UDP; expected sip:, or transport=tls".to_owned(),
+        ),
+        (
+            "sip:203.0.113.7;transport=ws",
+            "calls are not sent by WebSocket to where nobody has connected from (RFC 7118 §5.2); expected \
+             transport=udp, tcp or tls"
+                .to_owned(),
+        ),
+        (
+            "sips:203.0.113.7",
+            "is reached by tls, and its network has no tls listener for its kind of address; expected a [[listen]] with \
+             transport = \"tls\": answers come to it"
+                .to_owned(),
+        ),
+        (
             "sip:203.0.113.7;transport=tcp",
-            "the parameter \"transport=tcp\" cannot be used in this version of Tandem; expected no parameters, or \
-             ;transport=udp"
+            "is reached by tcp, and its network has no tcp listener for its kind of address; expected a [[listen]] with \
+             transport = \"tcp\": answers come to it"
                 .to_owned(),
         ),
     ] {

@@ -161,7 +161,27 @@ impl Tables {
     /// Then the order of the config decides. A disabled trunk still owns its source: a wider network does
     /// not take it over.
     pub fn source(&self, network: NetworkIx, addr: SocketAddr, called: &str) -> SourceMatch {
-        match self.sources.find(network, addr) {
+        self.chosen(self.sources.find(network, addr), called)
+    }
+
+    /// As [`Tables::source`], for a connection: the port that it comes from is the peer's system's choice, so a source that is
+    /// written with a port counts for its address. `names` are those that the peer has proved by a certificate; a trunk of the
+    /// network that has one of them in `tls_names` is it, wherever the connection comes from.
+    pub fn source_of_stream(
+        &self,
+        network: NetworkIx,
+        addr: SocketAddr,
+        names: &[Box<str>],
+        called: &str,
+    ) -> SourceMatch {
+        match self.sources.named(network, names) {
+            Some(trunks) => self.chosen(Ok(trunks), called),
+            None => self.chosen(self.sources.find_host(network, addr), called),
+        }
+    }
+
+    fn chosen(&self, found: Result<&[TrunkIx], WhyNot>, called: &str) -> SourceMatch {
+        match found {
             Ok([only]) => self.enabled_or_not(*only),
             Ok(twins) => self.among_twins(twins, called),
             Err(why) => SourceMatch::None { why },

@@ -97,6 +97,35 @@ fn a_source_is_a_trunks_in_its_own_network() {
     assert_eq!(owner(3, "10.0.0.1:5060"), Err(WhyNot::Unknown));
 }
 
+#[test]
+fn over_a_connection_a_proved_name_decides_before_the_address_and_ports_say_nothing() {
+    let tables = tables(
+        &[
+            carrier("port", "sources = [\"127.0.0.21:5081\"]"),
+            carrier(
+                "named",
+                "sources = [\"127.0.0.22\"]\ntls_names = [\"Named.test\", \"other.test\"]",
+            ),
+        ]
+        .concat(),
+    );
+    let owner = |from: &str, names: &[&str]| {
+        let names: Vec<Box<str>> = names.iter().map(|name| Box::from(*name)).collect();
+        match tables.source_of_stream(NetworkIx::default(), from.parse().unwrap(), &names, "1") {
+            SourceMatch::Trunk(ix) => Ok(tables.trunk(ix).name.clone()),
+            SourceMatch::None { why } => Err(why),
+        }
+    };
+    assert_eq!(owner("127.0.0.21:40000", &[]), Ok("port".to_owned()));
+    assert_eq!(owner("127.0.0.21:40000", &["x.test"]), Ok("port".to_owned()));
+    assert_eq!(
+        owner("127.0.0.21:40000", &["x.test", "named.test"]),
+        Ok("named".to_owned())
+    );
+    assert_eq!(owner("127.0.0.22:40000", &[]), Ok("named".to_owned()));
+    assert_eq!(owner("127.0.0.99:40000", &["x.test"]), Err(WhyNot::Unknown));
+}
+
 /// Tables in which all trunks but `pbx` have one source, 127.0.0.20/31.
 fn twins(text: &str) -> Tables {
     let mut config = config(text);

@@ -1,7 +1,6 @@
-//! SIP sockets: what the shard loop reads datagrams from and writes them to; the resolver of host names, and the fetcher of
-//! callers' certificates.
+//! SIP sockets: what the shard loop reads from and writes to; the resolver of host names, and the fetcher of callers' certificates.
 //!
-//! Nothing here knows what a SIP message is. A [`UdpListener`] is one bound socket that lives on the shard's
+//! Datagrams are bytes here; [`Streams`] cuts messages out of connections, and knows no more of them than where they end. A [`UdpListener`] is one bound socket that lives on the shard's
 //! thread: it never blocks, never spawns and never allocates but for the datagram it hands up. What the network
 //! says against a datagram that was sent (a closed port, an unreachable host) comes back as an [`Unreachable`],
 //! so that the transaction above fails over at once and needn't wait for its timer (RFC 3261 §18.4).
@@ -10,11 +9,18 @@ pub mod capture;
 mod error_queue;
 mod fetch;
 mod resolve;
+mod stream;
+pub mod stun;
+pub mod tls;
 mod udp;
 
 pub use error_queue::Unreachable;
 pub use fetch::{Fetch, FetchError, FetchRules, FetchSink, Fetched, Fetcher};
 pub use resolve::{
     Lookup, Query, Resolution, ResolutionSink, ResolveError, Resolver, ResolverConfig, ResolverCounters,
+};
+pub use stream::{
+    Ended, Line, StreamError, StreamEvent, StreamFigures, StreamLimits, StreamListener, StreamSetup, Streams,
+    bind_stream,
 };
 pub use udp::{SendResult, UdpCounters, UdpListener, UdpOptions, bind_udp};

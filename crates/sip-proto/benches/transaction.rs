@@ -14,7 +14,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sip_msg::{HeaderId, Limits, Message};
 use sip_proto::timers::TimerQueue;
-use sip_proto::{Endpoint, EndpointConfig, Event, Flow, ListenerId, Mint, Outbox, Transport, reply};
+use sip_proto::{Endpoint, EndpointConfig, Event, Flow, ListenerId, Mint, Outbox, PeerId, Transport, reply};
 
 const SDP: &[u8] = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
     m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -26,6 +26,7 @@ fn flow() -> Flow {
         listener: ListenerId(0),
         remote,
         conn: None,
+        peer: PeerId::default(),
     }
 }
 

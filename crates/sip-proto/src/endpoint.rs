@@ -8,7 +8,7 @@ mod screen;
 mod server;
 mod slab;
 
-pub use client::RequestError;
+pub use client::{Otherwise, RequestError};
 pub use drops::DropReason;
 pub use event::{ClientId, Counts, Event, Outbox, Send, SendOrigin, ServerId};
 
@@ -17,6 +17,7 @@ use std::time::Instant;
 use sip_msg::{Defect, Message, ParseError};
 
 use crate::reply::{reply, target};
+use crate::tcp::Refusals;
 use crate::timers::{TimerKey, TimerQueue};
 use crate::transaction::Slot;
 use crate::{EndpointConfig, Flow, Mint};
@@ -40,6 +41,8 @@ pub struct Endpoint {
     /// Begins with the first moment that is heard of.
     timers: Option<TimerQueue<Due>>,
     drops: Drops,
+    /// Who has no TCP.
+    no_tcp: Refusals,
     /// Keys are put together here, so that looking one up allocates nothing.
     scratch: Vec<u8>,
 }
@@ -90,6 +93,7 @@ impl Endpoint {
             clients: Table::new(),
             timers: None,
             drops: Drops::new(),
+            no_tcp: Refusals::default(),
             scratch: Vec::new(),
         }
     }
@@ -214,7 +218,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{ListenerId, Transport};
+    use crate::{ListenerId, PeerId, Transport};
 
     /// What lingers for 32 s after each call has to be small; the heap parts are one key and at most one message.
     #[test]
@@ -232,6 +236,7 @@ mod tests {
             listener: ListenerId(0),
             remote,
             conn: None,
+            peer: PeerId::default(),
         };
         let mut now = Instant::now();
         let mut out = Outbox::default();

@@ -15,6 +15,7 @@ pub mod provisional;
 mod reach;
 mod reply;
 pub mod session_timer;
+mod tcp;
 pub mod timers;
 pub mod transaction;
 mod transport;
@@ -22,9 +23,11 @@ mod transport;
 pub use config::{EndpointConfig, Timers};
 pub use dialog::{Dialog, DialogError, EarlyDialogs, Head, OutOfOrder};
 pub use endpoint::{
-    ClientId, Counts, DropReason, Endpoint, Event, Outbox, RequestError, Send, SendOrigin, ServerId,
+    ClientId, Counts, DropReason, Endpoint, Event, Otherwise, Outbox, RequestError, Send, SendOrigin,
+    ServerId,
 };
 pub use mint::{Mint, Token};
 pub use reach::Reach;
 pub use reply::reply;
-pub use transport::{ConnId, Flow, Hop, ListenerId, Transport};
+pub use tcp::LONGEST_DATAGRAM;
+pub use transport::{ConnId, Flow, Hop, ListenerId, PeerId, Transport};

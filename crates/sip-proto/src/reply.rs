@@ -74,17 +74,17 @@ fn makes_dialog(request: &Message, status: u16) -> bool {
     creates && (101..=299).contains(&status)
 }
 
-/// Where the answer to a request with this top Via goes when the request came from `flow`: over a stream back the same way;
-/// over datagrams to `maddr` when that is an address, to the source when `rport` asks for it (RFC 3581 §4), else to the source
+/// Where the answer to a request with this top Via goes when the request came from `flow`: over a stream back the same way, and
+/// should the connection be gone to the source address and the sent-by port (§18.2.2); over datagrams to `maddr` when that is an address, to the source when `rport` asks for it (RFC 3581 §4), else to the source
 /// address and the sent-by port. What the Via claims to have been received from is not believed.
 pub(crate) fn target(via: &Via<'_>, flow: &Flow) -> SocketAddr {
-    if flow.transport.reliable() {
-        return flow.remote;
-    }
     let port = via
         .port
         .filter(|&port| port != 0)
         .unwrap_or(flow.transport.default_port());
+    if flow.transport.reliable() {
+        return SocketAddr::new(flow.remote.ip(), port);
+    }
     if let Some(maddr) = via.params.get("maddr").flatten().and_then(address) {
         return SocketAddr::new(maddr, port);
     }

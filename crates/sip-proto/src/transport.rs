@@ -39,6 +39,32 @@ impl Transport {
         }
     }
 
+    /// The value of a URI's transport parameter (RFC 3261 §19.1.1, RFC 7118 §5.2.4): WebSocket has one word, protected or not.
+    pub const fn parameter(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws | Self::Wss => "ws",
+        }
+    }
+
+    /// Whether nobody on the way can read along.
+    pub const fn is_secure(self) -> bool {
+        match self {
+            Self::Tls | Self::Wss => true,
+            Self::Udp | Self::Tcp | Self::Ws => false,
+        }
+    }
+
+    /// Whether a connection may be made by either side. A browser can't be connected to (RFC 7118 §5).
+    pub const fn connects(self) -> bool {
+        match self {
+            Self::Tcp | Self::Tls => true,
+            Self::Udp | Self::Ws | Self::Wss => false,
+        }
+    }
+
     /// The port meant where none is written (RFC 3261 §19.1.2, RFC 7118 §5).
     pub const fn default_port(self) -> u16 {
         match self {
@@ -57,6 +83,11 @@ pub struct ListenerId(pub u16);
 /// One connection of a stream transport, never reused while the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
+
+/// Whom a connection of ours is meant for: which names it has to show, and what we show it. Given by whoever knows the
+/// configuration, and never given to another while the program runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub u16);
 
 /// A place to send to, and how (RFC 3263 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +127,9 @@ pub struct Flow {
     pub listener: ListenerId,
     /// The peer's address: for an incoming message the source, for an outgoing one the destination.
     pub remote: SocketAddr,
-    /// The connection, for stream transports, once there is one.
+    /// The connection that a message came by; for an outgoing one the connection that is meant, as long as it is there and leads
+    /// to `remote`. `None`: the one that there is to `remote` for this peer, or a new one.
     pub conn: Option<ConnId>,
+    /// Whom a new connection to `remote` has to be to; of no meaning over UDP.
+    pub peer: PeerId,
 }

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sip_msg::torture::{Case, RFC4475, RFC5118, Treatment};
 use sip_msg::{Limits, Message};
-use sip_proto::{Counts, Endpoint, EndpointConfig, Event, Flow, ListenerId, Mint, Outbox, Transport, reply};
+use sip_proto::{
+    Counts, Endpoint, EndpointConfig, Event, Flow, ListenerId, Mint, Outbox, PeerId, Transport, reply,
+};
 
 const MOST: usize = 64;
 
@@ -43,6 +45,7 @@ impl Door {
             listener: ListenerId(0),
             remote,
             conn: None,
+            peer: PeerId::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rtp_proto::control::{self, SessionStats};
 use sip_msg::{HeaderId, Limits, Message};
-use sip_proto::{Flow, ListenerId, Transport, reply};
+use sip_proto::{Flow, ListenerId, PeerId, Transport, reply};
 use switch::{Command, Input, Now, RecordJob, Switch, SwitchConfig};
 
 /// As in the daemon.
@@ -73,6 +73,7 @@ impl Rig {
             listener: ListenerId(0),
             remote,
             conn: None,
+            peer: PeerId::default(),
         };
         self.input(Input::Datagram { flow, bytes });
     }
@@ -89,7 +90,10 @@ impl Rig {
                         let stats = Box::new(SessionStats::default());
                         self.input(Input::Media(control::Event::Closed { id, stats }));
                     }
-                    Command::Media(_) | Command::KeepRegistrations(_) | Command::Leg { .. } => {}
+                    Command::Media(_)
+                    | Command::KeepRegistrations(_)
+                    | Command::Leg { .. }
+                    | Command::Alias { .. } => {}
                     Command::Record(
                         RecordJob::Journal { ticket, .. }
                         | RecordJob::Interim { ticket, .. }
@@ -123,6 +127,7 @@ impl Rig {
             listener: ListenerId(0),
             remote: self.carrier,
             conn: None,
+            peer: PeerId::default(),
         };
         let mut writer = reply(request, &flow, status, None, Some(b"carrier-tag"));
         writer.header_fmt(HeaderId::Contact, format_args!("<sip:gw@{}>", self.carrier));

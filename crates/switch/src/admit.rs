@@ -1,12 +1,13 @@
 //! Who may call, and how much: the step between an INVITE and a call.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use route::TrunkIx;
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
-use sip_proto::reply;
+use sip_proto::{Flow, Transport, reply};
 
 use crate::auth;
 use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
@@ -14,7 +15,7 @@ use crate::core::{Asked, Core};
 use crate::headers;
 use crate::ident::{self, CallKey};
 use crate::identity;
-use crate::io::Now;
+use crate::io::{Command, Now};
 use crate::rules::{self, Facts};
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
@@ -48,11 +49,14 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         core.answer(now, &asked, 400, None);
         return None;
     }
-    let invite = Invite {
+    let mut invite = Invite {
         asked,
         offer: None,
         carried: None,
     };
+    if invite.asked.flow.conn.is_some() {
+        connected(core, trunk, &mut invite.asked);
+    }
     let (mut call, refused) = begin(core, now, trunk, invite, called);
     if core.draining {
         core.counters.refused_limit += 1;
@@ -117,6 +121,47 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         route(core, now, &mut call);
     }
     Some(call)
+}
+
+/// A trunk has connected: later connections back to it are for it, and this one stands for them if it wants that and may (RFC 5923
+/// §5): over TLS who has shown a certificate for the name that would be asked for, over TCP who has the operator's leave.
+fn connected(core: &mut Core, trunk: TrunkIx, asked: &mut Asked) {
+    let snapshot = Arc::clone(&core.snapshot);
+    asked.flow.peer = snapshot.peer(trunk, None);
+    let (Some(conn), true) = (asked.flow.conn, asked.flow.transport.connects()) else {
+        return;
+    };
+    let via = asked.message.top_via();
+    if via.params.get("alias").is_none() {
+        return;
+    }
+    let port = via.port.unwrap_or(asked.flow.transport.default_port());
+    let names = core.names_of(conn);
+    let trunk_of = snapshot.trunk(trunk);
+    let mut aliases = Vec::new();
+    for (index, target) in trunk_of.targets.iter().enumerate() {
+        let may = match asked.flow.transport {
+            Transport::Tls => names.iter().any(|name| **name == *tls_name(trunk_of, target)),
+            Transport::Tcp => trunk_of.alias,
+            Transport::Udp | Transport::Ws | Transport::Wss => false,
+        };
+        if may {
+            let flow = Flow {
+                remote: SocketAddr::new(asked.flow.remote.ip(), port),
+                peer: snapshot.peer(trunk, Some(index)),
+                ..asked.flow
+            };
+            aliases.push(Command::Alias { flow });
+        }
+    }
+    core.commands.append(&mut aliases);
+}
+
+/// The name that a target's certificate has to be for.
+fn tls_name(trunk: &config::Trunk, target: &config::Target) -> String {
+    let name = trunk.tls.as_ref().and_then(|tls| tls.name.clone());
+    name.unwrap_or_else(|| target.host.to_string())
+        .to_ascii_lowercase()
 }
 
 /// The call, with nothing reserved for it yet, and why it may not go on for who calls.

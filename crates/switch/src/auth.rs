@@ -10,7 +10,7 @@ use config::{Challenge, Config, DigestAlgorithm};
 use route::{SourceMatch, TrunkIx, UserIx};
 use sip_msg::HeaderId;
 use sip_proto::digest::{Algorithm, Name, Policy, Secret, Server, Verdict};
-use sip_proto::{Mint, reply};
+use sip_proto::{Flow, Mint, reply};
 
 use crate::core::{Asked, Core};
 use crate::io::Now;
@@ -77,7 +77,7 @@ pub(crate) fn caller(core: &mut Core, now: Now, asked: &Asked, called: &str) -> 
         return Ok(ix);
     }
     match core.source(&asked.flow, called) {
-        SourceMatch::Trunk(ix) if is_enough(tables.trunk(ix)) => Ok(ix),
+        SourceMatch::Trunk(ix) if is_enough(tables.trunk(ix)) || is_proved(core, &asked.flow, ix) => Ok(ix),
         SourceMatch::Trunk(_) => user(core, now, asked).map(|user| user.trunk),
         SourceMatch::None { why } => {
             if let Some(ix) = core.registrations.registrar_at(&snapshot, &asked.flow) {
@@ -91,6 +91,15 @@ pub(crate) fn caller(core: &mut Core, now: Now, asked: &Asked, called: &str) -> 
             Err(Refused::Status(403))
         }
     }
+}
+
+/// Whether the peer has shown a certificate for one of the trunk's names: it need not know a password on top.
+fn is_proved(core: &Core, flow: &Flow, ix: TrunkIx) -> bool {
+    let names = flow.conn.map_or(&[] as &[_], |conn| core.names_of(conn));
+    let own = &core.snapshot.trunk(ix).tls_names;
+    names
+        .iter()
+        .any(|name| own.iter().any(|own| own.eq_ignore_ascii_case(name)))
 }
 
 /// Whether it is enough for a request of this trunk to come from one of its sources.

@@ -9,9 +9,12 @@ use config::Trunk;
 use route::{Attempt, Live, Outcome, Permit, TrunkIx};
 use rtp_proto::PortPool;
 use rtp_proto::control::{MediaId, Side};
-use sip_msg::{HeaderId, Limits, Message, Method};
+use sip_msg::{Edits, HeaderId, Limits, Message, Method};
 use sip_proto::timers::{TimerKey, TimerQueue};
-use sip_proto::{ClientId, Endpoint, Flow, Hop, Outbox, ServerId, digest, reply};
+use sip_proto::{
+    ClientId, ConnId, Endpoint, Flow, Hop, LONGEST_DATAGRAM, Otherwise, Outbox, RequestError, ServerId,
+    Transport, digest, reply,
+};
 use smallvec::SmallVec;
 
 use crate::auth::Access;
@@ -137,6 +140,8 @@ pub(crate) struct Core {
     pub(crate) orphans: IdMap<ClientId, Box<Orphan>>,
     pub(crate) goodbyes: IdMap<ClientId, Box<Goodbye>>,
     pub(crate) pages: IdMap<PageKey, Box<Page>>,
+    /// The names that peers have proved, by connection.
+    pub(crate) names: HashMap<ConnId, Vec<Box<str>>>,
     /// Challenges remembered per trunk, by name.
     digests: HashMap<String, digest::Client>,
     /// Challenges of our own.
@@ -179,6 +184,7 @@ impl Core {
             orphans: IdMap::default(),
             goodbyes: IdMap::default(),
             pages: IdMap::default(),
+            names: HashMap::new(),
             digests: HashMap::new(),
             access,
             registrations: Registrations::default(),
@@ -237,10 +243,7 @@ impl Core {
             tracing::error!("a request of ours does not parse");
             return None;
         };
-        match self
-            .endpoint
-            .request_message(now.at, flow, &message, &mut self.outbox)
-        {
+        match self.begin(now, flow, &message) {
             Ok(id) => {
                 self.clients.insert(id, owner);
                 Some((id, message))
@@ -251,6 +254,39 @@ impl Core {
                 None
             }
         }
+    }
+
+    /// The names that the peer at the other end of a connection has proved.
+    pub(crate) fn names_of(&self, conn: ConnId) -> &[Box<str>] {
+        self.names.get(&conn).map_or(&[], Vec::as_slice)
+    }
+
+    /// Starts the transaction; a request that is long for a datagram by TCP first, where that may be had (RFC 3261 §18.1.1).
+    fn begin(&mut self, now: Now, flow: Flow, message: &Message) -> Result<ClientId, RequestError> {
+        let long = flow.transport == Transport::Udp && message.raw().len() > LONGEST_DATAGRAM;
+        let tcp = long
+            .then(|| self.snapshot.by_tcp(&flow))
+            .flatten()
+            .filter(|tcp| self.endpoint.may_try_tcp(now.at, tcp.remote));
+        let other = tcp.and_then(|tcp| Some((tcp, self.with_via_of(&tcp, message)?)));
+        let Some((tcp, by_tcp)) = other else {
+            return self
+                .endpoint
+                .request_message(now.at, flow, message, &mut self.outbox);
+        };
+        let bytes = message.raw().clone();
+        let otherwise = Otherwise { flow, bytes };
+        self.endpoint
+            .request_or(now.at, tcp, &by_tcp, otherwise, &mut self.outbox)
+    }
+
+    /// A request of ours with the same branch for another flow.
+    fn with_via_of(&self, flow: &Flow, message: &Message) -> Option<Message> {
+        let branch = message.top_via().branch()?;
+        let via = crate::headers::via(flow, self.snapshot.advertised(flow), branch);
+        let mut edits = Edits::new();
+        edits.replace(HeaderId::Via, &via);
+        sip_msg::parse(message.write(&edits), &Limits::default()).ok()
     }
 
     /// The value of a Via header for a request of ours on `flow`, with a fresh branch (RFC 3261 §8.1.1.7, RFC 3581 §3).

@@ -70,7 +70,23 @@ pub(crate) fn request_uri(attempt: &Attempt, trunk: &Trunk, target: &Target) -> 
     number_uri(&mut Value::from(&mut uri), &attempt.called, style, &|value| {
         target_host(value, target);
     });
+    by_transport(&mut uri, target);
     uri
+}
+
+/// Says in a SIP URI how its target is reached, where that is not UDP.
+fn by_transport(uri: &mut Vec<u8>, target: &Target) {
+    if !uri.starts_with(b"sip:") {
+        return;
+    }
+    match target.transport {
+        Some(_) if target.sips => uri.insert(3, b's'),
+        Some(transport @ (config::Transport::Tcp | config::Transport::Tls)) => {
+            uri.extend_from_slice(b";transport=");
+            uri.extend_from_slice(transport.as_str().as_bytes());
+        }
+        Some(config::Transport::Udp | config::Transport::Ws | config::Transport::Wss) | None => {}
+    }
 }
 
 /// The URI in To, with the number as the trunk wants it there.

@@ -10,7 +10,7 @@ use config::Trunk;
 use route::{Asked as Kind, HopFailure, Outcome, Setback, SourceMatch, TrunkIx, WhyNot};
 use sip_msg::{HeaderId, Message, Method, Writer};
 use sip_proto::timers::TimerKey;
-use sip_proto::{ClientId, Hop, reply};
+use sip_proto::{ClientId, Hop, Transport, reply};
 use smallvec::SmallVec;
 
 use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
@@ -238,9 +238,12 @@ impl Pinger {
 
     fn ping(&mut self, core: &mut Core, now: Now, number: u32, hop: Hop) -> Option<ClientId> {
         let snapshot = Arc::clone(&core.snapshot);
-        let flow = snapshot.flow_to(snapshot.network_of(self.trunk), hop)?;
+        let flow = snapshot.flow_for(self.trunk, Some(self.target), hop)?;
         let ours = snapshot.advertised(&flow)?;
-        let uri = format!("sip:{}", hop.remote);
+        let uri = match hop.transport {
+            Transport::Udp => format!("sip:{}", hop.remote),
+            other => format!("sip:{};transport={}", hop.remote, other.parameter()),
+        };
         let via = core.via(&snapshot, &flow);
         let (tag, call_id) = (core.tag(), core.endpoint.mint().call_id());
         let tag = String::from_utf8_lossy(&tag);
@@ -251,7 +254,7 @@ impl Pinger {
         writer.header_fmt(HeaderId::To, format_args!("<{uri}>"));
         writer.header(HeaderId::CallId, call_id.as_ref());
         writer.header(HeaderId::CSeq, b"1 OPTIONS");
-        writer.header_fmt(HeaderId::Contact, format_args!("<sip:{ours}>"));
+        crate::call::contact(&mut writer, &snapshot, &flow, false);
         writer.header(HeaderId::Accept, b"application/sdp");
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rtp_proto::control::{self, LegStats};
-use sip_proto::{Flow, Hop, ListenerId, Reach, Send, SendOrigin, Transport};
+use sip_msg::{Message, ParseError};
+use sip_proto::{ConnId, Flow, Hop, ListenerId, Reach, Send, SendOrigin, Transport};
 
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
@@ -30,6 +31,27 @@ pub enum Input {
         flow: Flow,
         /// Its bytes.
         bytes: Bytes,
+    },
+    /// One SIP message that came over a connection, taken out of its stream already.
+    Message {
+        /// The way it came.
+        flow: Flow,
+        /// What it says, or what is wrong with it.
+        message: Box<Result<Message, ParseError>>,
+    },
+    /// The peer at the other end of a connection has proved that it bears these names, in lower case. Comes before its messages.
+    Proved {
+        /// The connection.
+        conn: ConnId,
+        /// DNS names and hosts of SIP URIs in its certificate (RFC 5922 §7.1).
+        names: Vec<Box<str>>,
+    },
+    /// A connection is gone, or could not be made: what was sent on it and not answered has not arrived.
+    Disconnected {
+        /// The connection: its far end, as requests on their way to it have it, and its number.
+        flow: Flow,
+        /// Whether requests of ours went over it.
+        asked: bool,
     },
     /// A [`Command::Send`] could not be delivered (refused port, broken connection).
     SendFailed {
@@ -88,6 +110,11 @@ pub enum Input {
 pub enum Command {
     /// Send SIP bytes.
     Send(Send),
+    /// From now on what is to go to the far end of `flow`, for its peer, takes its connection (RFC 5923).
+    Alias {
+        /// The connection, and what it stands for.
+        flow: Flow,
+    },
     /// Tell the media plane.
     Media(control::Command),
     /// Store a record.

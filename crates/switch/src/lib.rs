@@ -55,7 +55,7 @@ pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJo
 pub use crate::register::RegistrationView;
 pub use crate::registrar::BindingView;
 pub use crate::resume::LegState;
-pub use crate::snapshot::{Listener, MediaAddress, Snapshot, media_addresses};
+pub use crate::snapshot::{Listener, MediaAddress, Snapshot, TrunkPeers, media_addresses, peers, transport};
 pub use crate::sounds::{Clip, sounds};
 pub use crate::switch::{Switch, SwitchConfig};
 pub use crate::trunks::{PlaceView, TargetView};

@@ -52,11 +52,10 @@ pub(crate) struct Address<'a> {
 impl<'a> Address<'a> {
     /// Where a target's URI leads.
     pub(crate) fn of(target: &'a Target) -> Self {
-        let udp = target.uri.to_ascii_lowercase().ends_with(";transport=udp");
         Self {
             host: &target.host,
             port: target.port,
-            transport: udp.then_some(Transport::Udp),
+            transport: target.transport.map(crate::snapshot::transport),
         }
     }
 

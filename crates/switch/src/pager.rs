@@ -305,8 +305,7 @@ impl Page {
     }
 
     fn send_to(&mut self, core: &mut Core, now: Now, attempt: &Attempt, hop: Hop) -> Option<()> {
-        let network = self.snapshot.network_of(attempt.trunk);
-        let flow = self.snapshot.flow_to(network, hop)?;
+        let flow = self.snapshot.flow_for(attempt.trunk, Some(attempt.target), hop)?;
         self.launch(core, now, attempt, flow, 1, None, digest::Attempt::default())
     }
 

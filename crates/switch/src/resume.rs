@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use sip_proto::{Dialog, Hop, Transport, digest};
+use sip_proto::{Dialog, Flow, Hop, Transport, digest};
 
 use crate::call::Leg;
 use crate::core::{Core, StoreKind};
@@ -71,6 +71,8 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
         let Some(flow) = snapshot.flow_to(network, Hop { transport, remote }) else {
             continue;
         };
+        let peer = trunk.map(|trunk| snapshot.peer(trunk, None)).unwrap_or_default();
+        let flow = Flow { peer, ..flow };
         dialog.skip_cseq(CSEQ_MARGIN);
         let mut leg = Leg::new(side, trunk.unwrap_or(TrunkIx(0)), Box::default(), flow, 0);
         leg.dialog = Some(dialog);

@@ -7,7 +7,7 @@ use config::{Config, SessionTimer, Trunk};
 use route::{NetworkIx, Tables, TrunkIx};
 use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
-use sip_proto::{Flow, Hop, ListenerId, Reach, Transport};
+use sip_proto::{Flow, Hop, ListenerId, PeerId, Reach, Transport};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -51,6 +51,49 @@ pub fn media_addresses(config: &Config) -> Box<[MediaAddress]> {
     .collect()
 }
 
+/// Whom connections to a trunk are for.
+#[derive(Debug, Clone, Default)]
+pub struct TrunkPeers {
+    /// The trunk, wherever it is.
+    pub trunk: PeerId,
+    /// Each of its targets.
+    pub targets: Vec<PeerId>,
+}
+
+/// The transport that a configuration's word means.
+#[must_use]
+pub const fn transport(word: config::Transport) -> Transport {
+    match word {
+        config::Transport::Udp => Transport::Udp,
+        config::Transport::Tcp => Transport::Tcp,
+        config::Transport::Tls => Transport::Tls,
+        config::Transport::Ws => Transport::Ws,
+        config::Transport::Wss => Transport::Wss,
+    }
+}
+
+/// Gives the trunks of a configuration and their targets their numbers. `number` knows a trunk by its name, with `None`, and each of
+/// its targets' hosts; it has to give the same number for the same two for as long as the program runs.
+pub fn peers(
+    config: &Config,
+    mut number: impl FnMut(&str, Option<&config::Host>) -> PeerId,
+) -> Vec<TrunkPeers> {
+    let of = |trunk: &Arc<Trunk>| TrunkPeers {
+        trunk: number(&trunk.name, None),
+        targets: trunk
+            .targets
+            .iter()
+            .map(|target| number(&trunk.name, Some(&target.host)))
+            .collect(),
+    };
+    config.trunks.iter().map(of).collect()
+}
+
+/// Whether something may be sent by this listener to whom has not connected to it.
+const fn may_send(listener: &Listener) -> bool {
+    matches!(listener.transport, Transport::Udp) || listener.transport.connects()
+}
+
 /// One configuration, whole. Calls keep the one they started with.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -62,6 +105,8 @@ pub struct Snapshot {
     pub listeners: Vec<Listener>,
     /// Where media is in each network ([`media_addresses`]).
     pub media: Box<[MediaAddress]>,
+    /// Whom connections are for, by trunk.
+    pub peers: Vec<TrunkPeers>,
     /// Our certificate for DTLS-SRTP, and who does the handshakes; `None`: offers of it are refused.
     pub dtls: Option<Arc<dyn Engines>>,
     /// What can be played, by name.
@@ -105,14 +150,67 @@ impl Snapshot {
             listener: listener.id,
             remote: hop.remote,
             conn: None,
+            peer: PeerId::default(),
         })
     }
 
-    /// What the listeners of a network can send by.
+    /// The flow to a trunk at `hop`, which is one of `target`'s, if of one.
+    #[must_use]
+    pub fn flow_for(&self, trunk: TrunkIx, target: Option<usize>, hop: Hop) -> Option<Flow> {
+        let flow = self.flow_to(self.network_of(trunk), hop)?;
+        Some(Flow {
+            peer: self.peer(trunk, target),
+            ..flow
+        })
+    }
+
+    /// Whom a connection to this target of a trunk, or to the trunk, has to be to.
+    #[must_use]
+    pub fn peer(&self, trunk: TrunkIx, target: Option<usize>) -> PeerId {
+        let Some(peers) = self.peers.get(trunk.0 as usize) else {
+            return PeerId::default();
+        };
+        let target = target.and_then(|target| peers.targets.get(target));
+        target.copied().unwrap_or(peers.trunk)
+    }
+
+    /// The trunk that a connection for `peer` is to.
+    #[must_use]
+    pub fn trunk_of(&self, peer: PeerId) -> Option<&Arc<Trunk>> {
+        let is = |peers: &TrunkPeers| peers.trunk == peer || peers.targets.contains(&peer);
+        let index = self
+            .peers
+            .iter()
+            .position(is)
+            .filter(|_| peer != PeerId::default())?;
+        self.config.trunks.get(index)
+    }
+
+    /// The way by TCP to where `flow`, a UDP one, leads; `None`: its network has no TCP listener, or the trunk is to be left
+    /// alone with it.
+    #[must_use]
+    pub fn by_tcp(&self, flow: &Flow) -> Option<Flow> {
+        let trunk = self.trunk_of(flow.peer).and_then(|trunk| trunk.udp_only);
+        if trunk.unwrap_or(self.config.sip.udp_only) {
+            return None;
+        }
+        let hop = Hop {
+            transport: Transport::Tcp,
+            remote: flow.remote,
+        };
+        let tcp = self.flow_to(self.network_at(flow), hop)?;
+        Some(Flow {
+            peer: flow.peer,
+            ..tcp
+        })
+    }
+
+    /// What the listeners of a network can send by, when nobody has connected to them.
     #[must_use]
     pub fn reach(&self, network: NetworkIx) -> Reach {
         let mut reach = Reach::default();
-        for listener in self.listeners.iter().filter(|l| l.network == network) {
+        let ours = self.listeners.iter().filter(|l| l.network == network);
+        for listener in ours.filter(|l| may_send(l)) {
             reach.add(listener.transport, listener.bind.is_ipv6());
         }
         reach
@@ -121,7 +219,8 @@ impl Snapshot {
     /// The transport to an address for which none is written: UDP, or what the network's listeners have.
     #[must_use]
     pub fn default_transport(&self, network: NetworkIx) -> Transport {
-        let mut ours = self.listeners.iter().filter(|l| l.network == network);
+        let ours = self.listeners.iter().filter(|l| l.network == network);
+        let mut ours = ours.filter(|l| may_send(l));
         let first = ours.clone().next().map(|l| l.transport);
         if ours.any(|l| l.transport == Transport::Udp) {
             return Transport::Udp;

@@ -155,11 +155,16 @@ impl Core {
         }
     }
 
-    /// Whose a request to the number `called` is: by the addresses that are written, else by those that names lead to.
+    /// Whose a request to the number `called` is: by what its connection has proved, else by the addresses that are written, else
+    /// by those that names lead to.
     pub(crate) fn source(&self, flow: &Flow, called: &str) -> SourceMatch {
         let snapshot = &self.snapshot;
         let network = snapshot.network_at(flow);
-        let written = snapshot.tables.source(network, flow.remote, called);
+        let tables = &snapshot.tables;
+        let written = match flow.conn {
+            None => tables.source(network, flow.remote, called),
+            Some(conn) => tables.source_of_stream(network, flow.remote, self.names_of(conn), called),
+        };
         let SourceMatch::None { why } = written else {
             return written;
         };

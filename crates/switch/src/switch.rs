@@ -77,6 +77,13 @@ impl Switch {
     pub fn handle(&mut self, now: Now, input: Input, commands: &mut Vec<Command>) {
         match input {
             Input::Datagram { flow, bytes } => self.on_datagram(now, flow, bytes),
+            Input::Message { flow, message } => {
+                self.core
+                    .endpoint
+                    .receive(now.at, flow, *message, &mut self.core.outbox);
+            }
+            Input::Proved { conn, names } => drop(self.core.names.insert(conn, names)),
+            Input::Disconnected { flow, asked } => self.on_disconnected(now, &flow, asked),
             Input::SendFailed { origin } => {
                 self.core
                     .endpoint
@@ -275,6 +282,24 @@ impl Switch {
         self.core.endpoint.drops()
     }
 
+    fn on_disconnected(&mut self, now: Now, gone: &Flow, asked: bool) {
+        if let Some(conn) = gone.conn {
+            self.core.names.remove(&conn);
+        }
+        if !asked {
+            return;
+        }
+        let took_it = |flow: &Flow| {
+            let place = (flow.transport, flow.listener, flow.remote);
+            let same = place == (gone.transport, gone.listener, gone.remote)
+                && (flow.peer == gone.peer || !gone.transport.is_secure());
+            same || (flow.conn.is_some() && flow.conn == gone.conn)
+        };
+        self.core
+            .endpoint
+            .unreachable(now.at, took_it, &mut self.core.outbox);
+    }
+
     fn on_datagram(&mut self, now: Now, flow: Flow, bytes: Bytes) {
         let message = sip_msg::parse(bytes, &Limits::default());
         self.core
@@ -386,12 +411,25 @@ impl Switch {
                 }
             });
         match known {
-            Some(Ok(Ok(()))) => self.on_dialog_request(now, key, side, asked),
+            Some(Ok(Ok(()))) => {
+                self.note_way(key, side, asked.flow);
+                self.on_dialog_request(now, key, side, asked);
+            }
             Some(Ok(Err(error))) => {
                 tracing::debug!(%error, "request out of order");
                 self.core.answer(now, &asked, 500, None);
             }
             Some(Err(())) | None => admit::stray(&mut self.core, now, &asked),
+        }
+    }
+
+    /// A peer that has connected anew is spoken to over its new connection.
+    fn note_way(&mut self, key: CallKey, side: control::Side, flow: Flow) {
+        let Some(conn) = flow.conn else { return };
+        let leg = self.calls.get_mut(&key).and_then(|call| call.leg_mut(side));
+        if let Some(leg) = leg.filter(|leg| leg.flow.transport == flow.transport && leg.flow.conn.is_some()) {
+            leg.flow.conn = Some(conn);
+            leg.flow.remote = flow.remote;
         }
     }
 

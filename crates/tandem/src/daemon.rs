@@ -59,6 +59,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
     let shard = shard::Parts {
         snapshot: Arc::clone(&snapshot),
         sockets,
+        streams: loaded.streams.setup(&snapshot),
         inputs,
         queue: queue.clone(),
         plane,

@@ -7,6 +7,7 @@ mod demo;
 mod files;
 mod logging;
 mod snapshot;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -17,5 +18,7 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    // Before anything that could ask for one.
+    sip_net::tls::install_provider();
     command::run(cli::Cli::parse())
 }

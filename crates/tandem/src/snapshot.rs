@@ -1,21 +1,25 @@
 //! From a configuration file to what the switch runs on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use config::{Config, Report};
 use route::Tables;
 use rtp_net::Identity;
 use rtp_proto::dtls::Engines;
-use sip_proto::{ListenerId, Transport};
+use sip_proto::{ListenerId, PeerId};
 use switch::{Listener, NetworkIx, Snapshot};
 
 use crate::files::SystemFiles;
+use crate::streams::LoadedStreams;
 
 /// A configuration that passed every check, ready to be put in force.
 pub(crate) struct Loaded {
     pub(crate) snapshot: Snapshot,
+    /// Certificates and limits of connections.
+    pub(crate) streams: LoadedStreams,
     pub(crate) warnings: Vec<String>,
     /// What profiles give to trunks.
     pub(crate) notes: Vec<String>,
@@ -56,12 +60,16 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
     let mut warnings = lines(&report.warnings);
     warnings.extend(expiry(&config, &stir));
     let listeners = listeners(&config);
+    let peers = switch::peers(&config, peer_number);
+    let streams = LoadedStreams::read(&config, &peers, &mut files.seen, &mut warnings)?;
     Ok(Loaded {
+        streams,
         snapshot: Snapshot {
             media: switch::media_addresses(&config),
             config,
             tables,
             listeners,
+            peers,
             dtls: certificate(),
             sounds,
             stir: Arc::new(stir),
@@ -108,6 +116,16 @@ fn certificate() -> Option<Arc<dyn Engines>> {
     made.clone().map(|identity| identity as Arc<dyn Engines>)
 }
 
+/// The number of a trunk's peer, or of one of its targets': the same for the life of the process, so that a call that began before
+/// a reload still has its trunk's name and certificates. Those that there is no number left for share the last.
+fn peer_number(trunk: &str, host: Option<&config::Host>) -> PeerId {
+    static KNOWN: Mutex<BTreeMap<(String, Option<String>), u16>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let next = u16::try_from(known.len() + 1).unwrap_or(u16::MAX);
+    let key = (trunk.to_owned(), host.map(ToString::to_string));
+    PeerId(*known.entry(key).or_insert(next))
+}
+
 fn load_decks(
     config: &Config,
     seen: &mut Vec<PathBuf>,
@@ -137,9 +155,7 @@ fn load_decks(
 fn listeners(config: &Config) -> Vec<Listener> {
     let listener = |(index, listen): (usize, &config::Listen)| Listener {
         id: ListenerId(u16::try_from(index).unwrap_or(u16::MAX)),
-        transport: match listen.transport {
-            config::Transport::Udp => Transport::Udp,
-        },
+        transport: switch::transport(listen.transport),
         network: NetworkIx::named(config, listen.network.as_deref()),
         bind: listen.bind,
         advertise: listen.advertise.unwrap_or(listen.bind),

@@ -8,6 +8,7 @@ use crate::record::Record;
 use crate::setup::Setup;
 use crate::sip::SipPeer;
 use crate::sipp::{Running, Scenario};
+use crate::stream::Kind;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Gauges of `/metrics` that are zero when nothing is left over.
-pub const ZERO_WHEN_QUIET: [&str; 11] = [
+pub const ZERO_WHEN_QUIET: [&str; 14] = [
     "tandem_calls",
     "tandem_calls_ending",
     "tandem_orphans",
@@ -26,6 +27,9 @@ pub const ZERO_WHEN_QUIET: [&str; 11] = [
     "tandem_dialog_tags",
     "tandem_call_timers",
     "tandem_trunk_calls",
+    "tandem_connections",
+    "tandem_connections_known",
+    "tandem_connection_tasks",
     "tandem_media_streams",
     "tandem_media_kernel_flows",
 ];
@@ -52,9 +56,19 @@ impl Bed {
     /// When it doesn't come up; its log is in the text.
     #[must_use]
     pub fn start(binary: impl AsRef<Path>, setup: Setup) -> Self {
-        let places = setup.places();
+        Self::start_with(binary, |_, _| setup)
+    }
+
+    /// The same with files: `prepare` puts them into the bed's folder and says where they are.
+    ///
+    /// # Panics
+    /// When it doesn't come up; its log is in the text.
+    #[must_use]
+    pub fn start_with(binary: impl AsRef<Path>, prepare: impl FnOnce(&Path, Setup) -> Setup) -> Self {
         let dir = tempfile::Builder::new().prefix("tandem-bed-").tempdir();
         let dir = dir.expect("a writable temporary folder").keep();
+        let setup = prepare(&dir, Setup::default());
+        let places = setup.places();
         fs::create_dir(dir.join("data")).expect("a writable folder");
         fs::write(dir.join("tandem.toml"), setup.toml(&places, &dir.join("data")))
             .expect("a writable folder");
@@ -147,6 +161,12 @@ impl Bed {
     #[must_use]
     pub fn peer_b2(&self) -> SipPeer {
         self.peer("B2", self.places.b2)
+    }
+
+    /// A raw SIP peer anywhere that speaks over connections, to this port of the switch.
+    #[must_use]
+    pub fn connected(&self, name: &'static str, at: SocketAddr, port: u16, kind: Kind) -> SipPeer {
+        SipPeer::connected(name, at, SocketAddr::new(self.places.sut.ip(), port), kind)
     }
 
     /// A raw SIP peer anywhere.

@@ -36,6 +36,7 @@ pub mod audio;
 pub mod authority;
 pub mod baresip;
 pub mod bulk;
+pub mod certs;
 pub mod daemon;
 pub mod digest;
 pub mod dns;
@@ -53,6 +54,7 @@ pub mod setup;
 pub mod sip;
 pub mod sipp;
 pub mod srtp;
+pub mod stream;
 
 pub use daemon::Bed;
 pub use dns::Dns;

@@ -1,4 +1,4 @@
-//! Raw SIP peers: one UDP socket each, messages written by hand, every expectation with a deadline.
+//! Raw SIP peers: one UDP socket each, or connections, messages written by hand, every expectation with a deadline.
 //!
 //! A peer is deliberately dumb. It retransmits nothing, answers nothing by itself and remembers what came, so that a test can
 //! lose an ACK or repeat a 200 by just doing so. A datagram that came before, byte for byte, is a retransmission: it is
@@ -8,6 +8,7 @@ mod call;
 
 pub use call::Call;
 
+use crate::stream::{Connections, Kind};
 use bytes::Bytes;
 use sip_msg::{Limits, Message};
 use std::cell::{Cell, RefCell};
@@ -48,7 +49,7 @@ impl Incoming {
 #[derive(Debug)]
 pub struct SipPeer {
     name: &'static str,
-    socket: UdpSocket,
+    wire: Wire,
     local: SocketAddr,
     sut: SocketAddr,
     patience: Cell<Duration>,
@@ -70,7 +71,7 @@ impl SipPeer {
         let local = socket.local_addr().expect("a bound socket has an address");
         Self {
             name,
-            socket,
+            wire: Wire::Udp(socket),
             local,
             sut,
             patience: Cell::new(PATIENCE),
@@ -79,6 +80,60 @@ impl SipPeer {
             repeats: RefCell::default(),
             transcript: RefCell::default(),
             born: Instant::now(),
+        }
+    }
+
+    /// The same over connections: it listens at `local` where its `kind` can, and connects from there when it has something to say
+    /// and no connection.
+    ///
+    /// # Panics
+    /// When the address can't be bound.
+    #[must_use]
+    pub fn connected(name: &'static str, local: SocketAddr, sut: SocketAddr, kind: Kind) -> Self {
+        let wire = Connections::new(local, kind).unwrap_or_else(|error| panic!("{name} at {local}: {error}"));
+        Self {
+            name,
+            wire: Wire::Stream(Box::new(wire)),
+            local,
+            sut,
+            patience: Cell::new(PATIENCE),
+            inbox: RefCell::default(),
+            seen: RefCell::default(),
+            repeats: RefCell::default(),
+            transcript: RefCell::default(),
+            born: Instant::now(),
+        }
+    }
+
+    /// Its connections.
+    ///
+    /// # Panics
+    /// It has none: it speaks UDP.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        match &self.wire {
+            Wire::Stream(connections) => connections,
+            Wire::Udp(_) => panic!("{} speaks UDP", self.name),
+        }
+    }
+
+    /// Its transport as a Via names it.
+    #[must_use]
+    pub fn via(&self) -> &'static str {
+        match &self.wire {
+            Wire::Udp(_) => "UDP",
+            Wire::Stream(connections) => connections.via(),
+        }
+    }
+
+    /// What its URIs say of its transport.
+    #[must_use]
+    pub fn parameter(&self) -> &'static str {
+        match self.via() {
+            "TCP" => ";transport=tcp",
+            "TLS" => ";transport=tls",
+            "WS" | "WSS" => ";transport=ws",
+            _ => "",
         }
     }
 
@@ -196,7 +251,11 @@ impl SipPeer {
     /// When the system refuses.
     pub fn send_raw(&self, to: SocketAddr, bytes: &[u8]) {
         self.note("->", bytes);
-        if let Err(error) = self.socket.send_to(bytes, to) {
+        let sent = match &self.wire {
+            Wire::Udp(socket) => socket.send_to(bytes, to).map(drop),
+            Wire::Stream(connections) => connections.send(to, bytes),
+        };
+        if let Err(error) = sent {
             self.fail(&format!("cannot send to {to}: {error}"));
         }
     }
@@ -225,16 +284,10 @@ impl SipPeer {
     }
 
     fn read(&self, patience: Duration) {
-        let _ = self
-            .socket
-            .set_read_timeout(Some(patience.max(Duration::from_millis(1))));
-        let mut buffer = vec![0u8; 65_535];
         // A time-out or an ICMP error: nothing came; the caller's deadline decides.
-        let Ok((length, from)) = self.socket.recv_from(&mut buffer) else {
+        let Some((raw, from)) = self.wire.read(patience.max(Duration::from_millis(1))) else {
             return;
         };
-        buffer.truncate(length);
-        let raw = Bytes::from(buffer);
         let message = match sip_msg::parse(raw.clone(), &Limits::default()) {
             Ok(message) => message,
             Err(error) => self.fail(&format!(
@@ -268,6 +321,28 @@ impl SipPeer {
         self.transcript
             .borrow_mut()
             .push(format!("{ms:>6} ms {arrow} {}   {cseq}", first_line(bytes)));
+    }
+}
+
+/// What a peer speaks over.
+#[derive(Debug)]
+enum Wire {
+    Udp(UdpSocket),
+    Stream(Box<Connections>),
+}
+
+impl Wire {
+    fn read(&self, patience: Duration) -> Option<(Bytes, SocketAddr)> {
+        match self {
+            Self::Udp(socket) => {
+                let _ = socket.set_read_timeout(Some(patience));
+                let mut buffer = vec![0u8; 65_535];
+                let (length, from) = socket.recv_from(&mut buffer).ok()?;
+                buffer.truncate(length);
+                Some((Bytes::from(buffer), from))
+            }
+            Self::Stream(connections) => connections.read(patience),
+        }
     }
 }
 

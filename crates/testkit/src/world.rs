@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use route::Tables;
-use sip_proto::{Flow, ListenerId, Transport};
+use sip_proto::{Flow, ListenerId, PeerId, Transport};
 use switch::record::CallRecord;
 use switch::{Command, Input, Listener, NetworkIx, Now, Snapshot, Switch, SwitchConfig};
 
@@ -62,7 +62,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let tables = Tables::build(&config, Vec::new()).unwrap_or_else(|errors| panic!("{errors:?}"));
     let listener = |(index, listen): (usize, &config::Listen)| Listener {
         id: ListenerId(index as u16),
-        transport: Transport::Udp,
+        transport: switch::transport(listen.transport),
         network: NetworkIx::named(&config, listen.network.as_deref()),
         bind: listen.bind,
         advertise: listen.advertise.unwrap_or(listen.bind),
@@ -72,10 +72,16 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let sounds = switch::sounds(&config, no_files).unwrap_or_else(|errors| panic!("{errors:?}"));
     let files = |path: &std::path::Path| std::fs::read(path).map_err(|error| error.to_string());
     let stir = switch::stir(&config, files).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let mut last = 0;
+    let peers = switch::peers(&config, |_, _| {
+        last += 1;
+        PeerId(last)
+    });
     Arc::new(Snapshot {
         media: switch::media_addresses(&config),
         stir: Arc::new(stir),
         sounds,
+        peers,
         config,
         tables,
         listeners,
@@ -283,6 +289,8 @@ impl World {
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);
                 }
+                // There are datagrams only in this world.
+                Command::Alias { .. } => {}
                 Command::Resolve {
                     query, host, port, ..
                 } => {
@@ -441,6 +449,7 @@ impl World {
                 listener: id,
                 remote: from,
                 conn: None,
+                peer: PeerId::default(),
             };
             if self.switch.is_some() {
                 self.audit.received(self.elapsed(), from, &bytes);

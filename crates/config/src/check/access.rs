@@ -74,6 +74,8 @@ fn register(trunk: &mut Arc<Trunk>, path: &str, cx: &mut Cx<'_>) {
         weight: 1,
         host: register.host.clone(),
         port: register.port,
+        transport: register.transport,
+        sips: false,
     };
     // The registrar's credentials are the carrier's: it asks for them at calls too.
     if let Some((username, password)) = own.filter(|_| trunk.auth.is_none()) {

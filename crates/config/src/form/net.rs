@@ -2,6 +2,7 @@
 
 use super::text::TextForm;
 use crate::document::Item;
+use crate::model::Transport;
 use crate::report::{Fault, quote};
 use crate::values::{Cidr, Host, Source};
 use serde_json::{Value as Json, json};
@@ -233,13 +234,14 @@ impl TextForm for HostAndPort {
     }
 }
 
-/// The URI of a target: `sip:host`, `sip:host:port`, with `;transport=udp` if you like.
+/// The URI of a target: `sip:host`, `sip:host:port`, `sips:host`, with `;transport=` if you like.
 pub(crate) struct TargetUri;
 
 impl TextForm for TargetUri {
     type Out = String;
     fn expected() -> String {
-        "a SIP URI of a host and maybe a port, such as \"sip:203.0.113.20:5060\" or \"sip:sip.example.net\""
+        "a SIP URI of a host and maybe a port and a transport, such as \"sip:203.0.113.20:5060\" or \
+         \"sip:sip.example.net;transport=tls\""
             .to_owned()
     }
     fn parse(text: &str) -> Result<String, Fault> {
@@ -249,17 +251,25 @@ impl TextForm for TargetUri {
         value.clone()
     }
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^[sS][iI][pP]:" })
+        json!({ "type": "string", "pattern": "^[sS][iI][pP][sS]?:" })
     }
 }
 
-/// Host and port of a target's URI. What stands in front of an `@` is not repeated: it may hold a password.
-pub(crate) fn split_target(text: &str) -> Result<(Host, Option<u16>), Fault> {
-    let rest = match text.split_once(':') {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => rest,
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("sips") => {
-            return Err(Fault::new("this version of Tandem does not have sips: (TLS) yet"));
-        }
+/// What a target's URI says.
+pub(crate) struct TargetParts {
+    pub(crate) host: Host,
+    pub(crate) port: Option<u16>,
+    /// By which transport, where that is written or follows from `sips:`.
+    pub(crate) transport: Option<Transport>,
+    /// Whether it is a `sips:` URI.
+    pub(crate) sips: bool,
+}
+
+/// Takes a target's URI apart. What stands in front of an `@` is not repeated: it may hold a password.
+pub(crate) fn split_target(text: &str) -> Result<TargetParts, Fault> {
+    let (sips, rest) = match text.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => (false, rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => (true, rest),
         _ => {
             let meant = split_target(&format!("sip:{text}"))
                 .is_ok()
@@ -272,17 +282,53 @@ pub(crate) fn split_target(text: &str) -> Result<(Host, Option<u16>), Fault> {
             "has a user part; who is called comes from the call, credentials go into `auth`",
         ));
     }
-    let (address, parameters) = rest.split_once(';').map_or((rest, None), |(a, p)| (a, Some(p)));
-    if let Some(parameters) = parameters
-        && !parameters.eq_ignore_ascii_case("transport=udp")
-    {
-        let wrong = format!(
-            "the parameter {} cannot be used in this version of Tandem",
-            quote(parameters)
-        );
-        return Err(Fault::new(wrong).expected("no parameters, or ;transport=udp"));
+    let (address, parameter) = rest.split_once(';').map_or((rest, None), |(a, p)| (a, Some(p)));
+    let transport = transport_of(parameter, sips)?;
+    let (host, port) = split_host(address)?;
+    Ok(TargetParts {
+        host,
+        port,
+        transport,
+        sips,
+    })
+}
+
+/// The transport that a target's one parameter names. `sips:` means TLS on the first hop whatever stream is named (RFC 3261 §26.2.2,
+/// RFC 5630 §3.1.3).
+fn transport_of(parameter: Option<&str>, sips: bool) -> Result<Option<Transport>, Fault> {
+    let named = match parameter {
+        None => None,
+        Some(parameter) => {
+            let name = parameter
+                .split_once('=')
+                .filter(|(key, _)| key.eq_ignore_ascii_case("transport"))
+                .map(|(_, value)| value.to_ascii_lowercase());
+            let known = match name.as_deref() {
+                Some("udp") => Some(Transport::Udp),
+                Some("tcp") => Some(Transport::Tcp),
+                Some("tls") => Some(Transport::Tls),
+                Some("ws") => Some(Transport::Ws),
+                Some("wss") => Some(Transport::Wss),
+                Some(_) | None => None,
+            };
+            Some(known.ok_or_else(|| {
+                Fault::new(format!("the parameter {} cannot be used", quote(parameter)))
+                    .expected("no parameters, or ;transport=udp, tcp or tls")
+            })?)
+        }
+    };
+    match (named, sips) {
+        (Some(Transport::Ws | Transport::Wss), _) => Err(Fault::new(
+            "calls are not sent by WebSocket to where nobody has connected from (RFC 7118 §5.2)",
+        )
+        .expected("transport=udp, tcp or tls")),
+        (Some(Transport::Udp), true) => {
+            Err(Fault::new("sips: means TLS, which there is none of over UDP")
+                .expected("sip:, or transport=tls"))
+        }
+        (_, true) => Ok(Some(Transport::Tls)),
+        (named, false) => Ok(named),
     }
-    split_host(address)
 }
 
 fn split_host(address: &str) -> Result<(Host, Option<u16>), Fault> {

@@ -1,5 +1,6 @@
 //! Who authenticates to us, what registers with us, and where we register.
 
+use super::Transport;
 use crate::form::compound::{List, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, TargetUri, split_target};
 use crate::form::scalar::{Choice, Flag, Time, Whole, words};
@@ -57,9 +58,11 @@ section! {
     }
     computed {
         /// Its host.
-        host: Host = split_target(&uri).ok()?.0;
+        host: Host = split_target(&uri).ok()?.host;
         /// Its port, when written.
-        port: Option<u16> = split_target(&uri).ok()?.1;
+        port: Option<u16> = split_target(&uri).ok()?.port;
+        /// By which transport, when written; `sips:` says TLS.
+        transport: Option<Transport> = split_target(&uri).ok()?.transport;
     }
 }
 

@@ -1,11 +1,10 @@
 //! Trunks.
 
-use super::SessionTimer;
-use super::TrunkStir;
 use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
 use super::sdp::SdpChanges;
+use super::{SessionTimer, Transport, TrunkStir};
 use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, HostName, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
@@ -21,7 +20,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"), profiled true,
     later [
-        "transfer", "udp_only", "destinations",
+        "transfer", "destinations",
     ],
     {
         /// Its name, in records, metrics and other keys.
@@ -44,9 +43,19 @@ section! {
         /// Requests from the addresses that these names lead to are this trunk's, too: hosts, or domains with SIP services (SRV). They are
         /// looked up in the background; addresses that some trunk's `sources` have written go first.
         live source_names: Vec<String> = List<HostName>, default("[]");
+        /// Requests over TLS are this trunk's as well when the client's certificate, which the listener has checked, is for one of
+        /// these names; they decide before the address does.
+        live tls_names: Vec<String> = List<Domain>, default("[]");
         /// Where calls to it go. A carrier needs at least one; a customer without any gets its calls at those of its
         /// `sources` that are single addresses, or where its `users` are registered.
         live targets: Vec<Target> = List<Table<Target>>, default("[]");
+        /// Connections to it by TLS, if not by its targets' names and the system's authorities.
+        live tls: Option<TrunkTls> = Opt<Table<TrunkTls>>, optional;
+        /// Requests to it stay with UDP however long they are.
+        live udp_only: Option<bool> = Opt<Flag>, derived(None, "`sip.udp_only`");
+        /// Whether calls to it may take a TCP connection that it has made, when it asks for that (`alias` in Via, RFC 5923). Whoever
+        /// can connect from its addresses could then draw its calls. TLS needs no leave: its certificate tells who it is.
+        live alias: bool = Flag, default("false");
         /// The class of service of a customer's calls; absent: every carrier, by priority and price.
         live class: Option<String> = Opt<Name>, optional;
         /// Order among carriers where no deck prices them: lower first.
@@ -250,7 +259,8 @@ section! {
     /// One place where calls to a trunk go.
     Target, label None, later [],
     {
-        /// Its address.
+        /// Its address: `sip:host`, with a port and `;transport=tcp` or `tls` where wanted; `sips:host` is TLS as well, and asks for
+        /// it on all hops behind the target.
         live uri: String = TargetUri, required;
         /// Order: lower first.
         live priority: u16 = Whole<u16, 0, 65_535>, default("1");
@@ -259,9 +269,30 @@ section! {
     }
     computed {
         /// Its host.
-        host: Host = split_target(&uri).ok()?.0;
+        host: Host = split_target(&uri).ok()?.host;
         /// Its port, when written.
-        port: Option<u16> = split_target(&uri).ok()?.1;
+        port: Option<u16> = split_target(&uri).ok()?.port;
+        /// By which transport, when written; `sips:` says TLS.
+        transport: Option<Transport> = split_target(&uri).ok()?.transport;
+        /// Whether it is to be protected hop by hop (`sips:`).
+        sips: bool = split_target(&uri).ok()?.sips;
+    }
+}
+
+section! {
+    /// How a trunk is connected to by TLS.
+    TrunkTls, label None, later [],
+    {
+        /// The name that its certificate has to be for, and that we ask for (SNI).
+        live name: Option<String> = Opt<Domain>, derived(None, "the host of the target");
+        /// A PEM file with the authorities that its certificate has to come from.
+        live ca: Option<PathBuf> = Opt<FilePath>, derived(None, "the system's");
+        /// A PEM file with our certificate, where it asks for one.
+        live certificate: Option<PathBuf> = Opt<FilePath>, optional;
+        /// A PEM file with the key to it.
+        live key: Option<PathBuf> = Opt<FilePath>, optional;
+        /// `false`: its certificate is not looked at. Anybody on the way can then be it.
+        live verify: bool = Flag, default("true");
     }
 }
 

@@ -33,8 +33,10 @@ struct Net {
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     nets: HashMap<Net, SmallVec<[TrunkIx; 2]>>,
-    /// Networks with some port, for saying why not.
-    ported: HashMap<(NetworkIx, IpAddr, u8), ()>,
+    /// Networks with some port, for saying why not, and for connections, whose ports say nothing.
+    ported: HashMap<(NetworkIx, IpAddr, u8), SmallVec<[TrunkIx; 2]>>,
+    /// Trunks by the names in their clients' certificates, in lower case.
+    names: HashMap<(NetworkIx, Box<str>), SmallVec<[TrunkIx; 2]>>,
     /// Widths in use, narrowest network (longest prefix) first.
     v4: Box<[u8]>,
     v6: Box<[u8]>,
@@ -63,8 +65,18 @@ impl Sources {
                     owners.push(TrunkIx(index as u32));
                 }
                 if source.port.is_some() {
-                    sources.ported.insert((of, addr, width), ());
+                    let owners = sources.ported.entry((of, addr, width)).or_default();
+                    if !owners.contains(&TrunkIx(index as u32)) {
+                        owners.push(TrunkIx(index as u32));
+                    }
                 }
+            }
+            for name in &trunk.tls_names {
+                let owners = sources
+                    .names
+                    .entry((of, name.to_ascii_lowercase().into_boxed_str()))
+                    .or_default();
+                owners.push(TrunkIx(index as u32));
             }
         }
         for widths in [&mut v4, &mut v6] {
@@ -99,6 +111,37 @@ impl Sources {
             }
         }
         Err(why)
+    }
+
+    /// As [`Sources::find`], without a look at ports.
+    pub(super) fn find_host(&self, of: NetworkIx, remote: SocketAddr) -> Result<&[TrunkIx], WhyNot> {
+        let ip = remote.ip().to_canonical();
+        let widths = if ip.is_ipv4() { &self.v4 } else { &self.v6 };
+        for &width in widths {
+            let addr = network(ip, width);
+            let port = None;
+            let net = Net {
+                of,
+                addr,
+                width,
+                port,
+            };
+            if let Some(trunks) = self.nets.get(&net) {
+                return Ok(trunks);
+            }
+            if let Some(trunks) = self.ported.get(&(of, addr, width)) {
+                return Ok(trunks);
+            }
+        }
+        Err(WhyNot::Unknown)
+    }
+
+    /// The trunks of a network that one of these names is of.
+    pub(super) fn named(&self, of: NetworkIx, names: &[Box<str>]) -> Option<&[TrunkIx]> {
+        names
+            .iter()
+            .find_map(|name| self.names.get(&(of, name.clone())))
+            .map(SmallVec::as_slice)
     }
 }
 

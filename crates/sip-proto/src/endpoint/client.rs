@@ -1,5 +1,6 @@
 //! Client transactions.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::{Due, Endpoint, Running};
 use crate::reply::unfold;
 use crate::transaction::{Action, Actions, ClientInvite, ClientNonInvite, Slot};
 use crate::transaction::{client_invite, client_non_invite};
-use crate::{Flow, Mint};
+use crate::{Flow, Mint, Timers};
 
 /// Most branches of a fork whose 2xx are ACKed: each costs memory that the far side decides about.
 const MAX_FORKS: usize = 16;
@@ -32,6 +33,15 @@ pub enum RequestError {
     Duplicate,
 }
 
+/// The same request for another way: what is sent when the first way can't be gone.
+#[derive(Debug)]
+pub struct Otherwise {
+    /// The other way.
+    pub flow: Flow,
+    /// The request, but for its Via as sent the first way.
+    pub bytes: Bytes,
+}
+
 /// One client transaction.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -41,12 +51,26 @@ pub(super) struct Client {
     owner: Owner,
     kept: Kept,
     timers: Running,
+    /// Until there is an answer.
+    otherwise: Option<Box<Otherwise>>,
 }
 
 #[derive(Debug)]
 enum Machine {
     Invite(ClientInvite),
     Other(ClientNonInvite),
+}
+
+impl Machine {
+    fn start(method: &Method, timers: &Timers, reliable: bool) -> (Self, Actions) {
+        if *method == Method::Invite {
+            let (machine, actions) = ClientInvite::start(timers, reliable);
+            (Self::Invite(machine), actions)
+        } else {
+            let (machine, actions) = ClientNonInvite::start(timers, reliable);
+            (Self::Other(machine), actions)
+        }
+    }
 }
 
 /// Who wants to hear of the transaction.
@@ -208,14 +232,7 @@ impl Endpoint {
         if self.clients.find(hash, &self.scratch).is_some() {
             return Err(RequestError::Duplicate);
         }
-        let reliable = flow.transport.reliable();
-        let (machine, actions) = if *method == Method::Invite {
-            let (machine, actions) = ClientInvite::start(&self.config.timers, reliable);
-            (Machine::Invite(machine), actions)
-        } else {
-            let (machine, actions) = ClientNonInvite::start(&self.config.timers, reliable);
-            (Machine::Other(machine), actions)
-        };
+        let (machine, actions) = Machine::start(method, &self.config.timers, flow.transport.reliable());
         let key = Key::new(hash, &self.scratch);
         let kept = Kept::Request(request.raw().clone(), None);
         let timers = Running::default();
@@ -226,9 +243,63 @@ impl Endpoint {
             owner,
             kept,
             timers,
+            otherwise: None,
         }));
         self.run_client(now, id, actions, None, out);
         Ok(id)
+    }
+
+    /// As [`Endpoint::request_message`]; when it can't be sent, and nothing has been heard of it, it goes `otherwise`. That the peer
+    /// can't be reached the first way is remembered: [`Endpoint::may_try_tcp`].
+    pub fn request_or(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Message,
+        otherwise: Otherwise,
+        out: &mut Outbox,
+    ) -> Result<ClientId, RequestError> {
+        let id = self.request_message(now, flow, request, out)?;
+        if let Some(client) = self.clients.get_mut(id.0) {
+            client.otherwise = Some(Box::new(otherwise));
+        }
+        Ok(id)
+    }
+
+    /// Whether the peer at this address may have TCP: nobody has refused it, or that was long ago.
+    pub fn may_try_tcp(&self, now: Instant, remote: SocketAddr) -> bool {
+        self.no_tcp.may_try(now, remote)
+    }
+
+    /// The first way is barred: the request goes the other one, as if it had never been sent. Whether there was one.
+    fn go_otherwise(&mut self, now: Instant, id: ClientId, out: &mut Outbox) -> bool {
+        let Some(client) = self.clients.get_mut(id.0) else {
+            return false;
+        };
+        let Some(otherwise) = client.otherwise.take() else {
+            return false;
+        };
+        self.no_tcp.refused(now, client.flow.remote);
+        if matches!(&client.machine, Machine::Invite(machine) if machine.is_cancelled()) {
+            return false;
+        }
+        let Otherwise { flow, bytes } = *otherwise;
+        let method = match client.machine {
+            Machine::Invite(_) => Method::Invite,
+            // All others have the same machine.
+            Machine::Other(_) => Method::Options,
+        };
+        let (machine, actions) = Machine::start(&method, &self.config.timers, flow.transport.reliable());
+        let held = match &mut client.kept {
+            Kept::Request(_, held) => held.take(),
+            Kept::Nothing | Kept::Ack(_) | Kept::Answers(_) => None,
+        };
+        client.kept = Kept::Request(bytes, held);
+        (client.machine, client.flow) = (machine, flow);
+        client.timers.stop(&mut self.timers, Slot::Repeat);
+        client.timers.stop(&mut self.timers, Slot::Limit);
+        self.run_client(now, id, actions, None, out);
+        true
     }
 
     pub(super) fn receive_response(&mut self, now: Instant, message: Message, out: &mut Outbox) {
@@ -256,6 +327,9 @@ impl Endpoint {
         let Some(client) = self.clients.get_mut(id.0) else {
             return;
         };
+        if client.otherwise.take().is_some() {
+            self.no_tcp.answered(client.flow.remote);
+        }
         let timers = &self.config.timers;
         let status = message.status().unwrap_or_default();
         let (actions, late) = match &mut client.machine {
@@ -341,6 +415,9 @@ impl Endpoint {
     }
 
     pub(super) fn client_send_failed(&mut self, now: Instant, id: ClientId, out: &mut Outbox) {
+        if self.go_otherwise(now, id, out) {
+            return;
+        }
         let Some(client) = self.clients.get_mut(id.0) else {
             return;
         };

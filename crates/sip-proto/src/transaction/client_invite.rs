@@ -153,6 +153,11 @@ impl ClientInvite {
         actions
     }
 
+    /// Whether nobody wants an answer any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel != Cancel::No
+    }
+
     fn send_cancel(&mut self, actions: &mut Actions, timers: &Timers) {
         self.cancel = Cancel::Sent;
         actions.extend([

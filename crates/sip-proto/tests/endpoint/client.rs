@@ -297,3 +297,57 @@ fn a_late_provisional_response_is_not_told() {
     bench.no_event();
     assert_eq!(bench.dropped(DropReason::ResponseLate), 2);
 }
+
+#[test]
+fn a_request_goes_otherwise_when_its_first_way_is_barred() {
+    let mut bench = Bench::new();
+    for method in ["INVITE", "BYE"] {
+        let id = bench.request_or(method);
+        let first = bench.sends();
+        assert!(first.len() == 1 && first[0].flow == tcp(PEER));
+        bench.advance(ms(1000));
+        assert!(bench.sends().is_empty(), "a stream is not sent to again");
+        bench.send_failed(&first[0]);
+        let second = bench.sends();
+        assert!(second.len() == 1 && second[0].flow == udp(PEER), "{second:?}");
+        assert!(String::from_utf8_lossy(&second[0].bytes).contains("SIP/2.0/UDP"));
+        bench.no_event();
+        // From now on it is a datagram: sent again, given up after 64 T1 and no sooner.
+        bench.advance(ms(500));
+        assert_eq!(bench.kinds(), [method]);
+        bench.advance(ms(31_499));
+        bench.no_event();
+        bench.advance(ms(1));
+        assert!(matches!(bench.event(), Some(Event::Timeout { id: gone }) if gone == id));
+        bench.sends();
+    }
+    let peer = udp(PEER).remote;
+    assert!(!bench.endpoint.may_try_tcp(bench.now, peer), "it is remembered");
+    bench.advance(ms(600_000));
+    assert!(bench.endpoint.may_try_tcp(bench.now, peer), "for ten minutes");
+    bench.assert_quiet();
+}
+
+#[test]
+fn a_request_that_was_heard_of_goes_nowhere_else() {
+    let mut bench = Bench::new();
+    bench.request_or("INVITE");
+    let first = bench.sends();
+    let invite = sip_msg::parse(first[0].bytes.clone(), &sip_msg::Limits::default()).expect("ours");
+    bench.response(&invite, 100, "");
+    assert_eq!(status(bench.event()), Some(100));
+    bench.send_failed(&first[0]);
+    assert!(bench.sends().is_empty());
+    assert!(bench.endpoint.may_try_tcp(bench.now, udp(PEER).remote));
+}
+
+#[test]
+fn a_cancelled_request_does_not_go_otherwise() {
+    let mut bench = Bench::new();
+    let id = bench.request_or("INVITE");
+    let first = bench.sends();
+    bench.cancel(id, None);
+    bench.send_failed(&first[0]);
+    assert!(bench.sends().is_empty());
+    assert!(matches!(bench.event(), Some(Event::SendFailed { id: gone }) if gone == id));
+}

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sip_msg::{HeaderId, Limits, Message};
 use sip_proto::{
-    ClientId, DropReason, Endpoint, EndpointConfig, Event, Flow, ListenerId, Mint, Outbox, Send, ServerId,
-    Transport, reply,
+    ClientId, DropReason, Endpoint, EndpointConfig, Event, Flow, ListenerId, Mint, Otherwise, Outbox, PeerId,
+    Send, ServerId, Transport, reply,
 };
 
 pub(crate) const PEER: &str = "192.0.2.1:5060";
@@ -19,6 +19,7 @@ pub(crate) fn udp(remote: &str) -> Flow {
         listener: ListenerId(0),
         remote,
         conn: None,
+        peer: PeerId::default(),
     }
 }
 
@@ -203,6 +204,24 @@ impl Bench {
         let result = self.endpoint.request(self.now, flow, bytes, &mut self.out);
         self.collect();
         result
+    }
+
+    /// Sends a request of ours by TCP, or by UDP where that can't be.
+    pub(crate) fn request_or(&mut self, method: &str) -> ClientId {
+        let branch = self.endpoint.mint().branch().to_string();
+        let bytes = self.ours(method, &branch, "");
+        let by_tcp = String::from_utf8_lossy(&bytes).replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+        let message = sip_msg::parse(Bytes::from(by_tcp), &Limits::default()).expect("ours");
+        let otherwise = Otherwise {
+            flow: udp(PEER),
+            bytes,
+        };
+        let id = self
+            .endpoint
+            .request_or(self.now, tcp(PEER), &message, otherwise, &mut self.out)
+            .expect("sent");
+        self.collect();
+        id
     }
 
     pub(crate) fn cancel(&mut self, id: ClientId, reason: Option<&str>) {

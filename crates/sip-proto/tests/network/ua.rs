@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sip_msg::{HeaderId, Limits, Message, Method, Writer};
 use sip_proto::{
     ClientId, Counts, Dialog, DropReason, EarlyDialogs, Endpoint, EndpointConfig, Event, Flow, ListenerId,
-    Mint, Outbox, ServerId, Transport, reply,
+    Mint, Outbox, PeerId, ServerId, Transport, reply,
 };
 
 use crate::Deed;
@@ -76,6 +76,7 @@ impl Ua {
                 listener: ListenerId(0),
                 remote,
                 conn: None,
+                peer: PeerId::default(),
             },
             endpoint: Endpoint::new(EndpointConfig::default(), mint),
             out: Outbox::default(),

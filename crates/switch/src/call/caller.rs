@@ -57,7 +57,12 @@ impl Call {
             None,
             Some(&self.a.tag),
         );
-        leg::contact(&mut writer, &self.snapshot, &invite.asked.flow);
+        leg::contact(
+            &mut writer,
+            &self.snapshot,
+            &invite.asked.flow,
+            leg::is_secure(&invite.asked.message),
+        );
         leg::allow(&mut writer);
         self.agree_timer(core, now, Side::A, &invite.asked.message, &mut writer);
         if let Some(agent) = &self.snapshot.config.sip.user_agent {

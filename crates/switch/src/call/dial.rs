@@ -6,7 +6,7 @@ use route::{Attempt, AttemptOutcome, Outcome, Permit};
 use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
 use sip_msg::{HeaderId, Message, Method, NameAddr, SipUri, Value, Writer};
-use sip_proto::{Flow, Hop, digest};
+use sip_proto::{Flow, Hop, Transport, digest};
 use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
@@ -112,10 +112,10 @@ impl Call {
         // RFC 3608 §5: the route that the registrar has named begins with the next hop.
         let route = first_hop(core.registrations.service_route(&trunk.name));
         let address = match &route {
-            Some((host, port)) => Address {
+            Some((host, port, transport)) => Address {
                 host,
                 port: *port,
-                transport: None,
+                transport: transport.or(target.transport.map(crate::snapshot::transport)),
             },
             None => Address::of(target),
         };
@@ -191,10 +191,9 @@ impl Call {
         attempt: &Attempt,
         hop: Hop,
     ) -> Result<(), AttemptOutcome> {
-        let network = self.snapshot.network_of(attempt.trunk);
         let flow = self
             .snapshot
-            .flow_to(network, hop)
+            .flow_for(attempt.trunk, Some(attempt.target), hop)
             .ok_or(AttemptOutcome::Unreachable)?;
         self.send_invite_on(core, now, attempt, flow)
     }
@@ -387,7 +386,11 @@ impl Call {
         writer.parts(HeaderId::CSeq, |value| {
             value.number(cseq.into()).text(" INVITE");
         });
-        leg::contact(&mut writer, &snapshot, &flow);
+        let secure = trunk
+            .targets
+            .get(attempt.target)
+            .is_some_and(|target| target.sips);
+        leg::contact(&mut writer, &snapshot, &flow, secure);
         leg::allow(&mut writer);
         if let Some(leg) = &self.b {
             terms::ask(&mut writer, &snapshot, leg, self.a.trunk, self.invite.as_deref());
@@ -440,14 +443,14 @@ enum Place<'t> {
 }
 
 /// Host and port of the first value of a route.
-fn first_hop(route: &[Box<[u8]>]) -> Option<(Host, Option<u16>)> {
+fn first_hop(route: &[Box<[u8]>]) -> Option<(Host, Option<u16>, Option<Transport>)> {
     let first = NameAddr::parse(route.first()?).ok()?;
     let uri = SipUri::parse(first.uri).ok()?;
     let host = match uri.ip() {
         Some(ip) => Host::Ip(ip),
         None => Host::Name(String::from_utf8_lossy(uri.host).to_ascii_lowercase()),
     };
-    Some((host, uri.port))
+    Some((host, uri.port, leg::written_transport(&uri)))
 }
 
 fn max_forwards(message: &Message) -> Option<u32> {

@@ -8,9 +8,11 @@ use route::{Permit, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{Audio, Side};
 use sdp::Proto;
-use sip_msg::{HeaderId, Message, Method, Uri, Writer};
+use sip_msg::{HeaderId, Message, Method, SipUri, Uri, Writer};
 use sip_proto::provisional::Arrivals;
-use sip_proto::{ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, digest};
+use sip_proto::{
+    ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, Transport, digest,
+};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;
@@ -266,7 +268,8 @@ impl Leg {
         let via = core.via(snapshot, &flow);
         let mut writer = head.writer(&via);
         if matches!(method, Method::Invite | Method::Update) {
-            contact(&mut writer, snapshot, &flow);
+            let secure = self.dialog.as_ref().is_some_and(Dialog::is_secure);
+            contact(&mut writer, snapshot, &flow, secure);
             allow(&mut writer);
             terms::ask_again(&mut writer, snapshot, self);
         }
@@ -315,12 +318,31 @@ pub(crate) fn finish(writer: Writer, body: Option<&[u8]>) -> Bytes {
 }
 
 /// Our Contact on this flow.
-pub(crate) fn contact(writer: &mut Writer, snapshot: &Snapshot, flow: &Flow) {
+/// `secure`: the dialog's request is to a `sips:` URI, and so is then our Contact (RFC 3261 §12.1.1, RFC 5630 §5.1.1). Otherwise
+/// TLS is a parameter: `sips:` would promise that all hops behind us have it, too, which many a carrier takes at our word and
+/// refuses.
+pub(crate) fn contact(writer: &mut Writer, snapshot: &Snapshot, flow: &Flow, secure: bool) {
     if let Some(address) = snapshot.advertised(flow) {
         writer.parts(HeaderId::Contact, |value| {
-            value.text("<sip:").address(address).text(">");
+            value
+                .text(if secure { "<sips:" } else { "<sip:" })
+                .address(address);
+            let named = match flow.transport {
+                Transport::Udp => false,
+                Transport::Tls => !secure,
+                Transport::Tcp | Transport::Ws | Transport::Wss => true,
+            };
+            if named {
+                value.text(";transport=").text(flow.transport.parameter());
+            }
+            value.text(">");
         });
     }
+}
+
+/// Whether a request is to a `sips:` URI.
+pub(crate) fn is_secure(request: &Message) -> bool {
+    matches!(Uri::parse(request.uri()), Ok(Uri::Sip(uri)) if uri.secure)
 }
 
 /// Allow, as INVITEs, UPDATEs and their answers carry it (RFC 3261 §13.2.1, §20.5).
@@ -333,7 +355,10 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, 
 
 /// Where a request goes whose next hop is this URI. An address is taken as it is, unless it is a private one and the
 /// peer's messages come from elsewhere: then it stands behind a NAT that lets in only what goes where they came from.
-/// So goes what is for a name, since a dialog must not wait for a resolver.
+/// So goes what is for a name, since a dialog must not wait for a resolver, and what is for a browser.
+///
+/// A URI that names no transport means the dialog's: the standard's UDP (RFC 3263 §4.1) is not what peers mean who speak TLS.
+/// The connection that the dialog came by is meant as long as it leads to that place; whoever sends knows.
 pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) -> Flow {
     let Ok(Uri::Sip(uri)) = Uri::parse(next_hop) else {
         return fallback;
@@ -342,16 +367,45 @@ pub(crate) fn next_flow(snapshot: &Snapshot, next_hop: &[u8], fallback: Flow) ->
     if rtp_proto::is_unroutable(ip) && !rtp_proto::is_unroutable(fallback.remote.ip()) {
         return fallback;
     }
-    let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-    if remote.is_ipv4() == fallback.remote.is_ipv4() {
+    let transport = written_transport(&uri).unwrap_or(fallback.transport);
+    let by_socket = matches!(fallback.transport, Transport::Ws | Transport::Wss);
+    if by_socket || matches!(transport, Transport::Ws | Transport::Wss) {
+        return fallback;
+    }
+    // Of a connection that we made, an address alone is the far end's.
+    let unsaid = uri.port.is_none() && transport.connects() && fallback.conn.is_none();
+    let remote = match uri.port {
+        None if unsaid && transport == fallback.transport && ip == fallback.remote.ip() => fallback.remote,
+        port => SocketAddr::new(ip, port.unwrap_or(transport.default_port())),
+    };
+    if transport == fallback.transport && remote.is_ipv4() == fallback.remote.is_ipv4() {
         // The same listener: the peer knows us by its address.
         return Flow { remote, ..fallback };
     }
-    let hop = Hop {
-        remote,
-        ..fallback.hop()
-    };
-    snapshot
-        .flow_to(snapshot.network_at(&fallback), hop)
-        .unwrap_or(fallback)
+    let flow = snapshot.flow_to(snapshot.network_at(&fallback), Hop { transport, remote });
+    flow.map_or(fallback, |flow| Flow {
+        peer: fallback.peer,
+        ..flow
+    })
+}
+
+/// The transport that a URI names, by its scheme or its parameter.
+pub(super) fn written_transport(uri: &SipUri<'_>) -> Option<Transport> {
+    if uri.secure {
+        return Some(Transport::Tls);
+    }
+    uri.transport().and_then(named_transport)
+}
+
+/// The transport that a URI's parameter names (RFC 3261 §19.1.1; `tls` is deprecated there and written by everybody).
+fn named_transport(word: &[u8]) -> Option<Transport> {
+    [
+        (b"udp".as_slice(), Transport::Udp),
+        (b"tcp", Transport::Tcp),
+        (b"tls", Transport::Tls),
+        (b"ws", Transport::Ws),
+    ]
+    .into_iter()
+    .find(|(name, _)| word.eq_ignore_ascii_case(name))
+    .map(|(_, transport)| transport)
 }

@@ -248,7 +248,12 @@ impl Call {
         let method = asked.message.method();
         let mut writer = reply(&asked.message, &asked.flow, 200, None, Some(&leg.tag));
         if method != Some(&Method::Prack) {
-            leg::contact(&mut writer, &snapshot, &asked.flow);
+            leg::contact(
+                &mut writer,
+                &snapshot,
+                &asked.flow,
+                leg::is_secure(&asked.message),
+            );
             leg::allow(&mut writer);
             self.agree_timer(core, now, side, &asked.message, &mut writer);
         }

@@ -393,7 +393,8 @@ impl Call {
         let invite = self.invite.as_ref()?;
         let (message, flow) = (&invite.asked.message, &invite.asked.flow);
         let mut writer = reply(message, flow, status, None, Some(&self.a.tag));
-        leg::contact(&mut writer, &self.snapshot, flow);
+        let secure = leg::is_secure(&invite.asked.message);
+        leg::contact(&mut writer, &self.snapshot, flow, secure);
         leg::allow(&mut writer);
         if let Some(rseq) = rseq {
             writer.header(HeaderId::Require, b"100rel");

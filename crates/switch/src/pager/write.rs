@@ -73,7 +73,7 @@ impl Page {
             value.number(cseq.into()).text(" ").text(method.as_bytes());
         });
         if *method == Method::Notify {
-            crate::call::contact(&mut writer, snapshot, flow);
+            crate::call::contact(&mut writer, snapshot, flow, false);
             writer.copy(message, HeaderId::Event);
             writer.copy(message, HeaderId::SubscriptionState);
         }

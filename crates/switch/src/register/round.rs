@@ -32,7 +32,7 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
     let address = Address {
         host: &host,
         port,
-        transport: None,
+        transport: keys.transport.map(crate::snapshot::transport),
     };
     match core.locate(&snapshot, network, address, Waiter::Register(id)) {
         Located::Here(hop) => start(core, now, id, vec![hop]),
@@ -151,6 +151,9 @@ pub(super) fn send(core: &mut Core, now: Now, id: u32, remove: bool) -> bool {
     let Some(flow) = snapshot.flow_to(network_of(&snapshot, entry), *hop) else {
         return false;
     };
+    let trunk = snapshot.tables.trunk_named(&entry.trunk);
+    let peer = trunk.map(|trunk| snapshot.peer(trunk, None)).unwrap_or_default();
+    let flow = Flow { peer, ..flow };
     let (trunk, uri, known) = (entry.trunk.clone(), request_uri(entry), credentials(entry));
     let header = core.spare_challenge(&trunk, &known, &Method::Register, uri.as_bytes(), b"");
     send_with(core, now, id, flow, remove, header)

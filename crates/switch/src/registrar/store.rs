@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sip_proto::{Flow, Transport};
+use sip_proto::{Flow, PeerId, Transport};
 
 use super::{Binding, keep};
 use crate::core::{Core, Timer};
@@ -140,6 +140,7 @@ pub(crate) fn restore(core: &mut Core, now: Now, bytes: &[u8]) -> Result<usize, 
                 listener: listener.id,
                 remote: kept.remote,
                 conn: None,
+                peer: PeerId::default(),
             },
             since_ms: kept.since_ms,
             refreshed: now.at.checked_sub(age).unwrap_or(now.at),

@@ -115,8 +115,10 @@ impl Daemon {
         let changes = running.config.diff(&next.config);
         // Sockets stay as they were bound; what else needs a restart is not read after the start.
         next.stay_bound(&running);
+        let setup = Box::new(loaded.streams.setup(&next));
         let next = Arc::new(next);
-        self.ask(|reply| Ask::Reload(Arc::clone(&next), reply)).await?;
+        self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
+            .await?;
         *running = next;
         if let Ok(mut files) = self.files.lock() {
             *files = loaded.files;

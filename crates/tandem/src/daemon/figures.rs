@@ -59,6 +59,23 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
         "tandem_sip_datagrams_total",
         "SIP datagrams, by what became of them"
     );
+    describe_gauge!(
+        "tandem_connections",
+        "SIP connections, those in their handshakes included"
+    );
+    describe_gauge!("tandem_connection_tasks", "Tasks of SIP connections");
+    describe_gauge!(
+        "tandem_connections_known",
+        "SIP connections that messages can be sent over"
+    );
+    describe_counter!(
+        "tandem_connections_total",
+        "SIP connections, by what became of them"
+    );
+    describe_counter!(
+        "tandem_connection_messages_total",
+        "SIP messages over connections, by direction"
+    );
     describe_counter!(
         "tandem_hep_total",
         "Copies of messages for the capture server, by what became of them"
@@ -164,6 +181,26 @@ pub(crate) fn publish(figures: &Figures) {
     }
     counter!("tandem_hep_total", "fate" => "sent").absolute(figures.mirrored.sent);
     counter!("tandem_hep_total", "fate" => "lost").absolute(figures.mirrored.lost);
+    publish_streams(&figures.streams);
+}
+
+#[allow(clippy::cast_precision_loss, reason = "gauges are floating point by nature")]
+fn publish_streams(streams: &sip_net::StreamFigures) {
+    gauge!("tandem_connections").set(streams.connections as f64);
+    gauge!("tandem_connections_known").set(streams.known as f64);
+    gauge!("tandem_connection_tasks").set(streams.tasks as f64);
+    for (fate, value) in [
+        ("accepted", streams.accepted),
+        ("connected", streams.connected),
+        ("failed", streams.failed),
+        ("refused", streams.refused),
+        ("late", streams.late),
+    ] {
+        counter!("tandem_connections_total", "fate" => fate).absolute(value);
+    }
+    for (direction, value) in [("received", streams.received), ("sent", streams.sent)] {
+        counter!("tandem_connection_messages_total", "direction" => direction).absolute(value);
+    }
 }
 
 fn publish_stir(stir: &switch::StirCounters) {

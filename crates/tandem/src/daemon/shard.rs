@@ -6,6 +6,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `shard/inputs.rs` | what other threads tell it, and how that comes to it |
+//! | `shard/streams.rs` | what connections tell it |
 //! | `shard/act.rs` | carrying out what the switch wants |
 //! | `shard/ask.rs` | what an operator asks of it |
 //! | `shard/tap.rs` | what is kept and copied of the messages |
@@ -16,6 +17,7 @@ mod ask;
 mod certificates;
 mod inputs;
 mod show;
+mod streams;
 mod tap;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -29,8 +31,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use records::{Outcome, Store};
 use rtp_net::{Leftovers, MediaPlane};
-use sip_net::{Resolver, ResolverConfig, UdpListener, UdpOptions, bind_udp};
-use sip_proto::{Flow, ListenerId, Transport};
+use sip_net::{
+    Resolver, ResolverConfig, StreamEvent, StreamListener, StreamSetup, Streams, UdpListener, UdpOptions,
+    bind_stream, bind_udp, stun,
+};
+use sip_proto::{ConnId, Flow, ListenerId, PeerId, Transport};
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
@@ -48,18 +53,40 @@ const RETRY: Duration = Duration::from_millis(1);
 /// DSCP of signalling: CS3 (RFC 4594 §2.3).
 const SIGNALLING_DSCP: u8 = 24;
 
+/// The SIP sockets of a configuration.
+pub(crate) struct Sockets {
+    udp: Vec<(ListenerId, std::net::UdpSocket)>,
+    streams: Vec<StreamListener>,
+}
+
 /// Binds the SIP sockets of a configuration.
-pub(crate) fn bind(snapshot: &Snapshot) -> Result<Vec<std::net::UdpSocket>> {
+pub(crate) fn bind(snapshot: &Snapshot) -> Result<Sockets> {
     let options = udp_options();
-    let bind = |listener: &switch::Listener| {
-        bind_udp(listener.bind, &options).with_context(|| {
+    let mut sockets = Sockets {
+        udp: Vec::new(),
+        streams: Vec::new(),
+    };
+    for listener in &snapshot.listeners {
+        let taken = || {
             format!(
                 "cannot listen on {} (listen.bind); is another switch running?",
                 listener.bind
             )
-        })
-    };
-    snapshot.listeners.iter().map(bind).collect()
+        };
+        let (id, transport) = (listener.id, listener.transport);
+        if transport == Transport::Udp {
+            let socket = bind_udp(listener.bind, &options).with_context(taken)?;
+            sockets.udp.push((id, socket));
+        } else {
+            let socket = bind_stream(listener.bind, SIGNALLING_DSCP).with_context(taken)?;
+            sockets.streams.push(StreamListener {
+                id,
+                transport,
+                socket,
+            });
+        }
+    }
+    Ok(sockets)
 }
 
 fn udp_options() -> UdpOptions {
@@ -69,10 +96,17 @@ fn udp_options() -> UdpOptions {
     }
 }
 
+/// What has ended the shard's wait.
+enum First {
+    Input(ShardInput),
+    Event(StreamEvent),
+}
+
 /// What the shard is made of.
 pub(crate) struct Parts {
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) sockets: Vec<std::net::UdpSocket>,
+    pub(crate) sockets: Sockets,
+    pub(crate) streams: StreamSetup,
     pub(crate) inputs: mpsc::Receiver<ShardInput>,
     pub(crate) queue: Queue,
     pub(crate) plane: MediaPlane,
@@ -88,11 +122,13 @@ pub(crate) fn run(parts: Parts) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         let mut inputs = parts.inputs;
-        let mut shard = Shard::new(Parts {
+        let (mut shard, mut heard) = Shard::new(Parts {
             inputs: mpsc::channel(1).1,
             ..parts
         })?;
-        shard.serve(&mut inputs).await;
+        shard.serve(&mut inputs, &mut heard).await;
+        drop(heard);
+        shard.hang_up().await;
         shard.store.close();
         Ok(())
     })
@@ -101,6 +137,10 @@ pub(crate) fn run(parts: Parts) -> Result<()> {
 struct Shard {
     switch: Switch,
     listeners: Vec<(ListenerId, UdpListener)>,
+    /// Connections; `None`: no listener has any.
+    streams: Option<Streams>,
+    /// Connections to be closed once what has come over them is answered.
+    broken: Vec<ConnId>,
     commands: Vec<Command>,
     plane: MediaPlane,
     /// Until the calls it is of have been hung up.
@@ -138,13 +178,13 @@ impl Clock {
 }
 
 impl Shard {
-    fn new(parts: Parts) -> Result<Self> {
+    fn new(parts: Parts) -> Result<(Self, mpsc::Receiver<StreamEvent>)> {
         let clock = Clock;
         let now = clock.now();
         let tap = Tap::new(&parts.snapshot.config);
         let mut listeners = Vec::new();
-        for (listener, socket) in parts.snapshot.listeners.iter().zip(parts.sockets) {
-            listeners.push((listener.id, UdpListener::from_socket(socket, &udp_options())?));
+        for (id, socket) in parts.sockets.udp {
+            listeners.push((id, UdpListener::from_socket(socket, &udp_options())?));
         }
         let directory = parts.snapshot.config.node.data_dir.clone();
         let dns = &parts.snapshot.config.dns;
@@ -153,6 +193,12 @@ impl Shard {
             deadline: dns.timeout,
             stale: dns.stale.unwrap_or_default(),
             ..ResolverConfig::default()
+        };
+        let (streams, heard) = if parts.sockets.streams.is_empty() {
+            (None, mpsc::channel(1).1)
+        } else {
+            let (streams, heard) = Streams::start(parts.sockets.streams, parts.streams)?;
+            (Some(streams), heard)
         };
         let mut switch = Switch::new(
             SwitchConfig {
@@ -178,9 +224,11 @@ impl Shard {
             let _ = queue.try_send(ShardInput::Resolved(resolution));
         };
         let resolver = Resolver::start(names, Arc::new(sink)).context("the resolver cannot be started")?;
-        Ok(Self {
+        let shard = Self {
             switch,
             listeners,
+            streams,
+            broken: Vec::new(),
             commands,
             plane: parts.plane,
             leftovers: Some(parts.leftovers),
@@ -197,10 +245,15 @@ impl Shard {
             stopping: false,
             leaving: false,
             retired: BTreeSet::new(),
-        })
+        };
+        Ok((shard, heard))
     }
 
-    async fn serve(&mut self, inputs: &mut mpsc::Receiver<ShardInput>) {
+    async fn serve(
+        &mut self,
+        inputs: &mut mpsc::Receiver<ShardInput>,
+        heard: &mut mpsc::Receiver<StreamEvent>,
+    ) {
         self.carry_out();
         // What calls of a dead process left in the kernel: they have just been hung up.
         if let Some(left) = self.leftovers.take().filter(|left| left.processes() > 0) {
@@ -219,20 +272,31 @@ impl Shard {
                     tokio::task::yield_now().await;
                     None
                 }
-                None => match self.wait(inputs).await {
+                None => match self.wait(inputs, heard).await {
                     Some(first) => first,
                     None => return,
                 },
             };
-            let (taken, received) = self.turn(first, inputs);
+            let (taken, received) = self.turn(first, inputs, heard);
             rest = self.pace.after_turn(Instant::now(), taken, received);
         }
     }
 
     /// Handles what there is, up to [`BATCH`] of each kind; how many inputs and how many datagrams it was.
-    fn turn(&mut self, first: Option<ShardInput>, inputs: &mut mpsc::Receiver<ShardInput>) -> (usize, usize) {
+    fn turn(
+        &mut self,
+        first: Option<First>,
+        inputs: &mut mpsc::Receiver<ShardInput>,
+        heard: &mut mpsc::Receiver<StreamEvent>,
+    ) -> (usize, usize) {
         let now = self.clock.now();
         let mut taken = 0;
+        let (first, event) = match first {
+            Some(First::Input(input)) => (Some(input), None),
+            Some(First::Event(event)) => (None, Some(event)),
+            None => (None, None),
+        };
+        let mut received = self.hear(event, heard);
         let mut next = first.or_else(|| inputs.try_recv().ok());
         while let Some(input) = next {
             self.take(now, input);
@@ -243,22 +307,28 @@ impl Shard {
                 None
             };
         }
-        let received = self.receive();
+        received += self.receive();
         let now = self.clock.now();
         if self.switch.poll_timeout().is_some_and(|due| due <= now.at) {
             self.switch.handle(now, Input::Timer, &mut self.commands);
         }
         self.carry_out();
+        self.close_broken();
         (taken, received)
     }
 
     /// Waits for the first of: an input from another thread, a socket, a timer. `None`: every other thread is gone.
-    async fn wait(&self, inputs: &mut mpsc::Receiver<ShardInput>) -> Option<Option<ShardInput>> {
+    async fn wait(
+        &self,
+        inputs: &mut mpsc::Receiver<ShardInput>,
+        heard: &mut mpsc::Receiver<StreamEvent>,
+    ) -> Option<Option<First>> {
         let idle = if self.deferred.is_empty() { IDLE } else { RETRY };
         let latest = Instant::now() + idle;
         let due = self.switch.poll_timeout().map_or(latest, |due| due.min(latest));
         tokio::select! {
-            input = inputs.recv() => input.map(Some),
+            input = inputs.recv() => input.map(|input| Some(First::Input(input))),
+            Some(event) = heard.recv() => Some(Some(First::Event(event))),
             () = self.sockets_ready() => Some(None),
             () = tokio::time::sleep_until(due.into()) => Some(None),
         }
@@ -313,19 +383,29 @@ impl Shard {
         let (switch, commands, clock, tap) =
             (&mut self.switch, &mut self.commands, &self.clock, &mut self.tap);
         let (mut came_back, mut received) = (Vec::new(), 0);
+        let mut asked_where = Vec::new();
         for (id, listener) in &mut self.listeners {
             listener.unreachable(BATCH, |report| came_back.push((*id, report.remote)));
             let (now, local) = (clock.now(), listener.local_addr());
             received += listener.recv_batch(BATCH, |remote, bytes| {
+                // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
+                if stun::is_stun(&bytes) {
+                    asked_where.extend(stun::answer(&bytes, remote).map(|answer| (remote, answer)));
+                    return;
+                }
                 let flow = Flow {
                     transport: Transport::Udp,
                     listener: *id,
                     remote,
                     conn: None,
+                    peer: PeerId::default(),
                 };
                 tap.message(false, flow.transport, local, remote, &bytes);
                 switch.handle(now, Input::Datagram { flow, bytes }, commands);
             });
+            for (remote, answer) in asked_where.drain(..) {
+                listener.send(remote, &answer);
+            }
             listener.flush(|report| came_back.push((*id, report.remote)));
         }
         came_back.dedup();

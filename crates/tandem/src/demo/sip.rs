@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use sdp::{CodecFilter, NewOrigin, RtcpPlan};
 use sip_msg::{HeaderId, Limits, Message, Method, Writer};
-use sip_proto::{Flow, ListenerId, Transport};
+use sip_proto::{Flow, ListenerId, PeerId, Transport};
 
 /// T1 of RFC 3261 §17: first interval of repetition; it doubles from there.
 const T1: Duration = Duration::from_millis(500);
@@ -114,6 +114,7 @@ impl Agent {
             listener: ListenerId(0),
             remote: self.switch,
             conn: None,
+            peer: PeerId::default(),
         };
         let mut writer = sip_proto::reply(request, &flow, status, None, Some(tag.as_bytes()));
         writer.header_fmt(HeaderId::Contact, format_args!("{}", self.contact()));

@@ -327,7 +327,8 @@ impl<'p> Call<'p> {
             }
         }
         if method == "INVITE" {
-            line(&mut out, "Contact", &format!("<sip:bob@{}>", self.peer.local()));
+            let (local, parameter) = (self.peer.local(), self.peer.parameter());
+            line(&mut out, "Contact", &format!("<sip:bob@{local}{parameter}>"));
         }
         self.finish(out, headers, body);
     }
@@ -349,7 +350,7 @@ impl<'p> Call<'p> {
         line(
             &mut out,
             "Via",
-            &format!("SIP/2.0/UDP {local};branch={branch};rport"),
+            &format!("SIP/2.0/{} {local};branch={branch};rport", self.peer.via()),
         );
         for route in &state.routes {
             line(&mut out, "Route", route);
@@ -360,7 +361,8 @@ impl<'p> Call<'p> {
         line(&mut out, "Call-ID", &state.call_id);
         line(&mut out, "CSeq", &format!("{cseq} {method}"));
         if method == "INVITE" {
-            line(&mut out, "Contact", &format!("<sip:peer@{local}>"));
+            let parameter = self.peer.parameter();
+            line(&mut out, "Contact", &format!("<sip:peer@{local}{parameter}>"));
         }
         self.finish(out, headers, body);
     }

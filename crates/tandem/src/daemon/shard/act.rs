@@ -2,7 +2,8 @@
 
 use records::Job;
 use rtp_proto::control::{Event, SessionStats};
-use sip_net::{Lookup, Query, SendResult};
+use sip_net::{Lookup, Query, SendResult, StreamError};
+use sip_proto::Transport;
 use switch::{Command, Input, RecordJob};
 
 use super::Shard;
@@ -29,6 +30,11 @@ impl Shard {
     fn apply(&mut self, command: Command) {
         match command {
             Command::Send(send) => self.send(send),
+            Command::Alias { flow } => {
+                if let Some(streams) = self.streams.as_mut() {
+                    streams.alias(&flow);
+                }
+            }
             Command::Media(command) => {
                 self.deferred.push_back(command);
                 self.command_media();
@@ -66,6 +72,9 @@ impl Shard {
     }
 
     fn send(&mut self, send: sip_proto::Send) {
+        if send.flow.transport != Transport::Udp {
+            return self.send_over_connection(send);
+        }
         let Some((_, listener)) = self
             .listeners
             .iter_mut()
@@ -81,6 +90,28 @@ impl Shard {
             SendResult::Failed(_)
         );
         if let Some(origin) = send.origin.filter(|_| failed) {
+            self.feedback.push_back(Input::SendFailed { origin });
+        }
+    }
+
+    fn send_over_connection(&mut self, send: sip_proto::Send) {
+        let sent = match self.streams.as_mut() {
+            Some(streams) => streams.send(&send.flow, &send.bytes),
+            None => Err(StreamError::NoConnection),
+        };
+        let error = match sent {
+            Ok(remote) => {
+                let flow = sip_proto::Flow { remote, ..send.flow };
+                return self.show_stream(true, &flow, &send.bytes);
+            }
+            Err(error) => error,
+        };
+        tracing::debug!(remote = %send.flow.remote, %error, "a message could not be sent");
+        match error {
+            StreamError::Slow(conn) => self.broken.push(conn),
+            StreamError::NoConnection | StreamError::Full => {}
+        }
+        if let Some(origin) = send.origin {
             self.feedback.push_back(Input::SendFailed { origin });
         }
     }

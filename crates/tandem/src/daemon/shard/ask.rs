@@ -29,7 +29,10 @@ impl Shard {
                 let _ = reply.send(outcome);
             }
             Ask::Figures(reply) => drop(reply.send(Box::new(self.figures(now)))),
-            Ask::Reload(snapshot, reply) => {
+            Ask::Reload(snapshot, setup, reply) => {
+                if let Some(streams) = self.streams.as_mut() {
+                    streams.install(*setup);
+                }
                 self.retire(&snapshot);
                 self.tap.reload(&snapshot.config);
                 self.switch
@@ -77,6 +80,11 @@ impl Shard {
                 .collect(),
             sockets,
             mirrored: self.tap.mirrored(),
+            streams: self
+                .streams
+                .as_ref()
+                .map(sip_net::Streams::figures)
+                .unwrap_or_default(),
             names: self.resolver.counters(),
             certificate: self.switch.snapshot().stir.validity(),
         }

@@ -6,7 +6,7 @@ use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
-use sip_net::{Fetch, Resolution};
+use sip_net::{Fetch, Resolution, StreamSetup};
 use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView};
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,7 +36,7 @@ pub(crate) enum Ask {
     DrainTrunk(String, bool, oneshot::Sender<bool>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
-    Reload(Arc<Snapshot>, oneshot::Sender<()>),
+    Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),
     Drain,
     /// End every call and stop as soon as nothing is left.
     Shutdown,
@@ -70,6 +70,7 @@ pub(crate) struct Figures {
     pub(crate) names: sip_net::ResolverCounters,
     /// When our certificate for signing is valid.
     pub(crate) certificate: Option<(u64, u64)>,
+    pub(crate) streams: sip_net::StreamFigures,
 }
 
 /// The way to the shard.

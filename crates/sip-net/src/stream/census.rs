@@ -1,0 +1,97 @@
+//! How many connections there are, and from where. Asked once for each connection.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Everybody who is connected, or about to be.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    from: HashMap<IpAddr, usize>,
+    /// Connections that found no place.
+    refused: u64,
+}
+
+/// A connection's place; free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    census: Arc<Census>,
+    /// Where the connection comes from, for one that we didn't make.
+    from: Option<IpAddr>,
+}
+
+impl Census {
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection from an address (`None`: one of ours), if there are fewer than `max` and fewer than
+    /// `per_address` from there.
+    pub(super) fn seat(
+        self: &Arc<Self>,
+        from: Option<IpAddr>,
+        max: usize,
+        per_address: usize,
+    ) -> Option<Seat> {
+        let mut counts = self.lock();
+        let there = from.map_or(0, |ip| counts.from.get(&ip).copied().unwrap_or(0));
+        if counts.all >= max || there >= per_address {
+            counts.refused += 1;
+            return None;
+        }
+        counts.all += 1;
+        if let Some(ip) = from {
+            *counts.from.entry(ip).or_default() += 1;
+        }
+        Some(Seat {
+            census: Arc::clone(self),
+            from,
+        })
+    }
+
+    /// Connections, those in their handshakes included, and how many have been refused so far.
+    pub(super) fn figures(&self) -> (usize, u64) {
+        let counts = self.lock();
+        (counts.all, counts.refused)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut counts = self.census.lock();
+        counts.all = counts.all.saturating_sub(1);
+        if let Some(ip) = self.from
+            && let Some(count) = counts.from.get_mut(&ip)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.from.remove(&ip);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_few_in_all_and_for_each_address_and_come_back() {
+        let census = Arc::new(Census::default());
+        let [a, b] = [1, 2].map(|n| Some(IpAddr::from([192, 0, 2, n])));
+        let first = census.seat(a, 3, 2).expect("a place");
+        let _second = census.seat(a, 3, 2).expect("a place");
+        assert!(census.seat(a, 3, 2).is_none(), "two from one address");
+        let _third = census.seat(b, 3, 2).expect("a place");
+        assert!(census.seat(None, 3, 2).is_none(), "three in all");
+        drop(first);
+        let _again = census.seat(a, 3, 2).expect("a place");
+        assert_eq!(census.figures(), (3, 2));
+    }
+}

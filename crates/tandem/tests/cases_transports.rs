@@ -1,0 +1,858 @@
+//! Calls over TCP, TLS and WebSocket, and what goes wrong on them elsewhere: connections that are not used again, certificates
+//! that can't be replaced, long requests that get lost, peers that hold on to what they have.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sip_msg::HeaderId;
+use support::{MOMENT, NUMBER, header, invite_of, ms, text, uri, values};
+use testbed::certs::Authority;
+use testbed::stream::{Kind, dial, upgrade};
+use testbed::{Bed, Call, Setup, SipPeer, sdp};
+
+/// The port of the switch's TLS listener.
+const TLS: u16 = 5061;
+/// The port of its WebSocket listener.
+const WS: u16 = 8088;
+
+/// A daemon that listens by TCP too.
+fn tcp(setup: impl FnOnce(Setup) -> Setup) -> Bed {
+    support::bed(|base| setup(base.extra("[[listen]]\ntransport = \"tcp\"\nbind = \"{sut}\"")))
+}
+
+/// Alice calls, Bob answers; audio is not looked at here.
+fn up<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer) -> (Call<'p>, Call<'p>) {
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.reply(180);
+    call.expect(180);
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+    (call, leg)
+}
+
+/// Hold and resume by the caller.
+fn hold(bed: &Bed, call: &Call<'_>, leg: &Call<'_>) {
+    call.reinvite(Some(
+        &sdp::offer(bed.places.rtp_a).replace("a=sendrecv", "a=sendonly"),
+    ));
+    leg.expect_request("INVITE");
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+}
+
+fn hang_up(first: &Call<'_>, other: &Call<'_>) {
+    first.bye();
+    other.ok("BYE");
+    first.expect(200);
+}
+
+/// Waits until this holds.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(ms(10));
+    }
+}
+
+#[test]
+fn a_call_crosses_from_tcp_to_udp_and_back_over_one_connection() {
+    let bed = tcp(|setup| setup);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let bob = bed.peer_b1();
+    let (call, leg) = up(&bed, &alice, &bob);
+    let invite = invite_of(&leg);
+    assert!(
+        header(&invite, HeaderId::Via).starts_with("SIP/2.0/UDP "),
+        "{invite:?}"
+    );
+    assert!(
+        !header(&invite, HeaderId::Contact).contains("transport"),
+        "{invite:?}"
+    );
+    hold(&bed, &call, &leg);
+    // The called side hangs up: the BYE takes the caller's connection.
+    hang_up(&leg, &call);
+    let connections = alice.connections();
+    assert_eq!((connections.accepted(), connections.open()), (0, 1));
+    drop(call);
+    drop(alice);
+    bed.finish(1);
+}
+
+#[test]
+fn a_call_crosses_from_udp_to_tcp_and_every_request_takes_the_one_connection() {
+    let bed = tcp(|setup| {
+        setup.without("b1").trunk(
+            "b1",
+            &[
+                "role = \"carrier\"",
+                "targets = [{ uri = \"sip:{b1};transport=tcp\" }]",
+                "sources = [\"{b1}\"]",
+                "priority = 0",
+            ],
+        )
+    });
+    let alice = bed.peer_a();
+    let bob = bed.connected("B1", bed.places.b1, 5060, Kind::Tcp);
+    for _ in 0..2 {
+        let (call, leg) = up(&bed, &alice, &bob);
+        let invite = invite_of(&leg);
+        let via = header(&invite, HeaderId::Via);
+        assert!(
+            via.starts_with(&format!("SIP/2.0/TCP {}", bed.places.sut)),
+            "{via}"
+        );
+        let contact = header(&invite, HeaderId::Contact);
+        assert_eq!(contact, format!("<sip:{};transport=tcp>", bed.places.sut));
+        assert_eq!(
+            uri(&invite),
+            format!("sip:{NUMBER}@{};transport=tcp", bed.places.b1)
+        );
+        hold(&bed, &call, &leg);
+        hang_up(&call, &leg);
+    }
+    assert_eq!(bob.connections().accepted(), 1);
+    // It goes; the next call makes another.
+    bob.connections().close();
+    until("the switch notices", || {
+        bed.metrics().sum("tandem_connections") == Some(0.0)
+    });
+    let (call, leg) = up(&bed, &alice, &bob);
+    hang_up(&leg, &call);
+    assert_eq!(bob.connections().accepted(), 2);
+    drop((call, leg));
+    drop(bob);
+    bed.finish(3);
+}
+
+#[test]
+fn an_answer_goes_by_a_new_connection_when_that_of_its_request_is_gone() {
+    let bed = tcp(|setup| setup);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let bob = bed.peer_b1();
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.reply(180);
+    call.expect(180);
+    alice.connections().close();
+    until("the switch notices", || {
+        bed.metrics().sum("tandem_connections") == Some(0.0)
+    });
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    assert_eq!(alice.connections().accepted(), 1, "to the port in its Via");
+    call.ack();
+    leg.expect_request("ACK");
+    hang_up(&leg, &call);
+    drop(call);
+    drop(alice);
+    bed.finish(1);
+}
+
+#[test]
+fn a_carrier_that_nobody_listens_at_by_tcp_is_failed_over_at_once() {
+    let bed = tcp(|setup| {
+        setup.without("b1").trunk(
+            "b1",
+            &[
+                "role = \"carrier\"",
+                "targets = [{ uri = \"sip:{b1};transport=tcp\" }]",
+                "priority = 0",
+            ],
+        )
+    });
+    let (alice, bob) = (bed.peer_a(), bed.peer_b2());
+    let start = Instant::now();
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    leg.answer(&sdp::offer(bed.places.rtp_b2));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+    hang_up(&call, &leg);
+    bed.finish(1);
+}
+
+// --- long requests ---------------------------------------------------------------------------------
+
+/// An INVITE of 4 kB: its body has many attributes that nobody knows.
+fn long_offer(bed: &Bed) -> String {
+    let mut offer = sdp::offer(bed.places.rtp_a);
+    for n in 0..60 {
+        offer.push_str(&format!("a=x-padding-{n}:{}\r\n", "x".repeat(40)));
+    }
+    offer
+}
+
+/// A long call, then a short one. `bob` gets the long one within `time`; gives its transport.
+fn long_then_short(bed: &Bed, bob: &SipPeer, udp: &SipPeer, time: Duration) {
+    let alice = bed.peer_a();
+    let start = Instant::now();
+    let call = alice.invite(NUMBER, Some(&long_offer(bed)));
+    let leg = bob.incoming();
+    assert!(start.elapsed() < time, "{:?}", start.elapsed());
+    let invite = invite_of(&leg);
+    assert!(invite.raw().len() > 2500, "{}", invite.raw().len());
+    let via = header(&invite, HeaderId::Via);
+    assert!(via.starts_with(&format!("SIP/2.0/{} ", bob.via())), "{via}");
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    call.ack();
+    // His Contact says where he wants the rest of the call.
+    leg.expect_request("ACK");
+    let short = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let second = udp.incoming();
+    let via = header(&invite_of(&second), HeaderId::Via);
+    assert!(via.starts_with("SIP/2.0/UDP "), "{via}");
+    second.reply(486);
+    second.expect_request("ACK");
+    short.expect(486);
+    short.ack_failure();
+    hang_up(&call, &leg);
+    // Nothing more came anywhere: one INVITE for each call.
+    bob.expect_silence(MOMENT);
+    udp.expect_silence(MOMENT);
+}
+
+#[test]
+fn px_09_a_long_request_goes_by_tcp_and_a_short_one_by_udp() {
+    let bed = tcp(|setup| setup.without("b2"));
+    let udp = bed.peer_b1();
+    let bob = bed.connected("B1", bed.places.b1, 5060, Kind::Tcp);
+    long_then_short(&bed, &bob, &udp, Duration::from_secs(2));
+    drop(bob);
+    bed.finish_lingering(2, 1);
+}
+
+#[test]
+fn px_09_b_a_long_request_goes_by_udp_where_tcp_is_refused() {
+    let bed = tcp(|setup| setup.without("b2"));
+    let bob = bed.peer_b1();
+    long_then_short(&bed, &bob, &bob, ms(500));
+    bed.finish_lingering(2, 1);
+}
+
+#[test]
+fn px_09_c_a_long_request_goes_by_udp_where_tcp_vanishes() {
+    let bed = tcp(|setup| setup.without("b2"));
+    // A listener whose queue is full: what comes on top gets no answer.
+    let hole = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    hole.bind(&bed.places.b1.into()).unwrap();
+    hole.listen(0).unwrap();
+    let mut stuffing = Vec::new();
+    for _ in 0..4 {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&bed.places.b1.into());
+        stuffing.push(socket);
+    }
+    let bob = bed.peer_b1();
+    long_then_short(&bed, &bob, &bob, Duration::from_secs(3));
+    bed.finish_lingering(2, 1);
+}
+
+#[test]
+fn px_09_d_a_long_request_stays_with_udp_where_the_trunk_says_so() {
+    let bed = tcp(|setup| setup.without("b2").key("b1", "udp_only = true"));
+    let trap = TcpListener::bind(bed.places.b1).unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let bob = bed.peer_b1();
+    long_then_short(&bed, &bob, &bob, ms(500));
+    assert!(trap.accept().is_err(), "nobody asked by TCP");
+    bed.finish_lingering(2, 1);
+}
+
+// --- framing ---------------------------------------------------------------------------------------
+
+fn options(peer: &SipPeer, number: usize) -> String {
+    let (local, sut) = (peer.local(), peer.sut());
+    format!(
+        "OPTIONS sip:{sut} SIP/2.0\r\nVia: SIP/2.0/TCP {local};branch={}\r\nFrom: <sip:a@{local}>;tag=t{number}\r\n\
+         To: <sip:{sut}>\r\nCall-ID: {}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        peer.mint("z9hG4bK"),
+        peer.mint("options-"),
+    )
+}
+
+#[test]
+fn px_03_messages_in_one_segment_and_a_message_in_many() {
+    let bed = tcp(|setup| setup);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let sut = alice.sut();
+    let many: String = (0..20).map(|n| options(&alice, n)).collect();
+    alice.send_raw(sut, format!("\r\n{many}\r\n\r\n").as_bytes());
+    for _ in 0..20 {
+        alice.wait("an answer", support::is_answer(200, "OPTIONS"));
+    }
+    until("the keep-alive is answered", || {
+        alice.connections().look();
+        alice.connections().pongs() == 1
+    });
+    for piece in options(&alice, 99).as_bytes().chunks(7) {
+        alice.send_raw(sut, piece);
+    }
+    alice.wait("an answer", support::is_answer(200, "OPTIONS"));
+    assert_eq!(alice.connections().open(), 1);
+    drop(alice);
+    bed.finish(0);
+}
+
+#[test]
+fn px_03_torture_messages_over_tcp_leave_a_switch_that_serves() {
+    let bed = tcp(|setup| setup);
+    let sut = SocketAddr::new(bed.places.sut.ip(), 5060);
+    for case in sip_msg::torture::all() {
+        let mut stream = dial(bed.places.x, sut).unwrap();
+        let _ = stream.write_all(case.bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+    }
+    let bob = bed.peer_b1();
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let (call, leg) = up(&bed, &alice, &bob);
+    hang_up(&call, &leg);
+    drop(call);
+    drop(alice);
+    bed.finish(1);
+}
+
+#[test]
+fn px_03_a_message_that_ends_nowhere_is_refused_and_its_connection_closed() {
+    let bed = tcp(|setup| setup);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let sut = alice.sut();
+    let unended = options(&alice, 1).replace("Content-Length: 0\r\n", "");
+    alice.send_raw(sut, unended.as_bytes());
+    alice.wait("a refusal", support::is_answer(400, "OPTIONS"));
+    until("it is closed", || {
+        alice.connections().look();
+        alice.connections().open() == 0
+    });
+    drop(alice);
+    bed.finish(0);
+}
+
+// --- limits ----------------------------------------------------------------------------------------
+
+/// Whether the other side has closed it within ten seconds.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut rest = Vec::new();
+    match stream.read_to_end(&mut rest) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+#[test]
+fn who_says_nothing_and_who_never_ends_are_disconnected() {
+    let bed = tcp(|setup| setup.extra("[sip.connections]\nfirst_message = \"600ms\"\nframe = \"300ms\""));
+    let sut = SocketAddr::new(bed.places.sut.ip(), 5060);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    alice.send_raw(sut, options(&alice, 1).as_bytes());
+    alice.wait("an answer", support::is_answer(200, "OPTIONS"));
+    let mut silent = dial(bed.places.x, sut).unwrap();
+    let mut alive = dial(bed.places.x, sut).unwrap();
+    let mut slow = dial(bed.places.x, sut).unwrap();
+    let start = Instant::now();
+    slow.write_all(b"OPTIONS sip:x SIP/2.0\r\nVia: ").unwrap();
+    // An octet now and then does not help, nor do keep-alives.
+    for _ in 0..20 {
+        std::thread::sleep(ms(50));
+        let _ = slow.write_all(b"x");
+        let _ = alive.write_all(b"\r\n\r\n");
+    }
+    assert!(is_closed(&mut slow) && is_closed(&mut silent) && is_closed(&mut alive));
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    // Who has said something may be silent.
+    alice.send_raw(sut, options(&alice, 2).as_bytes());
+    alice.wait("an answer", support::is_answer(200, "OPTIONS"));
+    assert_eq!(alice.connections().open(), 1);
+    assert_eq!(
+        bed.metrics()
+            .sum_where("tandem_connections_total", "fate=\"late\""),
+        Some(3.0)
+    );
+    drop(alice);
+    bed.finish(0);
+}
+
+#[test]
+fn ten_thousand_connections_of_one_stranger_leave_room_for_others() {
+    let bed = tcp(|setup| setup.extra("[sip.connections]\nmax = 120\nper_address = 100"));
+    let sut = SocketAddr::new(bed.places.sut.ip(), 5060);
+    let mut held = Vec::new();
+    for _ in 0..10_000 {
+        let Ok(stream) = dial(bed.places.x, sut) else {
+            continue;
+        };
+        if held.len() < 150 {
+            held.push(stream);
+        }
+    }
+    let metrics = bed.metrics();
+    assert!(
+        metrics.sum("tandem_connections") <= Some(100.0),
+        "{}",
+        metrics.dump()
+    );
+    let bob = bed.peer_b1();
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let (call, leg) = up(&bed, &alice, &bob);
+    hang_up(&call, &leg);
+    assert!(
+        bed.metrics()
+            .sum_where("tandem_connections_total", "fate=\"refused\"")
+            >= Some(9000.0)
+    );
+    drop(call);
+    drop((alice, held));
+    bed.finish(1);
+}
+
+#[test]
+fn a_peer_that_stops_reading_is_disconnected_and_nobody_waits_for_it() {
+    let bed = tcp(|setup| setup.extra("[sip.connections]\nwrite = \"500ms\""));
+    let sut = SocketAddr::new(bed.places.sut.ip(), 5060);
+    let mut deaf = dial(bed.places.x, sut).unwrap();
+    deaf.set_nonblocking(true).unwrap();
+    let _ = socket2::SockRef::from(&deaf).set_recv_buffer_size(4096);
+    let helper = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let bob = bed.peer_b1();
+    let mut number = 0;
+    let mut pending: Vec<u8> = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let closed = loop {
+        assert!(Instant::now() < deadline, "it is never disconnected");
+        if pending.is_empty() {
+            number += 1;
+            pending = options(&helper, number).into_bytes();
+        }
+        match deaf.write(&pending) {
+            Ok(count) => drop(pending.drain(..count)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => std::thread::sleep(ms(5)),
+            Err(_) => break true,
+        }
+        if number == 200 {
+            let (call, leg) = up(&bed, &helper, &bob);
+            hang_up(&call, &leg);
+            number += 1;
+        }
+    };
+    assert!(closed);
+    drop((helper, deaf));
+    bed.finish(1);
+}
+
+// --- TLS -------------------------------------------------------------------------------------------
+
+/// What a bed with TLS has.
+struct Tls {
+    authority: Authority,
+    bed: Bed,
+}
+
+/// A daemon with a TLS listener whose certificate is for `sut.test`; `lines` are those of the carrier, `{dir}` its folder.
+fn tls(listener: &str, carrier: &[&str]) -> Tls {
+    let authority = Authority::default();
+    let prepare = |dir: &Path, base: Setup| {
+        let _ = authority.write(dir, "ca.pem");
+        let _ = authority.leaf(&["sut.test"]).write(dir, "sut");
+        let _ = authority.leaf(&["us.test"]).write(dir, "us");
+        let lines: Vec<String> = [
+            "role = \"carrier\"",
+            "targets = [{ uri = \"sip:{b1};transport=tls\" }]",
+            "sources = [\"{b1.ip}\"]",
+            "priority = 0",
+        ]
+        .iter()
+        .chain(carrier)
+        .map(|line| (*line).to_owned())
+        .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        base.without("b1")
+            .without("b2")
+            .trunk("b1", &lines)
+            .extra(&format!(
+                "[[listen]]\ntransport = \"tls\"\nbind = \"{{sut.ip}}:{TLS}\"\n\
+             tls = {{ certificate = \"sut.pem\", key = \"sut.key\"{listener} }}"
+            ))
+    };
+    let bed = Bed::start_with(env!("CARGO_BIN_EXE_tandem"), prepare);
+    Tls { authority, bed }
+}
+
+impl Tls {
+    /// The carrier, with a certificate for `name`.
+    fn carrier(&self, name: &str, mutual: bool) -> SipPeer {
+        let leaf = self.authority.leaf(&[name]);
+        let kind = Kind::Tls {
+            server: Some(self.authority.server(&leaf, mutual)),
+            client: Some((self.authority.client(None), "sut.test".to_owned())),
+        };
+        self.bed.connected("B1", self.bed.places.b1, TLS, kind)
+    }
+
+    /// The customer, who connects.
+    fn customer(&self, own: Option<&str>) -> SipPeer {
+        let own = own.map(|name| self.authority.leaf(&[name]));
+        let client = self.authority.client(own.as_ref());
+        let kind = Kind::Tls {
+            server: None,
+            client: Some((client, "sut.test".to_owned())),
+        };
+        self.bed.connected("A", self.bed.places.a, TLS, kind)
+    }
+}
+
+const C_TEST: &str = "tls = { name = \"c.test\", ca = \"ca.pem\" }";
+
+#[test]
+fn op_08_an_outbound_tls_call_keeps_its_connection_and_reconnects_for_its_name() {
+    let tls = tls("", &[C_TEST]);
+    let bed = &tls.bed;
+    let alice = bed.peer_a();
+    let bob = tls.carrier("c.test", false);
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    assert_eq!(bob.connections().asked().as_deref(), Some("c.test"));
+    let invite = invite_of(&leg);
+    let via = header(&invite, HeaderId::Via);
+    assert!(
+        via.starts_with(&format!("SIP/2.0/TLS {}:{TLS}", bed.places.sut.ip())),
+        "{via}"
+    );
+    assert!(
+        header(&invite, HeaderId::Contact).contains(";transport=tls"),
+        "{invite:?}"
+    );
+    // A proxy of the carrier's stays on the way, by its address.
+    let route = format!("<sip:{};transport=tls;lr>", bed.places.b1);
+    let contact = "<sip:bob@192.0.2.99:5061;transport=tls>";
+    support::reply_raw(
+        &bob,
+        &invite,
+        200,
+        "bob",
+        &[("Record-Route", &route), ("Contact", contact)],
+        Some(&sdp::offer(bed.places.rtp_b1)),
+    );
+    call.expect(200);
+    call.ack();
+    bob.wait("the ACK", support::is("ACK"));
+    call.reinvite(Some(
+        &sdp::offer(bed.places.rtp_a).replace("a=sendrecv", "a=sendonly"),
+    ));
+    let held = bob.wait("the re-INVITE", support::is("INVITE"));
+    support::reply_raw(
+        &bob,
+        &held.message,
+        200,
+        "bob",
+        &[("Contact", contact)],
+        Some(&sdp::offer(bed.places.rtp_b1)),
+    );
+    call.expect(200);
+    call.ack();
+    bob.wait("the ACK", support::is("ACK"));
+    assert_eq!(bob.connections().accepted(), 1, "all over the first connection");
+    // The carrier closes it: one new one, for the same name.
+    bob.connections().close();
+    until("the switch notices", || {
+        bed.metrics().sum("tandem_connections") == Some(0.0)
+    });
+    call.bye();
+    let bye = bob.wait("the BYE", support::is("BYE"));
+    assert_eq!(bob.connections().accepted(), 2);
+    assert_eq!(bob.connections().asked().as_deref(), Some("c.test"));
+    support::reply_raw(&bob, &bye.message, 200, "bob", &[], None);
+    call.expect(200);
+    drop((bob, call));
+    drop(alice);
+    tls.bed.finish(1);
+}
+
+#[test]
+fn op_08_a_bye_to_an_inbound_tls_caller_takes_its_connection() {
+    let tls = tls("", &[C_TEST]);
+    let bed = &tls.bed;
+    let alice = tls.customer(None);
+    let bob = tls.carrier("c.test", false);
+    let (call, leg) = up(bed, &alice, &bob);
+    hold(bed, &call, &leg);
+    hang_up(&leg, &call);
+    assert_eq!((alice.connections().open(), bob.connections().accepted()), (1, 1));
+    drop((call, leg));
+    drop((alice, bob));
+    tls.bed.finish(1);
+}
+
+#[test]
+fn op_08_a_certificate_is_replaced_under_a_call() {
+    let tls = tls("", &[C_TEST]);
+    let bed = &tls.bed;
+    let alice = tls.customer(None);
+    let bob = tls.carrier("c.test", false);
+    let (call, leg) = up(bed, &alice, &bob);
+    let before = alice.connections().shown();
+    let renewed = tls.authority.leaf(&["sut.test"]);
+    let _ = renewed.write(bed.dir(), "sut");
+    assert_eq!(bed.ask("POST", "/v1/reload").status, 200);
+    hold(bed, &call, &leg);
+    assert_eq!(alice.connections().open(), 1, "the connection stays");
+    let second = tls.customer(None);
+    second.connections().connect(second.sut()).unwrap();
+    let after = second.connections().shown();
+    assert!(
+        after != before && after == renewed.der(),
+        "the new certificate is shown"
+    );
+    // One that is not its key's is refused, and the last good one goes on.
+    let _ = tls.authority.leaf(&["sut.test"]).write(bed.dir(), "other");
+    std::fs::copy(bed.dir().join("other.pem"), bed.dir().join("sut.pem")).unwrap();
+    let refused = bed.ask("POST", "/v1/reload");
+    assert!(
+        refused.status >= 400 && refused.body.contains("sut.key"),
+        "{}",
+        refused.body
+    );
+    let third = tls.customer(None);
+    third.connections().connect(third.sut()).unwrap();
+    assert_eq!(third.connections().shown(), renewed.der());
+    hang_up(&call, &leg);
+    drop((call, leg));
+    drop((alice, bob, second, third));
+    tls.bed.finish(1);
+}
+
+#[test]
+fn op_08_a_carrier_that_asks_for_our_certificate_gets_it() {
+    let tls = tls(
+        "",
+        &["tls = { name = \"c.test\", ca = \"ca.pem\", certificate = \"us.pem\", key = \"us.key\" }"],
+    );
+    let bed = &tls.bed;
+    let alice = bed.peer_a();
+    let bob = tls.carrier("c.test", true);
+    let (call, leg) = up(bed, &alice, &bob);
+    assert!(!bob.connections().shown().is_empty(), "our certificate");
+    hang_up(&call, &leg);
+    drop((call, leg));
+    drop(bob);
+    tls.bed.finish(1);
+}
+
+#[test]
+fn op_08_a_carrier_with_another_name_is_not_called() {
+    let tls = tls("", &[C_TEST]);
+    let bed = &tls.bed;
+    let alice = bed.peer_a();
+    let bob = tls.carrier("d.test", false);
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while bob.connections().refused() == 0 && Instant::now() < deadline {
+        bob.listen(ms(20));
+    }
+    call.expect(503);
+    call.ack_failure();
+    bob.expect_silence(MOMENT);
+    drop(bob);
+    tls.bed.finish(1);
+}
+
+#[test]
+fn op_08_a_certificate_for_a_sip_uri_is_for_its_host() {
+    let tls = tls("", &[C_TEST]);
+    let bed = &tls.bed;
+    let alice = bed.peer_a();
+    let bob = tls.carrier("sip:c.test", false);
+    let (call, leg) = up(bed, &alice, &bob);
+    hang_up(&call, &leg);
+    drop((call, leg));
+    drop(bob);
+    tls.bed.finish(1);
+}
+
+#[test]
+fn se_03_a_customer_is_known_by_its_certificate_and_by_nothing_else() {
+    let tls = tls(", client = \"required\", client_ca = \"ca.pem\"", &[C_TEST]);
+    let setup = |base: Setup| {
+        base.without("pbx")
+            .without("b1")
+            .without("b2")
+            .trunk("pbx", &["role = \"customer\"", "tls_names = [\"pbx.test\"]"])
+            .trunk(
+                "b1",
+                &[
+                    "role = \"carrier\"",
+                    "targets = [{ uri = \"sip:{b1};transport=tls\" }]",
+                    C_TEST,
+                ],
+            )
+            .extra(&format!(
+                "[[listen]]\ntransport = \"tls\"\nbind = \"{{sut.ip}}:{TLS}\"\n\
+                 tls = {{ certificate = \"sut.pem\", key = \"sut.key\", client = \"required\", client_ca = \"ca.pem\" }}"
+            ))
+    };
+    let bed = &tls.bed;
+    bed.write_config(&bed.toml(&setup(Setup::default())));
+    assert_eq!(bed.ask("POST", "/v1/reload").status, 200);
+    let bob = tls.carrier("c.test", false);
+    let alice = tls.customer(Some("PBX.test"));
+    let (call, leg) = up(bed, &alice, &bob);
+    hang_up(&leg, &call);
+    // Another name from the same authority, and no name at all over UDP from the same address.
+    let other = tls.customer(Some("other.test"));
+    let refused = other.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    refused.expect(403);
+    refused.ack_failure();
+    let plain = bed.peer_a();
+    let refused = plain.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    refused.expect(403);
+    refused.ack_failure();
+    // Without a certificate there is no connection.
+    let nobody = tls.customer(None);
+    let connected = nobody.connections().connect(nobody.sut()).is_ok() && {
+        nobody.connections().look();
+        until("it is closed", || {
+            nobody.connections().look();
+            nobody.connections().open() == 0
+        });
+        false
+    };
+    assert!(!connected);
+    drop((call, leg));
+    drop((alice, bob, other, nobody));
+    tls.bed.finish(1);
+}
+
+// --- WebSocket -------------------------------------------------------------------------------------
+
+#[test]
+fn a_call_crosses_from_websocket_to_udp_and_back() {
+    let bed = support::bed(|base| {
+        base.extra(&format!(
+            "[[listen]]\ntransport = \"ws\"\nbind = \"{{sut.ip}}:{WS}\""
+        ))
+    });
+    let (alice, bob) = (bed.connected("A", bed.places.a, WS, Kind::Ws), bed.peer_b1());
+    let (call, leg) = up(&bed, &alice, &bob);
+    hold(&bed, &call, &leg);
+    hang_up(&leg, &call);
+    assert_eq!(alice.connections().open(), 1);
+    let sut = alice.sut();
+    let refused = upgrade(dial(bed.places.x, sut).unwrap(), sut, "chat");
+    assert!(refused.is_err(), "the subprotocol is sip (RFC 7118 §4)");
+    drop(call);
+    drop(alice);
+    bed.finish(1);
+}
+
+// --- what the configuration is told ----------------------------------------------------------------
+
+fn check(bed: &Bed, toml: &str) -> String {
+    let path = bed.dir().join("wrong.toml");
+    std::fs::write(&path, toml).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .arg("check")
+        .arg(&path)
+        .output()
+        .unwrap();
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[test]
+fn op_02_what_is_wrong_with_certificates_is_said_before_they_are_needed() {
+    let tls = tls("", &[C_TEST]);
+    let bed = &tls.bed;
+    let good = std::fs::read_to_string(bed.config()).unwrap();
+    let _ = tls.authority.leaf(&["x.test"]).write(bed.dir(), "other");
+    for (from, to, said) in [
+        (
+            "key = \"sut.key\"",
+            "key = \"other.key\"",
+            "not the key to the certificate in",
+        ),
+        (
+            "certificate = \"sut.pem\"",
+            "certificate = \"nowhere.pem\"",
+            "nowhere.pem",
+        ),
+        (
+            "certificate = \"sut.pem\"",
+            "certificate = \"sut.key\"",
+            "no certificate in PEM",
+        ),
+        ("ca = \"ca.pem\"", "ca = \"nowhere.pem\"", "nowhere.pem"),
+    ] {
+        let output = check(bed, &good.replace(from, to));
+        assert!(output.contains(said), "{to}: {output}");
+    }
+    assert!(!check(bed, &good).contains("error"), "{}", check(bed, &good));
+    tls.bed.finish(0);
+}
+
+// --- STUN ------------------------------------------------------------------------------------------
+
+#[test]
+fn a_binding_request_on_the_sip_port_is_answered() {
+    let bed = support::quick(|setup| setup);
+    let socket = std::net::UdpSocket::bind(SocketAddr::new(bed.places.x.ip(), 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    request.extend([7; 12]);
+    socket.send_to(&request, bed.places.sut).unwrap();
+    let mut answer = [0; 100];
+    let length = socket.recv(&mut answer).unwrap();
+    assert_eq!(
+        (&answer[..2], &answer[8..20], length),
+        (&[1, 1][..], &[7; 12][..], 32)
+    );
+    let port = u16::from_be_bytes([answer[26] ^ 0x21, answer[27] ^ 0x12]);
+    assert_eq!(port, socket.local_addr().unwrap().port());
+    bed.finish(0);
+}
+
+#[test]
+fn values_of_a_via_come_back_as_they_were_and_rport_is_filled_in() {
+    let bed = tcp(|setup| setup);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let message = options(&alice, 1).replace(";branch=", ";rport;branch=");
+    alice.send_raw(alice.sut(), message.as_bytes());
+    let answer = alice
+        .wait("an answer", support::is_answer(200, "OPTIONS"))
+        .message;
+    let via = values(&answer, HeaderId::Via).join(", ");
+    assert!(
+        via.contains(";received=") && via.contains(";rport=") && !via.contains(";rport;"),
+        "{via}"
+    );
+    assert!(text(answer.raw()).contains("Content-Length: 0"), "{answer:?}");
+    drop(alice);
+    bed.finish(0);
+}
