@@ -12,8 +12,7 @@ const XOR_MAPPED_ADDRESS: [u8; 2] = [0x00, 0x20];
 const LONGEST: usize = 548;
 
 /// Whether a datagram is STUN and no SIP: its first two bits are 0 and the cookie is there (RFC 8489 §5).
-#[must_use]
-pub fn is_stun(datagram: &[u8]) -> bool {
+fn is_stun(datagram: &[u8]) -> bool {
     matches!(datagram, [0..=3, _, _, _, a, b, c, d, ..] if [*a, *b, *c, *d] == MAGIC) && datagram.len() >= 20
 }
 

@@ -55,7 +55,9 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         carried: None,
     };
     if invite.asked.flow.conn.is_some() {
-        connected(core, trunk, &mut invite.asked);
+        // Connections back to it are for it.
+        invite.asked.flow.peer = core.snapshot.peer(trunk, None);
+        alias(core, trunk, &invite.asked);
     }
     let (mut call, refused) = begin(core, now, trunk, invite, called);
     if core.draining {
@@ -123,11 +125,10 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     Some(call)
 }
 
-/// A trunk has connected: later connections back to it are for it, and this one stands for them if it wants that and may (RFC 5923
-/// §5): over TLS who has shown a certificate for the name that would be asked for, over TCP who has the operator's leave.
-fn connected(core: &mut Core, trunk: TrunkIx, asked: &mut Asked) {
+/// A trunk has connected, and this connection stands for later ones to it if it wants that and may (RFC 5923 §5): over TLS who has
+/// shown a certificate for the name that would be asked for, over TCP who has the operator's leave.
+pub(crate) fn alias(core: &mut Core, trunk: TrunkIx, asked: &Asked) {
     let snapshot = Arc::clone(&core.snapshot);
-    asked.flow.peer = snapshot.peer(trunk, None);
     let (Some(conn), true) = (asked.flow.conn, asked.flow.transport.connects()) else {
         return;
     };

@@ -13,6 +13,7 @@ use sip_proto::timers::TimerKey;
 use sip_proto::{ClientId, Hop, Transport, reply};
 use smallvec::SmallVec;
 
+use crate::admit;
 use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
 use crate::io::Now;
 use crate::locate::{self, Address, Located};
@@ -316,7 +317,7 @@ fn worse(before: Option<Outcome>, outcome: Outcome) -> Outcome {
 /// which may then take its calls elsewhere. Within a dialog it asks after the call, which goes on.
 pub(crate) fn answer_options(core: &mut Core, now: Now, asked: &Asked) {
     let in_dialog = asked.message.to_tag().is_some();
-    let unwanted = core.draining || turned_away(core, asked);
+    let unwanted = turned_away(core, asked) || core.draining;
     let status = if unwanted && !in_dialog { 503 } else { 200 };
     let tag = core.tag();
     let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
@@ -328,10 +329,13 @@ pub(crate) fn answer_options(core: &mut Core, now: Now, asked: &Asked) {
     core.respond(now, asked.id, writer.finish());
 }
 
-/// Whether it comes from a trunk that takes no new calls now.
-fn turned_away(core: &Core, asked: &Asked) -> bool {
+/// Whether it comes from a trunk that takes no new calls now. A trunk's ping may be the first that it says over a connection.
+fn turned_away(core: &mut Core, asked: &Asked) -> bool {
     match core.source(&asked.flow, "") {
-        SourceMatch::Trunk(trunk) => core.live.drains(&core.snapshot.tables, trunk),
+        SourceMatch::Trunk(trunk) => {
+            admit::alias(core, trunk, asked);
+            core.live.drains(&core.snapshot.tables, trunk)
+        }
         SourceMatch::None { why } => why == WhyNot::Disabled,
     }
 }

@@ -7,7 +7,8 @@
 //! | `registrar/keep.rs` | expiry, and what keeps a NAT's door open |
 //!
 //! A binding is reached by the way its REGISTER came (RFC 5626 §5.3): to the source address, over the same connection if it came by
-//! one. What the Contact says is only what the phone is called by.
+//! one. What the Contact says is only what the phone is called by, until its connection is gone: a TCP phone that is no NAT's can be
+//! connected to there, any other is registered no longer.
 
 mod answer;
 mod contact;
@@ -22,7 +23,8 @@ use std::time::Instant;
 
 use route::Tables;
 use sip_proto::timers::TimerKey;
-use sip_proto::{ClientId, Flow};
+use sip_proto::{ClientId, ConnId, Flow};
+use smallvec::SmallVec;
 
 use crate::core::Core;
 use crate::ident::IdMap;
@@ -65,6 +67,8 @@ pub(crate) struct Binding {
 pub(crate) struct Registrar {
     users: HashMap<Box<str>, Vec<Binding>>,
     owners: IdMap<u64, Arc<str>>,
+    /// What came by each connection.
+    lines: HashMap<ConnId, SmallVec<[u64; 1]>>,
     last_id: u64,
     /// Something has changed since the bindings were last handed out to be kept.
     changed: bool,
@@ -184,4 +188,4 @@ pub(crate) fn install(core: &mut Core) {
     }
 }
 
-pub(crate) use keep::{on_answer, on_no_answer, on_timer};
+pub(crate) use keep::{on_answer, on_disconnected, on_no_answer, on_timer};

@@ -285,6 +285,7 @@ impl Switch {
     fn on_disconnected(&mut self, now: Now, gone: &Flow, asked: bool) {
         if let Some(conn) = gone.conn {
             self.core.names.remove(&conn);
+            registrar::on_disconnected(&mut self.core, now, conn);
         }
         if !asked {
             return;

@@ -11,8 +11,8 @@ mod support;
 
 use sip_msg::{HeaderId, Message};
 use support::phone::Phone;
-use support::{NUMBER, header, is, is_answer, ms, quick, reply_raw, talk, text, uri};
-use testbed::{Bed, SipPeer, sdp};
+use support::{NUMBER, header, is, is_answer, ms, page, quick, reply_raw, talk, target, text, uri};
+use testbed::{SipPeer, sdp};
 
 /// Requests that cross, are answered here, or refused, by the stricter of both trunks.
 #[test]
@@ -73,28 +73,6 @@ fn a_notify_in_a_call_keeps_its_event() {
     held.leg.ok("BYE");
     held.call.expect(200);
     bed.finish(1);
-}
-
-/// A request outside of any dialog, from `peer` to `target`.
-fn page(peer: &SipPeer, method: &str, target: &str, lines: &[(&str, &str)], body: &str) {
-    let local = peer.local();
-    let mut all = format!(
-        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={};rport\r\nMax-Forwards: 70\r\n\
-         From: \"Alice\" <sip:+442071838750@inside.example>;tag={}\r\nTo: <{target}>\r\nCall-ID: {}@inside.example\r\n\
-         CSeq: 1 {method}\r\n",
-        peer.mint("z9hG4bK"),
-        peer.mint("t"),
-        peer.mint("page-"),
-    );
-    for (name, value) in lines {
-        all.push_str(&format!("{name}: {value}\r\n"));
-    }
-    all.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-    peer.send_raw(peer.sut(), all.as_bytes());
-}
-
-fn target(bed: &Bed, number: &str) -> String {
-    format!("sip:{number}@{}", bed.places.sut)
 }
 
 fn assert_ours(message: &Message) {

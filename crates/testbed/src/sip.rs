@@ -288,6 +288,10 @@ impl SipPeer {
         let Some((raw, from)) = self.wire.read(patience.max(Duration::from_millis(1))) else {
             return;
         };
+        // The answer to a STUN keep-alive (RFC 5626 §8): SIP begins with a letter.
+        if raw.first().is_some_and(|first| *first < 4) {
+            return;
+        }
         let message = match sip_msg::parse(raw.clone(), &Limits::default()) {
             Ok(message) => message,
             Err(error) => self.fail(&format!(

@@ -36,6 +36,13 @@ pub enum Kind {
     },
     /// WebSocket, as a browser has it: it connects only.
     Ws,
+    /// The same over TLS.
+    Wss {
+        /// Whom it trusts.
+        client: Arc<ClientConfig>,
+        /// The name that it asks for.
+        name: String,
+    },
 }
 
 /// All connections of one peer.
@@ -71,6 +78,7 @@ enum Stream {
     Server(Box<StreamOwned<ServerConnection, TcpStream>>),
     Client(Box<StreamOwned<ClientConnection, TcpStream>>),
     Web(Box<WebSocket<TcpStream>>),
+    SecureWeb(Box<WebSocket<StreamOwned<ClientConnection, TcpStream>>>),
 }
 
 impl Connections {
@@ -82,7 +90,7 @@ impl Connections {
         let listens = match &kind {
             Kind::Tcp => true,
             Kind::Tls { server, .. } => server.is_some(),
-            Kind::Ws => false,
+            Kind::Ws | Kind::Wss { .. } => false,
         };
         let listener = listens.then(|| listen(local)).transpose()?;
         Ok(Self {
@@ -107,6 +115,7 @@ impl Connections {
             Kind::Tcp => "TCP",
             Kind::Tls { .. } => "TLS",
             Kind::Ws => "WS",
+            Kind::Wss { .. } => "WSS",
         }
     }
 
@@ -171,17 +180,16 @@ impl Connections {
                 let (config, name) = client
                     .clone()
                     .ok_or_else(|| io::Error::other("it is no client"))?;
-                let name = ServerName::try_from(name).map_err(io::Error::other)?;
-                let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
-                let mut stream = StreamOwned::new(client, stream);
-                while stream.conn.is_handshaking() {
-                    stream.conn.complete_io(&mut stream.sock)?;
-                }
+                let stream = shake(config, name, stream)?;
                 let shown = stream.conn.peer_certificates().and_then(|chain| chain.first());
                 *self.shown.borrow_mut() = shown.map(|der| der.to_vec()).unwrap_or_default();
                 Stream::Client(Box::new(stream))
             }
             Kind::Ws => Stream::Web(Box::new(upgrade(stream, remote, "sip")?)),
+            Kind::Wss { client, name } => {
+                let stream = shake(Arc::clone(client), name.clone(), stream)?;
+                Stream::SecureWeb(Box::new(upgrade(stream, remote, "sip")?))
+            }
         };
         self.add(stream, remote)
     }
@@ -252,7 +260,7 @@ impl Connections {
         let _ = stream.set_read_timeout(Some(PATIENCE));
         self.accepted.set(self.accepted.get() + 1);
         let stream = match &self.kind {
-            Kind::Tcp | Kind::Ws => Stream::Plain(stream),
+            Kind::Tcp | Kind::Ws | Kind::Wss { .. } => Stream::Plain(stream),
             Kind::Tls { server, .. } => {
                 let Some(server) = server.clone() else { return };
                 let mut stream = StreamOwned::new(ServerConnection::new(server).unwrap(), stream);
@@ -282,7 +290,11 @@ impl Connections {
 ///
 /// # Errors
 /// The other side refuses it.
-pub fn upgrade(stream: TcpStream, remote: SocketAddr, subprotocol: &str) -> io::Result<WebSocket<TcpStream>> {
+pub fn upgrade<S: Read + Write>(
+    stream: S,
+    remote: SocketAddr,
+    subprotocol: &str,
+) -> io::Result<WebSocket<S>> {
     let mut request = format!("ws://{remote}/")
         .into_client_request()
         .map_err(io::Error::other)?;
@@ -295,6 +307,21 @@ pub fn upgrade(stream: TcpStream, remote: SocketAddr, subprotocol: &str) -> io::
         return Err(io::Error::other("another subprotocol"));
     }
     Ok(socket)
+}
+
+/// The client side of a TLS handshake.
+fn shake(
+    config: Arc<ClientConfig>,
+    name: String,
+    stream: TcpStream,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let name = ServerName::try_from(name).map_err(io::Error::other)?;
+    let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(client, stream);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(stream)
 }
 
 fn listen(local: SocketAddr) -> io::Result<TcpListener> {
@@ -327,6 +354,7 @@ impl Stream {
             Self::Server(stream) => &stream.sock,
             Self::Client(stream) => &stream.sock,
             Self::Web(socket) => socket.get_ref(),
+            Self::SecureWeb(socket) => &socket.get_ref().sock,
         }
     }
 }
@@ -345,9 +373,8 @@ impl Line {
             Stream::Plain(stream) => stream.write_all(bytes),
             Stream::Server(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
             Stream::Client(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
-            Stream::Web(socket) => socket
-                .send(Message::text(String::from_utf8_lossy(bytes).into_owned()))
-                .map_err(|error| io::Error::other(error.to_string())),
+            Stream::Web(socket) => say(socket, bytes),
+            Stream::SecureWeb(socket) => say(socket, bytes),
         };
         self.stream.socket().set_nonblocking(true)?;
         written
@@ -362,16 +389,16 @@ impl Line {
                 Stream::Server(stream) => stream.read(&mut buffer),
                 Stream::Client(stream) => stream.read(&mut buffer),
                 Stream::Web(socket) => {
-                    match socket.read() {
-                        Ok(Message::Text(text)) => found.push(Bytes::from(text)),
-                        Ok(Message::Binary(bytes)) => found.push(bytes),
-                        Ok(_) => {}
-                        Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                            return found;
-                        }
-                        Err(_) => self.close(),
+                    if !hear(socket, &mut found) {
+                        self.close();
                     }
-                    continue;
+                    return found;
+                }
+                Stream::SecureWeb(socket) => {
+                    if !hear(socket, &mut found) {
+                        self.close();
+                    }
+                    return found;
                 }
             };
             match read {
@@ -396,5 +423,25 @@ impl Line {
             }
         }
         found
+    }
+}
+
+/// One message in a WebSocket message.
+fn say<S: Read + Write>(socket: &mut WebSocket<S>, bytes: &[u8]) -> io::Result<()> {
+    socket
+        .send(Message::text(String::from_utf8_lossy(bytes).into_owned()))
+        .map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Takes what has come; whether the connection is still there.
+fn hear<S: Read + Write>(socket: &mut WebSocket<S>, found: &mut Vec<Bytes>) -> bool {
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => found.push(Bytes::from(text)),
+            Ok(Message::Binary(bytes)) => found.push(bytes),
+            Ok(_) => {}
+            Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return true,
+            Err(_) => return false,
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Bindings over time: they end, and until then the NAT in front of them is kept open.
 
+use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use config::Keepalive;
-use sip_msg::{HeaderId, Method, Writer};
-use sip_proto::Send;
+use sip_msg::{HeaderId, Method, Uri, Writer};
+use sip_proto::{ConnId, Flow, Send, Transport};
 
 use super::{Binding, MISSES};
 use crate::core::{ClientOwner, Core, Timer};
@@ -18,6 +20,9 @@ pub(super) fn keep(core: &mut Core, now: Now, user: &str, mut binding: Binding) 
     registrar.last_id += 1;
     binding.id = registrar.last_id;
     registrar.owners.insert(binding.id, Arc::from(user));
+    if let Some(conn) = binding.flow.conn {
+        registrar.lines.entry(conn).or_default().push(binding.id);
+    }
     binding.timer = Some(core.arm(now, next(core, now, &binding), Timer::Binding(binding.id)));
     let mine = core.registrar.users.entry(user.into()).or_default();
     mine.push(binding);
@@ -33,6 +38,14 @@ fn next(core: &Core, now: Now, binding: &Binding) -> Duration {
 /// Lets go of what belongs to a binding that is no longer there.
 pub(super) fn forget(core: &mut Core, mut binding: Binding) {
     core.registrar.owners.remove(&binding.id);
+    if let Some(conn) = binding.flow.conn
+        && let Entry::Occupied(mut line) = core.registrar.lines.entry(conn)
+    {
+        line.get_mut().retain(|id| *id != binding.id);
+        if line.get().is_empty() {
+            line.remove();
+        }
+    }
     core.disarm(&mut binding.timer);
     if let Some(client) = binding.asked {
         core.clients.insert(client, ClientOwner::Nobody);
@@ -70,6 +83,37 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: u64) {
     }
 }
 
+/// A connection is gone, and with it the bindings that are reached over it (RFC 5626 §5.3), but for those that can be connected to.
+pub(crate) fn on_disconnected(core: &mut Core, now: Now, conn: ConnId) {
+    for id in core.registrar.lines.remove(&conn).unwrap_or_default() {
+        let Some(binding) = core.registrar.binding_mut(id) else {
+            continue;
+        };
+        match listens_at(binding) {
+            Some(remote) => {
+                binding.flow = Flow {
+                    remote,
+                    conn: None,
+                    ..binding.flow
+                };
+            }
+            None => expire(core, now, id),
+        }
+    }
+}
+
+/// Where a phone takes TCP connections: at its Contact's address, if that is the one that it is seen at.
+fn listens_at(binding: &Binding) -> Option<SocketAddr> {
+    let Ok(Uri::Sip(uri)) = Uri::parse(&binding.uri) else {
+        return None;
+    };
+    let flow = &binding.flow;
+    let here = uri.ip().filter(|ip| *ip == flow.remote.ip())?;
+    let outbound = binding.instance.as_ref().is_some_and(|(_, reg)| *reg != 0);
+    let is_open = flow.transport == Transport::Tcp && !outbound && binding.path.is_empty();
+    is_open.then(|| SocketAddr::new(here, uri.port.unwrap_or(Transport::Tcp.default_port())))
+}
+
 fn expire(core: &mut Core, now: Now, id: u64) {
     let Some(user) = core.registrar.owners.get(&id).cloned() else {
         return;
@@ -83,7 +127,7 @@ fn expire(core: &mut Core, now: Now, id: u64) {
     let binding = mine.swap_remove(at);
     if mine.is_empty() {
         core.registrar.users.remove(&*user);
-        tracing::info!(%user, "the registration has run out");
+        tracing::info!(%user, "the user is registered nowhere any more");
     }
     forget(core, binding);
     super::store::changed(core, now);
@@ -131,9 +175,7 @@ fn ask(core: &mut Core, now: Now, id: u64) {
     });
     writer.header(HeaderId::CallId, call_id.as_ref());
     writer.header(HeaderId::CSeq, b"1 OPTIONS");
-    writer.parts(HeaderId::Contact, |value| {
-        value.text("<sip:").address(ours).text(">");
-    });
+    crate::call::contact(&mut writer, &snapshot, &flow, false);
     let client = core.request(now, flow, writer.finish(), ClientOwner::Contact(id));
     if let (Some((client, _)), Some(binding)) = (client, core.registrar.binding_mut(id)) {
         binding.asked = Some(client);

@@ -389,8 +389,8 @@ impl Shard {
             let (now, local) = (clock.now(), listener.local_addr());
             received += listener.recv_batch(BATCH, |remote, bytes| {
                 // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
-                if stun::is_stun(&bytes) {
-                    asked_where.extend(stun::answer(&bytes, remote).map(|answer| (remote, answer)));
+                if let Some(answer) = stun::answer(&bytes, remote) {
+                    asked_where.push((remote, answer));
                     return;
                 }
                 let flow = Flow {

@@ -7,6 +7,7 @@
 )]
 
 pub mod browser;
+pub mod connected;
 #[macro_use]
 pub mod engines;
 pub mod odd;
@@ -270,4 +271,26 @@ pub fn calls_had(bed: &Bed) -> usize {
 /// Whether the tests run as long as they are to run before a release.
 pub fn is_acceptance() -> bool {
     std::env::var_os("TANDEM_ACCEPT").is_some()
+}
+
+/// A request outside of any dialog, from `peer` to `target`.
+pub fn page(peer: &SipPeer, method: &str, target: &str, lines: &[(&str, &str)], body: &str) {
+    let local = peer.local();
+    let mut all = format!(
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={};rport\r\nMax-Forwards: 70\r\n\
+         From: \"Alice\" <sip:+442071838750@inside.example>;tag={}\r\nTo: <{target}>\r\nCall-ID: {}@inside.example\r\n\
+         CSeq: 1 {method}\r\n",
+        peer.mint("z9hG4bK"),
+        peer.mint("t"),
+        peer.mint("page-"),
+    );
+    for (name, value) in lines {
+        all.push_str(&format!("{name}: {value}\r\n"));
+    }
+    all.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    peer.send_raw(peer.sut(), all.as_bytes());
+}
+
+pub fn target(bed: &Bed, number: &str) -> String {
+    format!("sip:{number}@{}", bed.places.sut)
 }

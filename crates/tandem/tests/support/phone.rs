@@ -30,7 +30,12 @@ impl<'p> Phone<'p> {
 
     /// The URI that it registers when nothing else is said.
     pub fn contact(&self) -> String {
-        format!("<sip:{}@{}>", self.who.0, self.peer.local())
+        format!(
+            "<sip:{}@{}{}>",
+            self.who.0,
+            self.peer.local(),
+            self.peer.parameter()
+        )
     }
 
     /// Sends a REGISTER for its user with these lines and gives the answer.
@@ -44,7 +49,11 @@ impl<'p> Phone<'p> {
         self.cseq.set(cseq);
         let (branch, tag) = (peer.mint("z9hG4bK"), peer.mint("f"));
         let mut all = vec![
-            format!("Via: SIP/2.0/UDP {};branch={branch};rport", peer.local()),
+            format!(
+                "Via: SIP/2.0/{} {};branch={branch};rport",
+                peer.via(),
+                peer.local()
+            ),
             format!("From: <sip:{user}@{sut}>;tag={tag}"),
             format!("To: <sip:{user}@{sut}>"),
             format!("Call-ID: {}", self.call_id),

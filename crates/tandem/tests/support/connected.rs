@@ -1,0 +1,126 @@
+//! Beds and peers that speak SIP over connections: TCP, TLS, WebSocket.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use testbed::certs::Authority;
+use testbed::stream::Kind;
+use testbed::{Bed, Call, Setup, SipPeer, sdp};
+
+use super::{NUMBER, ms};
+
+/// The port of the switch's TLS listener.
+pub const TLS: u16 = 5061;
+/// The port of its WebSocket listener.
+pub const WS: u16 = 8088;
+
+/// A daemon that listens by TCP too.
+pub fn tcp(setup: impl FnOnce(Setup) -> Setup) -> Bed {
+    super::bed(|base| setup(base.extra("[[listen]]\ntransport = \"tcp\"\nbind = \"{sut}\"")))
+}
+
+/// Alice calls, Bob answers; audio is not looked at here.
+pub fn up<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer) -> (Call<'p>, Call<'p>) {
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.reply(180);
+    call.expect(180);
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+    (call, leg)
+}
+
+/// Hold and resume by the caller.
+pub fn hold(bed: &Bed, call: &Call<'_>, leg: &Call<'_>) {
+    call.reinvite(Some(
+        &sdp::offer(bed.places.rtp_a).replace("a=sendrecv", "a=sendonly"),
+    ));
+    leg.expect_request("INVITE");
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+}
+
+pub fn hang_up(first: &Call<'_>, other: &Call<'_>) {
+    first.bye();
+    other.ok("BYE");
+    first.expect(200);
+}
+
+/// Waits until this holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(ms(10));
+    }
+}
+
+/// What a bed with TLS has.
+pub struct Tls {
+    pub authority: Authority,
+    pub bed: Bed,
+}
+
+/// A daemon with a TLS listener whose certificate is for `sut.test`; `lines` are those of the carrier, `{dir}` its folder.
+pub fn tls(listener: &str, carrier: &[&str]) -> Tls {
+    let authority = Authority::default();
+    let prepare = |dir: &Path, base: Setup| {
+        let _ = authority.write(dir, "ca.pem");
+        let _ = authority.leaf(&["sut.test"]).write(dir, "sut");
+        let _ = authority.leaf(&["us.test"]).write(dir, "us");
+        let own_targets = carrier.iter().any(|line| line.starts_with("targets"));
+        let mut lines = vec!["role = \"carrier\"", "sources = [\"{b1.ip}\"]", "priority = 0"];
+        lines.extend(carrier);
+        if !own_targets {
+            lines.push("targets = [{ uri = \"sip:{b1};transport=tls\" }]");
+        }
+        base.without("b1")
+            .without("b2")
+            .trunk("b1", &lines)
+            .extra(&format!(
+                "[[listen]]\ntransport = \"tls\"\nbind = \"{{sut.ip}}:{TLS}\"\n\
+             tls = {{ certificate = \"sut.pem\", key = \"sut.key\"{listener} }}"
+            ))
+    };
+    let bed = Bed::start_with(env!("CARGO_BIN_EXE_tandem"), prepare);
+    Tls { authority, bed }
+}
+
+impl Tls {
+    /// The carrier, with a certificate for `name`.
+    pub fn carrier(&self, name: &str, mutual: bool) -> SipPeer {
+        let leaf = self.authority.leaf(&[name]);
+        let kind = Kind::Tls {
+            server: Some(self.authority.server(&leaf, mutual)),
+            client: Some((self.authority.client(None), "sut.test".to_owned())),
+        };
+        self.bed.connected("B1", self.bed.places.b1, TLS, kind)
+    }
+
+    /// The customer, who connects.
+    pub fn customer(&self, own: Option<&str>) -> SipPeer {
+        let own = own.map(|name| self.authority.leaf(&[name]));
+        let client = self.authority.client(own.as_ref());
+        let kind = Kind::Tls {
+            server: None,
+            client: Some((client, "sut.test".to_owned())),
+        };
+        self.bed.connected("A", self.bed.places.a, TLS, kind)
+    }
+}
+
+pub const C_TEST: &str = "tls = { name = \"c.test\", ca = \"ca.pem\" }";
+
+pub fn options(peer: &SipPeer, number: usize) -> String {
+    let (local, sut) = (peer.local(), peer.sut());
+    format!(
+        "OPTIONS sip:{sut} SIP/2.0\r\nVia: SIP/2.0/TCP {local};branch={}\r\nFrom: <sip:a@{local}>;tag=t{number}\r\n\
+         To: <sip:{sut}>\r\nCall-ID: {}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        peer.mint("z9hG4bK"),
+        peer.mint("options-"),
+    )
+}
