@@ -34,8 +34,8 @@ pub use model::{
     NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records,
     RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, Rtcp, Screening,
     ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Target,
-    TimerMode, TlsVersion, Tone, Transcode, Transport, Trunk, TrunkStir, TrunkTls, UriStyle, User, Verify,
-    VerstatPlace, Way,
+    TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkStir, TrunkTls, UriStyle, User,
+    Verify, VerstatPlace, Way,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

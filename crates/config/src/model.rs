@@ -21,7 +21,7 @@ pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
     Advance, Announcement, Auth, Dtmf, Failover, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
-    SrtpSuite, Target, Transcode, Trunk, TrunkTls,
+    SrtpSuite, Target, Transcode, Transfer, Trunk, TrunkTls,
 };
 
 use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};

@@ -119,8 +119,6 @@ fn keys_of_later_versions_are_said_to_be_that() {
         let expected = format!("t:1:2: this version of Tandem does not have the key `{key}` yet");
         assert_eq!(before(&format!("[{key}]")), [expected]);
     }
-    let expected = "t:17:1: trunk.carrier-a: this version of Tandem does not have the key `transfer` yet";
-    assert_eq!(carrier("transfer = 1"), [expected]);
 }
 
 #[test]

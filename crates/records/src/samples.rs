@@ -77,6 +77,7 @@ pub(crate) fn record(n: u64) -> CallRecord {
             attempt("carrier-a", 503, "refused"),
             attempt("carrier-b", 200, "answered"),
         ],
+        transfers: Vec::new(),
         caller_media: media.clone(),
         called_media: media,
         mos: Some(4.38),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use config::Transfer;
 use route::TrunkIx;
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
@@ -12,6 +13,7 @@ use sip_proto::{Flow, Transport, reply};
 use crate::auth;
 use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
+use crate::handoff::{Handoff, Replaces};
 use crate::headers;
 use crate::ident::{self, CallKey};
 use crate::identity;
@@ -49,6 +51,32 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         core.answer(now, &asked, 400, None);
         return None;
     }
+    if let Some(value) = asked.message.header(HeaderId::Replaces)
+        && core.snapshot.transfer(trunk) != Transfer::Refuse
+    {
+        let Some(replaces) = Replaces::parse(value).map(Box::new) else {
+            core.answer(now, &asked, 400, None);
+            return None;
+        };
+        core.handoffs.push_back(Handoff::Replace {
+            asked: Box::new(asked),
+            trunk,
+            called,
+            replaces,
+        });
+        return None;
+    }
+    admitted(core, now, trunk, called, asked)
+}
+
+/// Makes a call of an INVITE whose trunk is known.
+pub(crate) fn admitted(
+    core: &mut Core,
+    now: Now,
+    trunk: TrunkIx,
+    called: String,
+    asked: Asked,
+) -> Option<Call> {
     let mut invite = Invite {
         asked,
         offer: None,
@@ -213,8 +241,10 @@ fn begin(
         snapshot,
         trunk,
         tag,
+        flow: invite.asked.flow,
+        call_id: Box::from(invite.asked.message.call_id()),
         session_id,
-        invite,
+        invite: Some(invite),
         story,
     });
     (call, refused)

@@ -21,6 +21,7 @@ mod sound;
 mod story;
 mod terms;
 mod timer;
+mod transfer;
 mod update;
 
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
 use sdp::{PtMapping, Sdp};
 use sip_msg::Message;
-use sip_proto::ClientId;
 use sip_proto::timers::TimerKey;
+use sip_proto::{ClientId, Flow};
 use smallvec::SmallVec;
 
 use crate::core::{Asked, ClientOwner, Core, Timer};
@@ -54,6 +55,8 @@ use self::reliable::Provisionals;
 use self::sound::Playing;
 pub(crate) use self::story::Story;
 pub(crate) use self::terms::refusal;
+use self::transfer::Transfers;
+pub(crate) use self::transfer::{Errand, Fetched, Tale, Won};
 
 /// How far a call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +161,7 @@ pub(crate) struct Call {
     pub(crate) playing: Option<Playing>,
     pub(crate) connecting: Option<Box<Connecting>>,
     pub(crate) exchange: Option<Box<Exchange>>,
-    pub(crate) relayed: Option<Box<Relays>>,
+    aside: Option<Box<Aside>>,
     /// What the caller is told reliably, until its last PRACK (RFC 3262).
     pub(crate) provisionals: Option<Box<Provisionals>>,
     pub(crate) telling: Option<Box<Telling>>,
@@ -169,6 +172,15 @@ pub(crate) struct Call {
     pub(crate) ended: Option<Box<Ended>>,
 }
 
+/// What few calls have.
+#[derive(Default)]
+struct Aside {
+    relayed: Relays,
+    transfers: Option<Box<Transfers>>,
+    /// It has no caller, and finds the target of another call's transfer.
+    errand: Option<Box<Errand>>,
+}
+
 /// What a new call begins with.
 pub(crate) struct NewCall {
     pub(crate) key: CallKey,
@@ -177,14 +189,16 @@ pub(crate) struct NewCall {
     pub(crate) trunk: TrunkIx,
     pub(crate) tag: Box<[u8]>,
     pub(crate) session_id: u64,
-    pub(crate) invite: Invite,
+    pub(crate) flow: Flow,
+    pub(crate) call_id: Box<[u8]>,
+    pub(crate) invite: Option<Invite>,
     pub(crate) story: Story,
 }
 
 impl Call {
     pub(crate) fn new(new: NewCall) -> Self {
-        let mut a = Leg::new(Side::A, new.trunk, new.tag, new.invite.asked.flow, new.session_id);
-        a.call_id = Box::from(new.invite.asked.message.call_id());
+        let mut a = Leg::new(Side::A, new.trunk, new.tag, new.flow, new.session_id);
+        a.call_id = new.call_id;
         Self {
             key: new.key,
             id: new.id,
@@ -192,14 +206,14 @@ impl Call {
             phase: Phase::Dialing,
             a,
             b: None,
-            invite: Some(Box::new(new.invite)),
+            invite: new.invite.map(Box::new),
             hunt: None,
             media: None,
             parked: SmallVec::new(),
             playing: None,
             connecting: None,
             exchange: None,
-            relayed: None,
+            aside: None,
             provisionals: None,
             telling: None,
             stage_timer: None,
@@ -216,6 +230,28 @@ impl Call {
         offer.map_or(Ok(()), |offer| {
             negotiate::admit(&self.snapshot, self.a.trunk, offer)
         })
+    }
+
+    fn aside(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    /// What makes it an errand, if it is one.
+    pub(crate) fn errand(&self) -> Option<&Errand> {
+        self.aside.as_ref()?.errand.as_deref()
+    }
+
+    /// What transfers have made of it.
+    fn moves(&self) -> Option<&Transfers> {
+        self.aside.as_ref()?.transfers.as_deref()
+    }
+
+    fn moves_mut(&mut self) -> Option<&mut Transfers> {
+        self.aside.as_mut()?.transfers.as_deref_mut()
+    }
+
+    fn moves_or_new(&mut self) -> &mut Transfers {
+        self.aside().transfers.get_or_insert_default()
     }
 
     pub(crate) fn leg(&self, side: Side) -> Option<&Leg> {

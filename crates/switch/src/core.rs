@@ -1,6 +1,6 @@
 //! What every call works with: transactions, timers, ports, capacity, and the commands on their way out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use crate::auth::Access;
 use crate::gauges::Counters;
+use crate::handoff::Handoff;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
 use crate::orphan::{Goodbye, Orphan};
@@ -152,6 +153,8 @@ pub(crate) struct Core {
     pub(crate) registrar: Registrar,
     /// Certificates of callers' signers.
     pub(crate) certificates: Certificates,
+    /// What calls have for each other.
+    pub(crate) handoffs: VecDeque<Handoff>,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
     /// Calls there are, without those that are over but not yet done with.
@@ -190,6 +193,7 @@ impl Core {
             registrations: Registrations::default(),
             registrar: Registrar::default(),
             certificates: Certificates::default(),
+            handoffs: VecDeque::new(),
             counters: Counters::default(),
             draining: false,
             calls: 0,
@@ -491,12 +495,16 @@ impl Core {
             Method::Register,
             Method::Prack,
             Method::Update,
+            Method::Refer,
+            Method::Notify,
         ]
     }
 
     /// The extensions that a request may insist on; whether they are to be had on its trunk is seen later.
     pub(crate) fn extensions() -> Vec<String> {
-        ["path", "100rel", "timer"].map(str::to_owned).to_vec()
+        ["path", "100rel", "timer", "replaces", "norefersub"]
+            .map(str::to_owned)
+            .to_vec()
     }
 }
 

@@ -199,7 +199,7 @@ pub(crate) fn pass(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
 }
 
 /// Headers that make a dialog or a transaction what it is: these are never passed, whatever a trunk asks for.
-fn is_ours(id: HeaderId) -> bool {
+pub(crate) fn is_ours(id: HeaderId) -> bool {
     use HeaderId as H;
     matches!(
         id,

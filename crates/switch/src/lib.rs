@@ -19,6 +19,8 @@
 //! | `call/reinvite.rs` | offers in mid-call |
 //! | `call/negotiate.rs` | what each side's SDP becomes on the other |
 //! | `call/end.rs` | every ending, and the one record |
+//! | `call/transfer.rs` | REFER and Replaces: who takes whose place |
+//! | `handoff.rs` | what one call has for another |
 //! | `vouch.rs` | who vouches for the caller: signatures verified, made, handed on |
 //! | `orphan.rs` | INVITEs that nobody waits for any more |
 //! | `health.rs` | OPTIONS, ours and theirs |
@@ -29,6 +31,7 @@ mod auth;
 mod call;
 mod core;
 mod gauges;
+mod handoff;
 mod headers;
 mod health;
 mod ident;

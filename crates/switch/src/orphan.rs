@@ -182,6 +182,15 @@ pub(crate) struct Goodbye {
     auth: Option<digest::Attempt>,
 }
 
+/// Whether a BYE crosses one of ours of such a leg.
+pub(crate) fn is_hung_up(core: &Core, bye: &Message) -> bool {
+    let dialogs = core
+        .goodbyes
+        .values()
+        .filter_map(|goodbye| goodbye.leg.dialog.as_ref());
+    dialogs.into_iter().any(|dialog| dialog.matches(bye))
+}
+
 /// Hangs up a leg that no call has any more.
 pub(crate) fn goodbye(core: &mut Core, now: Now, snapshot: &Arc<Snapshot>, leg: Leg) {
     goodbye_with(core, now, snapshot, leg, None, Some(digest::Attempt::default()));

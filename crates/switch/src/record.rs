@@ -50,6 +50,9 @@ pub struct CallRecord {
     pub cause: Cause,
     /// Every carrier that was tried, in order.
     pub attempts: Vec<AttemptRecord>,
+    /// Transfers that the call was asked for, in order; absent where there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<TransferRecord>,
     /// What arrived from the caller.
     pub caller_media: MediaRecord,
     /// What arrived from the called party.
@@ -160,6 +163,40 @@ pub struct AttemptRecord {
     /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `incompatible` (the
     /// caller's offer is nothing for this trunk: it was not asked), `cancelled`.
     pub outcome: String,
+}
+
+/// A side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Party {
+    /// Who has called, or has its place.
+    Caller,
+    /// Who was called, or has its place.
+    Called,
+}
+
+/// A party was to be connected to somebody else in its counterpart's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferRecord {
+    /// Which side has asked for it, or was replaced.
+    pub by: Party,
+    /// Its trunk: the new leg is a call of its.
+    pub trunk: String,
+    /// The number that it has named; `another call` where it has joined two of its calls; who came, where a party was replaced.
+    pub to: String,
+    /// From the call's INVITE to the transfer's request, milliseconds.
+    pub offset_ms: u64,
+    /// From that request to its outcome, milliseconds.
+    pub elapsed_ms: u64,
+    /// What became of it, in a word: `answered`, `joined` (to another call of the transferor's), `replaced` (a party, by one that came for
+    /// its place), `failed`, `cancelled` (the call ended before).
+    pub outcome: String,
+    /// The status that the transferor was told of.
+    pub sip: u16,
+    /// Call-ID of the leg that has come into the call; empty: none has.
+    pub call_id: String,
+    /// Every carrier that was tried for it; their `offset_ms` is from the transfer's request.
+    pub attempts: Vec<AttemptRecord>,
 }
 
 /// What arrived from one side of the call.

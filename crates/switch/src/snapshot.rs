@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::vouch::Stir;
-use config::{Config, SessionTimer, Trunk};
+use config::{Config, Role, SessionTimer, Transfer, Trunk};
 use route::{NetworkIx, Tables, TrunkIx};
 use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
@@ -127,6 +127,16 @@ impl Snapshot {
     pub fn session_timer(&self, ix: TrunkIx) -> &SessionTimer {
         let own = self.trunk(ix).session_timer.as_ref();
         own.unwrap_or(&self.config.sip.session_timer)
+    }
+
+    /// What becomes of this trunk's REFERs.
+    #[must_use]
+    pub fn transfer(&self, ix: TrunkIx) -> Transfer {
+        let trunk = self.trunk(ix);
+        trunk.transfer.unwrap_or(match trunk.role {
+            Role::Customer => Transfer::Accept,
+            Role::Carrier => Transfer::Refuse,
+        })
     }
 
     /// What we call ourselves towards whoever is at the other end of `flow`.

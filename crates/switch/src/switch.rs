@@ -1,5 +1,7 @@
 //! Which call an input belongs to: the one `match` from inputs to calls.
 
+mod handover;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -115,6 +117,7 @@ impl Switch {
     }
 
     fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
+        self.hand_over(now);
         self.settle(now);
         let core = &mut self.core;
         // Media first: whoever reads our message and speaks at once, or is put on hold by it, finds the relay ready for that.
@@ -155,7 +158,7 @@ impl Switch {
         let Some(key) = self
             .calls
             .iter()
-            .find(|(_, call)| *call.id == *id)
+            .find(|(_, call)| call.errand().is_none() && *call.id == *id)
             .map(|(key, _)| *key)
         else {
             return EndOutcome::Unknown;
@@ -186,6 +189,7 @@ impl Switch {
         keys.sort_unstable();
         keys.into_iter()
             .filter_map(|key| self.calls.get(key))
+            .filter(|call| call.errand().is_none())
             .map(|call| call.view(now))
             .collect()
     }
@@ -193,7 +197,7 @@ impl Switch {
     /// A call by its id, and the media stream that it has.
     #[must_use]
     pub fn call(&self, now: Now, id: &str) -> Option<(CallView, Option<control::MediaId>)> {
-        let call = self.calls.values().find(|call| *call.id == *id)?;
+        let call = self.called(id)?;
         Some((call.view(now), call.media))
     }
 
@@ -209,12 +213,25 @@ impl Switch {
         self.core.registrations.view(now, trunk)
     }
 
-    /// The Call-IDs of a call's legs, of attempts that failed too.
+    fn called(&self, id: &str) -> Option<&Call> {
+        let call = self
+            .calls
+            .values()
+            .find(|call| call.errand().is_none() && *call.id == *id)?;
+        Some(call)
+    }
+
+    /// The Call-IDs of a call's legs, of attempts that failed and of transfers too.
     #[must_use]
     pub fn call_ids(&self, id: &str) -> Option<Vec<Box<[u8]>>> {
-        let call = self.calls.values().find(|call| *call.id == *id)?;
-        let tried = call.story.tried.iter().map(|tried| tried.call_id.clone());
-        Some(std::iter::once(call.a.call_id.clone()).chain(tried).collect())
+        let call = self.called(id)?;
+        let of = |errand: &crate::call::Errand| errand.of == call.key;
+        let errands = self.calls.values();
+        let errands = errands.filter(|other| other.errand().is_some_and(of));
+        let tried = std::iter::once(call).chain(errands.map(|call| &**call));
+        let tried = tried.flat_map(|call| call.story.tried.iter().map(|tried| tried.call_id.clone()));
+        let own = std::iter::once(call.a.call_id.clone());
+        Some(own.chain(tried).chain(call.transfer_ids()).collect())
     }
 
     pub(crate) fn core(&self) -> &Core {
@@ -359,6 +376,7 @@ impl Switch {
                     tracing::debug!(?id, "an answer could not be delivered");
                 }
             }
+            self.hand_over(now);
         }
     }
 
@@ -393,7 +411,7 @@ impl Switch {
             return self.on_outside_request(now, asked);
         };
         let Some((key, side)) = self.owner(tag) else {
-            return admit::stray(&mut self.core, now, &asked);
+            return self.on_stray(now, &asked);
         };
         let known = self
             .calls
@@ -454,7 +472,9 @@ impl Switch {
             Some(Method::Bye) => call.on_bye(core, now, side, asked),
             Some(Method::Options) => health::answer_options(core, now, &asked),
             Some(Method::Info) => call.on_info(core, now, side, asked),
-            Some(Method::Message | Method::Notify) => call.on_relayed(core, now, side, asked),
+            Some(Method::Message) => call.on_relayed(core, now, side, asked),
+            Some(Method::Notify) => call.on_notify(core, now, side, asked),
+            Some(Method::Refer) => call.on_refer(core, now, side, asked),
             // Nobody registers within a call.
             Some(Method::Register) => core.answer(now, &asked, 405, asked.message.to_tag()),
             Some(Method::Prack) => call.on_prack(core, now, side, asked),
@@ -469,6 +489,8 @@ impl Switch {
             Some(Method::Options) => health::answer_options(&mut self.core, now, &asked),
             Some(Method::Register) => registrar::on_register(&mut self.core, now, &asked),
             Some(Method::Message | Method::Notify) => pager::begin(&mut self.core, now, asked),
+            // RFC 3515 §2.4.2: nobody is there to be transferred.
+            Some(Method::Refer) => self.core.answer(now, &asked, 603, None),
             Some(_) | None => admit::stray(&mut self.core, now, &asked),
         }
     }

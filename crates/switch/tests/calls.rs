@@ -32,6 +32,7 @@ mod calls {
     mod sounds;
     mod timers;
     mod transactions;
+    mod transfers;
     mod unfit;
     mod updates;
 }

@@ -183,7 +183,7 @@ fn check_says_what_a_profile_gives() {
                 targets = [{ uri = \"sip:203.0.113.20\" }]\n";
     std::fs::write(&file, text).unwrap();
     let (ok, said) = tandem(&["check", file.to_str().unwrap()]);
-    let expected = "trunk.out: profile twilio gives codecs, identity, number_format, role; written in the trunk too: dtmf\n";
+    let expected = "trunk.out: profile twilio gives codecs, identity, number_format, role, transfer; written in the trunk too: dtmf\n";
     assert!(ok && said.starts_with(expected), "{said}");
     std::fs::write(&file, text.replace("twilio", "twillio")).unwrap();
     let (ok, said) = tandem(&["check", file.to_str().unwrap()]);

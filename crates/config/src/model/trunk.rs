@@ -20,7 +20,7 @@ section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"), profiled true,
     later [
-        "transfer", "destinations",
+        "destinations",
     ],
     {
         /// Its name, in records, metrics and other keys.
@@ -109,6 +109,8 @@ section! {
         /// Whether provisional responses (180, 183 …) are acknowledged on this trunk's side of a call (PRACK, RFC 3262),
         /// whatever the other side does.
         live reliable_provisional: ReliableProvisional = Choice<ReliableProvisional>, default("'supported'");
+        /// What becomes of its wish to have the other side of a call connected to somebody else (REFER, an INVITE with Replaces).
+        live transfer: Option<Transfer> = Opt<Choice<Transfer>>, derived(None, "`\"accept\"` for a customer, `\"refuse\"` for a carrier");
         /// Whether we send media where it comes from (it is behind NAT). `true`: also when that is neither the address in
         /// its SDP nor where its signalling comes from; `false`: never, its SDP holds; absent: when it is where its
         /// signalling comes from.
@@ -321,6 +323,21 @@ words! {
         WhenSdp = "when-sdp",
         /// End to end: it is offered what the other side offers, and acknowledges what the other side has sent reliably.
         Pass = "pass",
+    } later []
+}
+
+words! {
+    /// What becomes of a transfer.
+    Transfer {
+        /// It is done here: the other side is connected to whom it names, planned, screened and limited as a call of this trunk's.
+        Accept = "accept",
+        /// It is done here, by a call back to the trunk's own targets: to the URI that the REFER names, as it stands. So wants it who
+        /// does its transfers itself.
+        Return = "return",
+        /// Its REFER crosses to the other side, with the number at our address; so do the NOTIFYs, back.
+        Forward = "forward",
+        /// Its REFER is refused with 603.
+        Refuse = "refuse",
     } later []
 }
 

@@ -1,12 +1,16 @@
 //! The call's record, made of its [`Story`](super::Story) when it is to be written.
 
-use rtp_proto::control::{LegStats, SessionStats};
+use rtp_proto::control::{LegStats, SessionStats, Side};
 
 use super::Call;
 use super::leg::Leg;
 use super::story::{Tried, ms};
+use super::transfer::Over;
 use crate::io::Now;
-use crate::record::{AttemptRecord, CallRecord, Cause, HungUpBy, MediaRecord, RECORD_VERSION, RecordState};
+use crate::record::{
+    AttemptRecord, CallRecord, Cause, HungUpBy, MediaRecord, Party, RECORD_VERSION, RecordState,
+    TransferRecord,
+};
 use crate::snapshot::Snapshot;
 
 impl Call {
@@ -44,6 +48,9 @@ impl Call {
     fn record(&self, stats: Option<&SessionStats>, codecs: [Option<Box<str>>; 2]) -> CallRecord {
         let (story, snapshot) = (&self.story, &self.snapshot);
         let trunk = |ix| snapshot.trunk(ix).name.clone();
+        // A transfer may have put another in the caller's place.
+        let transfers = self.moves();
+        let origin = transfers.and_then(|transfers| transfers.origin.as_ref());
         let none = LegStats::default();
         let [a, b] = stats.map_or([&none, &none], |stats| {
             let [a, b] = &stats.legs;
@@ -64,12 +71,12 @@ impl Call {
             pdd_ms: story.pdd_ms,
             ring_ms: story.ring_ms,
             talk_ms: 0,
-            from_trunk: trunk(self.a.trunk),
+            from_trunk: trunk(origin.map_or(self.a.trunk, |(ix, _)| *ix)),
             to_trunk: story.tried.last().map(|tried| trunk(tried.trunk)),
             caller: story.caller.to_string(),
             called: story.called.to_string(),
             source: story.source,
-            call_id: String::from_utf8_lossy(&self.a.call_id).into_owned(),
+            call_id: String::from_utf8_lossy(origin.map_or(&self.a.call_id, |(_, id)| id)).into_owned(),
             hung_up_by: HungUpBy::Switch,
             cause: Cause {
                 kind: String::new(),
@@ -80,6 +87,11 @@ impl Call {
                 .tried
                 .iter()
                 .map(|tried| attempt_record(snapshot, tried))
+                .collect(),
+            transfers: transfers
+                .iter()
+                .flat_map(|transfers| &transfers.over)
+                .map(|over| transfer_record(snapshot, over))
                 .collect(),
             caller_media: media_record(a, codec_a),
             called_media: media_record(b, codec_b),
@@ -106,6 +118,24 @@ fn attempt_record(snapshot: &Snapshot, tried: &Tried) -> AttemptRecord {
         sip: close.map_or(0, |close| close.sip),
         q850: close.and_then(|close| close.q850),
         outcome: close.map(|close| close.outcome.to_owned()).unwrap_or_default(),
+    }
+}
+
+fn transfer_record(snapshot: &Snapshot, over: &Over) -> TransferRecord {
+    let attempts = over.tried.iter();
+    TransferRecord {
+        by: match over.by {
+            Side::A => Party::Caller,
+            Side::B => Party::Called,
+        },
+        trunk: snapshot.trunk(over.trunk).name.clone(),
+        to: over.to.to_string(),
+        offset_ms: over.offset_ms,
+        elapsed_ms: over.elapsed_ms,
+        outcome: over.outcome.to_owned(),
+        sip: over.sip,
+        call_id: String::from_utf8_lossy(&over.call_id).into_owned(),
+        attempts: attempts.map(|tried| attempt_record(snapshot, tried)).collect(),
     }
 }
 

@@ -152,6 +152,10 @@ impl Call {
         if status == 199 {
             return self.acknowledge(core, now, source);
         }
+        if self.errand().is_some() {
+            self.acknowledge(core, now, source);
+            return self.errand_progress(core, status, message);
+        }
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let mut answer_due = false;
         let body = match sdp_of(message) {
@@ -295,6 +299,9 @@ impl Call {
             core.learn(&trunk.name, message);
         }
         core.disarm(&mut self.stage_timer);
+        if self.errand().is_some() {
+            return self.errand_answered(core, now, id, &invite, message);
+        }
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let settled = self.settled(core, message);
         let ack = !delayed || settled.is_some();
@@ -347,7 +354,14 @@ impl Call {
     }
 
     /// The called side answered with a session that nobody can join: ACK, BYE, and the next or the end.
-    fn unusable_answer(&mut self, core: &mut Core, now: Now, id: ClientId, invite: &Message, status: u16) {
+    pub(crate) fn unusable_answer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        invite: &Message,
+        status: u16,
+    ) {
         let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
         if let Some(leg) = self.b.as_mut() {
             leg.send_ack(core, now, &self.snapshot, id, invite, None);
@@ -503,7 +517,7 @@ impl Call {
 
     /// Ends an answered call for want of media.
     pub(crate) fn on_silence(&mut self, core: &mut Core, now: Now, side: Side) {
-        if self.phase != Phase::Answered {
+        if self.phase != Phase::Answered || self.is_vacant(side) {
             return;
         }
         core.counters.rtp_timeouts += 1;

@@ -188,7 +188,7 @@ impl Call {
                 self.send_bye(core, now, side);
             }
         }
-        if self.phase == Phase::Answered {
+        if self.phase == Phase::Answered && !self.is_vacant(side) {
             self.end(core, now, Ending::by_switch("ack-timeout", 200, 102));
         }
     }

@@ -26,13 +26,18 @@ impl Call {
     /// Begins the hunt along a plan.
     pub(crate) fn start(&mut self, core: &mut Core, now: Now, plan: route::Plan) {
         self.story.decision(plan.trace);
-        let expanded = registered::expand(
-            core,
-            &self.snapshot,
-            plan.attempts,
-            plan.limit,
-            &self.story.called,
-        );
+        self.hunt_along(core, now, plan.attempts, plan.limit);
+    }
+
+    /// Dials these, in this order, `limit` of them at most.
+    pub(crate) fn hunt_along(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempts: SmallVec<[Attempt; 4]>,
+        limit: usize,
+    ) {
+        let expanded = registered::expand(core, &self.snapshot, attempts, limit, &self.story.called);
         self.hunt = Some(Box::new(Hunt {
             attempts: expanded.attempts,
             limit: expanded.limit,
@@ -270,6 +275,11 @@ impl Call {
         if self.a.ports.is_none() {
             self.a.ports = Some(core.ports.reserve(now.at).ok_or(Unfit::Ports)?);
         }
+        let offer = match (&self.invite, self.errand()) {
+            (Some(invite), _) => invite.offer.clone(),
+            (None, Some(errand)) => Some(errand.offer.clone()),
+            (None, None) => None,
+        };
         let Some(leg) = self.b.as_mut() else {
             return Err(Unfit::Ports);
         };
@@ -277,7 +287,7 @@ impl Call {
         // Where there is no other, the pair of the attempt before serves once more.
         let ports = core.ports.reserve(now.at).or_else(|| self.parked.pop());
         leg.ports = Some(ports.ok_or(Unfit::Ports)?);
-        let Some(offer) = self.invite.as_ref().and_then(|invite| invite.offer.clone()) else {
+        let Some(offer) = offer else {
             return Ok(None);
         };
         negotiate::offer(&self.snapshot, core.endpoint.mint(), &mut self.a, leg, offer).map(Some)
@@ -285,6 +295,10 @@ impl Call {
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
     fn open_media(&mut self, core: &mut Core) {
+        if self.errand().is_some() {
+            // Its leg has media when it is taken into the call that waits for it.
+            return;
+        }
         let Some(b) = self.b.as_ref() else { return };
         let leg_b = negotiate::media_leg(&self.snapshot, b, Some(&self.a), PtMap::identity(), false);
         match self.media {
@@ -340,7 +354,9 @@ impl Call {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
         let contact = self.hunt.as_ref().and_then(|hunt| hunt.contact(attempt));
+        let named = self.errand().and_then(|errand| errand.uri.clone());
         let uri = match (contact, trunk.targets.get(attempt.target)) {
+            (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
             (Some(contact), _) => contact.uri.to_vec(),
             (None, Some(target)) => headers::request_uri(attempt, trunk, target),
             (None, None) => Vec::new(),
@@ -356,7 +372,9 @@ impl Call {
             writer.header(HeaderId::Route, value);
         }
         let invite = self.invite.as_ref().map(|invite| &invite.asked.message);
-        let from = snapshot.trunk(self.a.trunk);
+        let invite = invite.or(self.errand().map(|errand| &errand.invite));
+        let customer = self.customer();
+        let from = snapshot.trunk(customer);
         let towards = Towards {
             snapshot: &snapshot,
             trunk,
@@ -364,7 +382,7 @@ impl Call {
         };
         let caller = invite
             .filter(|message| !identity::is_plain(from, trunk, message))
-            .and_then(|message| identity::caller(&snapshot, self.a.trunk, message).ok());
+            .and_then(|message| identity::caller(&snapshot, customer, message).ok());
         let hops = invite
             .and_then(max_forwards)
             .unwrap_or(MAX_FORWARDS + 1)
@@ -406,6 +424,7 @@ impl Call {
                 towards.write_identity(&mut writer, caller, message, from, &self.story.called);
             }
             headers::pass(&mut writer, message, [from, trunk]);
+            self.introduce(&mut writer, message, &towards, attempt.trunk);
         }
         self.ruled(Side::B, finish(writer, body))
     }

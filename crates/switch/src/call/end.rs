@@ -83,12 +83,30 @@ pub(crate) struct Ended {
     auth: [digest::Attempt; 2],
 }
 
+impl Ended {
+    /// Of what has no record.
+    pub(crate) fn unwritten() -> Self {
+        Self {
+            why: Why::of_ending(&Ending::failed("", 200)),
+            waiting: Vec::new(),
+            deadline: None,
+            ticket: None,
+            stored: true,
+            auth: [digest::Attempt::default(); 2],
+        }
+    }
+}
+
 impl Call {
     /// Ends the call, once.
     pub(crate) fn end(&mut self, core: &mut Core, now: Now, mut ending: Ending) {
         if self.phase == Phase::Ending {
             return;
         }
+        if self.errand().is_some() {
+            return self.end_errand(core, now, &ending);
+        }
+        self.drop_transfer(core, now);
         let joined = self.end_connecting(core, now, &ending);
         if self.invite.is_some() && ending.status < 300 {
             // Somebody hung up what the caller was never told of.
@@ -130,6 +148,7 @@ impl Call {
                 core.live.release(permit);
             }
         }
+        self.release_places(core);
         match self.media {
             Some(id) => core.media(MediaCommand::Close { id }),
             None => {
@@ -159,7 +178,9 @@ impl Call {
 
     /// Says BYE to an answered leg, as soon as that is allowed.
     fn end_leg(&mut self, core: &mut Core, now: Now, side: Side, hung_up: bool) {
-        let Some(leg) = self.leg_mut(side) else { return };
+        let Some(leg) = self.leg_mut(side).filter(|leg| leg.bye != Bye::Done) else {
+            return;
+        };
         if hung_up {
             // A 2xx of ours that is still without its ACK may have been lost: it goes on until it is heard.
             leg.bye = Bye::Done;
@@ -243,6 +264,10 @@ impl Call {
             Side::A => HungUpBy::Caller,
             Side::B => HungUpBy::Called,
         };
+        if self.transfers(side) {
+            self.answer_bye(core, now, &asked, side);
+            return self.transferor_leaves(core, side);
+        }
         let (q850, said) = (
             headers::q850(&asked.message),
             headers::reason_status(&asked.message),

@@ -249,6 +249,10 @@ impl Leg {
         snapshot: &Snapshot,
         method: &Method,
     ) -> Option<Outgoing> {
+        if self.bye == Bye::Done {
+            // Whoever was there has left (a transfer).
+            return None;
+        }
         let head = self.current_dialog()?.request(method);
         Some(self.outgoing(core, snapshot, &head, method))
     }
@@ -351,7 +355,8 @@ pub(crate) fn allow(writer: &mut Writer) {
 }
 
 /// The methods that we take, in the words of an Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, NOTIFY";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, MESSAGE, NOTIFY, REFER";
 
 /// Where a request goes whose next hop is this URI. An address is taken as it is, unless it is a private one and the
 /// peer's messages come from elsewhere: then it stands behind a NAT that lets in only what goes where they came from.

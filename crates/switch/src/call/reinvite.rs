@@ -1,15 +1,17 @@
 //! Offers in mid-call: hold, resume, a move to another address or codec (RFC 3261 §14, RFC 3264 §8).
 //!
-//! They come by re-INVITE, or by UPDATE ([`update`](super::update)), and cross as what the other side takes. A re-INVITE that repeats the offer that we answered last is answered from memory. Any other crosses to the other side, and its
-//! answer comes back; until then another INVITE meets 491 or 500. A refusal leaves both sessions as they were.
+//! They come by re-INVITE, or by UPDATE ([`update`](super::update)), and cross as what the other side takes. A re-INVITE that
+//! repeats the offer that we answered last is answered from memory. Any other crosses to the other side, and its answer comes back
+//! ([`answer`]); until then another INVITE meets 491 or 500. A refusal leaves both sessions as they were ([`fail`]).
+
+mod answer;
+mod fail;
 
 use bytes::Bytes;
 use rtp_proto::control::Side;
-use sdp::PtMapping;
 use sip_msg::{HeaderId, Message, Method};
-use sip_proto::{ClientId, ServerId, digest, reply};
+use sip_proto::{ClientId, digest, reply};
 
-use super::end::Ending;
 use super::leg::{self, Leg, Outgoing, Session, Unacked, finish};
 use super::terms::Hint;
 use super::{Call, Phase, negotiate, sdp_of};
@@ -39,6 +41,8 @@ pub(crate) struct Exchange {
     raised: bool,
     /// Both sessions as they were, to go back to.
     before: Option<Box<(Session, Session)>>,
+    /// Who has asked has no part in the call any more: the answer only gets its ACK.
+    abandoned: bool,
 }
 
 impl Call {
@@ -128,11 +132,13 @@ impl Call {
                     auth: digest::Attempt::default(),
                     raised: false,
                     before,
+                    abandoned: false,
                 }));
             }
             Err(status) => {
                 self.restore(before);
                 self.refuse_offer(core, now, side, &asked, status, None);
+                self.stay_seated(core, now, status);
             }
         }
     }
@@ -156,7 +162,8 @@ impl Call {
         // The other side may not be asked before it has ACKed our last answer.
         let other_waits = self.leg(side.other()).is_none_or(|leg| leg.unacked.is_some());
         let initial_pending = self.a.session.remote.is_none();
-        (other_waits || initial_pending || self.refreshes_by_invite()).then_some(491)
+        let vacant = self.is_vacant(side.other());
+        (vacant || other_waits || initial_pending || self.refreshes_by_invite()).then_some(491)
     }
 
     /// Whether an INVITE of ours on either leg is under way that only refreshes its session.
@@ -206,7 +213,7 @@ impl Call {
         })
     }
 
-    fn send_offer(
+    pub(super) fn send_offer(
         &mut self,
         core: &mut Core,
         now: Now,
@@ -276,360 +283,5 @@ impl Call {
         }
         let bytes = self.ruled(side, finish(writer, body));
         core.respond(now, asked.id, bytes);
-    }
-
-    /// The other side's response to a forwarded re-INVITE or UPDATE.
-    pub(crate) fn on_reinvite_response(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        id: ClientId,
-        side: Side,
-        message: &Message,
-    ) {
-        let status = message.status().unwrap_or(500);
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.client == id) else {
-            return;
-        };
-        exchange.heard = true;
-        if status < 200 {
-            return;
-        }
-        let (from, request, delayed) = (exchange.from, exchange.request.clone(), exchange.delayed);
-        let given_up = exchange.given_up;
-        let invite = request.method() == Some(&Method::Invite);
-        match status {
-            200..=299 => {
-                self.take_terms(core, now, side, message);
-                if self.phase == Phase::Answered {
-                    self.conclude_timer(core, now, side, message);
-                }
-                if delayed && self.phase == Phase::Answered {
-                    self.on_reinvite_offer(core, now, from, id, &request, message);
-                } else {
-                    if invite {
-                        self.ack_reinvite(core, now, side, id, &request, None);
-                    }
-                    self.on_reinvite_answer(core, now, from, message);
-                }
-            }
-            401 | 407 if self.retry_reinvite(core, now, side, message) => {}
-            422 if self.raise_exchange(core, now, side, message) => {}
-            405 | 501 if !invite => self.without_update(core, now, side),
-            408 | 481 => self.on_reinvite_dead(core, now, id),
-            487 => self.refuse_exchange(core, now, given_up.unwrap_or(status)),
-            _ => self.refuse_exchange(core, now, status),
-        }
-    }
-
-    /// The peer wants a longer session interval (RFC 4028 §7.3). Says whether the offer is on its way again.
-    fn raise_exchange(&mut self, core: &mut Core, now: Now, side: Side, refusal: &Message) -> bool {
-        let snapshot = self.snapshot.clone();
-        let first = self.exchange.as_ref().is_some_and(|exchange| !exchange.raised);
-        let raised = first
-            && self
-                .leg_mut(side)
-                .is_some_and(|leg| leg.raise_interval(&snapshot, refusal));
-        if let Some(exchange) = self.exchange.as_mut().filter(|_| raised) {
-            exchange.raised = true;
-            let method = exchange.request.method().cloned().unwrap_or(Method::Invite);
-            return self.offer_again(core, now, side, &method, None);
-        }
-        false
-    }
-
-    /// The peer has no UPDATE after all: once the call is answered a re-INVITE does the same, and before nothing does.
-    fn without_update(&mut self, core: &mut Core, now: Now, side: Side) {
-        if let Some(leg) = self.leg_mut(side) {
-            leg.takes_update = false;
-        }
-        let again = self.phase == Phase::Answered && self.offer_again(core, now, side, &Method::Invite, None);
-        if !again {
-            self.refuse_exchange(core, now, negotiate::NOT_ACCEPTABLE);
-        }
-    }
-
-    fn offer_again(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        side: Side,
-        method: &Method,
-        credentials: Option<Credentials>,
-    ) -> bool {
-        let body = self.exchange.as_ref().map(|exchange| exchange.request.body());
-        let body = body.filter(|body| !body.is_empty());
-        let Some((client, request)) = self.send_offer(core, now, side, method, body.as_deref(), credentials)
-        else {
-            return false;
-        };
-        if let Some(exchange) = &mut self.exchange {
-            (exchange.client, exchange.request) = (client, request);
-        }
-        true
-    }
-
-    fn ack_reinvite(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        side: Side,
-        id: ClientId,
-        invite: &Message,
-        body: Option<&[u8]>,
-    ) {
-        if let Some(leg) = self.leg(side) {
-            leg.send_ack(core, now, &self.snapshot, id, invite, body);
-        }
-    }
-
-    /// The answer to the offer that `from` made.
-    fn on_reinvite_answer(&mut self, core: &mut Core, now: Now, from: Side, message: &Message) {
-        let Some(exchange) = self.exchange.take() else {
-            return;
-        };
-        if self.phase == Phase::Ending {
-            return;
-        }
-        let snapshot = self.snapshot.clone();
-        let answered = sdp_of(message)
-            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
-            .and_then(|sdp| {
-                let (x, y) = self.pair(from).ok_or(500_u16)?;
-                negotiate::answer(&snapshot, x, y, sdp)
-            });
-        match answered {
-            Ok((body, mapping)) => {
-                match self.phase {
-                    Phase::Dialing => self.settle_session(core, from, mapping),
-                    Phase::Connecting | Phase::Answered | Phase::Ending => {
-                        self.update_media(core, from, &mapping);
-                    }
-                }
-                self.accept_offer(core, now, from, &exchange.asked, Some(&body));
-            }
-            Err(status) => {
-                self.exchange = Some(exchange);
-                self.refuse_exchange(core, now, status);
-                if self.phase == Phase::Answered {
-                    // It has agreed to what its counterpart hears refused.
-                    self.set_back(core, now, from.other());
-                }
-            }
-        }
-    }
-
-    /// The other side's offer, after `from` had asked for one; its answer will come in the ACK.
-    fn on_reinvite_offer(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        from: Side,
-        id: ClientId,
-        invite: &Message,
-        message: &Message,
-    ) {
-        let snapshot = self.snapshot.clone();
-        let offered = sdp_of(message)
-            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
-            .and_then(|sdp| {
-                let (x, y) = self.pair(from).ok_or(500_u16)?;
-                Ok(negotiate::offer(&snapshot, core.endpoint.mint(), y, x, sdp)?)
-            });
-        match offered {
-            Ok(body) => {
-                let Some(mut exchange) = self.exchange.take() else {
-                    return;
-                };
-                exchange.answered = true;
-                self.accept_offer(core, now, from, &exchange.asked, Some(&body));
-                self.exchange = Some(exchange);
-            }
-            Err(status) => {
-                self.ack_reinvite(core, now, from.other(), id, invite, None);
-                self.refuse_exchange(core, now, status);
-            }
-        }
-    }
-
-    /// `side` has ACKed our answer; in a delayed exchange the ACK holds its answer to the other side's offer.
-    pub(crate) fn on_exchange_ack(&mut self, core: &mut Core, now: Now, side: Side, ack: &Message) {
-        let waiting = self
-            .exchange
-            .as_ref()
-            .is_some_and(|e| e.delayed && e.answered && e.from == side);
-        if !waiting {
-            return;
-        }
-        let Some(exchange) = self.exchange.take() else {
-            return;
-        };
-        let snapshot = self.snapshot.clone();
-        let answered = sdp_of(ack)
-            .and_then(|sdp| sdp.ok_or(negotiate::NOT_ACCEPTABLE))
-            .and_then(|sdp| {
-                let (x, y) = self.pair(side).ok_or(500_u16)?;
-                negotiate::answer(&snapshot, y, x, sdp)
-            });
-        let body = answered
-            .as_ref()
-            .ok()
-            .map(|(body, _): &(Bytes, PtMapping)| body.clone());
-        self.ack_reinvite(
-            core,
-            now,
-            side.other(),
-            exchange.client,
-            &exchange.request,
-            body.as_deref(),
-        );
-        match answered {
-            Ok((_, mapping)) => self.update_media(core, side.other(), &mapping),
-            Err(_) => self.end(core, now, Ending::by_switch("no-answer-sdp", 200, 47)),
-        }
-    }
-
-    /// The other side refused, or its answer is of no use: the session stays as it was (RFC 3261 §14.1).
-    fn refuse_exchange(&mut self, core: &mut Core, now: Now, status: u16) {
-        let Some(exchange) = self.exchange.take() else {
-            return;
-        };
-        self.restore(exchange.before);
-        core.servers.remove(&exchange.asked.id);
-        let status = if matches!(status, 401 | 407 | 422) {
-            503
-        } else {
-            status
-        };
-        if !exchange.answered {
-            let status = self.softened(status);
-            self.refuse_offer(core, now, exchange.from, &exchange.asked, status, None);
-        }
-    }
-
-    fn restore(&mut self, before: Option<Box<(Session, Session)>>) {
-        if let (Some(before), Some(b)) = (before, self.b.as_mut()) {
-            // Versions never go back: a body that was sent, even in vain, has used its number, and the one before it may
-            // not be sent again under its old one (RFC 3264 §8).
-            for (session, before) in [(&mut self.a.session, before.0), (&mut b.session, before.1)] {
-                let changed = session.sent != before.sent || session.unsent != before.unsent;
-                let used = changed.then_some(session.version);
-                *session = before;
-                if let Some(version) = used {
-                    session.version = version + 1;
-                    let again = |body: &[u8]| negotiate::with_version(body, version + 1);
-                    session.sent = session.sent.as_deref().and_then(again);
-                    session.unsent = true;
-                }
-            }
-        }
-    }
-
-    fn retry_reinvite(&mut self, core: &mut Core, now: Now, side: Side, challenge: &Message) -> bool {
-        let Some(exchange) = self.exchange.as_ref().filter(|_| self.phase != Phase::Ending) else {
-            return false;
-        };
-        let method = exchange.request.method().cloned().unwrap_or(Method::Invite);
-        let (uri, body) = (exchange.request.uri().to_vec(), exchange.request.body());
-        let mut auth = exchange.auth;
-        let header = self.credentials(core, side, &mut auth, challenge, &method, &uri, &body);
-        let Some(header) = header else { return false };
-        let again = self.offer_again(core, now, side, &method, Some(header));
-        if let Some(exchange) = &mut self.exchange {
-            exchange.auth = auth;
-        }
-        again
-    }
-
-    /// Our re-INVITE has no final answer and never will. That of one which was given up is none (RFC 3261 §9.1).
-    pub(crate) fn on_reinvite_unanswered(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        id: ClientId,
-        unreachable: bool,
-    ) {
-        let given_up = self
-            .exchange
-            .as_ref()
-            .filter(|exchange| exchange.client == id && exchange.heard)
-            .and_then(|exchange| exchange.given_up);
-        let current = self
-            .exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.client == id);
-        match given_up {
-            Some(status) => self.refuse_exchange(core, now, status),
-            // As a 503 (RFC 3261 §8.1.3.1), which says nothing of the dialog.
-            None if unreachable && current => self.refuse_exchange(core, now, 503),
-            None => self.on_reinvite_dead(core, now, id),
-        }
-    }
-
-    /// The other side is gone: no answer at all, or one that denies the dialog (RFC 3261 §12.2.1.2).
-    pub(crate) fn on_reinvite_dead(&mut self, core: &mut Core, now: Now, id: ClientId) {
-        let current = self
-            .exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.client == id);
-        if !current {
-            return;
-        }
-        self.refuse_exchange(core, now, 408);
-        if self.phase == Phase::Answered {
-            self.lose_dialog(core, now);
-        }
-    }
-
-    /// The other side takes too long over an offer: it is asked to drop it (RFC 3261 §14.1).
-    pub(crate) fn on_exchange_timeout(&mut self, core: &mut Core, now: Now) {
-        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| !exchange.answered) {
-            exchange.given_up.get_or_insert(504);
-            core.endpoint
-                .cancel(now.at, exchange.client, None, &mut core.outbox);
-        }
-    }
-
-    /// CANCEL for a re-INVITE: the other side is asked to drop it; both then hear the same (RFC 3261 §9.2).
-    pub(crate) fn cancel_exchange(&mut self, core: &mut Core, now: Now, id: ServerId) {
-        if let Some(exchange) = self.exchange.as_mut().filter(|e| e.asked.id == id && !e.answered) {
-            exchange.given_up.get_or_insert(487);
-            core.endpoint
-                .cancel(now.at, exchange.client, None, &mut core.outbox);
-        }
-    }
-
-    /// The call ends while an exchange is under way: its INVITE is refused (RFC 3261 §15.1.2).
-    pub(crate) fn drop_exchange(&mut self, core: &mut Core, now: Now) {
-        let Some(mut exchange) = self.exchange.take() else {
-            return;
-        };
-        if !exchange.answered {
-            core.servers.remove(&exchange.asked.id);
-            let tag = self
-                .leg(exchange.from)
-                .map(|leg| leg.tag.clone())
-                .unwrap_or_default();
-            core.answer(now, &exchange.asked, 487, Some(&tag));
-            exchange.answered = true;
-            core.endpoint
-                .cancel(now.at, exchange.client, None, &mut core.outbox);
-        } else if exchange.delayed {
-            // The other side's offer gets no answer any more, but its 2xx an ACK.
-            let (side, client) = (exchange.from.other(), exchange.client);
-            return self.ack_reinvite(core, now, side, client, &exchange.request, None);
-        }
-        // It stays, because a 2xx to our own re-INVITE will still want its ACK.
-        self.exchange = Some(exchange);
-    }
-
-    /// The called side is gone before it has answered: an offer on its way between the two has come to nothing.
-    pub(crate) fn drop_exchange_with_b(&mut self, core: &mut Core, now: Now) {
-        if let Some(exchange) = self.exchange.take() {
-            core.clients.remove(&exchange.client);
-            core.servers.remove(&exchange.asked.id);
-            let status = if exchange.from == Side::A { 500 } else { 487 };
-            self.refuse_offer(core, now, exchange.from, &exchange.asked, status, None);
-        }
     }
 }

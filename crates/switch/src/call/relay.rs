@@ -8,6 +8,7 @@ use sip_proto::{ClientId, digest};
 use super::leg::Outgoing;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials};
+use crate::handoff::is_of_refer;
 use crate::headers;
 use crate::io::Now;
 
@@ -30,7 +31,14 @@ pub(crate) struct Relays(Vec<Relayed>);
 
 impl Call {
     fn relays(&mut self) -> &mut Vec<Relayed> {
-        &mut self.relayed.get_or_insert_default().0
+        &mut self.aside().relayed.0
+    }
+
+    fn take_relays(&mut self) -> Vec<Relayed> {
+        let aside = self.aside.as_mut();
+        aside
+            .map(|aside| std::mem::take(&mut aside.relayed.0))
+            .unwrap_or_default()
     }
 
     /// Passes a request on to the other side, if the trunks' keys let it.
@@ -45,11 +53,17 @@ impl Call {
                 return core.answer(now, &asked, status, Some(&tag));
             }
         }
+        self.pass_on(core, now, side, asked);
+    }
+
+    /// Passes a request on to the other side.
+    pub(crate) fn pass_on(&mut self, core: &mut Core, now: Now, side: Side, asked: Asked) {
+        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
         if self.phase == Phase::Ending
             || self
-                .relayed
+                .aside
                 .as_ref()
-                .is_some_and(|all| all.0.len() >= MAX_RELAYED)
+                .is_some_and(|aside| aside.relayed.0.len() >= MAX_RELAYED)
         {
             let status = if self.phase == Phase::Ending { 481 } else { 500 };
             return core.answer(now, &asked, status, Some(&tag));
@@ -62,6 +76,8 @@ impl Call {
                 request,
                 auth: digest::Attempt::default(),
             }),
+            // Nobody is there for the moment, or there is nothing in it that can cross.
+            None if self.phase == Phase::Answered => core.answer(now, &asked, 500, Some(&tag)),
             None => core.answer(now, &asked, self.softened(481), Some(&tag)),
         }
     }
@@ -90,6 +106,11 @@ impl Call {
         let leg = self.leg_mut(to)?;
         let trunk = snapshot.trunk(leg.trunk);
         let Outgoing { flow, mut writer } = leg.request(core, &snapshot, &method)?;
+        let carried = match method {
+            Method::Refer => Some(self.carry_refer(&mut writer, to, &flow, asked)?),
+            _ if is_of_refer(asked) => Some(self.carry_refer(&mut writer, to, &flow, asked)?),
+            _ => None,
+        };
         for id in [
             HeaderId::Event,
             HeaderId::SubscriptionState,
@@ -102,7 +123,10 @@ impl Call {
             writer.header(id, &value);
         }
         let bytes = match asked.content_type() {
-            Some(content_type) => writer.finish_with(content_type, &asked.body()),
+            Some(content_type) => {
+                let body = carried.unwrap_or_else(|| asked.body());
+                writer.finish_with(if body.is_empty() { b"" } else { content_type }, &body)
+            }
             None => writer.finish(),
         };
         let bytes = self.ruled(to, bytes);
@@ -154,17 +178,24 @@ impl Call {
             .leg(relayed.from)
             .map(|leg| leg.tag.clone())
             .unwrap_or_default();
-        let status = if matches!(status, 401 | 407) { 503 } else { status };
+        let status = match status {
+            401 | 407 => 503,
+            // What ends a dialog (RFC 5057 §5.1) would end a call that goes on, for want of an answer to something else.
+            408 => 504,
+            481 if self.phase == Phase::Answered
+                && relayed.asked.message.method() != Some(&Method::Notify) =>
+            {
+                500
+            }
+            other => other,
+        };
         core.answer(now, &relayed.asked, self.softened(status), Some(&tag));
     }
 
     /// The called side is another from now on: what the caller had asked the one before is answered for it.
     pub(crate) fn drop_relayed_to_b(&mut self, core: &mut Core, now: Now) {
         let (to_b, rest) = self
-            .relayed
-            .take()
-            .map(|all| all.0)
-            .unwrap_or_default()
+            .take_relays()
             .into_iter()
             .partition(|relayed| relayed.from == Side::A);
         if !Vec::is_empty(&rest) {
@@ -178,7 +209,7 @@ impl Call {
 
     /// The call ends: whoever still waits hears so.
     pub(crate) fn drop_relayed(&mut self, core: &mut Core, now: Now) {
-        for relayed in self.relayed.take().map(|all| all.0).unwrap_or_default() {
+        for relayed in self.take_relays() {
             let tag = self
                 .leg(relayed.from)
                 .map(|leg| leg.tag.clone())

@@ -1,7 +1,7 @@
 //! What we ask of a peer's side of a call and what we agree to: 100rel and timer, as its trunk's keys have it, and what an INVITE
 //! is refused for that wants something else (RFC 3262 §3, RFC 4028 §7–§9, RFC 3261 §8.2.2.3).
 
-use config::{ReliableProvisional, TimerMode};
+use config::{ReliableProvisional, TimerMode, Transfer};
 use route::TrunkIx;
 use sip_msg::{HeaderId, Message, Writer};
 use sip_proto::session_timer::{self, Answer, Wanted};
@@ -13,6 +13,7 @@ use crate::snapshot::Snapshot;
 
 const RELIABLE: &str = "100rel";
 const TIMER: &str = "timer";
+const REPLACES: &str = "replaces";
 
 /// What a refusal says would have been right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,9 @@ pub(crate) fn refusal(snapshot: &Snapshot, trunk: TrunkIx, invite: &Message) -> 
     let requires = |tag| invite.has_token(HeaderId::Require, tag);
     let no_reliable = reliable == ReliableProvisional::Off && requires(RELIABLE);
     let no_timer = wanted.is_none() && requires(TIMER);
+    let no_replaces = snapshot.transfer(trunk) == Transfer::Refuse && requires(REPLACES);
     let unsupported = match (no_reliable, no_timer) {
+        (false, false) if no_replaces => Some(REPLACES),
         (true, true) => Some("100rel, timer"),
         (true, false) => Some(RELIABLE),
         (false, true) => Some(TIMER),

@@ -29,6 +29,7 @@ pub(crate) struct Timed {
     /// The refresh that is due, the end of a refresh's patience, or the expiry.
     key: Option<TimerKey>,
     refresh: Option<Refresh>,
+    owed: Owed,
 }
 
 /// A refresh of ours that has no final answer.
@@ -38,6 +39,17 @@ struct Refresh {
     auth: digest::Attempt,
     /// It was repeated after a 422.
     raised: bool,
+}
+
+/// A re-INVITE that a peer is owed, session timer or not.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Owed {
+    #[default]
+    Nothing,
+    /// It has agreed to what came to nothing, or its counterpart is another: it is told what its session is.
+    SetBack,
+    /// It is offered the session of another party, and decides whether the call goes on.
+    Bridge,
 }
 
 impl Leg {
@@ -145,6 +157,7 @@ impl Call {
         match (refresh, agreed) {
             // A re-INVITE that only ever hears 100 has no end of its own.
             (Some(client), _) => core.endpoint.cancel(now.at, client, None, &mut core.outbox),
+            (None, _) if self.owed(side) != Owed::Nothing => self.pay(core, now, side),
             (None, Some(agreed)) if agreed.ours => self.refresh(core, now, side),
             (None, Some(_)) => {
                 tracing::info!(call = %self.id, ?side, "no refresh: the call is ended");
@@ -178,12 +191,43 @@ impl Call {
 
     /// Tells a peer by re-INVITE what its session is: it has agreed to another, which has come to nothing.
     pub(crate) fn set_back(&mut self, core: &mut Core, now: Now, side: Side) {
-        if let Some(leg) = self.leg_mut(side) {
-            let timed = leg.timed.get_or_insert_default();
-            if timed.refresh.is_none() {
-                self.begin_refresh(core, now, side, &Method::Invite);
-            }
+        self.owe(core, now, side, Owed::SetBack);
+    }
+
+    /// Offers a party the session of another one, which has taken its counterpart's place.
+    pub(crate) fn bridge(&mut self, core: &mut Core, now: Now, side: Side) {
+        if let Some(timed) = self.leg_mut(side).and_then(|leg| leg.timed.as_deref_mut()) {
+            timed.refresh = None;
         }
+        self.owe(core, now, side, Owed::Bridge);
+    }
+
+    fn owe(&mut self, core: &mut Core, now: Now, side: Side, owed: Owed) {
+        let Some(leg) = self.leg_mut(side) else { return };
+        let timed = leg.timed.get_or_insert_default();
+        timed.owed = owed;
+        if timed.refresh.is_none() {
+            self.pay(core, now, side);
+        }
+    }
+
+    /// Sends a peer the re-INVITE that it is owed, as soon as there is no other on its dialog (RFC 3261 §14.1).
+    fn pay(&mut self, core: &mut Core, now: Now, side: Side) {
+        let waits = self.leg(side).is_none_or(|leg| leg.unacked.is_some());
+        if self.phase == Phase::Answered && (waits || self.exchange.is_some()) {
+            return self.rearm(core, now, side, BUSY);
+        }
+        self.begin_refresh(core, now, side, &Method::Invite);
+    }
+
+    fn owed(&self, side: Side) -> Owed {
+        let timed = self.leg(side).and_then(|leg| leg.timed.as_deref());
+        timed.map_or(Owed::Nothing, |timed| timed.owed)
+    }
+
+    fn owe_no_more(&mut self, side: Side) -> Owed {
+        let timed = self.leg_mut(side).and_then(|leg| leg.timed.as_deref_mut());
+        timed.map_or(Owed::Nothing, |timed| std::mem::take(&mut timed.owed))
     }
 
     fn begin_refresh(&mut self, core: &mut Core, now: Now, side: Side, method: &Method) {
@@ -270,7 +314,10 @@ impl Call {
                 }
                 self.conclude_timer(core, now, side, message);
                 if invite {
-                    self.on_refreshed_session(core, side, message);
+                    match self.owe_no_more(side) {
+                        Owed::Bridge => self.on_bridged(core, now, side, message),
+                        Owed::SetBack | Owed::Nothing => self.on_refreshed_session(core, side, message),
+                    }
                 }
             }
             408 | 481 => self.lose_dialog(core, now),
@@ -346,6 +393,9 @@ impl Call {
 
     /// The peer won't have it now, but the dialog stands (§10): once more well before it expires.
     fn refresh_later(&mut self, core: &mut Core, now: Now, side: Side) {
+        if self.owe_no_more(side) == Owed::Bridge {
+            return self.end(core, now, Ending::by_switch("transfer-failed", 200, 88));
+        }
         let timed = self.leg(side).and_then(|leg| leg.timed.as_deref());
         if let Some(agreed) = timed.and_then(|timed| timed.agreed) {
             self.rearm(core, now, side, agreed.refresh() / 2);

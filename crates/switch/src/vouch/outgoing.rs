@@ -92,7 +92,7 @@ impl Call {
         let dest = presented.dest.last()?;
         let attest = self.attest(orig)?;
         let random = [core.random(), core.random()];
-        let fixed = self.snapshot.trunk(self.a.trunk).stir.origid.clone();
+        let fixed = self.snapshot.trunk(self.customer()).stir.origid.clone();
         let vouch = self.story.vouch.get_or_insert_default();
         let origid = vouch
             .origid
@@ -107,7 +107,7 @@ impl Call {
 
     /// How sure we are of the caller's number (RFC 8588 §4).
     fn attest(&self, orig: &Party) -> Option<Attest> {
-        let from = self.snapshot.trunk(self.a.trunk);
+        let from = self.snapshot.trunk(self.customer());
         match from.stir.attest {
             AttestRule::A => Some(Attest::A),
             AttestRule::B => Some(Attest::B),
@@ -123,7 +123,7 @@ impl Call {
 
     /// Whether a number is the calling trunk's own (calls to it are led there), or one that it may present.
     fn has_number(&self, party: &Party) -> bool {
-        let from = self.snapshot.trunk(self.a.trunk);
+        let from = self.snapshot.trunk(self.customer());
         let allowed = |number: &str| {
             from.screening.as_ref().is_some_and(|screening| {
                 let default = screening
@@ -139,7 +139,7 @@ impl Call {
             // A rule for every number makes none of them anybody's.
             let rule = tables.number(number);
             let is_its = rule.is_some_and(|rule| !rule.pattern.digits.is_empty());
-            (is_its && tables.owns(self.a.trunk, number)) || allowed(number)
+            (is_its && tables.owns(self.customer(), number)) || allowed(number)
         })
     }
 
@@ -153,7 +153,7 @@ impl Call {
         let Some(orig) = presented.orig.first() else {
             return Said::Nothing;
         };
-        let numbering = stir.numbering(self.snapshot.trunk(self.a.trunk));
+        let numbering = stir.numbering(self.snapshot.trunk(self.customer()));
         let received = facts(message, &numbering, presented.now, 0);
         let dossier = Dossier::read(message.values(HeaderId::Identity), &received);
         let (Some(dests), false) = (dossier.last_dest(orig), dossier.binds_media()) else {

@@ -6,10 +6,20 @@ use sip_msg::{Limits, Method};
 use sip_net::capture::Shot;
 use switch::record::CallRecord;
 
-/// The Call-IDs of a call that is over.
+/// The Call-IDs of a call that is over, of what transfers have added too.
 pub(super) fn call_ids(record: &CallRecord) -> Vec<Box<[u8]>> {
-    let legs = std::iter::once(&record.call_id).chain(record.attempts.iter().map(|attempt| &attempt.call_id));
-    legs.map(|id| Box::from(id.as_bytes())).collect()
+    let transfers = record.transfers.iter();
+    let moved = transfers.clone().map(|transfer| &transfer.call_id);
+    let attempts = record
+        .attempts
+        .iter()
+        .chain(transfers.flat_map(|transfer| &transfer.attempts));
+    let legs = std::iter::once(&record.call_id)
+        .chain(attempts.map(|attempt| &attempt.call_id))
+        .chain(moved);
+    legs.filter(|id| !id.is_empty())
+        .map(|id| Box::from(id.as_bytes()))
+        .collect()
 }
 
 /// One message, with what a ladder says of it.

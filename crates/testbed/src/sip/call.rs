@@ -375,7 +375,10 @@ impl<'p> Call<'p> {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("Content-Type"));
         if body.is_some() && !typed {
-            line(&mut out, "Content-Type", "application/sdp");
+            let typed = headers.iter().any(|(name, _)| *name == "Content-Type");
+            if !typed {
+                line(&mut out, "Content-Type", "application/sdp");
+            }
         }
         let body = body.unwrap_or_default();
         let _ = write!(out, "Content-Length: {}\r\n\r\n{body}", body.len());

@@ -1,0 +1,133 @@
+//! Another leg takes a party's place: its media begins anew, and whoever had the place is hung up.
+
+use rtp_proto::PtMap;
+use rtp_proto::control::{Command as MediaCommand, Side};
+use sdp::Sdp;
+
+use super::{Tale, Won};
+use crate::call::leg::{Bye, Leg, Session};
+use crate::call::{Call, negotiate};
+use crate::core::Core;
+use crate::io::Now;
+use crate::orphan;
+
+impl Call {
+    /// Puts the target's leg in the transferor's place.
+    pub(crate) fn on_transferred(&mut self, core: &mut Core, now: Now, won: Won) {
+        let by = self.open().map(|open| open.by);
+        let Some(by) = by.filter(|by| self.transfers(*by)) else {
+            return won.not_wanted(core, now);
+        };
+        let Won {
+            leg,
+            session,
+            mapping,
+            response,
+            snapshot: _,
+            tale,
+        } = won;
+        self.seat(core, now, by, leg, "answered", tale);
+        let Some(transferee) = self.leg_mut(by.other()) else {
+            return;
+        };
+        let before = std::mem::replace(&mut transferee.session, session);
+        let told = goes_on(&before, &mut transferee.session);
+        self.update_media(core, by.other(), &mapping);
+        self.conclude_timer(core, now, by, &response);
+        if !told {
+            self.set_back(core, now, by.other());
+        }
+        self.journal(core, now);
+    }
+
+    /// Another leg takes the place of the transferor's, who is told and hung up.
+    pub(super) fn seat(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        by: Side,
+        mut leg: Leg,
+        outcome: &'static str,
+        tale: Tale,
+    ) {
+        self.notify(core, now, 200, true);
+        self.abandon_exchange(core, now, by);
+        self.drop_relayed(core, now);
+        self.forget_telling();
+        leg.side = by;
+        core.tags.insert(&leg.tag, (self.key, by));
+        let call_id = leg.call_id.clone();
+        let open = self.close_transfer(now, outcome, 200, call_id, tale);
+        if let Some(old) = self.exchange_leg(by, leg) {
+            self.retire(core, now, old, open.is_some_and(|open| open.gone));
+        }
+        self.begin_media(core, by);
+    }
+
+    /// Puts a leg in the place of another, which it gives back. The call stays the first caller's.
+    pub(super) fn exchange_leg(&mut self, side: Side, leg: Leg) -> Option<Leg> {
+        match side {
+            Side::A => {
+                let old = std::mem::replace(&mut self.a, leg);
+                let origin = (old.trunk, old.call_id.clone());
+                self.moves_or_new().origin.get_or_insert(origin);
+                Some(old)
+            }
+            Side::B => self.b.replace(leg),
+        }
+    }
+
+    /// The media plane hears of a new leg: fresh ports, and nothing of the one before.
+    pub(super) fn begin_media(&mut self, core: &mut Core, side: Side) {
+        let (Some(id), Some(new)) = (self.media, self.leg(side)) else {
+            return;
+        };
+        let other = self.leg(side.other());
+        let media = negotiate::media_leg(&self.snapshot, new, other, PtMap::identity(), false);
+        if let Some(leg) = media {
+            core.media(MediaCommand::Update {
+                id,
+                side,
+                leg,
+                rebind: true,
+            });
+        }
+    }
+
+    /// A leg that is no part of the call any more.
+    pub(super) fn retire(&mut self, core: &mut Core, now: Now, mut old: Leg, gone: bool) {
+        core.tags.remove(&old.tag);
+        old.stop_timer(core);
+        if let Some(unacked) = old.unacked.take() {
+            core.endpoint.acked(unacked.server);
+            core.servers.remove(&unacked.server);
+        }
+        if let Some(uac) = old.uac.take() {
+            core.clients.remove(&uac.client);
+        }
+        self.keep_place(old.permit.take());
+        self.parked.extend(old.ports.take());
+        if !gone && old.bye == Bye::No {
+            orphan::goodbye(core, now, &self.snapshot, old);
+        }
+    }
+}
+
+/// Whether a party goes on as it was told before: it was not on hold, and speaks what it spoke. Then it need not hear of the change.
+pub(super) fn goes_on(before: &Session, after: &mut Session) -> bool {
+    let heard = negotiate::direction(before) == Some(sdp::Direction::SendRecv);
+    let same = heard && before.codec == after.codec && before.remote.is_some();
+    if same {
+        after.sent.clone_from(&before.sent);
+        (after.version, after.answered, after.unsent) = (before.version, before.answered, before.unsent);
+    }
+    same
+}
+
+/// A party's session as an offer to somebody new: it may be on hold, which ends with the transfer.
+pub(super) fn resumed(session: &Session) -> Option<Sdp> {
+    let text = std::str::from_utf8(session.remote.as_deref()?).ok()?;
+    let held = |line: &&str| !matches!(line.trim_end(), "a=sendonly" | "a=recvonly" | "a=inactive");
+    let text: String = text.split_inclusive('\n').filter(held).collect();
+    sdp::parse(text.as_bytes(), &sdp::Limits::default()).ok()
+}
