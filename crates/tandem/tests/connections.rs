@@ -13,7 +13,7 @@ mod support;
 use std::path::Path;
 
 use sip_msg::HeaderId;
-use support::connected::{C_TEST, WS, hang_up, hold, options, tcp, tls, until, up};
+use support::connected::{C_TEST, WS, hang_up, hold, options, registers, tcp, tls, until, up};
 use support::phone::{Phone, Registrar, asked, bindings, wait_state};
 use support::{header, invite_of, is, is_answer, page, reply_raw, target, uri};
 use testbed::certs::Authority;
@@ -237,19 +237,6 @@ fn a_tcp_phone_is_connected_to_when_its_connection_is_gone() {
 }
 
 // --- our own registrations -----------------------------------------------------------------------------
-
-/// From now on trunk b1 registers, and is called where it does.
-fn registers(bed: &Bed, register: &str) {
-    let toml = std::fs::read_to_string(bed.config()).unwrap();
-    let register = register.replace("{b1}", &bed.places.b1.to_string());
-    let (others, b1) = toml.split_once("name = \"b1\"\n").unwrap();
-    let (b1, rest) = b1.split_once("\n\n").unwrap_or((b1, ""));
-    let kept: Vec<&str> = b1.lines().filter(|line| !line.starts_with("targets")).collect();
-    let b1 = kept.join("\n");
-    bed.write_config(&format!("{others}name = \"b1\"\n{register}\n{b1}\n\n{rest}"));
-    let answer = bed.ask("POST", "/v1/reload");
-    assert_eq!(answer.status, 200, "{}", answer.body);
-}
 
 /// A registrar's URI says the transport; calls follow it there.
 #[test]

@@ -132,3 +132,39 @@ fn every_file_that_a_document_points_to_exists() {
         }
     }
 }
+
+/// What the cases' numbers are in the names of the tests that go through the daemon.
+fn cases_in_tests() -> BTreeSet<String> {
+    let tests = sources(&workspace().join("crates/tandem/tests"));
+    let texts = tests.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let number = |word: &str| {
+        let (family, rest) = word.split_once('_')?;
+        let (number, _) = rest.split_once('_')?;
+        let is_case = family.len() == 2
+            && family.bytes().all(|byte| byte.is_ascii_lowercase())
+            && number.len() == 2
+            && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_case.then(|| format!("{}-{number}", family.to_ascii_uppercase()))
+    };
+    let words = |text: String| -> Vec<String> {
+        text.lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')))
+            .filter_map(number)
+            .collect()
+    };
+    texts.flat_map(words).collect()
+}
+
+/// Every case has its tests, and every test that is named after a case is of one that is told.
+#[test]
+fn every_case_has_tests_and_every_tested_case_is_told() {
+    let told: BTreeSet<String> = read("docs/cases.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+        .map(|(id, _)| id.to_owned())
+        .filter(|id| id.contains('-'))
+        .collect();
+    assert!(told.len() > 50, "{told:?}");
+    assert_eq!(told, cases_in_tests());
+}

@@ -13,8 +13,8 @@ use rtp_proto::srtp::{Keys, MAX_OVERHEAD, MasterKey, Mki, Receiver, Sender, Suit
 use std::net::SocketAddr;
 use std::thread;
 use support::secure::{self, HEARS, HalfSecured, SENDS, Secured, bytes, exchange, packets};
+use support::speech::{assert_speech, pcmu, speak};
 use support::{NUMBER, check, invite_of, ms, quick, text};
-use testbed::audio;
 use testbed::baresip::Baresip;
 use testbed::rtp::RtpPeer;
 use testbed::srtp::{Libsrtp, Line, SUITES};
@@ -142,46 +142,6 @@ fn every_suite_with_libsrtp_through_the_daemon() {
     let _ = bed.finish(suites().count());
 }
 
-/// Two seconds of what both say: A's PCMU is given to the telephone, the telephone's is taken.
-fn talk(peer: &RtpPeer, to: SocketAddr) -> Vec<u8> {
-    let speech = testbed::rtp::Stream {
-        sequence: 65_500,
-        ..testbed::rtp::Stream::speech(0xa)
-    };
-    let heard = thread::scope(|scope| {
-        let heard = scope.spawn(|| peer.collect(100, ms(1000)));
-        peer.stream(to, &speech, 100, ms(20));
-        heard.join().unwrap_or_default()
-    });
-    heard
-        .iter()
-        .flat_map(|heard| heard.packet[12..].to_vec())
-        .collect()
-}
-
-/// Fails unless `heard` has, somewhere, `least` bytes in a row of the audio.
-fn assert_speech(heard: &[u8], least: usize, who: &str) {
-    // µ-law has two zeros.
-    let positive =
-        |bytes: &[u8]| -> Vec<u8> { bytes.iter().map(|b| if *b == 0x7f { 0xff } else { *b }).collect() };
-    let (heard, said) = (positive(heard), positive(&audio::speech().repeat(2)));
-    let found = (0..heard.len().saturating_sub(least)).any(|at| {
-        let piece = &heard[at..at + least];
-        // What is quiet says nothing.
-        piece.iter().any(|b| *b != 0xff) && said.windows(least).any(|window| window == piece)
-    });
-    assert!(found, "{who} has not heard {least} samples in a row");
-}
-
-/// What the telephone kept of A's audio, as PCMU again.
-fn kept(baresip: &Baresip) -> Vec<u8> {
-    baresip
-        .heard()
-        .iter()
-        .map(|sample| audio::ulaw(*sample))
-        .collect()
-}
-
 /// baresip is the carrier: it answers keys under RTP/SAVP, and under RTP/AVP.
 #[test]
 fn baresip_is_called_with_srtp() {
@@ -197,14 +157,14 @@ fn baresip_is_called_with_srtp() {
         let answer = answered(&call);
         assert_eq!(secure::profile(&answer), "RTP/AVP");
         call.ack();
-        let heard = talk(&a, sdp::audio(&answer));
+        let heard = speak(&a, sdp::audio(&answer));
         assert_speech(&heard, 8000, "A");
         let log = baresip.log();
         assert!(log.contains("SRTP is Enabled"), "{proto}: {log}");
         call.bye();
         call.expect(200);
         baresip.quit();
-        assert_speech(&kept(&baresip), 8000, "baresip");
+        assert_speech(&pcmu(&baresip.heard()), 8000, "baresip");
         check(&bed.finish(1)[0], "normal", 200, "caller", 1);
     }
 }
@@ -238,7 +198,7 @@ fn baresip_calls_with_srtp() {
         let b = RtpPeer::bind(bed.places.rtp_b1);
         leg.answer(&sdp::offer(bed.places.rtp_b1).replace("RTP/AVP", plain));
         leg.expect_request("ACK");
-        let heard = talk(&b, sdp::audio(&told));
+        let heard = speak(&b, sdp::audio(&told));
         assert_speech(&heard, 8000, "B1");
         let log = baresip.log();
         assert!(log.contains("SRTP is Enabled"), "{proto}: {log}");
@@ -246,7 +206,7 @@ fn baresip_calls_with_srtp() {
             scope.spawn(|| baresip.quit());
             leg.ok("BYE");
         });
-        assert_speech(&kept(&baresip), 8000, "baresip");
+        assert_speech(&pcmu(&baresip.heard()), 8000, "baresip");
         check(&bed.finish(1)[0], "normal", 200, "caller", 1);
     }
 }

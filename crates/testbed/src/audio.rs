@@ -93,6 +93,34 @@ pub fn frame(audio: &[u8], n: usize) -> Vec<u8> {
     (0..FRAME).map(|i| audio[(n * FRAME + i) % audio.len()]).collect()
 }
 
+/// A WAV file of 16-bit samples, one channel, 8000 Hz.
+#[must_use]
+pub fn wav(samples: &[i16]) -> Vec<u8> {
+    let length = 2 * samples.len() as u32;
+    let mut out = b"RIFF".to_vec();
+    out.extend((36 + length).to_le_bytes());
+    out.extend(b"WAVEfmt ");
+    out.extend(16_u32.to_le_bytes());
+    out.extend([1, 0, 1, 0]);
+    out.extend(8000_u32.to_le_bytes());
+    out.extend(16_000_u32.to_le_bytes());
+    out.extend([2, 0, 16, 0]);
+    out.extend(b"data");
+    out.extend(length.to_le_bytes());
+    samples.iter().for_each(|sample| out.extend(sample.to_le_bytes()));
+    out
+}
+
+/// The samples of such a file; one whose writer did not finish it is read to its end.
+#[must_use]
+pub fn samples(wav: &[u8]) -> Vec<i16> {
+    let at = wav.windows(4).position(|window| window == b"data");
+    let data = at.map_or(&[][..], |at| &wav[at + 8..]);
+    data.chunks_exact(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +154,11 @@ mod tests {
             committed == speech(),
             "run: cargo run -p tandem-testbed --example audio"
         );
+    }
+
+    #[test]
+    fn a_wav_file_is_read_back() {
+        let audio = [0, 1, -1, 32_767, -32_768];
+        assert_eq!(samples(&wav(&audio)), audio);
     }
 }

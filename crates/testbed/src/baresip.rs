@@ -10,6 +10,21 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// A telephone's account.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// The user.
+    pub user: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// Where it registers.
+    pub registrar: SocketAddr,
+    /// `udp`, `tcp` or `tls`; for the latter the authority that it trusts is `ca.pem` in the folder.
+    pub transport: &'a str,
+    /// Encryption of media, as for [`Baresip::start`]; empty: none.
+    pub encryption: &'a str,
+}
+
 /// A running baresip.
 #[derive(Debug)]
 pub struct Baresip {
@@ -26,19 +41,46 @@ impl Baresip {
     /// When it isn't there (Debian's `baresip-core`), or doesn't come up.
     #[must_use]
     pub fn start(dir: &Path, at: SocketAddr, user: &str, encryption: &str, dial: Option<&str>) -> Self {
+        let account = format!("<sip:{user}@{at}>;regint=0;mediaenc={encryption}");
+        Self::with(dir, at, &account, None, dial)
+    }
+
+    /// Starts it as a telephone that registers, and is called by whatever comes over that.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn registered(dir: &Path, at: SocketAddr, account: &Account<'_>, dial: Option<&str>) -> Self {
+        let Account {
+            user,
+            password,
+            registrar,
+            transport,
+            encryption,
+        } = account;
+        let account = format!(
+            "<sip:{user}@{registrar};transport={transport}>;auth_pass={password};regint=60;mediaenc={encryption}"
+        );
+        let trust = (*transport == "tls").then(|| dir.join("ca.pem"));
+        Self::with(dir, at, &account, trust, dial)
+    }
+
+    fn with(dir: &Path, at: SocketAddr, account: &str, trust: Option<PathBuf>, dial: Option<&str>) -> Self {
         let dir = dir.join(format!("baresip-{}", at.port()));
         fs::create_dir_all(&dir).expect("a writable folder");
         let place = dir.display();
         let config = format!(
-            "sip_listen {at}\nnet_interface 127.0.0.1\nrtp_ports 16000-16998\nrtp_stats no\nmodule_path {modules}\n\
+            "sip_listen {at}\n{trust}net_interface 127.0.0.1\nrtp_ports 16000-16998\nrtp_stats no\nmodule_path {modules}\n\
              audio_source aufile,{place}/says.wav\naudio_player aubridge,none\naudio_alert aubridge,alert\n\
              ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {place}\n\
              module g711.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module_app account.so\nmodule_app menu.so\n",
             modules = modules().display(),
+            trust = trust
+                .map(|ca| format!("sip_cafile {}\n", ca.display()))
+                .unwrap_or_default(),
         );
-        let account =
-            format!("<sip:{user}@{at}>;regint=0;answermode=auto;mediaenc={encryption};audio_codecs=PCMU\n");
+        let account = format!("{account};answermode=auto;audio_codecs=PCMU\n");
         let says: Vec<i16> = audio::speech().iter().map(|byte| audio::linear(*byte)).collect();
         let files = [
             ("config", config.into_bytes()),
@@ -46,7 +88,7 @@ impl Baresip {
         ];
         for (name, text) in files
             .into_iter()
-            .chain([("says.wav", wav(&says)), ("contacts", Vec::new())])
+            .chain([("says.wav", audio::wav(&says)), ("contacts", Vec::new())])
         {
             fs::write(dir.join(name), text).expect("a writable folder");
         }
@@ -102,7 +144,7 @@ impl Baresip {
             .map(|file| file.path())
             .find(|path| path.to_string_lossy().ends_with("-dec.wav"));
         let file = file.unwrap_or_else(|| panic!("baresip has heard nothing:\n{}", self.log()));
-        samples(&fs::read(file).expect("its file"))
+        audio::samples(&fs::read(file).expect("its file"))
     }
 }
 
@@ -121,41 +163,4 @@ fn modules() -> PathBuf {
         "the tests need Debian's baresip-core (see .ci/tools)"
     );
     place
-}
-
-/// A WAV file of 16-bit samples, one channel, 8000 Hz.
-fn wav(samples: &[i16]) -> Vec<u8> {
-    let length = 2 * samples.len() as u32;
-    let mut out = b"RIFF".to_vec();
-    out.extend((36 + length).to_le_bytes());
-    out.extend(b"WAVEfmt ");
-    out.extend(16_u32.to_le_bytes());
-    out.extend([1, 0, 1, 0]);
-    out.extend(8000_u32.to_le_bytes());
-    out.extend(16_000_u32.to_le_bytes());
-    out.extend([2, 0, 16, 0]);
-    out.extend(b"data");
-    out.extend(length.to_le_bytes());
-    samples.iter().for_each(|sample| out.extend(sample.to_le_bytes()));
-    out
-}
-
-/// The samples of such a file; one whose writer did not finish it is read to its end.
-fn samples(wav: &[u8]) -> Vec<i16> {
-    let at = wav.windows(4).position(|window| window == b"data");
-    let data = at.map_or(&[][..], |at| &wav[at + 8..]);
-    data.chunks_exact(2)
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wav_file_is_read_back() {
-        let audio = [0, 1, -1, 32_767, -32_768];
-        assert_eq!(samples(&wav(&audio)), audio);
-    }
 }

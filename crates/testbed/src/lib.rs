@@ -43,6 +43,8 @@ pub mod dns;
 pub mod flows;
 pub mod http;
 pub mod https;
+pub mod kamailio;
+pub mod linphone;
 pub mod load;
 pub mod metrics;
 pub mod places;

@@ -124,3 +124,16 @@ pub fn options(peer: &SipPeer, number: usize) -> String {
         peer.mint("options-"),
     )
 }
+
+/// From now on trunk b1 registers, and is called where it does.
+pub fn registers(bed: &Bed, register: &str) {
+    let toml = std::fs::read_to_string(bed.config()).unwrap();
+    let register = register.replace("{b1}", &bed.places.b1.to_string());
+    let (others, b1) = toml.split_once("name = \"b1\"\n").unwrap();
+    let (b1, rest) = b1.split_once("\n\n").unwrap_or((b1, ""));
+    let kept: Vec<&str> = b1.lines().filter(|line| !line.starts_with("targets")).collect();
+    let b1 = kept.join("\n");
+    bed.write_config(&format!("{others}name = \"b1\"\n{register}\n{b1}\n\n{rest}"));
+    let answer = bed.ask("POST", "/v1/reload");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}

@@ -14,6 +14,7 @@ pub mod odd;
 pub mod phone;
 pub mod secure;
 pub mod siege;
+pub mod speech;
 pub mod voice;
 
 use std::cell::RefCell;
