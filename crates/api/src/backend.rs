@@ -9,6 +9,7 @@ use switch::record::CallRecord;
 use switch::{BindingView, CallView, EndOutcome, RegistrationView, TargetView};
 
 use crate::problem::Problem;
+use crate::trial::{TrialReport, TrialStart, TrialWish};
 
 /// An answer that takes a moment.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -31,6 +32,10 @@ pub trait Backend: Send + Sync + 'static {
     fn registrations(&self) -> Answer<'_, Vec<BindingView>>;
     /// Takes no new calls to and from a trunk (`drained`), or does again.
     fn drain_trunk(&self, name: String, drained: bool) -> Answer<'_, DrainOutcome>;
+    /// Tests a trunk, beside everything else that goes on.
+    fn test_trunk(&self, name: String, wish: TrialWish) -> Answer<'_, TrialStart>;
+    /// The test of a trunk that goes on, or the last one; `None`: it has not been tested since the start.
+    fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.

@@ -6,10 +6,12 @@
 mod backend;
 mod problem;
 mod routes;
+mod trial;
 
 pub use backend::{Answer, Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 pub use problem::Problem;
 pub use routes::router;
+pub use trial::{Check, TrialReport, TrialStart, TrialState, TrialWish, Verdict};
 
 use std::io;
 use std::sync::Arc;

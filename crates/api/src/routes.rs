@@ -14,6 +14,7 @@ use switch::{BindingView, CallView, EndOutcome};
 
 use crate::backend::{Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 use crate::problem::Problem;
+use crate::trial::{TrialReport, TrialStart, TrialWish};
 
 type Shared = Arc<dyn Backend>;
 
@@ -34,6 +35,7 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/registrations", get(registrations))
         .route("/v1/trunks/{name}/drain", post(drain_trunk))
         .route("/v1/trunks/{name}/resume", post(resume_trunk))
+        .route("/v1/trunks/{name}/test", get(trunk_test).post(test_trunk))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -121,6 +123,51 @@ fn said(outcome: DrainOutcome, name: &str) -> Result<StatusCode, Problem> {
         )),
         DrainOutcome::Unknown => Err(Problem::not_found("trunk", name)),
     }
+}
+
+/// What may stand in the user part of a URI as it is (RFC 3261 §25.1), and no more than a number or name has.
+fn is_callable(number: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+*#-_.".contains(&byte);
+    (1..=64).contains(&number.len()) && number.bytes().all(plain)
+}
+
+async fn test_trunk(
+    State(backend): State<Shared>,
+    Path(name): Path<String>,
+    query: Result<Query<TrialWish>, axum::extract::rejection::QueryRejection>,
+) -> Result<StatusCode, Problem> {
+    let Query(wish) = query.map_err(|error| Problem::new(400, "bad query", error.to_string()))?;
+    let numbers = [&wish.number, &wish.caller];
+    if let Some(bad) = numbers.into_iter().flatten().find(|number| !is_callable(number)) {
+        return Err(Problem::new(400, "bad query", format!("{bad:?} is no number")));
+    }
+    if wish.talk.is_some_and(|talk| !(1..=60).contains(&talk)) {
+        return Err(Problem::new(400, "bad query", "talk: 1 to 60 seconds"));
+    }
+    match backend.test_trunk(name.clone(), wish).await? {
+        TrialStart::Begun => Ok(StatusCode::ACCEPTED),
+        TrialStart::Running => Err(Problem::new(
+            409,
+            "being tested",
+            format!("trunk {name:?} is being tested already; one test at a time"),
+        )),
+        TrialStart::Busy => Err(Problem::new(
+            503,
+            "busy",
+            "as many trunks are being tested as can be at once; try again in a minute",
+        )),
+        TrialStart::Unknown => Err(Problem::not_found("trunk", &name)),
+    }
+}
+
+async fn trunk_test(
+    State(backend): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Json<TrialReport>, Problem> {
+    let report = backend.trunk_test(name.clone()).await?;
+    report
+        .map(Json)
+        .ok_or_else(|| Problem::not_found("test of trunk", &name))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -83,6 +83,7 @@ pub(crate) fn record(n: u64) -> CallRecord {
         mos: Some(4.38),
         mos_min: Some(4.31),
         stir: None,
+        test: false,
         decision: vec![
             "carrier-a: priority 1, weight 10".to_owned(),
             "carrier-b: priority 2, weight 10".to_owned(),

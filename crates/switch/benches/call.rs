@@ -93,6 +93,7 @@ impl Rig {
                     Command::Media(_)
                     | Command::KeepRegistrations(_)
                     | Command::Leg { .. }
+                    | Command::Probed { .. }
                     | Command::Alias { .. } => {}
                     Command::Record(
                         RecordJob::Journal { ticket, .. }

@@ -19,6 +19,8 @@ use crate::ident::{self, CallKey};
 use crate::identity;
 use crate::io::{Command, Now};
 use crate::rules::{self, Facts};
+use crate::snapshot::Snapshot;
+use crate::trial::TRIAL_LISTENER;
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
@@ -28,6 +30,9 @@ const PAIRS: usize = 2;
 
 /// Makes a call of an INVITE, or answers it. A call that comes back may be over already; it still has its record to write.
 pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
+    if asked.flow.listener == TRIAL_LISTENER {
+        return test_call(core, now, asked);
+    }
     let mut called = headers::user_of(asked.message.uri());
     let trunk = match auth::caller(core, now, &asked, &called) {
         Ok(trunk) => trunk,
@@ -87,7 +92,8 @@ pub(crate) fn admitted(
         invite.asked.flow.peer = core.snapshot.peer(trunk, None);
         alias(core, trunk, &invite.asked);
     }
-    let (mut call, refused) = begin(core, now, trunk, invite, called);
+    let snapshot = Arc::clone(&core.snapshot);
+    let (mut call, refused) = begin(core, now, snapshot, trunk, invite, called);
     if core.draining {
         core.counters.refused_limit += 1;
         call.end(
@@ -193,17 +199,44 @@ fn tls_name(trunk: &config::Trunk, target: &config::Target) -> String {
         .to_ascii_lowercase()
 }
 
+/// A call by which a trunk is tested: nobody's limits but the switch's own and the trunk's hold for it.
+fn test_call(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
+    let Some((snapshot, from)) = core.trials.caller(&asked.flow) else {
+        core.answer(now, &asked, 403, None);
+        return None;
+    };
+    let called = headers::user_of(asked.message.uri());
+    let invite = Invite {
+        asked,
+        offer: None,
+        carried: None,
+    };
+    let (mut call, _) = begin(core, now, snapshot, from, invite, called);
+    let full = if core.draining {
+        Some("draining")
+    } else if core.ports.available() < PAIRS {
+        Some("no-ports")
+    } else {
+        None
+    };
+    match full {
+        Some(kind) => call.end(core, now, Ending::failed(kind, 503)),
+        None => route(core, now, &mut call),
+    }
+    Some(call)
+}
+
 /// The call, with nothing reserved for it yet, and why it may not go on for who calls.
 fn begin(
     core: &mut Core,
     now: Now,
+    snapshot: Arc<Snapshot>,
     trunk: TrunkIx,
     mut invite: Invite,
     called: String,
 ) -> (Call, Option<identity::Refused>) {
     let key = CallKey(core.next_id());
     let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
-    let snapshot = Arc::clone(&core.snapshot);
     let tag = core.tag();
     core.tags.insert(&tag, (key, Side::A));
     core.servers.insert(invite.asked.id, (key, Side::A));

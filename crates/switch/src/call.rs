@@ -323,6 +323,7 @@ impl Call {
             | ClientOwner::Page(_)
             | ClientOwner::Register(_)
             | ClientOwner::Contact(_)
+            | ClientOwner::Probe(_)
             | ClientOwner::Nobody => {}
         }
     }
@@ -359,6 +360,7 @@ impl Call {
             | ClientOwner::Page(_)
             | ClientOwner::Register(_)
             | ClientOwner::Contact(_)
+            | ClientOwner::Probe(_)
             | ClientOwner::Nobody => {}
         }
     }

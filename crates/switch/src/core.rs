@@ -30,6 +30,7 @@ use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
 use crate::sources::SourceNames;
 use crate::tags::Tags;
+use crate::trial::Trials;
 use crate::vouch::Certificates;
 
 /// A request that waits for our answer.
@@ -68,6 +69,8 @@ pub(crate) enum ClientOwner {
     Register(u32),
     /// An OPTIONS to a registered contact; the number is the binding's.
     Contact(u64),
+    /// An OPTIONS of a trunk's test; the number is that of the pings to its target.
+    Probe(u64),
     /// A request whose answer nobody waits for any more.
     Nobody,
 }
@@ -85,6 +88,8 @@ pub(crate) enum Waiter {
     Register(u32),
     /// A trunk's source, by its place among them.
     Source(u32),
+    /// The pings of a trunk's test to one target.
+    Probe(u64),
 }
 
 /// What a timer is for.
@@ -155,6 +160,8 @@ pub(crate) struct Core {
     pub(crate) certificates: Certificates,
     /// What calls have for each other.
     pub(crate) handoffs: VecDeque<Handoff>,
+    /// Tests of trunks.
+    pub(crate) trials: Trials,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
     /// Calls there are, without those that are over but not yet done with.
@@ -194,6 +201,7 @@ impl Core {
             registrar: Registrar::default(),
             certificates: Certificates::default(),
             handoffs: VecDeque::new(),
+            trials: Trials::default(),
             counters: Counters::default(),
             draining: false,
             calls: 0,
@@ -319,7 +327,7 @@ impl Core {
 
     /// Says whose messages these are, to whoever mirrors them.
     pub(crate) fn name_leg(&mut self, call_id: &[u8], call: &str) {
-        if self.snapshot.config.hep.is_some() {
+        if self.snapshot.config.hep.is_some() || self.trials.any() {
             self.commands.push(Command::Leg {
                 call_id: call_id.into(),
                 call: call.into(),

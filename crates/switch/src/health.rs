@@ -238,30 +238,13 @@ impl Pinger {
     }
 
     fn ping(&mut self, core: &mut Core, now: Now, number: u32, hop: Hop) -> Option<ClientId> {
-        let snapshot = Arc::clone(&core.snapshot);
-        let flow = snapshot.flow_for(self.trunk, Some(self.target), hop)?;
-        let ours = snapshot.advertised(&flow)?;
-        let uri = match hop.transport {
-            Transport::Udp => format!("sip:{}", hop.remote),
-            other => format!("sip:{};transport={}", hop.remote, other.parameter()),
-        };
-        let via = core.via(&snapshot, &flow);
-        let (tag, call_id) = (core.tag(), core.endpoint.mint().call_id());
-        let tag = String::from_utf8_lossy(&tag);
-        let mut writer = Writer::request(&Method::Options, uri.as_bytes());
-        writer.header(HeaderId::Via, &via);
-        writer.header(HeaderId::MaxForwards, b"70");
-        writer.header_fmt(HeaderId::From, format_args!("<sip:{ours}>;tag={tag}"));
-        writer.header_fmt(HeaderId::To, format_args!("<{uri}>"));
-        writer.header(HeaderId::CallId, call_id.as_ref());
-        writer.header(HeaderId::CSeq, b"1 OPTIONS");
-        crate::call::contact(&mut writer, &snapshot, &flow, false);
-        writer.header(HeaderId::Accept, b"application/sdp");
-        if let Some(agent) = &snapshot.config.sip.user_agent {
-            writer.header(HeaderId::UserAgent, agent.as_bytes());
-        }
-        core.request(now, flow, writer.finish(), ClientOwner::Ping(number))
-            .map(|(client, _)| client)
+        options(
+            core,
+            now,
+            (self.trunk, self.target),
+            hop,
+            ClientOwner::Ping(number),
+        )
     }
 
     fn missed(&mut self, core: &mut Core, now: Now, hop: Hop, why: HopFailure) {
@@ -293,6 +276,40 @@ impl Pinger {
         self.judged = true;
         core.note_ping(now, self.trunk, self.target, outcome);
     }
+}
+
+/// Asks a place of a trunk's target with OPTIONS.
+pub(crate) fn options(
+    core: &mut Core,
+    now: Now,
+    (trunk, target): (TrunkIx, usize),
+    hop: Hop,
+    owner: ClientOwner,
+) -> Option<ClientId> {
+    let snapshot = Arc::clone(&core.snapshot);
+    let flow = snapshot.flow_for(trunk, Some(target), hop)?;
+    let ours = snapshot.advertised(&flow)?;
+    let uri = match hop.transport {
+        Transport::Udp => format!("sip:{}", hop.remote),
+        other => format!("sip:{};transport={}", hop.remote, other.parameter()),
+    };
+    let via = core.via(&snapshot, &flow);
+    let (tag, call_id) = (core.tag(), core.endpoint.mint().call_id());
+    let tag = String::from_utf8_lossy(&tag);
+    let mut writer = Writer::request(&Method::Options, uri.as_bytes());
+    writer.header(HeaderId::Via, &via);
+    writer.header(HeaderId::MaxForwards, b"70");
+    writer.header_fmt(HeaderId::From, format_args!("<sip:{ours}>;tag={tag}"));
+    writer.header_fmt(HeaderId::To, format_args!("<{uri}>"));
+    writer.header(HeaderId::CallId, call_id.as_ref());
+    writer.header(HeaderId::CSeq, b"1 OPTIONS");
+    crate::call::contact(&mut writer, &snapshot, &flow, false);
+    writer.header(HeaderId::Accept, b"application/sdp");
+    if let Some(agent) = &snapshot.config.sip.user_agent {
+        writer.header(HeaderId::UserAgent, agent.as_bytes());
+    }
+    core.request(now, flow, writer.finish(), owner)
+        .map(|(client, _)| client)
 }
 
 /// What a ping that failed means for its place.

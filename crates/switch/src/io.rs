@@ -11,6 +11,7 @@ use sip_proto::{ConnId, Flow, Hop, ListenerId, Reach, Send, SendOrigin, Transpor
 
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
+use crate::trial::{Probed, TrialId};
 use crate::vouch::FetchedCertificate;
 
 /// The moment of an input, by both clocks. Durations come from `at` alone; `unix_ms` only dates things.
@@ -140,6 +141,17 @@ pub enum Command {
         transport: Option<Transport>,
         /// What it can be sent by: what the name leads to beyond that is of no use.
         reach: Reach,
+    },
+    /// What came of an OPTIONS request of a trunk's test.
+    Probed {
+        /// Whose.
+        trial: TrialId,
+        /// To which of the trunk's targets.
+        target: usize,
+        /// At which of its places; absent where its name leads nowhere.
+        place: Option<Hop>,
+        /// What.
+        probed: Probed,
     },
     /// Fetch a caller's certificate over HTTPS; the answer is [`Input::Certificate`].
     FetchCertificate {

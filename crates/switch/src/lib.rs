@@ -24,6 +24,7 @@
 //! | `vouch.rs` | who vouches for the caller: signatures verified, made, handed on |
 //! | `orphan.rs` | INVITEs that nobody waits for any more |
 //! | `health.rs` | OPTIONS, ours and theirs |
+//! | `trial.rs` | tests of trunks: calls and pings that an operator has made |
 //! | `resume.rs` | calls that were up when the process died |
 
 mod admit;
@@ -50,6 +51,7 @@ mod sounds;
 mod sources;
 mod switch;
 mod tags;
+mod trial;
 mod trunks;
 mod vouch;
 
@@ -61,6 +63,7 @@ pub use crate::resume::LegState;
 pub use crate::snapshot::{Listener, MediaAddress, Snapshot, TrunkPeers, media_addresses, peers, transport};
 pub use crate::sounds::{Clip, sounds};
 pub use crate::switch::{Switch, SwitchConfig};
+pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_snapshot};
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};
 pub use route::NetworkIx;

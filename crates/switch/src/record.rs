@@ -74,6 +74,9 @@ pub struct CallRecord {
     /// Who vouched for the caller; absent where nobody was asked and nothing was signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stir: Option<Box<StirRecord>>,
+    /// It was a test of a trunk (`tandem trunk test`), and nobody's call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// Why the attempts stood in this order: the route decision's trace, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.
     pub decision: Vec<String>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use route::TrunkIx;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method};
 use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Hop, Mint, Timers, Transport};
@@ -24,6 +25,7 @@ use crate::register::{self, RegistrationView};
 use crate::registrar::{self, BindingView};
 use crate::resume;
 use crate::snapshot::Snapshot;
+use crate::trial::{self, TrialId};
 use crate::vouch;
 
 /// What a switch is told at its start and never again.
@@ -151,6 +153,39 @@ impl Switch {
     /// They cannot be read; there are none then.
     pub fn restore(&mut self, now: Now, registrations: &[u8]) -> Result<usize, serde_json::Error> {
         registrar::restore(&mut self.core, now, registrations)
+    }
+
+    /// A trunk is tested from now on: INVITEs that come by the trial's way ([`crate::trial_flow`]) are calls of this snapshot
+    /// ([`crate::trial_snapshot`]), from this trunk of it. `false`: too many are tested at once.
+    pub fn begin_trial(&mut self, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
+        trial::begin(&mut self.core, id, snapshot, from)
+    }
+
+    /// Asks all places of a trunk's targets with OPTIONS for a trial: a [`Command::Probed`] for each.
+    pub fn probe(&mut self, now: Now, id: TrialId, trunk: &str, commands: &mut Vec<Command>) {
+        trial::probe(&mut self.core, now, id, trunk);
+        self.flush(now, commands);
+    }
+
+    /// A trial is over. A call of it that is still up is ended.
+    pub fn end_trial(&mut self, now: Now, id: TrialId, commands: &mut Vec<Command>) {
+        let its = self
+            .calls
+            .iter()
+            .filter(|(_, call)| trial::trial_of(&call.a.flow) == Some(id));
+        let keys: Vec<CallKey> = its.map(|(key, _)| *key).collect();
+        for key in keys {
+            self.with_call(key, |call, core| {
+                let ending = if call.phase == Phase::Dialing {
+                    Ending::failed("operator", 480)
+                } else {
+                    Ending::by_switch("operator", 200, 16)
+                };
+                call.end(core, now, ending);
+            });
+        }
+        trial::end(&mut self.core, id);
+        self.flush(now, commands);
     }
 
     /// Hangs up a call by its id.
@@ -526,6 +561,7 @@ impl Switch {
             ClientOwner::Goodbye => orphan::on_goodbye_response(&mut self.core, now, id, message),
             ClientOwner::Register(number) => register::on_response(&mut self.core, now, number, message),
             ClientOwner::Contact(number) => registrar::on_answer(&mut self.core, number, status),
+            ClientOwner::Probe(number) => trial::on_response(&mut self.core, now, id, number, message),
             ClientOwner::Nobody => {}
         }
     }
@@ -556,6 +592,7 @@ impl Switch {
                 register::on_no_response(&mut self.core, now, number, unreachable);
             }
             ClientOwner::Contact(number) => registrar::on_no_answer(&mut self.core, number),
+            ClientOwner::Probe(number) => trial::on_no_response(&mut self.core, id, number, unreachable),
             ClientOwner::Nobody => {}
         }
     }
@@ -604,6 +641,7 @@ impl Switch {
             Some(Waiter::Page(key)) => pager::on_resolved(&mut self.core, now, key, hops),
             Some(Waiter::Register(number)) => register::on_resolved(&mut self.core, now, number, hops),
             Some(Waiter::Source(number)) => self.core.on_source_resolved(now, number, hops),
+            Some(Waiter::Probe(number)) => trial::on_resolved(&mut self.core, now, number, hops),
             None => {}
         }
     }

@@ -51,6 +51,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<TrunksAction>,
     },
+    /// Look into a single trunk.
+    Trunk {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: TrunkAction,
+    },
     /// List where users are registered.
     Registrations,
     /// Print records of finished calls.
@@ -101,6 +107,29 @@ pub(crate) enum TrunksAction {
         /// The trunk's name.
         name: String,
     },
+}
+
+/// What to look into.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrunkAction {
+    /// See what works with a trunk, what does not, and which key helps: OPTIONS, transports, then a real call.
+    Test(TestArgs),
+}
+
+/// How a trunk is tested.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The trunk's name.
+    pub(crate) name: String,
+    /// The number to call; without it that of the trunk's key test_number, and no call if there is none.
+    #[arg(long)]
+    pub(crate) number: Option<String>,
+    /// The number that calls; without it the called one.
+    #[arg(long)]
+    pub(crate) caller: Option<String>,
+    /// Seconds that the call talks, instead of four.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u8).range(1..=60))]
+    pub(crate) talk: Option<u8>,
 }
 
 /// Which records.

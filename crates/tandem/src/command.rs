@@ -4,6 +4,7 @@ mod call;
 mod client;
 mod place;
 mod show;
+mod trial;
 
 use std::io::Write;
 use std::path::Path;
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, RecordsArgs, TrunksAction};
+use crate::cli::{Cli, Command, RecordsArgs, TrunkAction, TrunksAction};
 use crate::{daemon, demo, logging, snapshot};
 use client::Client;
 use place::Stake;
@@ -66,6 +67,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{id}"))?,
         Command::Trunks { action: None } => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
         Command::Trunks { action: Some(action) } => drop(client(Stake::Service)?.post(&trunk_path(&action))?),
+        Command::Trunk {
+            action: TrunkAction::Test(args),
+        } => return trial::test(&client(Stake::Service)?, &args, json),
         Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,
         Command::Records(args) => records(config, args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,

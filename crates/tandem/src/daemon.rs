@@ -14,6 +14,7 @@ mod ladder;
 mod pace;
 mod registrations;
 mod shard;
+mod trial;
 mod watch;
 
 use std::net::TcpListener;

@@ -157,6 +157,8 @@ section! {
         live sdp: SdpChanges = Table<SdpChanges>, default("{}");
         /// INFO, MESSAGE and NOTIFY.
         live requests: Requests = Table<Requests>, default("{}");
+        /// The number that `tandem trunk test` calls when it is told none; absent: it makes no call.
+        live test_number: Option<String> = Opt<Text>, optional;
         /// Causes (Q.850) of refusals and endings.
         live reason: Reasons = Table<Reasons>, default("{}");
     }

@@ -12,6 +12,7 @@ use crate::record::{
     TransferRecord,
 };
 use crate::snapshot::Snapshot;
+use crate::trial::TRIAL_LISTENER;
 
 impl Call {
     /// The record so far, while the call goes on.
@@ -98,6 +99,7 @@ impl Call {
             mos: both().map(|quality| quality.mos).reduce(f32::midpoint),
             mos_min: both().map(|quality| quality.mos_min).reduce(f32::min),
             stir: story.vouch.as_ref().and_then(|vouch| vouch.record()),
+            test: self.a.flow.listener == TRIAL_LISTENER,
             decision: story.decision.lines().map(str::to_owned).collect(),
         }
     }

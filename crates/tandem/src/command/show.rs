@@ -90,6 +90,32 @@ pub(crate) fn calls(calls: &Value, json: bool) -> Result<()> {
     table(&columns, &rows(calls))
 }
 
+/// A test of a trunk: what works, what does not, and the key to set.
+pub(crate) fn trial(report: &Value, json: bool) -> Result<()> {
+    if json {
+        return value(report);
+    }
+    for check in rows(report.get("checks").unwrap_or(&Value::Null)) {
+        let mark = match &cell(&check, "verdict")[..] {
+            "works" => "ok",
+            "fails" => "FAILS",
+            _ => "note",
+        };
+        text(&format!(
+            "{mark:<6} {:<14} {}\n",
+            cell(&check, "about"),
+            cell(&check, "says")
+        ))?;
+        if check.get("key").is_some() {
+            text(&format!("{:21} set {}\n", "", cell(&check, "key")))?;
+        }
+    }
+    if report.get("call").is_some() {
+        text(&format!("the call: tandem call {}\n", cell(report, "call")))?;
+    }
+    Ok(())
+}
+
 /// Trunks.
 pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
     if json {

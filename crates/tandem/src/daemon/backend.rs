@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use api::{Answer, Backend, DrainOutcome, MessageView, Problem, ReloadReport, TrunkView};
+use api::{
+    Answer, Backend, DrainOutcome, MessageView, Problem, ReloadReport, TrialReport, TrialStart, TrialWish,
+    TrunkView,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
 use sip_net::capture::Shot;
@@ -16,6 +19,7 @@ use tokio::sync::{Mutex, oneshot};
 use super::figures;
 use super::ladder;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
+use super::trial::{Bench, Order};
 use crate::snapshot;
 
 /// How long the shard may take to answer an operator.
@@ -33,10 +37,12 @@ pub(crate) struct Daemon {
     pub(crate) queue: Queue,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) ready: AtomicBool,
+    /// Tests of trunks.
+    pub(crate) bench: Bench,
 }
 
 impl Daemon {
-    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Problem> {
+    pub(super) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
             self.queue.send(ShardInput::Ask(ask(reply))).await.ok()?;
@@ -209,6 +215,27 @@ impl Backend for Daemon {
                 (true, false) => DrainOutcome::Done,
             })
         })
+    }
+
+    fn test_trunk(&self, name: String, wish: TrialWish) -> Answer<'_, TrialStart> {
+        Box::pin(async move {
+            let running = Arc::clone(&*self.running.lock().await);
+            let states = self.ask(Ask::Trunks).await?;
+            let registration = states
+                .into_iter()
+                .find(|state| state.name == name)
+                .and_then(|state| state.registration);
+            let order = Order {
+                trunk: name,
+                wish,
+                registration,
+            };
+            Ok(self.bench.begin(&self.queue, &running, order).await)
+        })
+    }
+
+    fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>> {
+        Box::pin(async move { Ok(self.bench.report(&name)) })
     }
 
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, oneshot, watch};
 
 use super::backend::Daemon;
 use super::shard::{Ask, Queue, ShardInput};
+use super::trial::Bench;
 use super::watch::Watcher;
 
 /// How often what metrics gather is tidied, whether or not anybody reads it.
@@ -62,6 +63,7 @@ async fn serve(control: Control) -> Result<()> {
         queue: control.queue.clone(),
         metrics: control.metrics.clone(),
         ready: AtomicBool::new(true),
+        bench: Bench::default(),
     });
     // Before anybody can be told that the switch is up: a signal would end the process, a change of a file be missed.
     let reloads = reloads(

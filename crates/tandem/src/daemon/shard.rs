@@ -10,6 +10,7 @@
 //! | `shard/act.rs` | carrying out what the switch wants |
 //! | `shard/ask.rs` | what an operator asks of it |
 //! | `shard/tap.rs` | what is kept and copied of the messages |
+//! | `shard/trials.rs` | tests of trunks |
 //! | `shard/certificates.rs` | callers' certificates, fetched on a thread beside it |
 
 mod act;
@@ -19,6 +20,7 @@ mod inputs;
 mod show;
 mod streams;
 mod tap;
+mod trials;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
@@ -43,6 +45,7 @@ use super::pace::Pace;
 use super::registrations::{self, Registrations};
 pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, Traced, TrunkState, queue};
 use tap::Tap;
+pub(crate) use trials::TrialStart;
 
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
 pub(crate) const BATCH: usize = 64;

@@ -4,7 +4,7 @@ use records::Job;
 use rtp_proto::control::{Event, SessionStats};
 use sip_net::{Lookup, Query, SendResult, StreamError};
 use sip_proto::Transport;
-use switch::{Command, Input, RecordJob};
+use switch::{Command, Input, RecordJob, TRIAL_LISTENER};
 
 use super::Shard;
 
@@ -42,6 +42,12 @@ impl Shard {
             Command::Record(job) => self.store(job),
             Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
             Command::Leg { call_id, call } => self.tap.leg(call_id, call),
+            Command::Probed {
+                trial,
+                target,
+                place,
+                probed,
+            } => self.tap.trials.probed(trial, target, place, probed),
             Command::FetchCertificate { query, url } => {
                 let stir = (&self.switch.snapshot().config.stir, &*self.switch.snapshot().stir);
                 if let Err(input) = self.certificates.fetch(query, url, stir) {
@@ -95,6 +101,9 @@ impl Shard {
     }
 
     fn send_over_connection(&mut self, send: sip_proto::Send) {
+        if send.flow.listener == TRIAL_LISTENER {
+            return self.tap.trials.deliver(&send.flow, send.bytes);
+        }
         let sent = match self.streams.as_mut() {
             Some(streams) => streams.send(&send.flow, &send.bytes),
             None => Err(StreamError::NoConnection),

@@ -39,6 +39,11 @@ impl Shard {
                     .handle(now, Input::Reload(snapshot), &mut self.commands);
                 let _ = reply.send(());
             }
+            Ask::Trial(start, reply) => {
+                let _ = reply.send(self.begin_trial(now, *start));
+            }
+            Ask::TrialMessage(id, bytes) => self.trial_message(now, id, bytes),
+            Ask::TrialEnd(id) => self.end_trial(now, id),
             Ask::Drain => self.switch.handle(now, Input::Drain, &mut self.commands),
             Ask::Shutdown => {
                 self.stopping = true;

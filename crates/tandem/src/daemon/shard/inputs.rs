@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
-use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView};
+use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView, TrialId};
 use tokio::sync::{mpsc, oneshot};
+
+use super::TrialStart;
 
 /// What other threads tell the shard.
 pub(crate) enum ShardInput {
@@ -37,6 +40,12 @@ pub(crate) enum Ask {
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),
+    /// Begin a test of a trunk; whether there is room for one.
+    Trial(Box<TrialStart>, oneshot::Sender<bool>),
+    /// A message of whoever tests.
+    TrialMessage(TrialId, Bytes),
+    /// A test is over.
+    TrialEnd(TrialId),
     Drain,
     /// End every call and stop as soon as nothing is left.
     Shutdown,

@@ -8,6 +8,8 @@ use config::Config;
 use sip_net::capture::{Agent, Carrier, HepMirror, MirrorConfig, MirrorCounters, Ring, Stamp, View};
 use sip_proto::Transport;
 
+use super::trials::Trials;
+
 /// Whoever wants to see messages.
 pub(super) struct Tap {
     ring: Option<Ring>,
@@ -15,6 +17,8 @@ pub(super) struct Tap {
     /// What `mirror` was made of.
     hep: Option<config::Hep>,
     node: String,
+    /// Tests of trunks, which look at what passes.
+    pub(super) trials: Trials,
 }
 
 impl Tap {
@@ -25,6 +29,7 @@ impl Tap {
             mirror: None,
             hep: None,
             node: config.node.name.clone(),
+            trials: Trials::default(),
         };
         tap.reload(config);
         tap
@@ -65,6 +70,9 @@ impl Tap {
         remote: SocketAddr,
         bytes: &Bytes,
     ) {
+        if self.trials.any() {
+            self.trials.message(outgoing, bytes);
+        }
         if self.ring.is_none() && self.mirror.is_none() {
             return;
         }
@@ -89,7 +97,8 @@ impl Tap {
     }
 
     /// Messages with this Call-ID are this call's.
-    pub(super) fn leg(&self, call_id: Box<[u8]>, call: Box<str>) {
+    pub(super) fn leg(&mut self, call_id: Box<[u8]>, call: Box<str>) {
+        self.trials.leg(&call_id, &call);
         if let Some(mirror) = &self.mirror {
             mirror.leg(call_id, call);
         }
