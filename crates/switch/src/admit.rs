@@ -87,9 +87,9 @@ pub(crate) fn admitted(
         offer: None,
         carried: None,
     };
+    // Connections back to it are for it.
+    invite.asked.flow.peer = core.snapshot.peer(trunk, None);
     if invite.asked.flow.conn.is_some() {
-        // Connections back to it are for it.
-        invite.asked.flow.peer = core.snapshot.peer(trunk, None);
         alias(core, trunk, &invite.asked);
     }
     let snapshot = Arc::clone(&core.snapshot);

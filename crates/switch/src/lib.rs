@@ -60,7 +60,9 @@ pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJo
 pub use crate::register::RegistrationView;
 pub use crate::registrar::BindingView;
 pub use crate::resume::LegState;
-pub use crate::snapshot::{Listener, MediaAddress, Snapshot, TrunkPeers, media_addresses, peers, transport};
+pub use crate::snapshot::{
+    Listener, MediaAddress, Peers, Snapshot, TrunkPeers, media_addresses, peers, transport,
+};
 pub use crate::sounds::{Clip, sounds};
 pub use crate::switch::{Switch, SwitchConfig};
 pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_snapshot};

@@ -72,12 +72,28 @@ pub const fn transport(word: config::Transport) -> Transport {
     }
 }
 
+/// Whom connections are for.
+#[derive(Debug, Clone, Default)]
+pub struct Peers {
+    /// By trunk.
+    pub trunks: Vec<TrunkPeers>,
+    /// What we are called in our Contact, for the few that want a name there.
+    hosts: HashMap<PeerId, Box<str>>,
+}
+
+impl Peers {
+    /// What we are called in our Contact; `None`: by our address.
+    pub(crate) fn contact_host(&self, peer: PeerId) -> Option<&str> {
+        if self.hosts.is_empty() {
+            return None;
+        }
+        self.hosts.get(&peer).map(|host| &**host)
+    }
+}
+
 /// Gives the trunks of a configuration and their targets their numbers. `number` knows a trunk by its name, with `None`, and each of
 /// its targets' hosts; it has to give the same number for the same two for as long as the program runs.
-pub fn peers(
-    config: &Config,
-    mut number: impl FnMut(&str, Option<&config::Host>) -> PeerId,
-) -> Vec<TrunkPeers> {
+pub fn peers(config: &Config, mut number: impl FnMut(&str, Option<&config::Host>) -> PeerId) -> Peers {
     let of = |trunk: &Arc<Trunk>| TrunkPeers {
         trunk: number(&trunk.name, None),
         targets: trunk
@@ -86,7 +102,15 @@ pub fn peers(
             .map(|target| number(&trunk.name, Some(&target.host)))
             .collect(),
     };
-    config.trunks.iter().map(of).collect()
+    let trunks: Vec<TrunkPeers> = config.trunks.iter().map(of).collect();
+    let mut hosts = HashMap::new();
+    for (trunk, peers) in config.trunks.iter().zip(&trunks) {
+        if let Some(host) = &trunk.contact_host {
+            let all = peers.targets.iter().chain([&peers.trunk]);
+            hosts.extend(all.map(|peer| (*peer, Box::from(host.as_str()))));
+        }
+    }
+    Peers { trunks, hosts }
 }
 
 /// Whether something may be sent by this listener to whom has not connected to it.
@@ -105,8 +129,8 @@ pub struct Snapshot {
     pub listeners: Vec<Listener>,
     /// Where media is in each network ([`media_addresses`]).
     pub media: Box<[MediaAddress]>,
-    /// Whom connections are for, by trunk.
-    pub peers: Vec<TrunkPeers>,
+    /// Whom connections are for.
+    pub peers: Peers,
     /// Our certificate for DTLS-SRTP, and who does the handshakes; `None`: offers of it are refused.
     pub dtls: Option<Arc<dyn Engines>>,
     /// What can be played, by name.
@@ -177,7 +201,7 @@ impl Snapshot {
     /// Whom a connection to this target of a trunk, or to the trunk, has to be to.
     #[must_use]
     pub fn peer(&self, trunk: TrunkIx, target: Option<usize>) -> PeerId {
-        let Some(peers) = self.peers.get(trunk.0 as usize) else {
+        let Some(peers) = self.peers.trunks.get(trunk.0 as usize) else {
             return PeerId::default();
         };
         let target = target.and_then(|target| peers.targets.get(target));
@@ -190,6 +214,7 @@ impl Snapshot {
         let is = |peers: &TrunkPeers| peers.trunk == peer || peers.targets.contains(&peer);
         let index = self
             .peers
+            .trunks
             .iter()
             .position(is)
             .filter(|_| peer != PeerId::default())?;

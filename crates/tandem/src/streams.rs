@@ -9,7 +9,7 @@ use config::{ClientCertificate, Config, ListenTls, TlsVersion, Transport, Trunk}
 use sip_net::tls::{ClientFiles, ClientTls, Clients, ServerFiles, ServerTls};
 use sip_net::{StreamLimits, StreamSetup};
 use sip_proto::PeerId;
-use switch::{Snapshot, TrunkPeers};
+use switch::{Peers, Snapshot, TrunkPeers};
 
 /// Of what a connection may take to come about: so many T1, half of what a transaction has.
 const CONNECT: u32 = 32;
@@ -31,7 +31,7 @@ impl LoadedStreams {
     /// What is wrong with each, one per line.
     pub(crate) fn read(
         config: &Config,
-        peers: &[TrunkPeers],
+        peers: &Peers,
         seen: &mut Vec<PathBuf>,
         warnings: &mut Vec<String>,
     ) -> Result<Self, Vec<String>> {
@@ -50,7 +50,7 @@ impl LoadedStreams {
             }
         }
         let mut clients = HashMap::new();
-        for (trunk, peers) in config.trunks.iter().zip(peers) {
+        for (trunk, peers) in config.trunks.iter().zip(&peers.trunks) {
             for (peer, name) in connections(trunk, peers) {
                 match ClientTls::load(&client_files(trunk, name), now, &mut read, warnings) {
                     Ok(client) => drop(clients.insert(peer, client)),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use sip_msg::HeaderId;
 use support::connected::{C_TEST, TLS, hang_up, hold, tls, until, up};
-use support::{MOMENT, NUMBER, header, invite_of, ms, uri};
+use support::{MOMENT, NUMBER, header, invite_of, is, ms, reply_raw, uri};
 use testbed::certs::Authority;
 use testbed::stream::Kind;
 use testbed::{Bed, Setup, sdp};
@@ -294,6 +294,31 @@ fn a_sips_target_is_called_by_tls_and_stays_sips() {
     assert_eq!(uri(&invite), format!("sips:{NUMBER}@{}", bed.places.b1));
     let contact = header(&invite, HeaderId::Contact);
     assert!(contact.starts_with("<sips:"), "{contact}");
+    hang_up(&leg, &call);
+    drop((call, leg));
+    drop(bob);
+    tls.bed.finish(1);
+}
+
+/// Microsoft Teams wants the name in Contact that our certificate is for, in pings as in calls.
+#[test]
+fn a_trunk_is_told_our_name_where_it_wants_one() {
+    let own = "tls = { name = \"c.test\", ca = \"ca.pem\", certificate = \"us.pem\", key = \"us.key\" }";
+    let keys = [own, "contact_host = \"us.test\"", "options_interval = \"1s\""];
+    let tls = tls("", &keys);
+    let bed = &tls.bed;
+    let bob = tls.carrier("c.test", true);
+    let contact = format!("<sip:us.test:{TLS};transport=tls>");
+    let ping = bob.wait("OPTIONS", is("OPTIONS")).message;
+    assert_eq!(header(&ping, HeaderId::Contact), contact);
+    reply_raw(&bob, &ping, 200, "bob", &[], None);
+    let alice = bed.peer_a();
+    let (call, leg) = up(bed, &alice, &bob);
+    assert_eq!(header(&invite_of(&leg), HeaderId::Contact), contact);
+    // A refresh, which is answered by us.
+    leg.reinvite(Some(&sdp::offer(bed.places.rtp_b1)));
+    assert_eq!(header(&leg.expect(200), HeaderId::Contact), contact);
+    leg.ack();
     hang_up(&leg, &call);
     drop((call, leg));
     drop(bob);

@@ -128,6 +128,8 @@ section! {
         live rtp_timeout: Option<Duration> = Opt<Time<1_000, 86_400_000>>, derived(None, "`media.rtp_timeout`");
         /// The host in From towards it.
         live from_domain: Option<String> = Opt<Domain>, derived(None, "our own address");
+        /// The host in our Contact, for peers that want the name there which our certificate is for. It has to lead to the listener.
+        live contact_host: Option<String> = Opt<Domain>, derived(None, "our own address");
         /// Headers that are carried over between this trunk and the other side of a call as they are, both ways, in requests and
         /// in answers.
         live pass_headers: Vec<String> = List<PassedHeader>, default("[]");

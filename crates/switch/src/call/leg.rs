@@ -328,9 +328,11 @@ pub(crate) fn finish(writer: Writer, body: Option<&[u8]>) -> Bytes {
 pub(crate) fn contact(writer: &mut Writer, snapshot: &Snapshot, flow: &Flow, secure: bool) {
     if let Some(address) = snapshot.advertised(flow) {
         writer.parts(HeaderId::Contact, |value| {
-            value
-                .text(if secure { "<sips:" } else { "<sip:" })
-                .address(address);
+            value.text(if secure { "<sips:" } else { "<sip:" });
+            match snapshot.peers.contact_host(flow.peer) {
+                Some(host) => value.text(host).text(":").number(address.port().into()),
+                None => value.address(address),
+            };
             let named = match flow.transport {
                 Transport::Udp => false,
                 Transport::Tls => !secure,
