@@ -4,6 +4,7 @@ mod client;
 mod drops;
 mod event;
 mod keys;
+mod overtaker;
 mod screen;
 mod server;
 mod slab;
@@ -25,6 +26,7 @@ use client::Client;
 use drops::Drops;
 use event::Origin;
 use keys::Secret;
+use overtaker::Overtakers;
 use screen::Refusal;
 use server::Servers;
 use slab::Table;
@@ -41,6 +43,8 @@ pub struct Endpoint {
     /// Begins with the first moment that is heard of.
     timers: Option<TimerQueue<Due>>,
     drops: Drops,
+    /// CANCELs that came before their INVITEs.
+    overtakers: Overtakers,
     /// Who has no TCP.
     no_tcp: Refusals,
     /// Keys are put together here, so that looking one up allocates nothing.
@@ -93,6 +97,7 @@ impl Endpoint {
             clients: Table::new(),
             timers: None,
             drops: Drops::new(),
+            overtakers: Overtakers::default(),
             no_tcp: Refusals::default(),
             scratch: Vec::new(),
         }

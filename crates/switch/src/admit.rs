@@ -309,6 +309,9 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     if let Some(refusal) = call::refusal(&call.snapshot, call.a.trunk, &invite.asked.message) {
         return call.end(core, now, refusal);
     }
+    if call::insists(&invite.asked.message, call.snapshot.trunk(call.a.trunk)) {
+        return call.end(core, now, Ending::failed("unusable-body", 415));
+    }
     match sdp_of(&invite.asked.message) {
         Ok(offer) => invite.offer = offer,
         Err(status) => return call.end(core, now, Ending::failed("unusable-offer", status)),

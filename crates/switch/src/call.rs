@@ -1,6 +1,7 @@
 //! A call: two legs, one plan, one media session, and what becomes of it.
 
 mod account;
+mod bodies;
 mod called;
 mod caller;
 mod connect;
@@ -26,7 +27,6 @@ mod update;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use route::{Attempt, AttemptOutcome, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
@@ -403,6 +403,11 @@ impl Call {
     }
 }
 
+/// Whether an INVITE of this trunk's has a part that has to be understood and may not cross: 415.
+pub(crate) fn insists(invite: &Message, trunk: &config::Trunk) -> bool {
+    bodies::insists(invite, &[trunk])
+}
+
 /// The SDP in a message, alone or as a part of multipart/mixed (RFC 3261 §7.4, RFC 5621 §3).
 ///
 /// # Errors
@@ -415,19 +420,14 @@ pub(crate) fn sdp_of(message: &Message) -> Result<Option<Sdp>, u16> {
     let Some(content_type) = message.content_type() else {
         return Err(415);
     };
-    let media_type = content_type
-        .split(|b| *b == b';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
-    let text = if media_type.eq_ignore_ascii_case(b"application/sdp") {
+    let text = if bodies::is_sdp(content_type) {
         body
-    } else if media_type
-        .get(..10)
-        .is_some_and(|t| t.eq_ignore_ascii_case(b"multipart/"))
-    {
-        match sdp_part(message, &body) {
-            Some(part) => part,
+    } else if bodies::is_multipart(content_type) {
+        let parts = sip_msg::multipart::parts(&body, content_type).ok_or(415_u16)?;
+        let sdp = |part: &&sip_msg::multipart::Part<'_>| part.content_type().is_some_and(bodies::is_sdp);
+        match parts.iter().find(sdp) {
+            Some(part) => body.slice_ref(part.body),
+            None if bodies::is_something(&parts) => return Ok(None),
             None => return Err(415),
         }
     } else {
@@ -436,23 +436,6 @@ pub(crate) fn sdp_of(message: &Message) -> Result<Option<Sdp>, u16> {
     sdp::parse_bytes(text, &sdp::Limits::default())
         .map(Some)
         .map_err(|_| 488)
-}
-
-fn sdp_part(message: &Message, body: &Bytes) -> Option<Bytes> {
-    sip_msg::multipart::parts(body, message.content_type()?)?
-        .into_iter()
-        .find(|part| {
-            let media_type = part
-                .content_type()
-                .unwrap_or_default()
-                .split(|b| *b == b';')
-                .next();
-            media_type
-                .unwrap_or_default()
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"application/sdp")
-        })
-        .map(|part| body.slice_ref(part.body))
 }
 
 #[cfg(test)]

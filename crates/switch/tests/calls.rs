@@ -10,6 +10,7 @@
 mod calls {
     mod acks;
     mod announcements;
+    mod bodies;
     mod cancel;
     mod challenge;
     mod codecs;
@@ -22,6 +23,7 @@ mod calls {
     mod fax;
     mod flow;
     mod hold;
+    mod midcall;
     mod odd;
     mod offers;
     mod places;

@@ -238,7 +238,7 @@ impl Audit {
             if sip.contact().is_none() {
                 self.fault(at, to, sip, "2xx without Contact");
             }
-            if sip.sdp().is_none() && !early {
+            if !sip.body.contains("m=") && !early {
                 self.fault(at, to, sip, "2xx without SDP");
             }
         }

@@ -277,6 +277,31 @@ impl TextForm for PassedHeader {
     }
 }
 
+/// The media type of a body.
+pub(crate) struct MediaType;
+
+impl TextForm for MediaType {
+    type Out = String;
+    fn expected() -> String {
+        "a media type, such as \"application/isup\"".to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let halves = text.split_once('/');
+        if !halves.is_some_and(|(kind, name)| is_token(kind) && is_token(name)) {
+            return Err(Fault::new(format!("{} is not a media type", quote(text))));
+        }
+        let own = ["application/sdp", "multipart/mixed", "multipart/alternative"];
+        if own.iter().any(|own| own.eq_ignore_ascii_case(text)) {
+            let wrong = format!("{} is not carried over: each side has its own", quote(text));
+            return Err(Fault::new(wrong).expected("the media type of what stands beside it"));
+        }
+        Ok(text.to_owned())
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+}
+
 /// Digits that are put in front of a number.
 pub(crate) struct Digits;
 

@@ -9,7 +9,7 @@ use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, 
 use crate::form::net::{Domain, HostName, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
-use crate::form::text::{Codec, FilePath, Name, PassedHeader, Text};
+use crate::form::text::{Codec, FilePath, MediaType, Name, PassedHeader, Text};
 use crate::model::{Challenge, Register, User};
 use crate::section::{Table, section};
 use crate::values::{Cidr, Host, Secret, Source};
@@ -133,6 +133,9 @@ section! {
         /// Headers that are carried over between this trunk and the other side of a call as they are, both ways, in requests and
         /// in answers.
         live pass_headers: Vec<String> = List<PassedHeader>, default("[]");
+        /// Bodies beside the session description that are carried over as they are in INVITEs and their answers, if the other trunk has
+        /// them too: media types.
+        live pass_bodies: Vec<String> = List<MediaType>, default("['application/isup', 'application/pidf+xml']");
         /// What its callers hear while the called side rings and sends no audio of its own: the name of a `[[sound]]`; absent:
         /// its own equipment makes the tone.
         live ringback: Option<String> = Opt<Name>, optional;

@@ -31,6 +31,7 @@ reasons! {
     AckTooEarly = "ack-too-early", "An ACK to an INVITE without final answer.";
     AckUnmatched = "ack-unmatched", "An ACK that matches no INVITE and has no To-tag, so can't be for a 2xx either.";
     CancelUnmatched = "cancel-unmatched", "A CANCEL for no INVITE here; refused with 481.";
+    CancelledBefore = "cancelled-before", "An INVITE whose CANCEL was here before it; refused with 487.";
     CancelTooLate = "cancel-too-late", "A CANCEL for an INVITE that has its final answer; answered 200, without effect (RFC 3261 §9.2).";
     MethodRefused = "method-refused", "A method that isn't taken; refused with 405 or 501.";
     SchemeRefused = "scheme-refused", "A Request-URI that is none of sip, sips, tel; refused with 416.";

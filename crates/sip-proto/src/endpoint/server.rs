@@ -223,6 +223,11 @@ impl Endpoint {
         if let Some(id) = self.servers.table.find(hash, &self.scratch) {
             return self.receive_copy(now, ServerId(id), out);
         }
+        if method == Method::Invite && self.overtakers.has(now, hash) {
+            // Whoever sent it has given up: nobody is rung.
+            let refusal = Refusal::plain(487, DropReason::CancelledBefore);
+            return self.refuse(&flow, &message, &refusal, None, out);
+        }
         // Neither of these touches the scratch.
         if let Err(refusal) = screen(&message, &self.config).and_then(|()| self.room(&message)) {
             return self.refuse(&flow, &message, &refusal, None, out);

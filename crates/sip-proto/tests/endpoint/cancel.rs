@@ -63,6 +63,36 @@ fn a_cancel_for_nothing_gets_481_and_leaves_nothing() {
     bench.no_event();
 }
 
+/// It has overtaken its INVITE, which would ring for nobody.
+#[test]
+fn an_invite_whose_cancel_was_here_before_is_refused() {
+    let mut bench = Bench::new();
+    bench.receive(udp(PEER), cancel().message());
+    assert_eq!(bench.kinds(), ["481 CANCEL"]);
+    bench.advance(ms(1000));
+    for _ in 0..2 {
+        bench.receive(udp(PEER), invite().message());
+        assert_eq!(bench.kinds(), ["487 INVITE"]);
+    }
+    bench.receive(udp(PEER), Req::new("INVITE", "z9hG4bKother").message());
+    assert!(
+        matches!(bench.event(), Some(Event::Invite { .. })),
+        "another is not"
+    );
+    assert_eq!(bench.dropped(DropReason::CancelledBefore), 2);
+    bench.no_event();
+}
+
+#[test]
+fn a_cancel_that_came_long_before_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.receive(udp(PEER), cancel().message());
+    bench.sends();
+    bench.advance(ms(10_000));
+    bench.receive(udp(PEER), invite().message());
+    assert!(matches!(bench.event(), Some(Event::Invite { .. })));
+}
+
 #[test]
 fn a_cancel_of_ours_is_held_until_the_first_provisional_response() {
     let mut bench = Bench::new();

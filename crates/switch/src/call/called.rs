@@ -12,7 +12,7 @@ use sip_proto::{ClientId, digest};
 use super::end::Ending;
 use super::leg::Leg;
 use super::reliable::Progress;
-use super::{Call, Phase, Stage, negotiate, sdp_of, terms};
+use super::{Call, Phase, Stage, bodies, negotiate, sdp_of, terms};
 use crate::core::{Core, Credentials};
 use crate::headers;
 use crate::io::Now;
@@ -227,7 +227,7 @@ impl Call {
             return false;
         };
         let (auth, cseq) = (uac.auth, invite.cseq().0 + 1);
-        let body = Some(invite.body()).filter(|body| !body.is_empty());
+        let body = bodies::session_in(&invite);
         let credentials = core.preemptive(&snapshot, &attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, credentials);
         let bytes = self.vouched(core, now, bytes);
@@ -406,7 +406,7 @@ impl Call {
         );
         let Some(header) = header else { return false };
         let cseq = invite.cseq().0 + 1;
-        let body = (!body.is_empty()).then_some(body);
+        let body = bodies::session_in(&invite);
         let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, Some(header));
         let bytes = self.vouched(core, now, bytes);
         self.launch(core, now, flow, bytes, auth).is_some()

@@ -71,7 +71,8 @@ impl Call {
         self.carry_over(&mut writer, &invite);
         // Empty: the session was agreed before.
         let body = Some(body).filter(|body| !body.is_empty());
-        let bytes = self.ruled(Side::A, finish(writer, body));
+        let bytes = self.with_carried(&invite, finish(writer, body));
+        let bytes = self.ruled(Side::A, bytes);
         self.a.unacked = Some(Unacked {
             server: invite.asked.id,
             cseq: invite.asked.message.cseq().0,
@@ -108,7 +109,8 @@ impl Call {
         }
         headers::explain(&mut writer, ending.status);
         self.carry_over(&mut writer, &invite);
-        let bytes = self.ruled(Side::A, writer.finish());
+        let bytes = self.with_carried(&invite, writer.finish());
+        let bytes = self.ruled(Side::A, bytes);
         core.respond(now, invite.asked.id, bytes);
     }
 

@@ -5,7 +5,7 @@ use config::RequestMode;
 use rtp_proto::control::Side;
 use sip_msg::{Message, Method, Writer};
 
-use super::{Call, Invite};
+use super::{Call, Invite, bodies};
 use crate::headers;
 use crate::identity::{self, Towards};
 use crate::rules::{self, Facts};
@@ -47,6 +47,7 @@ impl Call {
         };
         let (to, from) = (self.snapshot.trunk(self.a.trunk), self.snapshot.trunk(trunk));
         let nothing = from.pass_headers.is_empty() && to.pass_headers.is_empty() && !to.identity.connected;
+        let nothing = nothing && !bodies::is_more(message);
         if let Some(invite) = self.invite.as_mut().filter(|_| !nothing) {
             invite.carried = Some(Box::new((trunk, message.clone())));
         }
@@ -67,6 +68,38 @@ impl Call {
             identity::connected(&towards, writer, from, answer);
         }
         headers::pass(writer, answer, [from, to]);
+    }
+
+    /// Puts beside the body of an answer to the caller what the called side's has for it.
+    pub(crate) fn with_carried(&self, invite: &Invite, bytes: Bytes) -> Bytes {
+        let Some((trunk, answer)) = invite.carried.as_deref() else {
+            return bytes;
+        };
+        let trunks = [self.snapshot.trunk(*trunk), self.snapshot.trunk(self.a.trunk)];
+        bodies::with_parts(bytes, answer, trunks.map(|trunk| &**trunk), &self.a.tag)
+    }
+
+    /// Puts beside the body of a message to one side what the other side's has for it.
+    pub(crate) fn with_beside(&self, to: Side, bytes: Bytes, said: &Message) -> Bytes {
+        let Some((leg, other)) = self.leg(to).zip(self.leg(to.other())) else {
+            return bytes;
+        };
+        let trunks = [self.snapshot.trunk(other.trunk), self.snapshot.trunk(leg.trunk)];
+        bodies::with_parts(bytes, said, trunks.map(|trunk| &**trunk), &leg.tag)
+    }
+
+    /// Whether a message in the dialog of `side` has a part that has to be understood, and that can't cross.
+    pub(crate) fn insists(&self, side: Side, message: &Message) -> bool {
+        if !bodies::is_more(message) {
+            return false;
+        }
+        let trunks = [side, side.other()].map(|side| self.leg(side).map(|leg| leg.trunk));
+        let trunks: Vec<&config::Trunk> = trunks
+            .into_iter()
+            .flatten()
+            .map(|ix| &**self.snapshot.trunk(ix))
+            .collect();
+        bodies::insists(message, &trunks)
     }
 
     /// What the two trunks want to become of a request in the call.

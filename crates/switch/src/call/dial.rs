@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac, finish};
 use super::negotiate::Unfit;
-use super::{Call, Hunt, Stage, negotiate, registered, terms};
+use super::{Call, Hunt, Invite, Stage, bodies, negotiate, registered, terms};
 use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::identity::{self, Towards};
@@ -210,6 +210,7 @@ impl Call {
         attempt: &Attempt,
         flow: Flow,
     ) -> Result<(), AttemptOutcome> {
+        self.body_fits(attempt)?;
         let prepared = self.prepare_offer(core, now, flow);
         let body = prepared.map_err(|unfit| self.cannot_offer(attempt, unfit))?;
         let call_id: Box<[u8]> = Box::from(core.endpoint.mint().call_id().as_ref());
@@ -257,6 +258,24 @@ impl Call {
             auth,
         }));
         Some(())
+    }
+
+    /// What the caller insists on beside its session has to be for this trunk.
+    fn body_fits(&mut self, attempt: &Attempt) -> Result<(), AttemptOutcome> {
+        let (from, trunk) = (
+            self.snapshot.trunk(self.a.trunk),
+            self.snapshot.trunk(attempt.trunk),
+        );
+        let insists = |invite: &Invite| bodies::insists(&invite.asked.message, &[from, trunk]);
+        if !self.invite.as_deref().is_some_and(insists) {
+            return Ok(());
+        }
+        let line = format!(
+            "{}: not offered: a part of the body that it does not take",
+            trunk.name
+        );
+        self.story.remark(line);
+        Err(AttemptOutcome::Incompatible)
     }
 
     /// The attempt is over before it has begun: we have nothing for this trunk. The record says why.
@@ -426,7 +445,11 @@ impl Call {
             headers::pass(&mut writer, message, [from, trunk]);
             self.introduce(&mut writer, message, &towards, attempt.trunk);
         }
-        self.ruled(Side::B, finish(writer, body))
+        let mut bytes = finish(writer, body);
+        if let (Some(message), Some(leg)) = (invite, &self.b) {
+            bytes = bodies::with_parts(bytes, message, [from, trunk], &leg.call_id);
+        }
+        self.ruled(Side::B, bytes)
     }
 
     /// What To says where it is not the Request-URI.

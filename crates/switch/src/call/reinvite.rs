@@ -57,13 +57,16 @@ impl Call {
         if hint.is_some() {
             return self.refuse_offer(core, now, side, &asked, 422, hint);
         }
+        if self.insists(side, &asked.message) {
+            return self.refuse_offer(core, now, side, &asked, 415, None);
+        }
         let offer = match sdp_of(&asked.message) {
             Ok(offer) => offer,
             Err(status) => return self.refuse_offer(core, now, side, &asked, status, None),
         };
         self.take_terms(core, now, side, &asked.message);
         match self.unchanged(side, offer.as_ref()) {
-            Some(body) => self.accept_offer(core, now, side, &asked, Some(&body)),
+            Some(body) => self.accept_offer(core, now, side, &asked, Some(&body), None),
             None => self.begin_exchange(core, now, side, asked, offer, &Method::Invite),
         }
     }
@@ -114,7 +117,8 @@ impl Call {
             .map(|b| Box::new((self.a.session.clone(), b.session.clone())));
         let delayed = offer.is_none();
         let begun = self.forward_offer(core, side, offer).and_then(|body| {
-            self.send_offer(core, now, side.other(), method, body.as_deref(), None)
+            let said = (body.as_deref(), &asked.message);
+            self.send_offer(core, now, side.other(), method, said, None)
                 .ok_or(500)
         });
         match begun {
@@ -219,7 +223,7 @@ impl Call {
         now: Now,
         to: Side,
         method: &Method,
-        body: Option<&[u8]>,
+        (body, beside): (Option<&[u8]>, &Message),
         credentials: Option<Credentials>,
     ) -> Option<(ClientId, Message)> {
         let snapshot = self.snapshot.clone();
@@ -229,7 +233,8 @@ impl Call {
         for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
-        let bytes = self.ruled(to, finish(writer, body));
+        let bytes = self.with_beside(to, finish(writer, body), beside);
+        let bytes = self.ruled(to, bytes);
         let sent = core.request(now, flow, bytes, ClientOwner::Reinvite(key, to))?;
         if *method == Method::Invite {
             // As long as any other transaction may take (RFC 3261 §17.1.1.2); one that only ever hears 100 has no end itself.
@@ -240,7 +245,7 @@ impl Call {
         Some(sent)
     }
 
-    /// The 200 to a re-INVITE, UPDATE or PRACK.
+    /// The 200 to a re-INVITE, UPDATE or PRACK. `beside`: what the other side has answered.
     pub(crate) fn accept_offer(
         &mut self,
         core: &mut Core,
@@ -248,6 +253,7 @@ impl Call {
         side: Side,
         asked: &Asked,
         body: Option<&[u8]>,
+        beside: Option<&Message>,
     ) {
         let snapshot = self.snapshot.clone();
         let key = self.key;
@@ -281,7 +287,11 @@ impl Call {
         if let Some(leg) = self.leg_mut(side).filter(|_| body.is_some()) {
             leg.session.unsent = false;
         }
-        let bytes = self.ruled(side, finish(writer, body));
+        let mut bytes = finish(writer, body);
+        if let Some(beside) = beside {
+            bytes = self.with_beside(side, bytes, beside);
+        }
+        let bytes = self.ruled(side, bytes);
         core.respond(now, asked.id, bytes);
     }
 }

@@ -404,7 +404,8 @@ impl Call {
         }
         self.carry_over(&mut writer, invite);
         let server = invite.asked.id;
-        let bytes = self.ruled(Side::A, finish(writer, body));
+        let bytes = self.with_carried(invite, finish(writer, body));
+        let bytes = self.ruled(Side::A, bytes);
         let kept = rseq.map(|_| bytes.clone());
         core.respond(now, server, bytes);
         self.story.caller_heard(now);

@@ -23,7 +23,7 @@ impl Call {
             Ok(Some(offer)) => self.on_offer(core, now, side, asked, offer),
             Ok(None) => {
                 self.take_terms(core, now, side, &asked.message);
-                self.accept_offer(core, now, side, &asked, None);
+                self.accept_offer(core, now, side, &asked, None, None);
             }
             Err(status) => self.refuse_offer(core, now, side, &asked, status, None),
         }
@@ -36,7 +36,7 @@ impl Call {
         }
         self.take_terms(core, now, side, &asked.message);
         if let Some(body) = self.unchanged(side, Some(&offer)) {
-            return self.accept_offer(core, now, side, &asked, Some(&body));
+            return self.accept_offer(core, now, side, &asked, Some(&body), None);
         }
         let other = self.leg(side.other());
         let takes_update = other.is_some_and(|leg| leg.takes_update && leg.has_dialog());

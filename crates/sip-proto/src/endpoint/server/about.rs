@@ -15,6 +15,9 @@ use crate::Flow;
 use crate::reply::{reply, target};
 use crate::transaction::{ServerNonInvite, server_invite};
 
+/// For how many T1 a CANCEL is remembered that came before its INVITE: as long as one is sent again at its usual pace.
+const PATIENCE: u32 = 8;
+
 impl Endpoint {
     pub(super) fn receive_ack(&mut self, now: Instant, flow: Flow, message: Message, out: &mut Outbox) {
         keys::server(&message, &Method::Invite, &mut self.scratch);
@@ -73,12 +76,12 @@ impl Endpoint {
         }
         let key = Key::new(hash, &self.scratch);
         keys::server(&message, &Method::Invite, &mut self.scratch);
-        let invite = self
-            .servers
-            .table
-            .find(self.secret.hash(&self.scratch), &self.scratch);
+        let about = self.secret.hash(&self.scratch);
+        let invite = self.servers.table.find(about, &self.scratch);
         let Some((id, server)) = invite.and_then(|id| self.servers.table.get(id).map(|s| (ServerId(id), s)))
         else {
+            self.overtakers
+                .note(now + self.config.timers.t1 * PATIENCE, about);
             let refusal = Refusal::plain(481, DropReason::CancelUnmatched);
             return self.refuse(&flow, &message, &refusal, None, out);
         };

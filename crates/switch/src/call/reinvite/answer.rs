@@ -7,7 +7,7 @@ use sip_msg::{Message, Method};
 use sip_proto::ClientId;
 
 use crate::call::end::Ending;
-use crate::call::{Call, Phase, negotiate, sdp_of};
+use crate::call::{Call, Phase, bodies, negotiate, sdp_of};
 use crate::core::{Core, Credentials};
 use crate::io::Now;
 
@@ -94,10 +94,13 @@ impl Call {
         method: &Method,
         credentials: Option<Credentials>,
     ) -> bool {
-        let body = self.exchange.as_ref().map(|exchange| exchange.request.body());
-        let body = body.filter(|body| !body.is_empty());
-        let Some((client, request)) = self.send_offer(core, now, side, method, body.as_deref(), credentials)
-        else {
+        let Some(exchange) = &self.exchange else {
+            return false;
+        };
+        let body = bodies::session_in(&exchange.request);
+        let asked = exchange.asked.message.clone();
+        let said = (body.as_deref(), &asked);
+        let Some((client, request)) = self.send_offer(core, now, side, method, said, credentials) else {
             return false;
         };
         if let Some(exchange) = &mut self.exchange {
@@ -144,7 +147,7 @@ impl Call {
                         self.update_media(core, from, &mapping);
                     }
                 }
-                self.accept_offer(core, now, from, &exchange.asked, Some(&body));
+                self.accept_offer(core, now, from, &exchange.asked, Some(&body), Some(message));
             }
             Err(status) => {
                 self.exchange = Some(exchange);
@@ -181,7 +184,7 @@ impl Call {
                 };
                 exchange.answered = true;
                 self.take_seat(core, now, from);
-                self.accept_offer(core, now, from, &exchange.asked, Some(&body));
+                self.accept_offer(core, now, from, &exchange.asked, Some(&body), Some(message));
                 self.exchange = Some(exchange);
             }
             Err(status) => {
