@@ -8,6 +8,7 @@
 pub mod capture;
 mod error_queue;
 mod fetch;
+mod look;
 mod resolve;
 mod stream;
 pub mod stun;
@@ -16,6 +17,7 @@ mod udp;
 
 pub use error_queue::Unreachable;
 pub use fetch::{Fetch, FetchError, FetchRules, FetchSink, Fetched, Fetcher};
+pub use look::{Looked, look};
 pub use resolve::{
     Lookup, Query, Resolution, ResolutionSink, ResolveError, Resolver, ResolverConfig, ResolverCounters,
 };

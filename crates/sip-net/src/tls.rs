@@ -15,7 +15,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-pub(crate) use names::Names;
+pub(crate) use names::{Names, validity};
 use sni::BySni;
 use verify::{Anybody, SipVerifier};
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use route::TrunkIx;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method};
 use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Hop, Mint, Timers, Transport};
@@ -25,7 +24,7 @@ use crate::register::{self, RegistrationView};
 use crate::registrar::{self, BindingView};
 use crate::resume;
 use crate::snapshot::Snapshot;
-use crate::trial::{self, TrialId};
+use crate::trial;
 use crate::vouch;
 
 /// What a switch is told at its start and never again.
@@ -40,7 +39,7 @@ pub struct SwitchConfig {
 /// One shard of call control. It owns all its state; whoever drives it owns sockets, clock and threads.
 pub struct Switch {
     core: Core,
-    calls: IdMap<CallKey, Box<Call>>,
+    pub(crate) calls: IdMap<CallKey, Box<Call>>,
     pingers: Pingers,
 }
 
@@ -118,7 +117,7 @@ impl Switch {
         self.flush(now, commands);
     }
 
-    fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
+    pub(crate) fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
         self.hand_over(now);
         self.settle(now);
         let core = &mut self.core;
@@ -153,39 +152,6 @@ impl Switch {
     /// They cannot be read; there are none then.
     pub fn restore(&mut self, now: Now, registrations: &[u8]) -> Result<usize, serde_json::Error> {
         registrar::restore(&mut self.core, now, registrations)
-    }
-
-    /// A trunk is tested from now on: INVITEs that come by the trial's way ([`crate::trial_flow`]) are calls of this snapshot
-    /// ([`crate::trial_snapshot`]), from this trunk of it. `false`: too many are tested at once.
-    pub fn begin_trial(&mut self, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
-        trial::begin(&mut self.core, id, snapshot, from)
-    }
-
-    /// Asks all places of a trunk's targets with OPTIONS for a trial: a [`Command::Probed`] for each.
-    pub fn probe(&mut self, now: Now, id: TrialId, trunk: &str, commands: &mut Vec<Command>) {
-        trial::probe(&mut self.core, now, id, trunk);
-        self.flush(now, commands);
-    }
-
-    /// A trial is over. A call of it that is still up is ended.
-    pub fn end_trial(&mut self, now: Now, id: TrialId, commands: &mut Vec<Command>) {
-        let its = self
-            .calls
-            .iter()
-            .filter(|(_, call)| trial::trial_of(&call.a.flow) == Some(id));
-        let keys: Vec<CallKey> = its.map(|(key, _)| *key).collect();
-        for key in keys {
-            self.with_call(key, |call, core| {
-                let ending = if call.phase == Phase::Dialing {
-                    Ending::failed("operator", 480)
-                } else {
-                    Ending::by_switch("operator", 200, 16)
-                };
-                call.end(core, now, ending);
-            });
-        }
-        trial::end(&mut self.core, id);
-        self.flush(now, commands);
     }
 
     /// Hangs up a call by its id.
@@ -425,7 +391,7 @@ impl Switch {
     }
 
     /// Lets a call act, and forgets it when it has nothing left to do.
-    fn with_call(&mut self, key: CallKey, act: impl FnOnce(&mut Call, &mut Core)) {
+    pub(crate) fn with_call(&mut self, key: CallKey, act: impl FnOnce(&mut Call, &mut Core)) {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };

@@ -13,12 +13,14 @@ use route::{Tables, TrunkIx};
 use sip_msg::Message;
 use sip_proto::{ClientId, ConnId, Flow, Hop, ListenerId, PeerId, Transport};
 
+use crate::call::{Ending, Phase};
 use crate::core::{ClientOwner, Core, Waiter};
 use crate::health;
-use crate::ident::IdMap;
+use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now};
 use crate::locate::{Address, Located};
 use crate::snapshot::{Listener, Snapshot};
+use crate::switch::Switch;
 
 /// The listener of those who test: it has no socket, so nobody on a network can pass for one.
 pub const TRIAL_LISTENER: ListenerId = ListenerId(u16::MAX);
@@ -128,6 +130,41 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
     Some((snapshot, place))
 }
 
+impl Switch {
+    /// A trunk is tested from now on: INVITEs that come by the trial's way ([`crate::trial_flow`]) are calls of this snapshot
+    /// ([`crate::trial_snapshot`]), from this trunk of it. `false`: too many are tested at once.
+    pub fn begin_trial(&mut self, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
+        begin(self.core_mut(), id, snapshot, from)
+    }
+
+    /// Asks all places of a trunk's targets with OPTIONS for a trial: a [`Command::Probed`] for each.
+    pub fn probe(&mut self, now: Now, id: TrialId, trunk: &str, commands: &mut Vec<Command>) {
+        probe(self.core_mut(), now, id, trunk);
+        self.flush(now, commands);
+    }
+
+    /// A trial is over. A call of it that is still up is ended.
+    pub fn end_trial(&mut self, now: Now, id: TrialId, commands: &mut Vec<Command>) {
+        let its = self
+            .calls
+            .iter()
+            .filter(|(_, call)| trial_of(&call.a.flow) == Some(id));
+        let keys: Vec<CallKey> = its.map(|(key, _)| *key).collect();
+        for key in keys {
+            self.with_call(key, |call, core| {
+                let ending = if call.phase == Phase::Dialing {
+                    Ending::failed("operator", 480)
+                } else {
+                    Ending::by_switch("operator", 200, 16)
+                };
+                call.end(core, now, ending);
+            });
+        }
+        end(self.core_mut(), id);
+        self.flush(now, commands);
+    }
+}
+
 /// A tester.
 pub(crate) struct Trial {
     id: TrialId,
@@ -165,7 +202,7 @@ impl Trials {
 }
 
 /// Somebody tests from now on. `false`: there are too many.
-pub(crate) fn begin(core: &mut Core, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
+fn begin(core: &mut Core, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
     let room = core.trials.list.len() < MOST;
     if room {
         core.trials.list.push(Trial { id, snapshot, from });
@@ -174,7 +211,7 @@ pub(crate) fn begin(core: &mut Core, id: TrialId, snapshot: Arc<Snapshot>, from:
 }
 
 /// Nobody waits for anything of this test any more.
-pub(crate) fn end(core: &mut Core, id: TrialId) {
+fn end(core: &mut Core, id: TrialId) {
     core.trials.list.retain(|trial| trial.id != id);
     let probes = std::mem::take(&mut core.trials.probes);
     let (gone, kept) = probes.into_iter().partition(|(_, probe)| probe.trial == id);
@@ -189,7 +226,7 @@ pub(crate) fn end(core: &mut Core, id: TrialId) {
 }
 
 /// Asks every place of every target of the tested trunk with OPTIONS.
-pub(crate) fn probe(core: &mut Core, now: Now, id: TrialId, trunk: &str) {
+fn probe(core: &mut Core, now: Now, id: TrialId, trunk: &str) {
     let snapshot = Arc::clone(&core.snapshot);
     let Some(ix) = snapshot.tables.trunk_named(trunk) else {
         return;
@@ -253,7 +290,12 @@ pub(crate) fn on_response(core: &mut Core, now: Now, id: ClientId, number: u64, 
     }
     if let Some((hop, sent)) = take(core, number, id) {
         let took = now.at.saturating_duration_since(sent);
-        tell(core, number, Some(hop), Probed::Answered(Box::new(message.clone()), took));
+        tell(
+            core,
+            number,
+            Some(hop),
+            Probed::Answered(Box::new(message.clone()), took),
+        );
     }
 }
 

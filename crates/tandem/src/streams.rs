@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use config::{ClientCertificate, Config, ListenTls, TlsVersion, Transport, Trunk};
-use sip_net::tls::{ClientFiles, ClientTls, Clients, ServerFiles, ServerTls};
+use sip_net::tls::{ClientFiles, ClientTls, Clients, ServerFiles, ServerTls, TlsError};
 use sip_net::{StreamLimits, StreamSetup};
 use sip_proto::PeerId;
 use switch::{Peers, Snapshot, TrunkPeers};
@@ -154,6 +154,22 @@ fn connections(trunk: &Trunk, peers: &TrunkPeers) -> Vec<(PeerId, Option<String>
         .map(|(target, peer)| (*peer, of(target)))
         .chain([(peers.trunk, own)])
         .collect()
+}
+
+/// What a connection by TLS to one of a trunk's targets is made with now; `verify`: as configured, or whatever certificate is shown.
+/// `None`: there is no such target.
+pub(crate) fn client_tls(trunk: &Trunk, target: usize, verify: bool) -> Option<Result<ClientTls, TlsError>> {
+    let target = trunk.targets.get(target)?;
+    let named = trunk.tls.as_ref().and_then(|tls| tls.name.clone());
+    let mut files = client_files(trunk, Some(named.unwrap_or_else(|| target.host.to_string())));
+    files.verify &= verify;
+    let mut read = |path: &Path| std::fs::read(path).map_err(|error| error.to_string());
+    Some(ClientTls::load(
+        &files,
+        SystemTime::now(),
+        &mut read,
+        &mut Vec::new(),
+    ))
 }
 
 fn client_files(trunk: &Trunk, name: Option<String>) -> ClientFiles {

@@ -9,13 +9,18 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use serde_json::Value;
 use sip_msg::HeaderId;
+use support::connected::{C_TEST, TLS, tls};
 use support::{NUMBER, header, invite_of, is, ms, quick, reply_raw, text};
+use testbed::certs::Authority;
 use testbed::rtp::Stream;
+use testbed::stream::Kind;
 use testbed::{Bed, Call, RtpPeer, Setup, SipPeer, sdp};
 
 /// Who calls in tests.
@@ -400,4 +405,110 @@ fn the_report_reads_as_text_and_unknown_trunks_are_named() {
     let output = command.output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no trunk \"b9\""));
     bed.finish_lingering(1, 1);
+}
+
+/// SIPp's carriers, which nobody here wrote for this.
+#[test]
+fn carriers_that_sipp_plays_are_told_apart() {
+    for (scenario, refusals, about, verdict, key) in [
+        ("uas_early_media", 0, "early-media", "works", ""),
+        ("uas_refuse_484", 1, "call", "fails", "number_format = \"digits\""),
+        ("uas_refuse_488", 1, "call", "fails", "srtp = \"off\""),
+        (
+            "uas_challenge",
+            1,
+            "auth",
+            "fails",
+            "auth = { username = \"…\", password = \"…\" }",
+        ),
+    ] {
+        let secure = scenario == "uas_refuse_488";
+        let bed = quick(|setup| {
+            if secure {
+                setup.key("b1", "srtp = \"required\"")
+            } else {
+                setup
+            }
+        });
+        // The OPTIONS is a call of its own to SIPp.
+        let carrier = bed.run(&bed.uas_b1(scenario).calls(9, 10));
+        let report = Report::of(begin_call(&bed));
+        report.assert(about, verdict, key);
+        let _ = carrier.stop();
+        bed.finish_lingering(1, refusals);
+    }
+}
+
+/// UDP is silent and TCP answers: the target to write is in the report.
+#[test]
+fn another_transport_that_answers_is_named() {
+    let bed = quick(|setup| setup);
+    let bob = bed.peer_b1();
+    let listener = TcpListener::bind(bed.places.b1).unwrap();
+    let answering = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        stream.write_all(b"SIP/2.0 200 OK\r\n").unwrap();
+        request
+    });
+    let report = Report::of(begin(&bed, &["--json"]));
+    let request = answering.join().unwrap();
+    assert!(
+        request.starts_with("OPTIONS sip:") && request.contains("SIP/2.0/TCP"),
+        "{request}"
+    );
+    let key = format!("targets = [{{ uri = \"sip:{};transport=tcp\" }}]", bed.places.b1);
+    report.assert("transports", "note", &key);
+    assert!(
+        report.says("transports").contains("TCP answers, 200"),
+        "{:#}",
+        report.0
+    );
+    drop(bob);
+    bed.finish_lingering(0, 1);
+}
+
+/// What is said of a carrier's certificate; `{}` of the trunk's keys are its own.
+fn certificate(lines: &[&str], name: &str, stranger: bool) -> Report {
+    let tls = tls("", lines);
+    let bob = if stranger {
+        let other = Authority::default();
+        let kind = Kind::Tls {
+            server: Some(other.server(&other.leaf(&[name]), false)),
+            client: None,
+        };
+        tls.bed.connected("B1", tls.bed.places.b1, TLS, kind)
+    } else {
+        tls.carrier(name, false)
+    };
+    let mut child = begin(&tls.bed, &["--json"]);
+    while child.try_wait().unwrap().is_none() {
+        if let Some(options) = bob.wait_for("OPTIONS", ms(50), is("OPTIONS")) {
+            reply_raw(&bob, &options.message, 200, "o", &[], None);
+        }
+    }
+    let report = Report::of(child);
+    drop(bob);
+    tls.bed.finish_lingering(0, 1);
+    report
+}
+
+#[test]
+fn certificates_are_looked_at_and_the_key_named() {
+    let good = certificate(&[C_TEST], "c.test", false);
+    good.assert("options", "works", "");
+    good.assert("tls", "works", "");
+    assert!(good.says("tls").contains("days left"), "{:#}", good.0);
+    certificate(&[C_TEST], "other.test", false).assert(
+        "tls",
+        "fails",
+        "tls = { name = \"…\" }, the name in its certificate",
+    );
+    certificate(&[C_TEST], "c.test", true).assert(
+        "tls",
+        "fails",
+        "tls = { ca = \"…\" }, the file of its authority",
+    );
 }

@@ -7,6 +7,7 @@
 //! | `trial/ua.rs` | the calling side |
 //! | `trial/voice.rs` | the tone, and what is heard |
 //! | `trial/places.rs` | what the trunk's places answer |
+//! | `trial/wires.rs` | other transports, certificates |
 //! | `trial/findings.rs` | what the call has shown |
 
 mod findings;
@@ -14,8 +15,10 @@ mod line;
 mod places;
 mod ua;
 mod voice;
+mod wires;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -95,14 +98,6 @@ impl Bench {
             tail: number.as_deref().and_then(tail),
             events: sender,
         };
-        let (reply, begun) = oneshot::channel();
-        let asked = queue
-            .send(ShardInput::Ask(Ask::Trial(Box::new(start), reply)))
-            .await;
-        if asked.is_err() || !begun.await.unwrap_or_default() {
-            sheet.discard();
-            return TrialStart::Busy;
-        }
         let line = Line {
             queue: queue.clone(),
             id,
@@ -120,8 +115,20 @@ impl Bench {
             order,
             number,
         };
-        tokio::spawn(trial.run());
-        TrialStart::Begun
+        // A task of its own: who asked for it may go away, and the sheet has to be closed all the same.
+        let begun = tokio::spawn(async move {
+            let begun = trial.begin(start).await;
+            if begun {
+                tokio::spawn(trial.run());
+            } else {
+                trial.sheet.discard();
+            }
+            begun
+        });
+        match begun.await {
+            Ok(true) => TrialStart::Begun,
+            Ok(false) | Err(_) => TrialStart::Busy,
+        }
     }
 }
 
@@ -194,6 +201,13 @@ struct Trial {
 }
 
 impl Trial {
+    /// Whether the shard has room for it.
+    async fn begin(&self, start: Start) -> bool {
+        let (reply, begun) = oneshot::channel();
+        let ask = ShardInput::Ask(Ask::Trial(Box::new(start), reply));
+        self.line.queue.send(ask).await.is_ok() && begun.await.unwrap_or_default()
+    }
+
     async fn run(mut self) {
         let looked = tokio::time::timeout(LONGEST, self.look()).await;
         if looked.is_err() {
@@ -225,6 +239,9 @@ impl Trial {
             self.line.listen(Instant::now() + OTHERS, |_| false).await;
         }
         self.sheet.add(places::of_probes(&self.trunk, &self.line.probed));
+        let local = self.local();
+        let looked = wires::look_at(&self.trunk, &self.line.probed, &local).await;
+        self.sheet.add(looked);
         match self.number.clone() {
             Some(number) => self.call(number).await,
             None => self
@@ -272,6 +289,17 @@ impl Trial {
             report.call = id.map(String::from);
             report.checks.extend(checks);
         });
+    }
+
+    /// The addresses that the trunk is called from.
+    fn local(&self) -> Vec<IpAddr> {
+        let network = self.snapshot.network_of(self.from);
+        let ours = self
+            .snapshot
+            .listeners
+            .iter()
+            .filter(|listener| listener.network == network && listener.id != switch::TRIAL_LISTENER);
+        ours.map(|listener| listener.bind.ip()).collect()
     }
 
     fn timer(&self) -> &config::SessionTimer {

@@ -3,7 +3,7 @@
 use api::Check;
 use config::Trunk;
 use sip_msg::{HeaderId, Message};
-use sip_proto::Hop;
+use sip_proto::{Hop, Transport};
 use switch::{Probed, RegistrationView};
 
 /// Whether each target has shown something.
@@ -54,6 +54,10 @@ fn one(trunk: &Trunk, uri: &str, hop: Option<Hop>, probed: &Probed) -> Check {
     match probed {
         Probed::Answered(message, took) => answered(trunk, &place, message, took.as_secs_f64() * 1000.0),
         Probed::Silent => silent(trunk, &place),
+        // What is wrong with a certificate is said beside.
+        Probed::Unreachable if hop.is_some_and(|hop| hop.transport == Transport::Tls) => {
+            Check::fails("options", format!("{place}: no connection"))
+        }
         Probed::Unreachable => {
             Check::fails("options", format!("{place}: nobody listens there")).key("targets")
         }
