@@ -10,6 +10,7 @@ mod dial;
 mod digits;
 mod end;
 mod failover;
+mod fork;
 mod info;
 mod leg;
 mod negotiate;
@@ -48,6 +49,8 @@ use self::digits::Telling;
 use self::end::Ended;
 pub(crate) use self::end::Ending;
 pub(crate) use self::failover::caller_status;
+use self::fork::Fork;
+pub(crate) use self::fork::Picked;
 pub(crate) use self::leg::{ALLOW, Leg, Uac, contact};
 use self::reinvite::Exchange;
 use self::relay::Relays;
@@ -179,6 +182,8 @@ struct Aside {
     transfers: Option<Box<Transfers>>,
     /// It has no caller, and finds the target of another call's transfer.
     errand: Option<Box<Errand>>,
+    /// Contacts that ring at once.
+    fork: Option<Box<Fork>>,
 }
 
 /// What a new call begins with.

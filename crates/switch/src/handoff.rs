@@ -8,7 +8,7 @@ use route::TrunkIx;
 use rtp_proto::control::Side;
 use sip_msg::Message;
 
-use crate::call::{Call, Leg, Tale, Won};
+use crate::call::{Call, Leg, Picked, Tale, Won};
 use crate::core::Asked;
 use crate::ident::CallKey;
 
@@ -20,14 +20,18 @@ pub(crate) enum Handoff {
     Progress { of: CallKey, status: u16 },
     /// It has answered.
     Answered { of: CallKey, won: Box<Won> },
-    /// Nobody has.
+    /// A contact that rings with others has answered.
+    Picked { of: CallKey, picked: Box<Picked> },
+    /// An errand, or such a contact, has come to nothing.
     Failed {
         of: CallKey,
-        status: u16,
+        errand: CallKey,
+        /// Status and Q.850 cause.
+        said: (u16, Option<u8>),
         tale: Box<Tale>,
     },
-    /// The errand's call does not wait for it any more.
-    Cancel(CallKey),
+    /// Its call does not wait for it any more: it was answered by another, or goes on without.
+    Cancel { branch: CallKey, answered: bool },
     /// The far end of another call of the transferor's is to be put in the transferor's place.
     Fetch {
         of: CallKey,

@@ -19,6 +19,7 @@
 //! | `call/reinvite.rs` | offers in mid-call |
 //! | `call/negotiate.rs` | what each side's SDP becomes on the other |
 //! | `call/end.rs` | every ending, and the one record |
+//! | `call/fork.rs` | contacts that ring at once |
 //! | `call/transfer.rs` | REFER and Replaces: who takes whose place |
 //! | `handoff.rs` | what one call has for another |
 //! | `vouch.rs` | who vouches for the caller: signatures verified, made, handed on |

@@ -81,6 +81,8 @@ pub(crate) struct Contact {
     pub(crate) uri: Box<[u8]>,
     pub(crate) path: Box<[Box<[u8]>]>,
     pub(crate) flow: Flow,
+    /// Those of one rank ring at once: whether it has not been heard of lately, and its preference.
+    pub(crate) rank: (bool, u16),
 }
 
 /// A binding as an operator sees it.
@@ -133,6 +135,7 @@ impl Registrar {
             uri: binding.uri.clone(),
             path: binding.path.clone(),
             flow: binding.flow,
+            rank: (binding.missed >= MISSES, binding.q),
         };
         found.into_iter().map(contact).collect()
     }

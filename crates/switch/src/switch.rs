@@ -275,7 +275,7 @@ impl Switch {
         Gauges {
             calls: self.core.calls,
             answered: answered.count(),
-            ending: self.calls.len() - self.core.calls,
+            ending: self.calls.values().filter(|call| call.errand().is_none()).count() - self.core.calls,
             unrecorded: self.calls.values().filter(|call| !call.is_recorded()).count(),
             orphans: self.core.orphans.len() + self.core.goodbyes.len(),
             server_transactions: counts.server,
@@ -385,7 +385,8 @@ impl Switch {
         if call.is_finished() {
             call.forget(&mut self.core);
         } else {
-            self.core.calls += usize::from(call.phase != Phase::Ending);
+            let counts = call.phase != Phase::Ending && call.errand().is_none();
+            self.core.calls += usize::from(counts);
             self.calls.insert(call.key, Box::new(call));
         }
     }
@@ -395,7 +396,7 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
-        let was_up = call.phase != Phase::Ending;
+        let was_up = call.phase != Phase::Ending && call.errand().is_none();
         act(call, &mut self.core);
         if was_up && call.phase == Phase::Ending {
             self.core.calls -= 1;

@@ -302,6 +302,18 @@ impl Call {
         if self.errand().is_some() {
             return self.errand_answered(core, now, id, &invite, message);
         }
+        self.take_answer(core, now, id, &invite, message);
+    }
+
+    /// The called side's answer, with its dialog: what it says of the session, and on to the caller.
+    pub(super) fn take_answer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        invite: &Message,
+        message: &Message,
+    ) {
         let delayed = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
         let settled = self.settled(core, message);
         let ack = !delayed || settled.is_some();
@@ -315,7 +327,7 @@ impl Call {
                 self.conclude_timer(core, now, Side::B, message);
                 self.connect(core, now, id, body, ack);
             }
-            Err(status) => self.unusable_answer(core, now, id, &invite, status),
+            Err(status) => self.unusable_answer(core, now, id, invite, status),
         }
     }
 

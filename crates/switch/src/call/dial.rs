@@ -57,6 +57,17 @@ impl Call {
     /// Dials the plan's next attempt that can be dialled; ends the call when there is none.
     pub(crate) fn dial_next(&mut self, core: &mut Core, now: Now) {
         while let Some(attempt) = self.take_attempt() {
+            let further = self.rings_with(&attempt);
+            if further > 0 {
+                if self.ring_all(core, now, &attempt, further) {
+                    return;
+                }
+                let outcome = AttemptOutcome::Unreachable;
+                if self.attempt_failed(core, now, outcome, None) == route::Verdict::Stop {
+                    return;
+                }
+                continue;
+            }
             match self.try_dial(core, now, &attempt) {
                 Ok(()) => return,
                 Err(outcome) => {
@@ -313,7 +324,7 @@ impl Call {
     }
 
     /// Opens the media session for the first attempt; gives later ones a fresh B side.
-    fn open_media(&mut self, core: &mut Core) {
+    pub(super) fn open_media(&mut self, core: &mut Core) {
         if self.errand().is_some() {
             // Its leg has media when it is taken into the call that waits for it.
             return;

@@ -85,9 +85,9 @@ pub(crate) struct Ended {
 
 impl Ended {
     /// Of what has no record.
-    pub(crate) fn unwritten() -> Self {
+    pub(crate) fn unwritten(ending: &Ending) -> Self {
         Self {
-            why: Why::of_ending(&Ending::failed("", 200)),
+            why: Why::of_ending(ending),
             waiting: Vec::new(),
             deadline: None,
             ticket: None,
@@ -107,6 +107,7 @@ impl Call {
             return self.end_errand(core, now, &ending);
         }
         self.drop_transfer(core, now);
+        self.drop_fork(core, false);
         let joined = self.end_connecting(core, now, &ending);
         if self.invite.is_some() && ending.status < 300 {
             // Somebody hung up what the caller was never told of.

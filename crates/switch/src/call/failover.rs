@@ -22,6 +22,7 @@ impl Call {
         answer: Option<&Message>,
     ) {
         let (mut outcome, mut answer) = (outcome, answer);
+        self.drop_fork(core, false);
         if let Some(hop) = self.next_hop(core, now, outcome, answer) {
             core.disarm(&mut self.stage_timer);
             self.story

@@ -1,6 +1,4 @@
-//! Calls to users who have registered: their contacts, one after the other by preference.
-//!
-//! One at a time, and not all at once (RFC 3261 §16.6 leaves both): a call has one called side, with one dialog and one stream.
+//! Calls to users who have registered: their contacts by preference, those of the same at once ([`fork`](super::fork)).
 
 use std::time::Duration;
 

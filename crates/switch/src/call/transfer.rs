@@ -81,6 +81,8 @@ pub(crate) struct Over {
     /// Of the leg that has come in another's place.
     pub(crate) call_id: Box<[u8]>,
     pub(crate) tried: Vec<Tried>,
+    /// That has looked for the target, and may have something to tell yet.
+    errand: Option<CallKey>,
 }
 
 /// Whom a Refer-To names.
@@ -324,9 +326,27 @@ impl Call {
         }
     }
 
+    /// Whether this is the errand that looks for a transfer's target.
+    pub(crate) fn looks_for(&self, errand: CallKey) -> bool {
+        self.open().is_some_and(|open| open.errand == Some(errand))
+    }
+
+    /// What an errand has left that was cancelled with its transfer. Gives it back if it was no transfer's.
+    pub(in crate::call) fn take_tale(&mut self, errand: CallKey, tale: Tale) -> Option<Tale> {
+        let mut over = self.moves_mut().into_iter().flat_map(|moves| &mut moves.over);
+        match over.find(|over| over.errand == Some(errand)) {
+            Some(over) => {
+                over.tried = tale.tried;
+                None
+            }
+            None => Some(tale),
+        }
+    }
+
     /// The errand has come to nothing.
     pub(crate) fn on_errand_failed(&mut self, core: &mut Core, now: Now, status: u16, tale: Tale) {
-        if self.phase == Phase::Answered && self.open().is_some_and(|open| open.errand.is_some()) {
+        let waits = self.phase == Phase::Answered && self.open().is_some_and(|open| open.errand.is_some());
+        if waits {
             self.transfer_failed(core, now, status, tale);
         }
     }
@@ -372,6 +392,7 @@ impl Call {
             sip,
             call_id,
             tried: tale.tried,
+            errand: open.errand,
         };
         self.moves_or_new().over.push(over);
         Some(open)
@@ -382,7 +403,10 @@ impl Call {
         let Some(open) = self.open() else { return };
         let by = open.by;
         if let Some(errand) = open.errand {
-            core.handoffs.push_back(Handoff::Cancel(errand));
+            core.handoffs.push_back(Handoff::Cancel {
+                branch: errand,
+                answered: false,
+            });
         }
         if open.leaving.is_some() {
             self.drop_exchange(core, now);

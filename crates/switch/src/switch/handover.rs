@@ -6,7 +6,7 @@ use sip_proto::Mint;
 
 use super::Switch;
 use crate::admit;
-use crate::call::{Ending, Fetched, Phase};
+use crate::call::{Fetched, Phase};
 use crate::core::Asked;
 use crate::handoff::{Handoff, Replaces};
 use crate::ident::CallKey;
@@ -21,7 +21,10 @@ impl Switch {
             match handoff {
                 Handoff::Begin(call) => self.keep(*call),
                 Handoff::Progress { of, status } => {
-                    self.with_call(of, |call, core| call.on_transfer_progress(core, now, status));
+                    self.with_call(of, |call, core| {
+                        call.on_transfer_progress(core, now, status);
+                        call.on_branch_progress(core, now, status);
+                    });
                 }
                 Handoff::Answered { of, won } => {
                     if self.calls.contains_key(&of) {
@@ -30,12 +33,30 @@ impl Switch {
                         won.not_wanted(&mut self.core, now);
                     }
                 }
-                Handoff::Failed { of, status, tale } => {
-                    self.with_call(of, |call, core| call.on_errand_failed(core, now, status, *tale));
+                Handoff::Picked { of, picked } => {
+                    if self.calls.contains_key(&of) {
+                        self.with_call(of, |call, core| call.on_picked(core, now, *picked));
+                    } else {
+                        picked.not_wanted(&mut self.core, now);
+                    }
                 }
-                Handoff::Cancel(errand) => self.with_call(errand, |call, core| {
-                    call.end(core, now, Ending::failed("cancelled", 487));
+                Handoff::Failed {
+                    of,
+                    errand,
+                    said,
+                    tale,
+                } => self.with_call(of, |call, core| {
+                    if call.rings_at_once() {
+                        call.on_branch_failed(core, now, errand, said, *tale);
+                    } else if !call.looks_for(errand) {
+                        call.add_tale(errand, *tale);
+                    } else {
+                        call.on_errand_failed(core, now, said.0, *tale);
+                    }
                 }),
+                Handoff::Cancel { branch, answered } => {
+                    self.with_call(branch, |call, core| call.cancel_errand(core, now, answered));
+                }
                 Handoff::Fetch {
                     of,
                     by,

@@ -38,6 +38,8 @@ pub(crate) struct Errand {
     pub(crate) invite: Message,
     /// Its Request-URI, where that is the Refer-To's as it stands.
     pub(crate) uri: Option<Vec<u8>>,
+    /// It is none, but one of several contacts of a user that ring at once.
+    pub(crate) rings: bool,
 }
 
 /// An errand that may begin.
@@ -50,7 +52,7 @@ pub(crate) struct Planned {
 /// What an errand leaves for the record.
 #[derive(Default)]
 pub(crate) struct Tale {
-    pub(super) tried: Vec<Tried>,
+    pub(in crate::call) tried: Vec<Tried>,
     /// Why they stood in their order.
     pub(super) lines: Box<str>,
 }
@@ -93,7 +95,9 @@ impl Call {
         if invite.header(HeaderId::Replaces).is_some() && self.snapshot.transfer(trunk) != Mode::Refuse {
             writer.copy(invite, HeaderId::Replaces);
         }
-        let Some(errand) = self.errand() else { return };
+        let Some(errand) = self.errand().filter(|errand| !errand.rings) else {
+            return;
+        };
         if errand.uri.is_some() {
             // It goes back to whoever has written it.
             writer.copy(invite, HeaderId::ReferredBy);
@@ -177,6 +181,7 @@ impl Call {
             offer,
             invite,
             uri: returns.then(|| target.uri.to_vec()),
+            rings: false,
         }));
         Ok(Planned {
             call,
@@ -290,6 +295,9 @@ impl Call {
         invite: &Message,
         message: &Message,
     ) {
+        if self.errand().is_some_and(|errand| errand.rings) {
+            return self.branch_answered(core, now, id, message);
+        }
         let tag = message.to_tag().unwrap_or_default();
         let sdp = match sdp_of(message) {
             Ok(Some(sdp)) => Ok(sdp),
@@ -339,30 +347,34 @@ impl Call {
             return;
         };
         self.phase = Phase::Ending;
+        // What a CANCEL says of why.
+        self.ended = Some(Box::new(Ended::unwritten(ending)));
         self.drop_b(core, now);
         self.story.finish(now, ending, false, [None, None]);
         core.handoffs.push_back(Handoff::Failed {
             of,
-            status: ending.status.max(300),
+            errand: self.key,
+            said: (ending.status.max(300), ending.q850),
             tale: Box::new(self.tale()),
         });
         self.close_errand(core);
     }
 
-    fn tale(&mut self) -> Tale {
+    pub(in crate::call) fn tale(&mut self) -> Tale {
         Tale {
             tried: std::mem::take(&mut self.story.tried),
             lines: std::mem::take(&mut self.story.decision),
         }
     }
 
-    fn close_errand(&mut self, core: &mut Core) {
+    pub(in crate::call) fn close_errand(&mut self, core: &mut Core) {
         core.disarm(&mut self.stage_timer);
         self.phase = Phase::Ending;
         self.hunt = None;
         // Ports of attempts that failed were never opened, and have gone back already; the transferee keeps its own.
         self.a.ports = None;
-        self.ended = Some(Box::new(Ended::unwritten()));
+        self.ended
+            .get_or_insert_with(|| Box::new(Ended::unwritten(&Ending::failed("", 200))));
     }
 }
 

@@ -1,0 +1,350 @@
+//! Contacts of a registered user with the same preference ring at once (RFC 3261 §16.6, §16.7): the first to answer has the call, the
+//! others stop.
+//!
+//! Each is a *branch*: a call without a caller of its own, as an errand is, that rings one contact with the caller's offer. The one that
+//! answers gives its leg to the call, which goes on with it as with an answer of its own. A caller without an offer, which has one dialog
+//! to answer it in, rings them one after the other.
+
+use std::sync::Arc;
+
+use route::{Attempt, AttemptOutcome, Verdict};
+use sip_msg::Message;
+use sip_proto::ClientId;
+use smallvec::SmallVec;
+
+use super::end::Ending;
+use super::leg::{Bye, Leg};
+use super::reliable::Progress;
+use super::transfer::{Errand, Tale};
+use super::{Call, Hunt, NewCall, Phase, Stage, Story, negotiate};
+use crate::core::Core;
+use crate::handoff::Handoff;
+use crate::ident::CallKey;
+use crate::io::Now;
+use crate::locate::Hops;
+use crate::snapshot::Snapshot;
+
+/// Contacts that ring at once at most; the others come after them.
+const MOST: usize = 8;
+
+/// The branches of a call that ring.
+#[derive(Default)]
+pub(crate) struct Fork {
+    branches: SmallVec<[CallKey; 4]>,
+    /// The caller has heard of ringing.
+    told: bool,
+    /// What those have said that won't have the call.
+    failures: Vec<(u16, Option<u8>)>,
+}
+
+/// A branch that has answered: its leg, with the INVITE that was answered.
+pub(crate) struct Picked {
+    pub(super) branch: CallKey,
+    pub(super) leg: Leg,
+    pub(super) client: ClientId,
+    pub(super) response: Message,
+    pub(super) early: Option<sdp::Sdp>,
+    pub(super) tale: Tale,
+    pub(super) snapshot: Arc<Snapshot>,
+}
+
+impl Picked {
+    /// There is no call any more that waits for it: as an INVITE that was given up and answered all the same.
+    pub(crate) fn not_wanted(self, core: &mut Core, now: Now) {
+        let Self {
+            mut leg, snapshot, ..
+        } = self;
+        core.clients.remove(&self.client);
+        core.tags.remove(&leg.tag);
+        if let Some(invite) = leg.uac.take().and_then(|uac| uac.invite) {
+            leg.send_ack(core, now, &snapshot, self.client, &invite, None);
+        }
+        if let Some(permit) = leg.permit.take() {
+            core.live.release(permit);
+        }
+        if let Some(ports) = leg.ports.take() {
+            core.ports.release(now.at, ports);
+        }
+        crate::orphan::goodbye(core, now, &snapshot, leg);
+    }
+}
+
+impl Call {
+    /// How many further contacts ring with this attempt's.
+    pub(super) fn rings_with(&self, attempt: &Attempt) -> usize {
+        let Some(hunt) = self.hunt.as_deref() else {
+            return 0;
+        };
+        let offers = self.invite.as_ref().is_some_and(|invite| invite.offer.is_some());
+        let rank = hunt.contact(attempt).map(|contact| contact.rank);
+        if rank.is_none() || !offers {
+            return 0;
+        }
+        let with = |other: &&Attempt| {
+            other.trunk == attempt.trunk && hunt.contact(other).map(|contact| contact.rank) == rank
+        };
+        let further = hunt.attempts.get(hunt.next..).unwrap_or_default();
+        further.iter().take_while(with).count().min(MOST - 1)
+    }
+
+    /// Rings the contact of this attempt, and of so many after it. Says whether any rings.
+    pub(super) fn ring_all(&mut self, core: &mut Core, now: Now, attempt: &Attempt, further: usize) -> bool {
+        let mut attempts: SmallVec<[Attempt; 4]> = SmallVec::new();
+        attempts.push(attempt.clone());
+        if let Some(hunt) = self.hunt.as_mut() {
+            let more = hunt.attempts.iter().skip(hunt.next).take(further);
+            attempts.extend(more.cloned());
+            hunt.next += further;
+            hunt.made += attempts.len();
+        }
+        if self.prepare_fork(core, now).is_none() {
+            return false;
+        }
+        let ring = self.ring_time(attempt);
+        self.set_stage(core, now, Stage::Progress, ring);
+        self.aside().fork = Some(Box::default());
+        for attempt in attempts {
+            let Some(mut branch) = self.branch(core, now, &attempt) else {
+                continue;
+            };
+            if let Some(fork) = self.fork_mut() {
+                fork.branches.push(branch.key);
+            }
+            branch.dial_next(core, now);
+            // Before what it has to say already.
+            core.handoffs.push_front(Handoff::Begin(Box::new(branch)));
+        }
+        self.fork_mut().is_some_and(|fork| !fork.branches.is_empty())
+    }
+
+    /// Whether several contacts ring at once.
+    pub(crate) fn rings_at_once(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.fork.is_some())
+    }
+
+    fn fork_mut(&mut self) -> Option<&mut Fork> {
+        self.aside.as_mut()?.fork.as_deref_mut()
+    }
+
+    /// What every branch needs of the caller: its offer noted, and ports.
+    fn prepare_fork(&mut self, core: &mut Core, now: Now) -> Option<()> {
+        let offer = self.invite.as_ref()?.offer.clone()?;
+        if self.a.ports.is_none() {
+            self.a.ports = Some(core.ports.reserve(now.at)?);
+        }
+        negotiate::note(&self.snapshot, core.endpoint.mint(), &mut self.a, &offer).ok()
+    }
+
+    fn branch(&self, core: &mut Core, now: Now, attempt: &Attempt) -> Option<Self> {
+        let invite = self.invite.as_ref()?;
+        let contact = self.hunt.as_ref()?.contact(attempt)?.clone();
+        let (caller, called) = (self.story.caller.to_string(), self.story.called.to_string());
+        let mut branch = Self::new(NewCall {
+            key: CallKey(core.next_id()),
+            id: self.id.clone(),
+            snapshot: self.snapshot.clone(),
+            trunk: self.a.trunk,
+            tag: Box::default(),
+            flow: self.a.flow,
+            call_id: Box::default(),
+            session_id: 0,
+            invite: None,
+            story: Story::new(now, caller, called, self.story.source),
+        });
+        // Its attempt is one of this call's.
+        branch.story.started = self.story.started;
+        branch.a.session = self.a.session.clone();
+        // The caller's own: not the branch's to give back.
+        branch.a.ports = self.a.ports;
+        branch.a.bye = Bye::Done;
+        branch.aside().errand = Some(Box::new(Errand {
+            of: self.key,
+            customer: self.a.trunk,
+            offer: invite.offer.clone()?,
+            invite: invite.asked.message.clone(),
+            uri: None,
+            rings: true,
+        }));
+        branch.hunt = Some(Box::new(Hunt {
+            attempts: std::iter::once(Attempt {
+                contact: Some(0),
+                ..attempt.clone()
+            })
+            .collect(),
+            limit: 1,
+            contacts: vec![contact],
+            next: 0,
+            stage: Stage::Trying,
+            rang: false,
+            made: 0,
+            outcomes: Vec::new(),
+            hops: Hops::default(),
+            early: SmallVec::new(),
+            settled: None,
+        }));
+        Some(branch)
+    }
+
+    /// A branch has answered: its leg goes to the call that waits for it, as it is.
+    pub(super) fn branch_answered(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        client: ClientId,
+        response: &Message,
+    ) {
+        let tag = response.to_tag().unwrap_or_default();
+        let early = self.hunt.as_ref().and_then(|hunt| hunt.early_answer(tag));
+        self.story.answered(now);
+        let tale = self.tale();
+        let (Some(leg), Some(of)) = (self.b.take(), self.errand().map(|errand| errand.of)) else {
+            return;
+        };
+        let picked = Picked {
+            branch: self.key,
+            leg,
+            client,
+            response: response.clone(),
+            early,
+            tale,
+            snapshot: self.snapshot.clone(),
+        };
+        core.handoffs.push_back(Handoff::Picked {
+            of,
+            picked: Box::new(picked),
+        });
+        self.close_errand(core);
+    }
+
+    /// A branch rings.
+    pub(crate) fn on_branch_progress(&mut self, core: &mut Core, now: Now, status: u16) {
+        if self.phase != Phase::Dialing {
+            return;
+        }
+        let Some(fork) = self.fork_mut() else { return };
+        if std::mem::replace(&mut fork.told, true) {
+            return;
+        }
+        if let Some(hunt) = &mut self.hunt {
+            hunt.rang = true;
+            // Its time goes on.
+            hunt.stage = Stage::Ringing;
+        }
+        self.story.progress(now);
+        let body = self.ring_back(core);
+        let status = if (180..=183).contains(&status) {
+            180
+        } else {
+            status
+        };
+        let progress = Progress {
+            status,
+            body,
+            source: None,
+        };
+        self.progress(core, now, progress, false);
+    }
+
+    /// A branch has come to nothing. When all have, the call goes on with what they have said, and at once if one of them has spoken for
+    /// the user (RFC 3261 §16.7).
+    pub(crate) fn on_branch_failed(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        branch: CallKey,
+        failure: (u16, Option<u8>),
+        tale: Tale,
+    ) {
+        self.story.tried.extend(tale.tried);
+        let Some(fork) = self.fork_mut() else { return };
+        fork.branches.retain(|key| *key != branch);
+        fork.failures.push(failure);
+        if !fork.branches.is_empty() && failure.0 < 600 {
+            return;
+        }
+        let failures = std::mem::take(&mut fork.failures);
+        let final_word = failures.iter().find(|(status, _)| *status >= 600);
+        let status = final_word.map_or_else(|| route::most_telling(&failures), |(status, _)| *status);
+        let said = failures.iter().find(|failure| failure.0 == status);
+        let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
+        self.drop_fork(core, false);
+        if self.phase != Phase::Dialing {
+            return;
+        }
+        let outcome = AttemptOutcome::Final {
+            status,
+            q850: said.and_then(|(_, q850)| *q850),
+            rang,
+        };
+        if self.attempt_failed(core, now, outcome, None) == Verdict::Advance {
+            self.dial_next(core, now);
+        }
+    }
+
+    /// A branch has answered first: the others stop, and the call has its leg.
+    pub(crate) fn on_picked(&mut self, core: &mut Core, now: Now, picked: Picked) {
+        let waits = self.phase == Phase::Dialing
+            && self
+                .fork_mut()
+                .is_some_and(|fork| fork.branches.contains(&picked.branch));
+        if !waits {
+            return picked.not_wanted(core, now);
+        }
+        if let Some(fork) = self.fork_mut() {
+            fork.branches.retain(|key| *key != picked.branch);
+        }
+        self.drop_fork(core, true);
+        let Picked {
+            branch: _,
+            leg,
+            client,
+            response,
+            early,
+            tale,
+            snapshot: _,
+        } = picked;
+        self.story.tried.extend(tale.tried);
+        core.clients
+            .insert(client, crate::core::ClientOwner::Attempt(self.key));
+        core.tags
+            .insert(&leg.tag, (self.key, rtp_proto::control::Side::B));
+        self.b = Some(leg);
+        if let (Some(early), Some(hunt)) = (early, &mut self.hunt) {
+            hunt.remember_early(response.to_tag().unwrap_or_default(), early);
+        }
+        self.open_media(core);
+        self.carry(&response);
+        core.disarm(&mut self.stage_timer);
+        let uac = self.b.as_ref().and_then(|leg| leg.uac.as_ref());
+        if let Some(invite) = uac.and_then(|uac| uac.invite.clone()) {
+            self.take_answer(core, now, client, &invite, &response);
+        }
+    }
+
+    /// What a branch has left that stopped ringing when another had answered, before that in the record; or an errand, with its transfer.
+    pub(crate) fn add_tale(&mut self, branch: CallKey, tale: Tale) {
+        let Some(tale) = self.take_tale(branch, tale) else {
+            return;
+        };
+        let at = self.story.tried.len().saturating_sub(1);
+        self.story.tried.splice(at..at, tale.tried);
+    }
+
+    /// The branches that ring stop: the call has been answered by another of them, or goes on without.
+    pub(crate) fn drop_fork(&mut self, core: &mut Core, answered: bool) {
+        let fork = self.aside.as_mut().and_then(|aside| aside.fork.take());
+        for branch in fork.into_iter().flat_map(|fork| fork.branches) {
+            core.handoffs.push_back(Handoff::Cancel { branch, answered });
+        }
+    }
+
+    /// Ends a branch or an errand that nobody waits for.
+    pub(crate) fn cancel_errand(&mut self, core: &mut Core, now: Now, answered: bool) {
+        let ending = Ending {
+            said: answered.then_some(200),
+            by: crate::record::HungUpBy::Caller,
+            ..Ending::failed("cancelled", 487)
+        };
+        self.end(core, now, ending);
+    }
+}
