@@ -38,11 +38,11 @@ fn begin(bed: &Bed, words: &[&str]) -> Child {
         .unwrap()
 }
 
-/// The same with a call of a second, reported as JSON.
+/// The same with a call of two seconds, reported as JSON.
 fn begin_call(bed: &Bed) -> Child {
     begin(
         bed,
-        &["--number", NUMBER, "--caller", CALLER, "--talk", "1", "--json"],
+        &["--number", NUMBER, "--caller", CALLER, "--talk", "2", "--json"],
     )
 }
 
@@ -88,7 +88,8 @@ fn answer_options(bob: &SipPeer, status: u16) {
 /// Bob says a tone's worth of packets to our relay while it is called.
 fn speak(bed: &Bed, to: std::net::SocketAddr) -> thread::JoinHandle<()> {
     let peer = RtpPeer::bind(bed.places.rtp_b1);
-    thread::spawn(move || peer.stream(to, &Stream::speech(7), 40, ms(20)))
+    // From before the answer until the call is over: a busy machine hears some of it.
+    thread::spawn(move || peer.stream(to, &Stream::speech(7), 120, ms(20)))
 }
 
 /// Bob rings, answers with `headers` and `body`, speaks, and lets the tester hang up.
@@ -100,9 +101,9 @@ fn answer(bed: &Bed, leg: &Call<'_>, headers: &[(&str, &str)], body: &str) {
         .copied()
         .chain([("Contact", contact.as_str())])
         .collect();
+    let voice = speak(bed, to);
     leg.reply_with(200, &headers, Some(body));
     leg.expect_request("ACK");
-    let voice = speak(bed, to);
     leg.ok("BYE");
     voice.join().unwrap();
 }
@@ -270,9 +271,9 @@ fn each_defect_has_its_key() {
             acts: |bed, _, leg| {
                 // It says another place than it speaks from.
                 let to = sdp::audio(&invite_of(&leg).body());
+                let voice = speak(bed, to);
                 leg.answer(&sdp::offer(bed.places.rtp_b2));
                 leg.expect_request("ACK");
-                let voice = speak(bed, to);
                 leg.ok("BYE");
                 voice.join().unwrap();
             },
@@ -511,4 +512,56 @@ fn certificates_are_looked_at_and_the_key_named() {
         "fails",
         "tls = { ca = \"…\" }, the file of its authority",
     );
+}
+
+/// A trunk outside, where we stand behind a NAT: the tester's media do not go by the address that the trunk is told.
+#[test]
+fn a_trunk_in_a_network_of_its_own_is_tested_from_there() {
+    let bed = quick(|setup| {
+        setup
+            .listen("network = \"inside\"")
+            .listener(
+                "{sut2}",
+                &["network = \"outside\"", "advertise = \"203.0.113.10:5060\""],
+            )
+            .key("pbx", "network = \"inside\"")
+            .key("b1", "network = \"outside\"")
+            .key("b2", "network = \"outside\"")
+            .extra("[[network]]\nname = \"inside\"")
+            .extra("[[network]]\nname = \"outside\"\nbind = \"{sut2.ip}\"\nadvertise = \"203.0.113.11\"")
+    });
+    let places = &bed.places;
+    let bob = SipPeer::bind("B1", places.b1, places.sut2);
+    let child = begin_call(&bed);
+    answer_options(&bob, 200);
+    let leg = bob.incoming();
+    let named = sdp::audio(&invite_of(&leg).body());
+    assert_eq!(named.ip().to_string(), "203.0.113.11");
+    let voice = speak(&bed, (places.sut2.ip(), named.port()).into());
+    leg.answer(&sdp::offer(places.rtp_b1));
+    leg.expect_request("ACK");
+    leg.ok("BYE");
+    voice.join().unwrap();
+    let report = Report::of(child);
+    report.assert("audio-in", "works", "");
+    report.assert("audio-out", "works", "");
+    report.assert("bye", "works", "");
+    bed.finish(1);
+}
+
+#[test]
+fn a_trunk_that_is_called_by_tls_is_tested_by_tls() {
+    let tls = tls("", &[C_TEST]);
+    let bob = tls.carrier("c.test", false);
+    let child = begin_call(&tls.bed);
+    answer_options(&bob, 200);
+    let leg = bob.incoming();
+    answer(&tls.bed, &leg, &[], &sdp::offer(tls.bed.places.rtp_b1));
+    let report = Report::of(child);
+    assert!(report.says("options").starts_with("TLS "), "{:#}", report.0);
+    for about in ["options", "tls", "call", "audio-in", "bye"] {
+        report.assert(about, "works", "");
+    }
+    drop(bob);
+    tls.bed.finish(1);
 }
