@@ -14,6 +14,7 @@ mod fork;
 mod info;
 mod leg;
 mod negotiate;
+mod plane;
 mod reason;
 pub(crate) mod registered;
 mod reinvite;

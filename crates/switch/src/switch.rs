@@ -1,6 +1,7 @@
 //! Which call an input belongs to: the one `match` from inputs to calls.
 
 mod handover;
+mod view;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,15 +14,14 @@ use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Hop, Mint, Time
 use crate::admit;
 use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
-use crate::gauges::Gauges;
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
-use crate::io::{CallView, Command, EndOutcome, Input, Now};
+use crate::io::{Command, EndOutcome, Input, Now};
 use crate::orphan;
 use crate::pager;
 use crate::record::{CallRecord, HungUpBy};
-use crate::register::{self, RegistrationView};
-use crate::registrar::{self, BindingView};
+use crate::register;
+use crate::registrar;
 use crate::resume;
 use crate::snapshot::Snapshot;
 use crate::trial;
@@ -183,121 +183,12 @@ impl Switch {
         EndOutcome::Ending
     }
 
-    /// The calls there are, oldest first.
-    #[must_use]
-    pub fn calls(&self, now: Now) -> Vec<CallView> {
-        let mut keys: Vec<&CallKey> = self.calls.keys().collect();
-        keys.sort_unstable();
-        keys.into_iter()
-            .filter_map(|key| self.calls.get(key))
-            .filter(|call| call.errand().is_none())
-            .map(|call| call.view(now))
-            .collect()
-    }
-
-    /// A call by its id, and the media stream that it has.
-    #[must_use]
-    pub fn call(&self, now: Now, id: &str) -> Option<(CallView, Option<control::MediaId>)> {
-        let call = self.called(id)?;
-        Some((call.view(now), call.media))
-    }
-
-    /// Where users are registered, by user.
-    #[must_use]
-    pub fn bindings(&self, now: Now) -> Vec<BindingView> {
-        self.core.registrar.views(now, &self.core.snapshot.tables)
-    }
-
-    /// How our registration with a trunk stands; `None`: it wants none.
-    #[must_use]
-    pub fn registration(&self, now: Now, trunk: &str) -> Option<RegistrationView> {
-        self.core.registrations.view(now, trunk)
-    }
-
-    fn called(&self, id: &str) -> Option<&Call> {
-        let call = self
-            .calls
-            .values()
-            .find(|call| call.errand().is_none() && *call.id == *id)?;
-        Some(call)
-    }
-
-    /// The Call-IDs of a call's legs, of attempts that failed and of transfers too.
-    #[must_use]
-    pub fn call_ids(&self, id: &str) -> Option<Vec<Box<[u8]>>> {
-        let call = self.called(id)?;
-        let of = |errand: &crate::call::Errand| errand.of == call.key;
-        let errands = self.calls.values();
-        let errands = errands.filter(|other| other.errand().is_some_and(of));
-        let tried = std::iter::once(call).chain(errands.map(|call| &**call));
-        let tried = tried.flat_map(|call| call.story.tried.iter().map(|tried| tried.call_id.clone()));
-        let own = std::iter::once(call.a.call_id.clone());
-        Some(own.chain(tried).chain(call.transfer_ids()).collect())
-    }
-
     pub(crate) fn core(&self) -> &Core {
         &self.core
     }
 
     pub(crate) fn core_mut(&mut self) -> &mut Core {
         &mut self.core
-    }
-
-    /// Calls in progress on a trunk.
-    #[must_use]
-    pub fn trunk_calls(&self, trunk: &str) -> u32 {
-        self.core.live.calls(trunk)
-    }
-
-    /// Whether each target of a trunk is held to be up.
-    #[must_use]
-    pub fn targets_up(&self, trunk: &str) -> Vec<bool> {
-        let tables = &self.core.snapshot.tables;
-        let Some(ix) = tables.trunk_named(trunk) else {
-            return Vec::new();
-        };
-        (0..tables.trunk(ix).targets.len())
-            .map(|target| self.core.live.is_up(tables, ix, target))
-            .collect()
-    }
-
-    /// The configuration in force.
-    #[must_use]
-    pub fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.core.snapshot
-    }
-
-    /// Figures for metrics and leak checks.
-    #[must_use]
-    pub fn gauges(&self) -> Gauges {
-        let counts = self.core.endpoint.counts();
-        let answered = self.calls.values().filter(|call| call.phase == Phase::Answered);
-        Gauges {
-            calls: self.core.calls,
-            answered: answered.count(),
-            ending: self.calls.values().filter(|call| call.errand().is_none()).count() - self.core.calls,
-            unrecorded: self.calls.values().filter(|call| !call.is_recorded()).count(),
-            orphans: self.core.orphans.len() + self.core.goodbyes.len(),
-            server_transactions: counts.server,
-            client_transactions: counts.client,
-            ports: self.core.ports.in_use(),
-            permits: usize::try_from(self.core.live.permits()).unwrap_or(usize::MAX),
-            tags: self.core.tags.len(),
-            waiting: self.core.waiting(),
-            bindings: self.core.registrar.len(),
-            unregistering: self.core.registrations.leaving(),
-            call_timers: self.core.timers.len()
-                - self.pingers.len()
-                - self.core.source_names.timers()
-                - self.core.registrar.timers()
-                - self.core.registrations.timers(),
-            counters: self.core.counters,
-        }
-    }
-
-    /// Messages dropped or refused below call control, by reason.
-    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.core.endpoint.drops()
     }
 
     fn on_disconnected(&mut self, now: Now, gone: &Flow, asked: bool) {

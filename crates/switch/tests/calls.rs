@@ -35,6 +35,8 @@ mod calls {
     mod timers;
     mod transactions;
     mod transfers;
+    mod transfers_amid;
+    mod transfers_joined;
     mod unfit;
     mod updates;
 }

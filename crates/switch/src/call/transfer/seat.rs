@@ -27,11 +27,16 @@ impl Call {
             tale,
         } = won;
         self.seat(core, now, by, leg, "answered", tale);
+        // What the transferor was about to offer may have been agreed to.
+        let stirred = self.exchange.is_some();
         let Some(transferee) = self.leg_mut(by.other()) else {
             return;
         };
         let before = std::mem::replace(&mut transferee.session, session);
-        let told = goes_on(&before, &mut transferee.session);
+        let told = !stirred && catch_up(&before, &mut transferee.session);
+        if !told {
+            overtake(&before, &mut transferee.session);
+        }
         self.update_media(core, by.other(), &mapping);
         self.conclude_timer(core, now, by, &response);
         if !told {
@@ -111,6 +116,24 @@ impl Call {
             orphan::goodbye(core, now, &self.snapshot, old);
         }
     }
+}
+
+/// Whether a party goes on as it was told before, which may be another than when the errand began: where its media is, it says now.
+fn catch_up(before: &Session, after: &mut Session) -> bool {
+    let now = resumed(before).map(|sdp| Box::from(&**sdp.raw()));
+    let moved = now != after.remote;
+    if moved {
+        after.remote = now;
+    }
+    !moved && goes_on(before, after)
+}
+
+/// Versions only grow: what is said next is newer than what was said last (RFC 3264 §8).
+fn overtake(before: &Session, after: &mut Session) {
+    after.version = after.version.max(before.version + 1);
+    let again = |body: &[u8]| negotiate::with_version(body, after.version);
+    after.sent = after.sent.as_deref().and_then(again);
+    after.unsent = true;
 }
 
 /// Whether a party goes on as it was told before: it was not on hold, and speaks what it spoke. Then it need not hear of the change.
