@@ -57,7 +57,7 @@ bpf: ## Build the kernel path's eBPF program, which is committed (needs clang 14
 accept: ## The long runs: 10,000 calls, 500 talking, 2,000 in the kernel and a kill of it (root), reloads under load
 	cargo build --locked --release -p tandem -p tandem-benches
 	ulimit -n 20000 2>/dev/null || ulimit -n "$$(ulimit -Hn)"; $(TARGET)/release/acceptance --daemon $(TANDEM)
-	TANDEM_ACCEPT=1 cargo test --locked --release -p tandem --test reload --test hostile --test cases_dialogs
+	TANDEM_ACCEPT=1 cargo test --locked --release -p tandem --test reload --test hostile --test cases_dialogs --test soak
 
 bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, SRTP, conversion, records
 	cargo bench --locked --workspace

@@ -15,6 +15,7 @@ pub mod phone;
 pub mod secure;
 pub mod siege;
 pub mod speech;
+pub mod swarm;
 pub mod voice;
 
 use std::cell::RefCell;
@@ -145,6 +146,18 @@ pub fn reply_raw(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) {
+    let out = reply_text(request, status, tag, headers, body);
+    peer.send_raw(peer.sut(), out.as_bytes());
+}
+
+/// Its text.
+pub fn reply_text(
+    request: &Message,
+    status: u16,
+    tag: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> String {
     let mut out = format!("SIP/2.0 {status} {}\r\n", sip_msg::status_reason(status));
     for header in request.headers() {
         let value = text(header.value);
@@ -162,7 +175,7 @@ pub fn reply_raw(
         }
     }
     finish(&mut out, headers, body);
-    peer.send_raw(peer.sut(), out.as_bytes());
+    out
 }
 
 /// A request in the dialog of `leg`, the called side, as `from` would send it, CSeq by hand.
