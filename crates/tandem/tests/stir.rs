@@ -569,6 +569,44 @@ fn a_hanging_server_delays_its_own_callers_only() {
     check(cancelled.unwrap(), "cancelled", 487, "caller", 0);
 }
 
+/// Twenty certificates that hang on one host take no other host's turn.
+#[test]
+fn a_host_that_hangs_takes_nobody_elses_turn() {
+    let world = World::new();
+    let good = world.signer("/good.pem", &Wish::default());
+    let ip = Ipv4Addr::new(127, 0, 0, 2);
+    let other = HttpsServer::start(IpAddr::V4(ip), &world.web.server(&[&ip.to_string()]));
+    let stir = world.verifies().replace(
+        &format!("certificate_ports = {}", world.server.port()),
+        &format!("certificate_ports = [{}, {}]", world.server.port(), other.port()),
+    );
+    let bed = quick(|setup| {
+        setup
+            .key("b1", "stir = { verify = \"require\" }")
+            .extra("[[number]]\nmatch = \"+44207946*\"\nto = \"pbx\"")
+            .extra(&(stir + "certificate_wait = \"2s\"\n"))
+    });
+    let (bob, alice) = (bed.peer_b1(), bed.peer_a());
+    let issued = world.root.signer();
+    let slow: Vec<Call<'_>> = (0..20)
+        .map(|number| {
+            let path = format!("/hangs-{number}.pem");
+            other.put(&path, Page::Hangs);
+            let signer = signer_of(&issued, &other.url(&path));
+            call_with(&bed, &bob, &[signer.sign(Ppt::Shaken, &shaken()).unwrap()])
+        })
+        .collect();
+    let quick = call_with(&bed, &bob, &[good.sign(Ppt::Shaken, &shaken()).unwrap()]);
+    // All of them still wait.
+    let leg = alice.incoming();
+    answer_and_end(&quick, &leg, bed.places.rtp_a);
+    for call in slow {
+        call.expect(436);
+        call.ack_failure();
+    }
+    bed.finish(21);
+}
+
 /// Nobody makes the switch connect to addresses inside, unless the operator lets it.
 #[test]
 fn inner_addresses_are_not_asked() {
