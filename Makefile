@@ -6,7 +6,7 @@ TANDEM := $(TARGET)/release/tandem
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs bpf accept bench bench-system bench-media
+.PHONY: help run build test lint tools unit doctest fmt fmt-check clippy deny docs bpf accept bench bench-system bench-media bench-overload
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,10 @@ bench: ## Microbenchmarks: parse, edit, write, transactions, plan, packet, SRTP,
 bench-system: ## CPU, latency and memory per call and packet, beside Kamailio and rtpengine on this machine
 	cargo build --locked --release -p tandem -p tandem-benches
 	benches/system/run $(TANDEM)
+
+bench-overload: ## Calls served at once, three and ten times what a quarter of a processor can (root: it makes a cgroup)
+	cargo build --locked --release -p tandem -p tandem-benches
+	$(TARGET)/release/overload --daemon $(TANDEM)
 
 bench-media: ## The media half of it: kernel path, userspace, SRTP, conversion, beside rtpengine; then up to the first loss (root)
 	cargo build --locked --release -p tandem -p tandem-benches

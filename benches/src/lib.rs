@@ -5,6 +5,7 @@
 
 pub mod media;
 pub mod ng;
+pub mod overload;
 pub mod peers;
 pub mod report;
 pub mod signalling;

@@ -1,12 +1,13 @@
 //! What the API asks of the switch behind it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::time::Duration;
 
 use records::Filter;
 use serde::Serialize;
 use switch::record::CallRecord;
-use switch::{BindingView, CallView, EndOutcome, RegistrationView, TargetView};
+use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, RegistrationView, TargetView};
 
 use crate::problem::Problem;
 use crate::trial::{TrialReport, TrialStart, TrialWish};
@@ -36,6 +37,12 @@ pub trait Backend: Send + Sync + 'static {
     fn test_trunk(&self, name: String, wish: TrialWish) -> Answer<'_, TrialStart>;
     /// The test of a trunk that goes on, or the last one; `None`: it has not been tested since the start.
     fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>>;
+    /// Who is banned, the latest first.
+    fn bans(&self) -> Answer<'_, Vec<BanView>>;
+    /// Bans an address for so long.
+    fn ban(&self, address: IpAddr, time: Duration) -> Answer<'_, BanOutcome>;
+    /// Lifts the bans of an address; whether there were any.
+    fn unban(&self, address: IpAddr) -> Answer<'_, bool>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.

@@ -1,6 +1,8 @@
 //! The paths.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -10,7 +12,7 @@ use axum::{Json, Router};
 use records::Filter;
 use serde::Deserialize;
 use switch::record::CallRecord;
-use switch::{BindingView, CallView, EndOutcome};
+use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome};
 
 use crate::backend::{Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 use crate::problem::Problem;
@@ -36,6 +38,8 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/trunks/{name}/drain", post(drain_trunk))
         .route("/v1/trunks/{name}/resume", post(resume_trunk))
         .route("/v1/trunks/{name}/test", get(trunk_test).post(test_trunk))
+        .route("/v1/bans", get(bans).post(ban))
+        .route("/v1/bans/{address}", axum::routing::delete(unban))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -168,6 +172,52 @@ async fn trunk_test(
     report
         .map(Json)
         .ok_or_else(|| Problem::not_found("test of trunk", &name))
+}
+
+async fn bans(State(backend): State<Shared>) -> Result<Json<Vec<BanView>>, Problem> {
+    backend.bans().await.map(Json)
+}
+
+/// How long a ban by command lasts if it does not say.
+const BAN_SECONDS: u64 = 3600;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BanQuery {
+    address: String,
+    seconds: Option<u64>,
+}
+
+async fn ban(
+    State(backend): State<Shared>,
+    query: Result<Query<BanQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<StatusCode, Problem> {
+    let Query(query) = query.map_err(|error| Problem::new(400, "bad query", error.to_string()))?;
+    let address = address_of(&query.address)?;
+    let time = Duration::from_secs(query.seconds.unwrap_or(BAN_SECONDS));
+    match backend.ban(address, time).await? {
+        BanOutcome::Done => Ok(StatusCode::NO_CONTENT),
+        BanOutcome::Trunk(trunk) => Err(Problem::new(
+            409,
+            "a trunk's address",
+            format!(
+                "trunk {trunk:?} has {address} among its sources; take it out there, or switch it off (`enabled = false`)"
+            ),
+        )),
+    }
+}
+
+async fn unban(State(backend): State<Shared>, Path(address): Path<String>) -> Result<StatusCode, Problem> {
+    if backend.unban(address_of(&address)?).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found("ban of", &address))
+    }
+}
+
+fn address_of(text: &str) -> Result<IpAddr, Problem> {
+    let why = || format!("{text:?} is no IP address; write 192.0.2.1 or 2001:db8::1");
+    text.parse().map_err(|_| Problem::new(400, "bad address", why()))
 }
 
 #[derive(Debug, Default, Deserialize)]

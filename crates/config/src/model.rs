@@ -1,6 +1,7 @@
 //! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
 
 mod access;
+mod edge;
 mod headers;
 mod identity;
 mod listen;
@@ -10,6 +11,7 @@ mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
+pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
@@ -40,7 +42,7 @@ use std::time::Duration;
 
 section! {
     /// The whole configuration.
-    Config, label None, later ["stream", "destinations"],
+    Config, label None, later ["stream"],
     {
         /// More files to read, relative to this one. Their lists of tables add to this file's; any other key is set
         /// in one place only. Included files include no others.
@@ -78,6 +80,10 @@ section! {
         live digest: Digest = Table<Digest>, default("{}");
         /// The registrar for users of trunks.
         live registrar: Registrar = Table<Registrar>, default("{}");
+        /// Who is kept out, and how much is taken at once.
+        live edge: Edge = Table<Edge>, default("{}");
+        /// Where customers may call that have no `destinations` of their own.
+        live destinations: Destinations = Table<Destinations>, default("{}");
         /// Sounds that trunks' keys name.
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.
@@ -148,6 +154,10 @@ section! {
         live max_calls: u32 = Whole<u32, 1, 1_000_000>, default("5000");
         /// Transactions at once; above it new requests get 503.
         restart max_transactions: u32 = Whole<u32, 100, 10_000_000>, default("100000");
+        /// A call that we sent to a trunk, and that comes back from there for another number, goes on so many times; then, and at once
+        /// when it comes back for the same number, it is refused with 482. Calls that come back without a trace of it (through
+        /// another switch) are refused when so many of the same two numbers are being set up towards the trunk that they come from.
+        live max_spirals: u8 = Whole<u8, 0, 70>, default("5");
         /// The text of our User-Agent and Server headers; absent: none is written.
         restart user_agent: Option<String> = Opt<Text>, optional;
         /// Requests of ours stay with UDP however long they are. Otherwise one above 1300 bytes goes by TCP where the peer takes

@@ -132,6 +132,15 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// What a customer may not call.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Destination {
+    /// Ranges of premium rate, of satellites and others that calls are stolen to.
+    HighRisk,
+    /// Numbers of this pattern.
+    Pattern(Pattern),
+}
+
 /// A text isn't a [`Pattern`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotAPattern;

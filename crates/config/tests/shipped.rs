@@ -151,6 +151,7 @@ fn the_schema_fits_the_shipped_files_and_knows_no_other_keys() {
     for name in [
         "tandem.toml",
         "two-carriers.toml",
+        "public.toml",
         "trunks.d/carriers.toml",
         "trunks.d/headquarters.toml",
     ] {

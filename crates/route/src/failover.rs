@@ -27,6 +27,8 @@ pub enum AttemptOutcome {
     Incompatible,
     /// No INVITE was sent: the called user is not registered.
     NotRegistered,
+    /// No INVITE was sent: the far side has said that it has too much to do (RFC 7339 §5.3).
+    HeldBack,
 }
 
 impl AttemptOutcome {
@@ -37,7 +39,7 @@ impl AttemptOutcome {
             Self::Final { status, .. } => status,
             Self::TimeoutTrying | Self::TimeoutProgress => 408,
             Self::TimeoutAnswer | Self::NotRegistered => 480,
-            Self::Unreachable => 503,
+            Self::Unreachable | Self::HeldBack => 503,
             Self::Incompatible => 488,
         }
     }
@@ -67,7 +69,10 @@ pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => {
             failover.advance.contains(&Advance::Timeout)
         }
-        AttemptOutcome::Unreachable | AttemptOutcome::Incompatible | AttemptOutcome::NotRegistered => true,
+        AttemptOutcome::Unreachable
+        | AttemptOutcome::Incompatible
+        | AttemptOutcome::NotRegistered
+        | AttemptOutcome::HeldBack => true,
         AttemptOutcome::Final { status, q850, rang } => {
             let advances = failover.advance.contains(&Advance::Status(status));
             match (advances, failover.stop.contains(&status)) {

@@ -7,6 +7,7 @@
 
 pub mod cause;
 pub mod deck;
+pub mod destinations;
 mod failover;
 mod live;
 mod number;

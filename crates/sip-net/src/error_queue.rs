@@ -38,7 +38,8 @@ pub(crate) fn take(socket: &impl AsRawFd) -> io::Result<Option<Unreachable>> {
     // The original datagram's payload is returned too; its first byte is enough, the rest is cut off.
     let mut payload = [0u8; 1];
     let mut iov = [IoSliceMut::new(&mut payload)];
-    let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+    // The time at which it came stands there, too.
+    let mut control = nix::cmsg_space!(libc::timespec, libc::sock_extended_err, libc::sockaddr_in6);
     let message = recvmsg::<SockaddrStorage>(
         socket.as_raw_fd(),
         &mut iov,
@@ -77,7 +78,7 @@ fn says_unreachable(error: &libc::sock_extended_err) -> bool {
     }
 }
 
-fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
+pub(crate) fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address
         .as_sockaddr_in()
         .map(|a| SocketAddr::V4(SocketAddrV4::from(*a)));

@@ -5,6 +5,7 @@
 //! says against a datagram that was sent (a closed port, an unreachable host) comes back as an [`Unreachable`],
 //! so that the transaction above fails over at once and needn't wait for its timer (RFC 3261 §18.4).
 
+mod arrival;
 pub mod capture;
 mod error_queue;
 mod fetch;

@@ -1,5 +1,6 @@
 //! One bound UDP socket, driven by the shard loop.
 
+use crate::arrival;
 use crate::error_queue::{self, Unreachable};
 use bytes::Bytes;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -7,6 +8,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 use tokio::io::Interest;
 
 /// Largest UDP payload there is (RFC 768: 16-bit length).
@@ -99,6 +101,7 @@ pub fn bind_udp(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSock
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
     error_queue::enable(&socket, socket.local_addr()?)?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
     Ok(socket)
 }
 
@@ -115,6 +118,7 @@ pub struct UdpListener {
     backlog: VecDeque<(SocketAddr, Bytes)>,
     backlog_limit: usize,
     counters: UdpCounters,
+    waited: Duration,
 }
 
 impl UdpListener {
@@ -145,6 +149,7 @@ impl UdpListener {
             backlog: VecDeque::new(),
             backlog_limit: options.backlog,
             counters: UdpCounters::default(),
+            waited: Duration::ZERO,
         })
     }
 
@@ -183,7 +188,15 @@ impl UdpListener {
         let (socket, scratch) = (&self.socket, &mut self.scratch);
         let mut taken = 0;
         for _ in 0..max {
-            match socket.try_recv_from(scratch) {
+            let received = if taken == 0 {
+                first(socket, scratch).map(|(length, remote, waited)| {
+                    self.waited = waited;
+                    (length, remote)
+                })
+            } else {
+                socket.try_recv_from(scratch)
+            };
+            match received {
                 Ok((length, remote)) => {
                     taken += 1;
                     each(
@@ -198,6 +211,12 @@ impl UdpListener {
         }
         self.counters.received += taken as u64;
         taken
+    }
+
+    /// How long the first datagram of the last batch had waited in the kernel.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Sends one datagram, or queues it while the socket takes no more. Never blocks. Order is kept.
@@ -286,6 +305,11 @@ impl UdpListener {
         self.counters.failed += 1;
         SendResult::Failed(reason)
     }
+}
+
+/// Takes a datagram together with the time that it has waited in the kernel, for which one has to ask in a longer way.
+fn first(socket: &tokio::net::UdpSocket, scratch: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
+    socket.try_io(Interest::READABLE, || arrival::take(socket, scratch))
 }
 
 #[cfg(test)]

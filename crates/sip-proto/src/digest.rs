@@ -16,7 +16,7 @@ use challenge::{Challenge, Qop};
 use compute::{Input, response};
 
 pub use compute::Algorithm;
-pub use server::{Name, Policy, Secret, Server, Verdict};
+pub use server::{Name, Policy, Secret, Server, Verdict, username};
 
 /// What we prove to know.
 #[derive(Clone, PartialEq, Eq)]

@@ -13,10 +13,13 @@ pub use client::{Otherwise, RequestError};
 pub use drops::DropReason;
 pub use event::{ClientId, Counts, Event, Outbox, Send, SendOrigin, ServerId};
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use sip_msg::{Defect, Message, ParseError};
+use bytes::Bytes;
+use sip_msg::{Defect, HeaderId, Message, ParseError};
 
+use crate::overload::{self, Overload, Peers};
 use crate::reply::{reply, target};
 use crate::tcp::Refusals;
 use crate::timers::{TimerKey, TimerQueue};
@@ -47,6 +50,12 @@ pub struct Endpoint {
     overtakers: Overtakers,
     /// Who has no TCP.
     no_tcp: Refusals,
+    overload: Overload,
+    peers: Peers,
+    /// A moment, in milliseconds since 1970 and by the clock that the others are by.
+    epoch: Option<(u64, Instant)>,
+    /// When something came last.
+    latest: Option<Instant>,
     /// Keys are put together here, so that looking one up allocates nothing.
     scratch: Vec<u8>,
 }
@@ -99,6 +108,10 @@ impl Endpoint {
             drops: Drops::new(),
             overtakers: Overtakers::default(),
             no_tcp: Refusals::default(),
+            overload: Overload::default(),
+            peers: Peers::default(),
+            epoch: None,
+            latest: None,
             scratch: Vec::new(),
         }
     }
@@ -111,6 +124,7 @@ impl Endpoint {
         message: Result<Message, ParseError>,
         out: &mut Outbox,
     ) {
+        self.latest = Some(now);
         match message {
             Ok(message) if message.is_request() => self.receive_request(now, flow, message, out),
             Ok(message) => self.receive_response(now, message, out),
@@ -166,6 +180,73 @@ impl Endpoint {
             .map(|&reason| (reason.as_str(), self.drops.get(reason)))
     }
 
+    /// How much is turned away for overload.
+    pub fn overload(&mut self) -> &mut Overload {
+        &mut self.overload
+    }
+
+    /// The share of new requests that is turned away now, from 0 to 1.
+    pub fn loss(&self) -> f32 {
+        self.overload.loss()
+    }
+
+    /// Says what time it is; the words that peers are told of our load are numbered by it (RFC 7339 §4.4).
+    pub fn set_epoch(&mut self, now: Instant, unix_ms: u64) {
+        self.epoch = Some((unix_ms, now));
+    }
+
+    /// From now on requests to this peer should say, in their Via, that we take word of its load ([`Endpoint::is_told`]).
+    pub fn tell(&mut self, remote: SocketAddr) {
+        self.peers.tell(remote);
+    }
+
+    /// Whether this peer is told that we take word of its load.
+    pub fn is_told(&self, remote: SocketAddr) -> bool {
+        !self.peers.is_empty() && self.peers.is_told(remote)
+    }
+
+    /// Whether a new request is to be kept from this peer, which has said that it has too much to do.
+    pub fn keeps_back(&mut self, now: Instant, remote: SocketAddr) -> bool {
+        !self.peers.is_empty() && self.peers.keeps_back(now, remote)
+    }
+
+    /// An answer to somebody who wants to know of our load.
+    fn with_load(&self, now: Option<Instant>, bytes: Bytes) -> Bytes {
+        let at_ms = match (self.epoch, now) {
+            (Some((unix_ms, then)), Some(now)) => {
+                let passed = now.saturating_duration_since(then).as_millis();
+                unix_ms.saturating_add(u64::try_from(passed).unwrap_or(0))
+            }
+            (Some((unix_ms, _)), None) => unix_ms,
+            (None, _) => 0,
+        };
+        overload::mark(&bytes, self.overload.loss(), at_ms)
+    }
+
+    /// Notes that a message was dropped before it came here.
+    pub fn count(&mut self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+
+    /// Answers a request with these headers and keeps nothing of it: copies get an answer of their own, and an ACK to it is
+    /// absorbed (RFC 3261 §8.2.7).
+    pub fn refuse_unkept(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        status: u16,
+        headers: Vec<(HeaderId, Vec<u8>)>,
+        why: DropReason,
+        out: &mut Outbox,
+    ) {
+        let refusal = Refusal {
+            status,
+            why,
+            hints: headers,
+        };
+        self.refuse(flow, request, &refusal, None, out);
+    }
+
     fn receive_malformed(&mut self, flow: &Flow, error: &ParseError, out: &mut Outbox) {
         if error.defect == Defect::KeepAlive {
             return;
@@ -193,17 +274,21 @@ impl Endpoint {
             .secret
             .stateless_tag(self.mint.shard(), request, &mut self.scratch);
         let mut answer = reply(request, flow, refusal.status, reason, Some(&tag));
-        if let Some((id, value)) = &refusal.hint {
+        for (id, value) in &refusal.hints {
             answer.header(*id, value);
         }
         self.sign(&mut answer);
+        let mut bytes = answer.finish();
+        if overload::asks(request) {
+            bytes = self.with_load(self.latest, bytes);
+        }
         let flow = Flow {
             remote: target(&request.top_via(), flow),
             ..*flow
         };
         out.sends.push(Send {
             flow,
-            bytes: answer.finish(),
+            bytes,
             origin: None,
         });
     }
@@ -211,7 +296,7 @@ impl Endpoint {
     /// The Server header of an answer of our own.
     fn sign(&self, answer: &mut sip_msg::Writer) {
         if let Some(product) = &self.config.product {
-            answer.header(sip_msg::HeaderId::Server, product.as_bytes());
+            answer.header(HeaderId::Server, product.as_bytes());
         }
     }
 }
@@ -219,8 +304,6 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use bytes::Bytes;
 
     use super::*;
     use crate::{ListenerId, PeerId, Transport};

@@ -11,6 +11,7 @@ pub mod dialog;
 pub mod digest;
 mod endpoint;
 mod mint;
+pub mod overload;
 pub mod provisional;
 mod reach;
 mod reply;

@@ -130,6 +130,11 @@ fn address(host: &[u8]) -> Option<IpAddr> {
     bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }
 
+/// The pieces between the semicolons of one value.
+pub(crate) fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    Parts(Some(value))
+}
+
 /// The pieces between the semicolons of one value, quoted strings respected.
 struct Parts<'a>(Option<&'a [u8]>);
 
@@ -149,7 +154,7 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-fn value_end(line: &[u8]) -> usize {
+pub(crate) fn value_end(line: &[u8]) -> usize {
     unquoted(line, b',').unwrap_or(line.len())
 }
 

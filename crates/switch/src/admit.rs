@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use config::Transfer;
-use route::TrunkIx;
+use config::{Role, Transfer};
+use route::{TrunkIx, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
-use sip_proto::{Flow, Transport, reply};
+use sip_proto::{DropReason, Flow, Transport, reply};
 
 use crate::auth;
 use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
@@ -24,6 +24,9 @@ use crate::trial::TRIAL_LISTENER;
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
+
+/// Q.850: the network does not want it.
+const CALL_REJECTED: u8 = 21;
 
 /// Pairs of media ports that a call takes.
 const PAIRS: usize = 2;
@@ -111,6 +114,10 @@ pub(crate) fn admitted(
         tracing::debug!(call = %call.id, trunk = %who, why = %refused, "refused for its caller");
         call.story.remark(format!("{who}: {refused}"));
         call.fail(core, now, Ending::failed(refused.kind(), refused.status()));
+        return Some(call);
+    }
+    if let Some(ending) = kept_from(core, &mut call) {
+        call.fail(core, now, ending);
         return Some(call);
     }
     let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
@@ -281,6 +288,52 @@ fn begin(
         story,
     });
     (call, refused)
+}
+
+/// Whether calls of this trunk may go to this number.
+pub(crate) fn may_call(
+    snapshot: &Snapshot,
+    trunk: TrunkIx,
+    called: &str,
+) -> Result<(), destinations::Denied> {
+    let from = snapshot.trunk(trunk);
+    if from.role != Role::Customer {
+        return Ok(());
+    }
+    let rules = from
+        .destinations
+        .as_ref()
+        .unwrap_or(&snapshot.config.destinations);
+    destinations::check(rules, called)
+}
+
+/// Why a call may not go where it wants to: it has been here before, or it is a customer's to a number that costs too much.
+fn kept_from(core: &mut Core, call: &mut Call) -> Option<Ending> {
+    let snapshot = Arc::clone(&call.snapshot);
+    let from = snapshot.trunk(call.a.trunk);
+    let (caller, called) = (&call.story.caller, &call.story.called);
+    if let Some(invite) = &call.invite {
+        let came = (call.key, &invite.asked.message);
+        let most = snapshot.config.sip.max_spirals;
+        if core
+            .loops
+            .comes_back(&core.tags, most, came, caller, called, &from.name)
+        {
+            core.endpoint.count(DropReason::Loop);
+            tracing::debug!(call = %call.id, trunk = %from.name, "a call has come back");
+            call.story
+                .remark(format!("{}: the call was here before", from.name));
+            return Some(Ending::failed("loop", 482));
+        }
+    }
+    let denied = may_call(&snapshot, call.a.trunk, called).err()?;
+    core.counters.refused_destination += 1;
+    tracing::debug!(call = %call.id, trunk = %from.name, why = %denied, "refused for its destination");
+    call.story.remark(format!("{}: {denied}", from.name));
+    Some(Ending {
+        q850: Some(CALL_REJECTED),
+        ..Ending::failed("destination-denied", 403)
+    })
 }
 
 /// The number in From, as the trunk's others are read.

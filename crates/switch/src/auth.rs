@@ -113,15 +113,20 @@ pub(crate) fn user(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, R
     let tables = &snapshot.tables;
     let network = snapshot.network_at(&asked.flow);
     let policy = policy(&snapshot.config, &core.access.algorithms);
+    let (mut named, mut exists) = (String::new(), false);
     let verdict = core.access.server.check(now.at, &policy, &asked.message, |name| {
         let ix = match name {
-            Name::Plain(name) => tables.user(name),
+            Name::Plain(name) => {
+                named.push_str(name);
+                tables.user(name)
+            }
             Name::Hashed { .. } => {
                 let mut users = tables.users().take(HASHED);
                 users.find(|(_, user)| name.is(&user.username)).map(|(ix, _)| ix)
             }
         };
         let user = tables.user_at(ix?)?;
+        exists = true;
         Some(Secret {
             key: ix?,
             username: &user.username,
@@ -129,7 +134,10 @@ pub(crate) fn user(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, R
         })
     });
     match verdict {
-        Verdict::Known(ix) if tables.may_come_from(ix.trunk, network, asked.flow.remote) => Ok(ix),
+        Verdict::Known(ix) if tables.may_come_from(ix.trunk, network, asked.flow.remote) => {
+            core.note_proved(now, &asked.flow);
+            Ok(ix)
+        }
         Verdict::Known(_) => {
             core.counters.refused_source += 1;
             tracing::debug!(source = %asked.flow.remote, "a user calls from where it may not");
@@ -138,7 +146,7 @@ pub(crate) fn user(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, R
         Verdict::Absent => Err(Refused::Challenged { stale: false }),
         Verdict::Stale => Err(Refused::Challenged { stale: true }),
         Verdict::Wrong => {
-            failed(core, asked);
+            failed(core, now, asked, &named, exists);
             Err(Refused::Challenged { stale: false })
         }
         Verdict::Unusable => Err(Refused::Status(400)),
@@ -146,9 +154,18 @@ pub(crate) fn user(core: &mut Core, now: Now, asked: &Asked) -> Result<UserIx, R
 }
 
 /// Somebody does not know a password. What counts against a source is this, and no request without credentials.
-fn failed(core: &mut Core, asked: &Asked) {
+fn failed(core: &mut Core, now: Now, asked: &Asked, user: &str, exists: bool) {
     core.counters.auth_failed += 1;
+    core.note_failed(now, &asked.flow, user, exists);
     tracing::debug!(source = %asked.flow.remote, method = ?asked.message.method(), "wrong credentials");
+}
+
+/// The values of WWW-Authenticate for a fresh challenge.
+pub(crate) fn challenge(core: &mut Core, now: Now, stale: bool) -> Vec<String> {
+    let snapshot = Arc::clone(&core.snapshot);
+    let policy = policy(&snapshot.config, &core.access.algorithms);
+    let mint = core.endpoint.mint();
+    core.access.server.challenge(now.at, &policy, stale, mint)
 }
 
 /// Says no. The answer to a wrong password is that to a first request: nobody learns which names there are.
@@ -158,16 +175,13 @@ pub(crate) fn refuse(core: &mut Core, now: Now, asked: &Asked, refused: Refused)
         Refused::Challenged { stale } => stale,
     };
     core.counters.challenges += 1;
-    let snapshot = Arc::clone(&core.snapshot);
-    let policy = policy(&snapshot.config, &core.access.algorithms);
-    let mint = core.endpoint.mint();
-    let lines = core.access.server.challenge(now.at, &policy, stale, mint);
+    let lines = challenge(core, now, stale);
     let tag = core.tag();
     let mut writer = reply(&asked.message, &asked.flow, 401, None, Some(&tag));
     for line in lines {
         writer.header(HeaderId::WwwAuthenticate, line.as_bytes());
     }
-    if let Some(agent) = &snapshot.config.sip.user_agent {
+    if let Some(agent) = &core.snapshot.config.sip.user_agent {
         writer.header(HeaderId::Server, agent.as_bytes());
     }
     core.respond(now, asked.id, writer.finish());

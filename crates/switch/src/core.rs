@@ -18,10 +18,12 @@ use sip_proto::{
 use smallvec::SmallVec;
 
 use crate::auth::Access;
+use crate::edge::Edge;
 use crate::gauges::Counters;
 use crate::handoff::Handoff;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
+use crate::loops::Loops;
 use crate::orphan::{Goodbye, Orphan};
 use crate::pager::{Page, PageKey};
 use crate::record::CallRecord;
@@ -152,6 +154,10 @@ pub(crate) struct Core {
     digests: HashMap<String, digest::Client>,
     /// Challenges of our own.
     pub(crate) access: Access,
+    /// Who is kept out.
+    pub(crate) edge: Edge,
+    /// Calls that may come back.
+    pub(crate) loops: Loops,
     /// Our registrations.
     pub(crate) registrations: Registrations,
     /// Those of others with us.
@@ -197,6 +203,8 @@ impl Core {
             names: HashMap::new(),
             digests: HashMap::new(),
             access,
+            edge: Edge::default(),
+            loops: Loops::default(),
             registrations: Registrations::default(),
             registrar: Registrar::default(),
             certificates: Certificates::default(),
@@ -214,7 +222,7 @@ impl Core {
     pub(crate) fn waiting(&self) -> usize {
         let answers = self.servers.len() + self.clients.len() + self.pages.len();
         let asked = self.media.len() + self.tickets.len() + self.queries.len();
-        answers + asked + self.certificates.fetches()
+        answers + asked + self.certificates.fetches() + self.loops.len()
     }
 
     /// A number that was not given before: call keys, media ids, tickets, queries.
@@ -304,7 +312,18 @@ impl Core {
     /// The value of a Via header for a request of ours on `flow`, with a fresh branch (RFC 3261 §8.1.1.7, RFC 3581 §3).
     pub(crate) fn via(&mut self, snapshot: &Snapshot, flow: &Flow) -> Vec<u8> {
         let branch = self.endpoint.mint().branch();
-        crate::headers::via(flow, snapshot.advertised(flow), branch.as_ref())
+        let mut via = crate::headers::via(flow, snapshot.advertised(flow), branch.as_ref());
+        if self.endpoint.is_told(flow.remote) {
+            // RFC 7339 §4.1, §4.2.
+            via.extend_from_slice(b";oc;oc-algo=\"loss\"");
+        }
+        via
+    }
+
+    /// Takes the target of the configuration in force.
+    pub(crate) fn install_overload(&mut self) {
+        let target = self.snapshot.config.edge.overload_delay;
+        self.endpoint.overload().set_target(target);
     }
 
     pub(crate) fn tag(&mut self) -> Box<[u8]> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// What there is right now, and what has happened since the start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Gauges {
     /// Calls being set up or up.
     pub calls: usize,
@@ -27,6 +27,12 @@ pub struct Gauges {
     pub tags: usize,
     /// Entries of the maps by which answers find whoever waits for them: transactions, streams, tickets, lookups.
     pub waiting: usize,
+    /// The share of new requests that is turned away for overload, from 0 to 1.
+    pub turned_away: f32,
+    /// Bans in force.
+    pub bans: usize,
+    /// Bans since the start.
+    pub banned: u64,
     /// Contacts that users have registered.
     pub bindings: usize,
     /// Registrations of ours that are being taken back.
@@ -49,6 +55,8 @@ pub struct Counters {
     pub challenges: u64,
     /// Requests with credentials that are wrong.
     pub auth_failed: u64,
+    /// Calls of customers refused for where they go.
+    pub refused_destination: u64,
     /// INVITEs refused for a limit or the drain.
     pub refused_limit: u64,
     /// Calls answered.

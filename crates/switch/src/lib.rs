@@ -8,7 +8,9 @@
 //! |---|---|
 //! | `switch.rs` | which call an input belongs to |
 //! | `admit.rs` | who may call, and how much |
+//! | `edge.rs` | who is kept out |
 //! | `auth.rs` | who a request is from |
+//! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
 //! | `register.rs` | our own registrations |
 //! | `call/dial.rs` | the next attempt: target, media, INVITE |
@@ -32,6 +34,7 @@ mod admit;
 mod auth;
 mod call;
 mod core;
+mod edge;
 mod gauges;
 mod handoff;
 mod headers;
@@ -40,6 +43,7 @@ mod ident;
 mod identity;
 mod io;
 mod locate;
+mod loops;
 mod orphan;
 mod pager;
 pub mod record;
@@ -56,6 +60,7 @@ mod trial;
 mod trunks;
 mod vouch;
 
+pub use crate::edge::{BanOutcome, BanView};
 pub use crate::gauges::{Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;

@@ -449,6 +449,7 @@ impl Page {
             | AttemptOutcome::TimeoutAnswer
             | AttemptOutcome::Unreachable
             | AttemptOutcome::NotRegistered
+            | AttemptOutcome::HeldBack
             | AttemptOutcome::Incompatible => {
                 core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
                 None

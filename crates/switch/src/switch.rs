@@ -1,5 +1,6 @@
 //! Which call an input belongs to: the one `match` from inputs to calls.
 
+mod edge;
 mod handover;
 mod view;
 
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rtp_proto::control;
-use sip_msg::{Limits, Message, Method};
+use sip_msg::{Limits, Message, Method, ParseError};
 use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Hop, Mint, Timers, Transport};
 
 use crate::admit;
@@ -65,6 +66,8 @@ impl Switch {
             Mint::new(config.shard, config.seed),
         );
         let mut core = Core::new(endpoint, snapshot, now);
+        core.endpoint.set_epoch(now.at, now.unix_ms);
+        core.install_overload();
         core.install_source_names(now);
         let mut pingers = Pingers::default();
         pingers.install(&mut core, now);
@@ -80,11 +83,7 @@ impl Switch {
     pub fn handle(&mut self, now: Now, input: Input, commands: &mut Vec<Command>) {
         match input {
             Input::Datagram { flow, bytes } => self.on_datagram(now, flow, bytes),
-            Input::Message { flow, message } => {
-                self.core
-                    .endpoint
-                    .receive(now.at, flow, *message, &mut self.core.outbox);
-            }
+            Input::Message { flow, message } => self.on_message(now, flow, *message),
             Input::Proved { conn, names } => drop(self.core.names.insert(conn, names)),
             Input::Disconnected { flow, asked } => self.on_disconnected(now, &flow, asked),
             Input::SendFailed { origin } => {
@@ -211,10 +210,18 @@ impl Switch {
     }
 
     fn on_datagram(&mut self, now: Now, flow: Flow, bytes: Bytes) {
-        let message = sip_msg::parse(bytes, &Limits::default());
-        self.core
-            .endpoint
-            .receive(now.at, flow, message, &mut self.core.outbox);
+        if self.core.is_barred(now, &flow) {
+            return;
+        }
+        self.on_message(now, flow, sip_msg::parse(bytes, &Limits::default()));
+    }
+
+    fn on_message(&mut self, now: Now, flow: Flow, message: Result<Message, ParseError>) {
+        if self.core.lets_in(now, &flow, &message) {
+            self.core
+                .endpoint
+                .receive(now.at, flow, message, &mut self.core.outbox);
+        }
     }
 
     fn on_time(&mut self, now: Now) {
@@ -510,6 +517,8 @@ impl Switch {
         self.core.access.install(&snapshot.config);
         self.core.certificates.forget_trust();
         self.core.snapshot = snapshot;
+        self.core.edge.install();
+        self.core.install_overload();
         self.pingers.install(&mut self.core, now);
         self.core.install_source_names(now);
         register::install(&mut self.core, now);

@@ -1,6 +1,6 @@
 //! The command line's words.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -59,6 +59,21 @@ pub(crate) enum Command {
     },
     /// List where users are registered.
     Registrations,
+    /// List the addresses, ports and users that are banned.
+    Bans,
+    /// Drop all that comes from an address, until the time is over or the switch starts again.
+    Ban {
+        /// The address; of IPv6 its /64.
+        address: IpAddr,
+        /// For so many seconds.
+        #[arg(long = "for", value_name = "SECONDS", default_value_t = 3600)]
+        seconds: u64,
+    },
+    /// Lift the bans of an address.
+    Unban {
+        /// The address.
+        address: IpAddr,
+    },
     /// Print records of finished calls.
     Records(RecordsArgs),
     /// Make the running switch read its configuration again.

@@ -71,6 +71,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             action: TrunkAction::Test(args),
         } => return trial::test(&client(Stake::Service)?, &args, json),
         Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,
+        Command::Bans => show::bans(&ask()?.get("/v1/bans")?, json)?,
+        Command::Ban { address, seconds } => {
+            let path = format!("/v1/bans?address={address}&seconds={seconds}");
+            client(Stake::Service)?.post(&path)?;
+        }
+        Command::Unban { address } => client(Stake::Service)?.delete(&format!("/v1/bans/{address}"))?,
         Command::Records(args) => records(config, args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),

@@ -3,7 +3,7 @@
 use super::{Form, wrong_type};
 use crate::document::{Cx, Item};
 use crate::report::{Fault, quote};
-use crate::values::Pattern;
+use crate::values::{Destination, Pattern};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
@@ -491,6 +491,34 @@ impl TextForm for NumberPattern {
     }
     fn schema() -> Json {
         json!({ "type": "string", "pattern": "^(\\+?[0-9]+\\*?|\\*)$" })
+    }
+}
+
+/// What a customer may not call.
+pub(crate) struct DestinationForm;
+
+/// The word for the ranges that come with Tandem.
+const HIGH_RISK: &str = "high-risk";
+
+impl TextForm for DestinationForm {
+    type Out = Destination;
+    fn expected() -> String {
+        format!("\"{HIGH_RISK}\", or {}", <NumberPattern as TextForm>::expected())
+    }
+    fn parse(text: &str) -> Result<Destination, Fault> {
+        if text == HIGH_RISK {
+            return Ok(Destination::HighRisk);
+        }
+        <NumberPattern as TextForm>::parse(text).map(Destination::Pattern)
+    }
+    fn write(value: &Destination) -> String {
+        match value {
+            Destination::HighRisk => HIGH_RISK.to_owned(),
+            Destination::Pattern(pattern) => pattern.text.clone(),
+        }
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "pattern": "^(high-risk|\\+?[0-9]+\\*?|\\*)$" })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Trunks.
 
+use super::edge::Destinations;
 use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
@@ -19,9 +20,7 @@ use std::time::Duration;
 section! {
     /// Somebody who sends or takes calls: a customer (a PBX, an on-prem SBC, a voice application) or a carrier.
     Trunk, label Some("name"), profiled true,
-    later [
-        "destinations",
-    ],
+    later [],
     {
         /// Its name, in records, metrics and other keys.
         live name: String = Name, required;
@@ -64,6 +63,14 @@ section! {
         live max_calls: Option<u32> = Opt<Whole<u32, 1, 1_000_000>>, optional;
         /// New calls per second; absent: no limit of its own.
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
+        /// Requests outside of calls per second that are taken from it (INVITE, REGISTER, OPTIONS, MESSAGE …), as many at once as come in four
+        /// seconds; above it they get 503. Absent: no limit.
+        live max_rps: Option<f64> = Opt<Decimal<100, 1_000_000_000>>, optional;
+        /// Whether it is told that we take word of its load (RFC 7339), and calls are kept from it as it says. It gets to know of ours
+        /// when it asks, whatever stands here.
+        live overload_control: bool = Flag, default("false");
+        /// Where a customer may call.
+        live destinations: Option<Destinations> = Opt<Table<Destinations>>, derived(None, "`destinations` at the top");
         /// Codecs that may be offered to it, in this order; none written: what the other side offers.
         live codecs: Vec<String> = List<Codec>, default("[]");
         /// Whether its calls may have another codec on each side: `"auto"` when nothing that the other side offers is in its

@@ -45,6 +45,7 @@ impl HopFailure {
             | AttemptOutcome::TimeoutProgress
             | AttemptOutcome::TimeoutAnswer
             | AttemptOutcome::NotRegistered
+            | AttemptOutcome::HeldBack
             | AttemptOutcome::Incompatible => None,
         }
     }

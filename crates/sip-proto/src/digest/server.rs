@@ -185,6 +185,13 @@ impl Server {
     }
 }
 
+/// The name in a request's first credentials, right or wrong; if it is hashed, the hash.
+pub fn username(request: &Message) -> Option<String> {
+    let line = unfold(request.header(HeaderId::Authorization)?);
+    let username = sip_msg::unescape_quoted(Answer::read(&line)?.username);
+    Some(String::from_utf8_lossy(&username).into_owned())
+}
+
 /// Credentials as they came; values are what stood between the quotes.
 #[derive(Default)]
 struct Answer<'a> {

@@ -324,6 +324,11 @@ impl Endpoint {
             };
             return self.drops.count(why);
         };
+        if !self.peers.is_empty()
+            && let Some(client) = self.clients.get(id.0)
+        {
+            self.peers.heard(now, client.flow.remote, &message);
+        }
         let Some(client) = self.clients.get_mut(id.0) else {
             return;
         };

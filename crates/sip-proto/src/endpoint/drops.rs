@@ -38,7 +38,13 @@ reasons! {
     TooManyHops = "too-many-hops", "Max-Forwards is 0; refused with 483.";
     Merged = "merged", "The same request came by another way too; refused with 482.";
     ExtensionRefused = "extension-refused", "Requires what we don't have; refused with 420.";
-    Overload = "overload", "Too many server transactions; refused with 503.";
+    Overload = "overload", "More than can be done now, or too many server transactions; refused with 503.";
+    Banned = "banned", "From an address that is banned; not read.";
+    Scanner = "scanner", "A scanner's request.";
+    RateLimited = "rate-limited", "More requests than its source may send; dropped, or a trunk's refused with 503.";
+    SourceUnknown = "source-unknown", "A request from an address that is nobody's; dropped, or answered (403, 405; OPTIONS with 200) without anything being kept of it.";
+    SourceUnproved = "source-unproved", "A request without credentials from an address that may be a user's; challenged.";
+    Loop = "loop", "A call that has come back to us once too often; refused with 482.";
     ResponseCopy = "response-copy", "A copy of a response that was dealt with.";
     ResponseVias = "response-vias", "A response with more than one Via (RFC 3261 §8.1.3.3).";
     ResponseNotOurs = "response-not-ours", "A response whose top Via is not of our making (RFC 3261 §18.1.2).";

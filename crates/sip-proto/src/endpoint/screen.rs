@@ -10,8 +10,8 @@ use crate::EndpointConfig;
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) why: DropReason,
-    /// A header line that says what would be right.
-    pub(super) hint: Option<(HeaderId, Vec<u8>)>,
+    /// Header lines that say what would be right.
+    pub(super) hints: Vec<(HeaderId, Vec<u8>)>,
 }
 
 impl Refusal {
@@ -19,7 +19,7 @@ impl Refusal {
         Self {
             status,
             why,
-            hint: None,
+            hints: Vec::new(),
         }
     }
 }
@@ -34,11 +34,11 @@ pub(super) fn screen(request: &Message, config: &EndpointConfig) -> Result<(), R
         } else {
             405
         };
-        let hint = Some((HeaderId::Allow, allow(config)));
+        let hints = vec![(HeaderId::Allow, allow(config))];
         return Err(Refusal {
             status,
             why: DropReason::MethodRefused,
-            hint,
+            hints,
         });
     }
     match Uri::parse(request.uri()) {
@@ -52,11 +52,11 @@ pub(super) fn screen(request: &Message, config: &EndpointConfig) -> Result<(), R
     }
     let unknown = unsupported(request, &config.extensions);
     if !unknown.is_empty() {
-        let hint = Some((HeaderId::Unsupported, unknown));
+        let hints = vec![(HeaderId::Unsupported, unknown)];
         return Err(Refusal {
             status: 420,
             why: DropReason::ExtensionRefused,
-            hint,
+            hints,
         });
     }
     Ok(())

@@ -15,6 +15,7 @@ use super::keys::{self, Key, Style};
 use super::screen::{Refusal, screen};
 use super::slab::{Keyed, Table};
 use super::{Due, Endpoint, Running};
+use crate::overload;
 use crate::reply::{reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
@@ -36,6 +37,8 @@ pub(super) struct Server {
     timers: Running,
     style: Style,
     cancelled: bool,
+    /// Whether its sender wants to know of our load.
+    tells: bool,
 }
 
 #[derive(Debug)]
@@ -169,7 +172,15 @@ impl Endpoint {
         if actions.is_empty() {
             return self.drops.count(DropReason::AnswerLate);
         }
-        server.kept = Kept::Response(bytes);
+        let tells = server.tells;
+        let bytes = if tells {
+            self.with_load(Some(now), bytes)
+        } else {
+            bytes
+        };
+        if let Some(server) = self.servers.table.get_mut(id.0) {
+            server.kept = Kept::Response(bytes);
+        }
         self.run_server(now, id, actions, None, out);
     }
 
@@ -228,6 +239,9 @@ impl Endpoint {
             let refusal = Refusal::plain(487, DropReason::CancelledBefore);
             return self.refuse(&flow, &message, &refusal, None, out);
         }
+        if message.to_tag().is_none() && method != Method::Options && self.overload.turns_away(now) {
+            return self.turn_away(&flow, &message, out);
+        }
         // Neither of these touches the scratch.
         if let Err(refusal) = screen(&message, &self.config).and_then(|()| self.room(&message)) {
             return self.refuse(&flow, &message, &refusal, None, out);
@@ -251,6 +265,17 @@ impl Endpoint {
         );
     }
 
+    /// Refuses a new request for overload. Who is refused is told to come back after some seconds, and not all after the same.
+    fn turn_away(&mut self, flow: &Flow, message: &Message, out: &mut Outbox) {
+        let seconds = 2 + self.drops.get(DropReason::Overload) % 8;
+        let refusal = Refusal {
+            status: 503,
+            why: DropReason::Overload,
+            hints: vec![(HeaderId::RetryAfter, seconds.to_string().into_bytes())],
+        };
+        self.refuse(flow, message, &refusal, None, out);
+    }
+
     /// Whether there is room for one more. Calls that are up may still end when no new one may begin: requests within a dialog of
     /// ours have an eighth more.
     fn room(&self, message: &Message) -> Result<(), Refusal> {
@@ -259,11 +284,11 @@ impl Endpoint {
         if self.servers.len() < most {
             return Ok(());
         }
-        let hint = Some((HeaderId::RetryAfter, RETRY_AFTER.to_vec()));
+        let hints = vec![(HeaderId::RetryAfter, RETRY_AFTER.to_vec())];
         Err(Refusal {
             status: 503,
             why: DropReason::Overload,
-            hint,
+            hints,
         })
     }
 
@@ -289,12 +314,17 @@ impl Endpoint {
         } = opening;
         let reliable = flow.transport.reliable();
         let timers = &self.config.timers;
+        let tells = overload::asks(&message);
         let (machine, actions, kept) = if invite {
             let mut machine = ServerInvite::start(timers, reliable);
             let actions = machine.on(server_invite::Input::Provisional, timers);
             let mut trying = reply(&message, &flow, 100, None, None);
             self.sign(&mut trying);
-            (Machine::Invite(machine), actions, Kept::Response(trying.finish()))
+            let mut trying = trying.finish();
+            if tells {
+                trying = self.with_load(Some(now), trying);
+            }
+            (Machine::Invite(machine), actions, Kept::Response(trying))
         } else {
             let (machine, actions) = ServerNonInvite::start(timers, reliable);
             (
@@ -315,6 +345,7 @@ impl Endpoint {
             timers,
             style,
             cancelled: false,
+            tells,
         });
         self.run_server(now, id, actions, None, out);
         out.events.push_back(if invite && message.to_tag().is_none() {

@@ -41,6 +41,7 @@ impl Call {
         self.phase = Phase::Connecting;
         self.story.answered(now);
         self.hunt = None;
+        core.loops.settled(self.key);
         self.confirm_caller_dialog();
         let ticket = self.journal(core, now);
         let patience = self.snapshot.config.records.store_deadline.min(PATIENCE);

@@ -137,6 +137,9 @@ impl Call {
         };
         let network = snapshot.network_of(attempt.trunk);
         match core.locate(&snapshot, network, address, Waiter::Call(self.key)) {
+            Located::Here(hop) if core.endpoint.keeps_back(now.at, hop.remote) => {
+                Err(self.held_back(attempt))
+            }
             Located::Here(hop) => self.send_invite(core, now, attempt, hop),
             Located::Asked(query) => {
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
@@ -184,12 +187,16 @@ impl Call {
         let network = self.snapshot.network_of(attempt.trunk);
         core.note_places(&self.snapshot, &attempt, hops);
         let mut hops = core.hops(now, &self.snapshot, network, hops);
-        let first = hops.next();
+        let (mut first, mut held) = (hops.next(), false);
+        while first.is_some_and(|hop| core.endpoint.keeps_back(now.at, hop.remote)) {
+            (first, held) = (hops.next(), true);
+        }
         if let Some(hunt) = self.hunt.as_mut() {
             hunt.hops = hops;
         }
         let outcome = match first {
             Some(hop) => self.send_invite(core, now, &attempt, hop),
+            None if held => Err(self.held_back(&attempt)),
             None => {
                 core.note_target(now, &self.snapshot, &attempt, Outcome::Miss);
                 Err(AttemptOutcome::Unreachable)
@@ -198,6 +205,15 @@ impl Call {
         if let Err(outcome) = outcome {
             self.attempt_over(core, now, outcome, None);
         }
+    }
+
+    /// Nothing is sent to who has said that it has too much to do.
+    fn held_back(&mut self, attempt: &Attempt) -> AttemptOutcome {
+        let trunk = &self.snapshot.trunk(attempt.trunk).name;
+        tracing::debug!(call = %self.id, %trunk, "held back");
+        self.story
+            .remark(format!("{trunk}: held back: it says that it has too much to do"));
+        AttemptOutcome::HeldBack
     }
 
     fn send_invite(
@@ -231,6 +247,9 @@ impl Call {
         core.name_leg(&call_id, &self.id);
         leg.call_id = call_id;
         self.open_media(core);
+        if self.snapshot.trunk(attempt.trunk).overload_control {
+            core.endpoint.tell(flow.remote);
+        }
         let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
         let named = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.named);
@@ -246,6 +265,10 @@ impl Call {
         self.launch(core, now, flow, bytes, digest::Attempt::default())
             .ok_or(AttemptOutcome::Unreachable)?;
         core.counters.attempts += 1;
+        let (story, to) = (&self.story, self.snapshot.trunk(attempt.trunk));
+        if self.errand().is_none() {
+            core.loops.sent(self.key, &story.caller, &story.called, &to.name);
+        }
         let trying = self.snapshot.trunk(attempt.trunk).failover.trying;
         self.set_stage(core, now, Stage::Trying, trying);
         Ok(())
@@ -453,6 +476,8 @@ impl Call {
             if let Some(caller) = &caller {
                 towards.write_identity(&mut writer, caller, message, from, &self.story.called);
             }
+            // RFC 5393 §5.4.3.
+            writer.copy(message, HeaderId::MaxBreadth);
             headers::pass(&mut writer, message, [from, trunk]);
             self.introduce(&mut writer, message, &towards, attempt.trunk);
         }

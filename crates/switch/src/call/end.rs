@@ -416,6 +416,7 @@ impl Call {
 
     /// Takes out of the shared maps what still names this call.
     pub(crate) fn forget(&mut self, core: &mut Core) {
+        core.loops.settled(self.key);
         if let Some(ended) = self.ended.as_mut() {
             core.disarm(&mut ended.deadline);
         }

@@ -95,7 +95,7 @@ impl Call {
         hunt.outcomes.push(outcome);
         let unasked = matches!(
             outcome,
-            AttemptOutcome::Incompatible | AttemptOutcome::NotRegistered
+            AttemptOutcome::Incompatible | AttemptOutcome::NotRegistered | AttemptOutcome::HeldBack
         );
         if unasked {
             // Nobody was asked.
@@ -211,7 +211,8 @@ fn outcome_q850(outcome: AttemptOutcome) -> Option<u8> {
         | AttemptOutcome::TimeoutAnswer
         | AttemptOutcome::Unreachable
         | AttemptOutcome::Incompatible
-        | AttemptOutcome::NotRegistered => None,
+        | AttemptOutcome::NotRegistered
+        | AttemptOutcome::HeldBack => None,
     }
 }
 
@@ -227,6 +228,7 @@ fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::Unreachable => "unreachable",
         AttemptOutcome::Incompatible => "incompatible",
         AttemptOutcome::NotRegistered => "not-registered",
+        AttemptOutcome::HeldBack => "held-back",
     }
 }
 

@@ -120,7 +120,8 @@ pub(super) fn goes_on(outcome: AttemptOutcome) -> bool {
         | AttemptOutcome::TimeoutAnswer
         | AttemptOutcome::Unreachable
         | AttemptOutcome::Incompatible
-        | AttemptOutcome::NotRegistered => true,
+        | AttemptOutcome::NotRegistered
+        | AttemptOutcome::HeldBack => true,
     }
 }
 

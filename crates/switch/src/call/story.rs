@@ -183,6 +183,7 @@ impl Story {
             AttemptOutcome::Unreachable => "unreachable",
             AttemptOutcome::Incompatible => "incompatible",
             AttemptOutcome::NotRegistered => "not-registered",
+            AttemptOutcome::HeldBack => "held-back",
         };
         self.close_attempt(now, word, outcome.status(), q850);
     }

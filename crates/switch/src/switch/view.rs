@@ -107,6 +107,9 @@ impl Switch {
             permits: usize::try_from(self.core.live.permits()).unwrap_or(usize::MAX),
             tags: self.core.tags.len(),
             waiting: self.core.waiting(),
+            bans: self.core.edge.len(),
+            turned_away: self.core.endpoint.loss(),
+            banned: self.core.edge.banned,
             bindings: self.core.registrar.len(),
             unregistering: self.core.registrations.leaving(),
             call_timers: self.core.timers.len()

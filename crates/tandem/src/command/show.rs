@@ -188,6 +188,22 @@ pub(crate) fn registrations(bindings: &Value, json: bool) -> Result<()> {
     table(&columns, &rows(bindings))
 }
 
+/// Who is banned.
+pub(crate) fn bans(bans: &Value, json: bool) -> Result<()> {
+    if json {
+        return lines(bans);
+    }
+    let columns = [
+        ("ADDRESS", "address"),
+        ("PORT", "port"),
+        ("USER", "user"),
+        ("WHY", "why"),
+        ("LEFT s", "left_s"),
+        ("DROPPED", "dropped"),
+    ];
+    table(&columns, &rows(bans))
+}
+
 /// A target in a table: its URI and state, and the places that it leads to where there is something to say of them.
 fn target_words(target: &Value) -> String {
     let mut words = cell(target, "uri");

@@ -1,5 +1,6 @@
 //! The daemon as the API sees it.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
 use sip_net::capture::Shot;
 use switch::record::CallRecord;
-use switch::{BindingView, CallView, EndOutcome, Snapshot};
+use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, Snapshot};
 use tokio::sync::{Mutex, oneshot};
 
 use super::figures;
@@ -236,6 +237,18 @@ impl Backend for Daemon {
 
     fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>> {
         Box::pin(async move { Ok(self.bench.report(&name)) })
+    }
+
+    fn bans(&self) -> Answer<'_, Vec<BanView>> {
+        Box::pin(self.ask(Ask::Bans))
+    }
+
+    fn ban(&self, address: IpAddr, time: Duration) -> Answer<'_, BanOutcome> {
+        Box::pin(self.ask(move |reply| Ask::Ban(address, time, reply)))
+    }
+
+    fn unban(&self, address: IpAddr) -> Answer<'_, bool> {
+        Box::pin(self.ask(move |reply| Ask::Unban(address, reply)))
     }
 
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {

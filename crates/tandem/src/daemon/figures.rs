@@ -25,6 +25,12 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
     describe_gauge!("tandem_dialog_tags", "Dialog tags that name a call");
     describe_gauge!("tandem_call_timers", "Timers armed by calls");
     describe_gauge!("tandem_bindings", "Contacts that users have registered");
+    describe_gauge!(
+        "tandem_overload",
+        "Share of new requests that is turned away for overload, from 0 to 1"
+    );
+    describe_gauge!("tandem_bans", "Bans in force, of addresses, ports and users");
+    describe_counter!("tandem_bans_total", "Bans since the start");
     describe_counter!(
         "tandem_challenges_total",
         "Requests that were answered with a challenge"
@@ -128,6 +134,9 @@ pub(crate) fn publish(figures: &Figures) {
     gauge!("tandem_dialog_tags").set(gauges.tags as f64);
     gauge!("tandem_call_timers").set(gauges.call_timers as f64);
     gauge!("tandem_bindings").set(gauges.bindings as f64);
+    gauge!("tandem_overload").set(f64::from(gauges.turned_away));
+    gauge!("tandem_bans").set(gauges.bans as f64);
+    counter!("tandem_bans_total").absolute(gauges.banned);
     let counters = &gauges.counters;
     counter!("tandem_challenges_total").absolute(counters.challenges);
     counter!("tandem_auth_failed_total").absolute(counters.auth_failed);
@@ -136,6 +145,7 @@ pub(crate) fn publish(figures: &Figures) {
         ("answered", counters.calls_answered),
         ("refused-source", counters.refused_source),
         ("refused-limit", counters.refused_limit),
+        ("refused-destination", counters.refused_destination),
         ("rtp-timeout", counters.rtp_timeouts),
     ] {
         counter!("tandem_calls_total", "outcome" => outcome).absolute(value);

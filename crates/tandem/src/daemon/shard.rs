@@ -387,10 +387,11 @@ impl Shard {
             (&mut self.switch, &mut self.commands, &self.clock, &mut self.tap);
         let (mut came_back, mut received) = (Vec::new(), 0);
         let mut asked_where = Vec::new();
+        let mut waited = None;
         for (id, listener) in &mut self.listeners {
             listener.unreachable(BATCH, |report| came_back.push((*id, report.remote)));
             let (now, local) = (clock.now(), listener.local_addr());
-            received += listener.recv_batch(BATCH, |remote, bytes| {
+            let taken = listener.recv_batch(BATCH, |remote, bytes| {
                 // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
                 if let Some(answer) = stun::answer(&bytes, remote) {
                     asked_where.push((remote, answer));
@@ -403,13 +404,23 @@ impl Shard {
                     conn: None,
                     peer: PeerId::default(),
                 };
+                if switch.is_barred(now, &flow) {
+                    return;
+                }
                 tap.message(false, flow.transport, local, remote, &bytes);
                 switch.handle(now, Input::Datagram { flow, bytes }, commands);
             });
             for (remote, answer) in asked_where.drain(..) {
                 listener.send(remote, &answer);
             }
+            if taken > 0 {
+                waited = waited.max(Some(listener.waited()));
+            }
+            received += taken;
             listener.flush(|report| came_back.push((*id, report.remote)));
+        }
+        if let Some(waited) = waited {
+            switch.waited(clock.now(), waited);
         }
         came_back.dedup();
         for (listener, remote) in came_back {

@@ -147,6 +147,7 @@ impl Endpoint {
             timers: Running::default(),
             style,
             cancelled: false,
+            tells: false,
         });
         self.run_server(now, id, actions, None, out);
         self.respond(now, id, answer, out);

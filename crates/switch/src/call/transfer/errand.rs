@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::forward::referrer;
 use super::seat::resumed;
 use super::{Target, Tried};
+use crate::admit;
 use crate::call::end::{Ended, Ending};
 use crate::call::leg::{Bye, Leg, Session};
 use crate::call::{Call, NewCall, Phase, Story, negotiate, sdp_of};
@@ -142,6 +143,11 @@ impl Call {
             (attempts, RETURNS, None)
         } else if called.is_empty() {
             return Err(400);
+        } else if let Err(denied) = admit::may_call(&snapshot, customer, &called) {
+            core.counters.refused_destination += 1;
+            let name = &snapshot.trunk(customer).name;
+            self.story.remark(format!("{name}: not transferred: {denied}"));
+            return Err(403);
         } else {
             let request = route::Request {
                 from: customer,

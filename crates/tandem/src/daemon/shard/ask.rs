@@ -24,11 +24,17 @@ impl Shard {
             Ask::DrainTrunk(name, drained, reply) => {
                 let _ = reply.send(self.switch.drain_trunk(&name, drained));
             }
+            Ask::Bans(reply) => drop(reply.send(self.switch.bans(now))),
+            Ask::Ban(address, time, reply) => drop(reply.send(self.switch.ban(now, address, time))),
+            Ask::Unban(address, reply) => drop(reply.send(self.switch.unban(address))),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
             }
-            Ask::Figures(reply) => drop(reply.send(Box::new(self.figures(now)))),
+            Ask::Figures(reply) => {
+                self.switch.settle_overload(now);
+                drop(reply.send(Box::new(self.figures(now))));
+            }
             Ask::Reload(snapshot, setup, reply) => {
                 if let Some(streams) = self.streams.as_mut() {
                     streams.install(*setup);

@@ -1,6 +1,8 @@
 //! What other threads tell the shard, and how it comes to it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use records::{Outcome, OutcomeSink};
@@ -8,7 +10,10 @@ use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
-use switch::{BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView, TrialId};
+use switch::{
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView,
+    TrialId,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::TrialStart;
@@ -37,6 +42,11 @@ pub(crate) enum Ask {
     Trace(String, oneshot::Sender<Option<Traced>>),
     /// A trunk's name and whether it is to take no new calls; whether there is such a trunk.
     DrainTrunk(String, bool, oneshot::Sender<bool>),
+    Bans(oneshot::Sender<Vec<BanView>>),
+    /// An address, and for how long.
+    Ban(IpAddr, Duration, oneshot::Sender<BanOutcome>),
+    /// Whether the address was banned.
+    Unban(IpAddr, oneshot::Sender<bool>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),

@@ -51,6 +51,10 @@ impl Shard {
                 }
             }
             StreamEvent::Message { flow, message } => {
+                if self.switch.is_barred(now, &flow) {
+                    self.broken.extend(flow.conn);
+                    return;
+                }
                 let raw = match &*message {
                     Ok(message) => Some(message.raw()),
                     Err(error) => error.message.as_deref().map(sip_msg::Message::raw),

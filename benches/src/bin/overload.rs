@@ -1,0 +1,111 @@
+//! `overload --daemon target/release/tandem`: once, three times and ten times what the daemon can serve under a processor quota.
+
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use tandem_benches::overload::{Run, SHARE, Stage};
+use tandem_benches::report::table;
+
+/// What the daemon still serves when it is offered more than it can.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The daemon, built for release.
+    #[arg(long, default_value = "target/release/tandem")]
+    daemon: PathBuf,
+    /// Seconds at each rate.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// Calls per second to begin the search for the peak with.
+    #[arg(long, default_value_t = 100.0)]
+    from: f64,
+    /// Print the figures, and say nothing of what they should be.
+    #[arg(long)]
+    no_check: bool,
+}
+
+/// Raised by so much until more is offered than is served.
+const STEP: f64 = 1.25;
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let stage = Stage::start(&options.daemon)?;
+    let time = Duration::from_secs(options.seconds);
+    let (mut rate, mut best) = (options.from, 0.0_f64);
+    let mut cpu_per_call = 0.0;
+    loop {
+        let run = stage.offer(rate, time / 2)?;
+        let served = run.outcome.served_per_s;
+        if run.outcome.refused + run.outcome.silent == 0 {
+            cpu_per_call = run.cpu_us / run.outcome.served.max(1) as f64;
+        }
+        best = best.max(served);
+        println!(
+            "{rate:.0} calls/s offered: {served:.0} served, {} refused",
+            run.outcome.refused
+        );
+        if served < 0.95 * rate {
+            break;
+        }
+        rate *= STEP;
+    }
+    let runs = [1.0, 3.0, 10.0].map(|times| stage.offer(best * times, time));
+    let runs: Vec<Run> = runs.into_iter().collect::<Result<_>>()?;
+    println!(
+        "\n{:.0} % of one processor; the peak is {best:.0} calls/s, at {cpu_per_call:.0} µs each\n",
+        SHARE * 100.0
+    );
+    let rows: Vec<Vec<String>> = runs.iter().map(|run| row(run, best, cpu_per_call)).collect();
+    let head = [
+        "offered/s",
+        "served/s",
+        "of peak",
+        "refused",
+        "silent",
+        "unfinished",
+        "refused in ms (50, 99, 100 %)",
+        "µs per refused",
+        "kB before, after",
+    ];
+    let head = head.map(str::to_owned).to_vec();
+    table(&[vec![head], rows].concat());
+    if options.no_check {
+        return Ok(());
+    }
+    for (run, share) in runs.iter().zip([0.9, 0.9, 0.6]) {
+        let served = run.outcome.served_per_s / best;
+        ensure!(
+            served >= share,
+            "{:.0}/s: {served:.2} of the peak is served",
+            run.rate
+        );
+        ensure!(
+            run.outcome.unfinished == 0,
+            "{} calls were taken and not finished",
+            run.outcome.unfinished
+        );
+        ensure!(run.outcome.all_said_when, "a refusal without Retry-After");
+    }
+    Ok(())
+}
+
+fn row(run: &Run, best: f64, cpu_per_call: f64) -> Vec<String> {
+    let outcome = &run.outcome;
+    let for_refused = run.cpu_us - cpu_per_call * outcome.served as f64;
+    let per_refused = for_refused / outcome.refused.max(1) as f64;
+    let [median, most, longest] = outcome.refusal_ms;
+    vec![
+        format!("{:.0}", run.rate),
+        format!("{:.0}", outcome.served_per_s),
+        format!("{:.0} %", 100.0 * outcome.served_per_s / best),
+        outcome.refused.to_string(),
+        outcome.silent.to_string(),
+        outcome.unfinished.to_string(),
+        format!("{median:.0}, {most:.0}, {longest:.0}"),
+        format!("{per_refused:.0}"),
+        format!("{}, {}", run.memory_kb.0, run.memory_kb.1),
+    ]
+}

@@ -1,0 +1,231 @@
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use sip_msg::{Limits, Message};
+
+use super::*;
+
+/// A server with one processor and a queue: a call takes `COST` of it, in two halves of which the second comes later and is never refused;
+/// to refuse one takes `REFUSAL`.
+struct Server {
+    overload: Overload,
+    now: Instant,
+    /// When each waiting message came, and whether it begins a call.
+    queue: std::collections::VecDeque<(Instant, bool)>,
+    later: std::collections::VecDeque<Instant>,
+    served: u32,
+    refused: u32,
+    longest: Duration,
+}
+
+const COST: Duration = Duration::from_micros(600);
+const REFUSAL: Duration = Duration::from_micros(20);
+/// Calls per second that it can serve.
+const CAPACITY: f64 = 1e6 / 600.0;
+
+impl Server {
+    fn new() -> Self {
+        let mut overload = Overload::default();
+        overload.set_target(Some(Duration::from_millis(20)));
+        Self {
+            overload,
+            now: Instant::now(),
+            queue: std::collections::VecDeque::new(),
+            later: std::collections::VecDeque::new(),
+            served: 0,
+            refused: 0,
+            longest: Duration::ZERO,
+        }
+    }
+
+    /// Plays `seconds` with so many calls per second; calls served and refused per second in their last half.
+    fn run(&mut self, seconds: u32, rate: f64) -> (f64, f64) {
+        let start = self.now;
+        let end = start + Duration::from_secs(seconds.into());
+        let half = start + (end - start) / 2;
+        let every = Duration::from_secs_f64(1.0 / rate);
+        let mut next = start;
+        let mut at_half = None;
+        self.longest = Duration::ZERO;
+        while self.now < end {
+            while next <= self.now {
+                self.queue.push_back((next, true));
+                next += every;
+            }
+            while self.later.front().is_some_and(|due| *due <= self.now) {
+                let due = self.later.pop_front().unwrap_or(self.now);
+                let place = self.queue.partition_point(|(at, _)| *at <= due);
+                self.queue.insert(place, (due, false));
+            }
+            if at_half.is_none() && self.now >= half {
+                at_half = Some((self.served, self.refused));
+                self.longest = Duration::ZERO;
+            }
+            let batch = self.queue.len().min(64);
+            if batch == 0 {
+                self.now += Duration::from_micros(500);
+                continue;
+            }
+            if let Some((came, _)) = self.queue.front() {
+                self.overload.waited(self.now, self.now - *came);
+            }
+            for _ in 0..batch {
+                let Some((came, begins)) = self.queue.pop_front() else {
+                    break;
+                };
+                self.longest = self.longest.max(self.now - came);
+                self.now += if !begins {
+                    self.served += 1;
+                    COST / 2
+                } else if self.overload.turns_away(self.now) {
+                    self.refused += 1;
+                    REFUSAL
+                } else {
+                    self.later.push_back(self.now + Duration::from_millis(100));
+                    COST / 2
+                };
+            }
+        }
+        let (served, refused) = at_half.unwrap_or_default();
+        let per_second = |count: u32| f64::from(count) / (f64::from(seconds) / 2.0);
+        (
+            per_second(self.served - served),
+            per_second(self.refused - refused),
+        )
+    }
+}
+
+#[test]
+fn below_what_it_can_do_nobody_is_refused() {
+    for load in [0.1, 0.5, 0.9] {
+        let mut server = Server::new();
+        server.run(20, CAPACITY * load);
+        assert_eq!(server.refused, 0, "{load}");
+    }
+}
+
+#[test]
+fn above_it_what_is_served_stays_near_the_peak_and_nobody_waits_long() {
+    for (load, share) in [(1.2, 0.9), (3.0, 0.9), (10.0, 0.6)] {
+        let mut server = Server::new();
+        let (served, refused) = server.run(20, CAPACITY * load);
+        let longest = server.longest;
+        assert!(
+            served > CAPACITY * share && longest < Duration::from_millis(150),
+            "{load}: {served} of {CAPACITY} served, {refused} refused, {longest:?} waited"
+        );
+    }
+}
+
+#[test]
+fn when_it_is_over_everybody_is_served_again_soon() {
+    let mut server = Server::new();
+    server.run(10, CAPACITY * 10.0);
+    server.run(20, CAPACITY * 0.5);
+    let (_, refused) = server.run(4, CAPACITY * 0.5);
+    assert!(refused < 1.0, "{refused} refused per second");
+    assert_eq!(server.overload.loss(), 0.0);
+    // Nor does it take anybody's calls to be over.
+    server.run(10, CAPACITY * 10.0);
+    assert!(server.overload.loss() > 0.8);
+    server.overload.settle(server.now + Duration::from_secs(20));
+    assert_eq!(server.overload.loss(), 0.0);
+}
+
+#[test]
+fn a_pause_of_our_own_is_no_overload() {
+    let mut overload = Overload::default();
+    overload.set_target(Some(Duration::from_millis(20)));
+    let mut now = Instant::now();
+    for _ in 0..100 {
+        // Half a second in which the process did not run, then what had come is read at once.
+        now += Duration::from_millis(500);
+        overload.waited(now, Duration::from_millis(500));
+        now += Duration::from_millis(1);
+        overload.waited(now, Duration::from_millis(2));
+        assert!(!overload.turns_away(now));
+    }
+}
+
+#[test]
+fn without_a_target_nobody_is_refused() {
+    let mut overload = Overload::default();
+    let mut now = Instant::now();
+    for _ in 0..1000 {
+        now += Duration::from_millis(10);
+        overload.waited(now, Duration::from_secs(1));
+    }
+    assert_eq!(overload.loss(), 0.0);
+}
+
+fn message(text: &str) -> Message {
+    let bytes = Bytes::from(text.to_owned());
+    sip_msg::parse(bytes, &Limits::default()).unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
+
+fn response(params: &str) -> String {
+    format!(
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1{params}\r\nVia: SIP/2.0/UDP h;oc\r\nFrom: <sip:a@h>;tag=f\r\n\
+         To: <sip:us>;tag=t\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn our_load_is_said_in_the_top_via_to_those_who_ask() {
+    let plain = response(";oc;rport=5;oc-algo=\"loss,A\";received=192.0.2.9");
+    let asked = |loss| {
+        let out = mark(&Bytes::from(plain.clone()), loss, 1_282_321_615_078);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        text.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    let begin = "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1;rport=5;received=192.0.2.9";
+    assert_eq!(
+        asked(0.201),
+        format!("{begin};oc=21;oc-algo=\"loss\";oc-validity=1000;oc-seq=1282321615.078")
+    );
+    assert_eq!(
+        asked(0.0),
+        format!("{begin};oc=0;oc-algo=\"loss\";oc-validity=0;oc-seq=1282321615.078")
+    );
+    for (params, wanted) in [
+        ("", false),
+        (";oc;oc-algo=\"loss\"", true),
+        (";OC;oc-algo=\"A,loss\"", true),
+        (";oc;oc-algo=\"rate\"", false),
+        (";ocx", false),
+    ] {
+        let request = response(params).replacen("SIP/2.0 200 OK", "INVITE sip:us SIP/2.0", 1);
+        assert_eq!(asks(&message(&request)), wanted, "{params}");
+    }
+}
+
+#[test]
+fn what_a_peer_says_is_kept_from_it_for_as_long_as_it_says() {
+    let (mut peers, now) = (Peers::default(), Instant::now());
+    let remote = SocketAddr::from(([192, 0, 2, 1], 5060));
+    let hear = |peers: &mut Peers, params: &str| peers.heard(now, remote, &message(&response(params)));
+    let kept = |peers: &mut Peers, at| (0..100).filter(|_| peers.keeps_back(at, remote)).count();
+    hear(&mut peers, ";oc=50;oc-algo=\"loss\"");
+    assert_eq!(kept(&mut peers, now), 0, "a peer that was never told so");
+    peers.tell(remote);
+    hear(&mut peers, ";oc=20;oc-algo=\"loss\";oc-validity=2000;oc-seq=12.5");
+    assert_eq!(kept(&mut peers, now), 20);
+    assert_eq!(kept(&mut peers, now + Duration::from_millis(1999)), 20);
+    hear(&mut peers, ";oc=90;oc-algo=\"loss\";oc-validity=2000;oc-seq=12.4");
+    assert_eq!(kept(&mut peers, now), 20, "an older word");
+    assert_eq!(kept(&mut peers, now + Duration::from_millis(2000)), 0);
+    hear(&mut peers, ";oc=100;oc-algo=\"loss\";oc-seq=12.6");
+    assert_eq!(kept(&mut peers, now + Duration::from_millis(499)), 100);
+    hear(&mut peers, ";oc=0;oc-algo=\"loss\";oc-validity=0;oc-seq=12.7");
+    assert_eq!(kept(&mut peers, now), 0, "it is over");
+    for odd in [
+        ";oc",
+        ";oc=101;oc-seq=13.1",
+        ";oc=x",
+        ";oc=50;oc-algo=\"rate\"",
+        ";oc=-1",
+    ] {
+        hear(&mut peers, odd);
+        assert_eq!(kept(&mut peers, now), 0, "{odd}");
+    }
+}

@@ -1,0 +1,44 @@
+//! What drivers and operators have to do with the edge.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sip_proto::Flow;
+
+use super::Switch;
+use crate::edge::{BanOutcome, BanView};
+use crate::io::Now;
+
+impl Switch {
+    /// What was read last had waited for so long: while that is too long, new requests are turned away. To be told once for each look
+    /// at the sockets, of what had waited longest.
+    pub fn waited(&mut self, now: Now, wait: Duration) {
+        self.core.endpoint.overload().waited(now.at, wait);
+    }
+
+    /// Brings what [`Gauges`](crate::Gauges) say of the overload up to this moment.
+    pub fn settle_overload(&mut self, now: Now) {
+        self.core.endpoint.overload().settle(now.at);
+    }
+
+    /// Whether what comes by this flow is dropped before it is read. It is counted if so.
+    pub fn is_barred(&mut self, now: Now, flow: &Flow) -> bool {
+        self.core.is_barred(now, flow)
+    }
+
+    /// The bans in force, the latest first.
+    #[must_use]
+    pub fn bans(&self, now: Now) -> Vec<BanView> {
+        self.core.bans(now)
+    }
+
+    /// Bans an address for so long.
+    pub fn ban(&mut self, now: Now, address: IpAddr, time: Duration) -> BanOutcome {
+        self.core.ban_by_hand(now, address, time)
+    }
+
+    /// Lifts the bans of an address; whether there were any.
+    pub fn unban(&mut self, address: IpAddr) -> bool {
+        self.core.unban(address)
+    }
+}
