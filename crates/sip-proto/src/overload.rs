@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// The wait is judged by its shortest over this long: a burst or a pause of ours passes, a queue stays.
 const WINDOW: Duration = Duration::from_millis(100);
-/// A window with fewer looks at the queue than this says nothing: whoever slept finds one old message, and then none.
+/// A window lasts until there were so many looks at the queue: whoever slept finds one old message, and then none.
 const LOOKS: u32 = 2;
 /// Windows in a row with a standing queue, before anything is refused.
 const PATIENCE: u32 = 2;
@@ -78,17 +78,13 @@ impl Overload {
         window.shortest = window.shortest.min(wait);
         window.looks += 1;
         let length = now.saturating_duration_since(window.since);
-        if length < WINDOW {
+        if length < WINDOW || window.looks < LOOKS {
             return;
         }
-        let (shortest, looks) = (window.shortest, window.looks);
+        let shortest = window.shortest;
         self.window = None;
         let wait = (shortest.as_secs_f32() / target.as_secs_f32().max(0.0001)).min(FAR);
-        if looks < LOOKS {
-            self.fade(1);
-        } else {
-            self.adjust(wait);
-        }
+        self.adjust(wait);
     }
 
     /// While nobody sends anything there is no queue either.

@@ -21,6 +21,12 @@ impl Switch {
         self.core.endpoint.overload().settle(now.at);
     }
 
+    /// Whether new requests are turned away now.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.core.endpoint.loss() > 0.0
+    }
+
     /// Whether what comes by this flow is dropped before it is read. It is counted if so.
     pub fn is_barred(&mut self, now: Now, flow: &Flow) -> bool {
         self.core.is_barred(now, flow)

@@ -49,6 +49,8 @@ pub(crate) use trials::TrialStart;
 
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
 pub(crate) const BATCH: usize = 64;
+/// The same of datagrams while more comes than can be done: what is refused is not to wait for many others first.
+const SMALL_BATCH: usize = 16;
 /// The longest the shard sleeps.
 const IDLE: Duration = Duration::from_secs(3600);
 /// The longest it sleeps while a media worker's mailbox is full.
@@ -388,10 +390,15 @@ impl Shard {
         let (mut came_back, mut received) = (Vec::new(), 0);
         let mut asked_where = Vec::new();
         let mut waited = None;
+        let most = if switch.is_overloaded() {
+            SMALL_BATCH
+        } else {
+            BATCH
+        };
         for (id, listener) in &mut self.listeners {
             listener.unreachable(BATCH, |report| came_back.push((*id, report.remote)));
             let (now, local) = (clock.now(), listener.local_addr());
-            let taken = listener.recv_batch(BATCH, |remote, bytes| {
+            let taken = listener.recv_batch(most, |remote, bytes| {
                 // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
                 if let Some(answer) = stun::answer(&bytes, remote) {
                     asked_where.push((remote, answer));
@@ -416,7 +423,8 @@ impl Shard {
             if taken > 0 {
                 waited = waited.max(Some(listener.waited()));
             }
-            received += taken;
+            // A full batch says that there is more, whatever its size.
+            received += if taken == most { BATCH } else { taken };
             listener.flush(|report| came_back.push((*id, report.remote)));
         }
         if let Some(waited) = waited {
