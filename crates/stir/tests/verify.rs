@@ -15,7 +15,7 @@ use stir::{
     Anchors, Attest, CertificateUrl, Chain, Claims, Credential, Dossier, Facts, Failure, KeyError, Party,
     Ppt, Signer, Verdict, Verstat, origination_id,
 };
-use testbed::authority::{Authority, Issued, Tn, Wish, element};
+use testbed::certs::{Authority, Issued, Tn, Wish, element};
 
 const URL: &str = "https://cert.example.org/shaken.pem";
 const NOW: u64 = 1_800_000_000;
@@ -389,16 +389,16 @@ fn chains_end_at_an_anchor() {
     let chain = Chain::parse(leaf.chain.as_bytes()).unwrap();
     assert_eq!(chain.issuers().len(), 2);
     let anchors = |pem: String| Anchors::parse(pem.as_bytes()).unwrap();
+    let blocks: Vec<&str> = leaf
+        .chain
+        .split_inclusive("-----END CERTIFICATE-----\n")
+        .collect();
     for (what, pem, good) in [
         ("the root", root.pem(), true),
         ("one of the middle", middle.pem(), true),
         ("the lowest", low.pem(), true),
         ("several", Authority::root("x").pem() + &root.pem(), true),
-        (
-            "the certificate itself",
-            testbed::authority::pem("CERTIFICATE", &leaf.der),
-            true,
-        ),
+        ("the certificate itself", blocks[0].to_owned(), true),
         (
             "another root of the same name",
             Authority::root("root").pem(),
@@ -408,10 +408,6 @@ fn chains_end_at_an_anchor() {
         assert_eq!(anchors(pem).verify(&chain).is_ok(), good, "{what}");
     }
     // Without one of the middle, in another order, with a stranger's between.
-    let blocks: Vec<&str> = leaf
-        .chain
-        .split_inclusive("-----END CERTIFICATE-----\n")
-        .collect();
     let of = |blocks: &[&str]| Chain::parse(blocks.concat().as_bytes()).unwrap();
     let root = anchors(root.pem());
     let stranger = Authority::root("middle").pem();

@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use sip_msg::{HeaderId, Message};
 use stir::{Attest, CertificateUrl, Chain, Claims, Party, Ppt, Signer, origination_id};
 use support::{NUMBER, check, header, invite_of, ms, quick, text, values};
-use testbed::authority::{Authority, Issued, Tn, Wish};
+use testbed::certs::{Authority, Issued, Tn, Wish};
 use testbed::https::{HttpsServer, Page};
 use testbed::{Bed, Call, Record, Setup, SipPeer, sdp};
 
@@ -48,7 +48,7 @@ impl World {
         let root = Authority::root("STI-PA root");
         let web = Authority::root("web root");
         let ip = Ipv4Addr::LOCALHOST;
-        let server = HttpsServer::start(IpAddr::V4(ip), &web.server(&[&ip.to_string()]));
+        let server = HttpsServer::start(IpAddr::V4(ip), web.server(&web.leaf(&[&ip.to_string()]), false));
         let dir = tempfile::tempdir().unwrap();
         let world = Self {
             root,

@@ -1,7 +1,5 @@
 //! An HTTPS server with a few pages, some of which never come.
 
-use crate::authority::Issued;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -48,21 +46,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl HttpsServer {
-    /// A server at a free port of `ip`, with this key and certificate.
+    /// A server at a free port of `ip`; `config` is its side of handshakes.
     #[must_use]
-    pub fn start(ip: IpAddr, identity: &Issued) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key_der.clone()));
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![CertificateDer::from(identity.der.clone())], key)
-            .unwrap();
+    pub fn start(ip: IpAddr, config: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
         let at = listener.local_addr().unwrap();
         let site = Arc::new(Site::default());
-        let (config, of) = (Arc::new(config), Arc::clone(&site));
+        let of = Arc::clone(&site);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if of.ends.load(Ordering::Relaxed) {

@@ -1,6 +1,6 @@
 //! Kamailio as a carrier and registrar that isn't ours: UDP, TCP and TLS, with digest.
 
-use crate::certs::Leaf;
+use crate::certs::Issued;
 use crate::proc;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +28,7 @@ impl Kamailio {
     /// # Panics
     /// When it isn't there (Debian's `kamailio` and `kamailio-tls-modules`), or doesn't come up.
     #[must_use]
-    pub fn start(dir: &Path, at: SocketAddr, callee: SocketAddr, leaf: &Leaf) -> Self {
+    pub fn start(dir: &Path, at: SocketAddr, callee: SocketAddr, leaf: &Issued) -> Self {
         let dir = dir.join("kamailio");
         fs::create_dir_all(&dir).expect("a writable folder");
         let (certificate, key) = leaf.write(&dir, "kamailio");

@@ -33,7 +33,6 @@
 )]
 
 pub mod audio;
-pub mod authority;
 pub mod baresip;
 pub mod bulk;
 pub mod certs;
