@@ -1,20 +1,24 @@
 //! Client transactions.
 
+mod about;
+mod transaction;
+
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip_msg::{HeaderId, Limits, Message, Method, Writer};
+use sip_msg::{HeaderId, Limits, Message, Method};
 
 use super::drops::DropReason;
-use super::event::{ClientId, Event, Origin, Outbox, Send, SendOrigin};
+use super::event::{ClientId, Event, Origin, Outbox, Send};
 use super::keys::{self, Key};
-use super::slab::Keyed;
 use super::{Due, Endpoint, Running};
-use crate::reply::unfold;
-use crate::transaction::{Action, Actions, ClientInvite, ClientNonInvite, Slot};
+use crate::transaction::{Action, Actions, Slot};
 use crate::transaction::{client_invite, client_non_invite};
-use crate::{Flow, Mint, Timers};
+use crate::{Flow, Mint};
+use about::{ack_to, cancel_of};
+pub(super) use transaction::Client;
+use transaction::{Answer, Kept, Machine, Owner};
 
 /// Most branches of a fork whose 2xx are ACKed: each costs memory that the far side decides about.
 const MAX_FORKS: usize = 16;
@@ -40,95 +44,6 @@ pub struct Otherwise {
     pub flow: Flow,
     /// The request, but for its Via as sent the first way.
     pub bytes: Bytes,
-}
-
-/// One client transaction.
-#[derive(Debug)]
-pub(super) struct Client {
-    key: Key,
-    machine: Machine,
-    flow: Flow,
-    owner: Owner,
-    kept: Kept,
-    timers: Running,
-    /// Until there is an answer.
-    otherwise: Option<Box<Otherwise>>,
-}
-
-#[derive(Debug)]
-enum Machine {
-    Invite(ClientInvite),
-    Other(ClientNonInvite),
-}
-
-impl Machine {
-    fn start(method: &Method, timers: &Timers, reliable: bool) -> (Self, Actions) {
-        if *method == Method::Invite {
-            let (machine, actions) = ClientInvite::start(timers, reliable);
-            (Self::Invite(machine), actions)
-        } else {
-            let (machine, actions) = ClientNonInvite::start(timers, reliable);
-            (Self::Other(machine), actions)
-        }
-    }
-}
-
-/// Who wants to hear of the transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    User,
-    /// A CANCEL: nobody, the INVITE's own answer tells (RFC 3261 §9.1).
-    Endpoint,
-}
-
-/// What a transaction holds on to.
-#[derive(Debug)]
-enum Kept {
-    Nothing,
-    /// To send again, and to make a CANCEL and an ACK from; with the Reason of a CANCEL that is held back.
-    Request(Bytes, Option<Box<[u8]>>),
-    /// The ACK to a refusal.
-    Ack(Bytes),
-    /// An answer per branch of the fork.
-    Answers(Vec<Answer>),
-}
-
-/// A 2xx that was delivered, and its ACK once the user gave it.
-#[derive(Debug)]
-struct Answer {
-    to_tag: Box<[u8]>,
-    ack: Option<(Flow, Bytes)>,
-}
-
-impl Keyed for Client {
-    fn key(&self) -> &Key {
-        &self.key
-    }
-}
-
-impl Client {
-    fn send(&self, id: ClientId, bytes: Bytes) -> Send {
-        Send {
-            flow: self.flow,
-            bytes,
-            origin: Some(SendOrigin(Origin::Client(id))),
-        }
-    }
-
-    fn request(&self) -> Option<(Message, Option<&[u8]>)> {
-        let Kept::Request(bytes, reason) = &self.kept else {
-            return None;
-        };
-        let request = sip_msg::parse(bytes.clone(), &Limits::default()).ok()?;
-        Some((request, reason.as_deref()))
-    }
-
-    fn answer(&mut self, to_tag: &[u8]) -> Option<&mut Answer> {
-        let Kept::Answers(answers) = &mut self.kept else {
-            return None;
-        };
-        answers.iter_mut().find(|answer| *answer.to_tag == *to_tag)
-    }
 }
 
 impl Endpoint {
@@ -512,40 +427,4 @@ impl Endpoint {
         // The limit is for new requests. A duplicate can't be: one INVITE sends one CANCEL.
         let _ = self.open_client(now, flow, &cancel, &Method::Cancel, Owner::Endpoint, out);
     }
-}
-
-/// The CANCEL for an INVITE (RFC 3261 §9.1): its Request-URI, top Via, Route, From, To, Call-ID and CSeq number.
-fn cancel_of(invite: &Message, reason: Option<&[u8]>) -> Bytes {
-    let mut cancel = about(invite, &Method::Cancel);
-    cancel.copy(invite, HeaderId::To);
-    if let Some(reason) = reason {
-        cancel.header(HeaderId::Reason, reason);
-    }
-    cancel.finish()
-}
-
-/// The ACK to a refusal (RFC 3261 §17.1.1.3): as CANCEL, but To is the response's, and the INVITE's credentials go along (§22.1).
-fn ack_to(invite: &Message, response: &Message) -> Bytes {
-    let mut ack = about(invite, &Method::Ack);
-    ack.copy(response, HeaderId::To)
-        .copy(invite, HeaderId::Authorization)
-        .copy(invite, HeaderId::ProxyAuthorization);
-    ack.finish()
-}
-
-fn about(invite: &Message, method: &Method) -> Writer {
-    let mut writer = Writer::request(method, invite.uri());
-    writer.header(
-        HeaderId::Via,
-        &unfold(invite.values(HeaderId::Via).next().unwrap_or_default()),
-    );
-    writer
-        .header(HeaderId::MaxForwards, b"70")
-        .copy(invite, HeaderId::Route);
-    writer.copy(invite, HeaderId::From).copy(invite, HeaderId::CallId);
-    writer.parts(HeaderId::CSeq, |value| {
-        let number = invite.cseq().0;
-        value.number(number.into()).text(" ").text(method.as_bytes());
-    });
-    writer
 }
