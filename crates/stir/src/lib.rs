@@ -12,6 +12,7 @@
 //! | `trust.rs` | chains up to a trust anchor |
 //! | `sign.rs` | the authentication service |
 //! | `verify.rs` | the verification service: from a request's Identity headers to a verdict |
+//! | `verdict.rs` | what may come of it: statuses, `verstat` |
 //! | `url.rs` | where certificates may be fetched from |
 
 mod cert;
@@ -26,6 +27,7 @@ mod sign;
 mod tn_auth;
 mod trust;
 mod url;
+mod verdict;
 mod verify;
 
 pub use cert::{CertError, Certificate, Chain, MAX_CHAIN_BYTES};
@@ -37,4 +39,5 @@ pub use sign::{KeyError, Signer, origination_id};
 pub use tn_auth::{TnAuthList, TnEntry};
 pub use trust::{Anchors, certificates_in};
 pub use url::{CertificateUrl, UrlError};
-pub use verify::{Credential, Dossier, Facts, Failure, MAX_IDENTITIES, Verdict, Verified, Verstat};
+pub use verdict::{Credential, Failure, Verdict, Verified, Verstat};
+pub use verify::{Dossier, Facts, MAX_IDENTITIES};
