@@ -1,13 +1,6 @@
 //! Documents whose keys are each right and together wrong, and exactly what is said of them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
 
-mod common;
-
-use common::{GOOD, before, said};
+use super::*;
 
 #[test]
 fn listeners_are_judged() {
