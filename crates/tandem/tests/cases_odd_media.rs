@@ -20,7 +20,7 @@ use support::odd::{Dice, Kind, never, of_others};
 use support::secure::{HalfSecured, Secured};
 use support::siege::{Outcome, PER_PORT, Siege, Talker, apart, has_mark, next};
 use support::voice::{Voice, assert_whole, purity};
-use support::{NUMBER, check, engines, invite_of, ms, quick, talk};
+use support::{NUMBER, check, connect, engines, invite_of, ms, quick, talk};
 use testbed::bulk::Held;
 use testbed::rtp::{Comparison, End, Heard, RtpPeer, Stream};
 use testbed::srtp::Line;
@@ -202,10 +202,7 @@ fn converted<'p>(bed: &Bed, (alice, bob): (&'p SipPeer, &'p SipPeer), payload_ty
     let call = alice.invite(NUMBER, Some(&of(bed.places.rtp_a, payload_type)));
     let leg = bob.incoming();
     let b_to = sdp::audio(&invite_of(&leg).body());
-    leg.answer(&of(bed.places.rtp_b1, 0));
-    let a_to = sdp::audio(&call.expect(200).body());
-    call.ack();
-    leg.expect_request("ACK");
+    let a_to = connect(&call, &leg, &of(bed.places.rtp_b1, 0));
     Held {
         call,
         leg,

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{NUMBER, check, engines, invite_of, ms, quick, talk};
+use support::{NUMBER, check, connect, engines, invite_of, ms, quick, talk};
 use testbed::bulk::Held;
 use testbed::rtp::{RtpPeer, Stream};
 use testbed::{Bed, Record, Setup, SipPeer, sdp};
@@ -133,10 +133,7 @@ impl<'p> Reported<'p> {
         let call = alice.invite(NUMBER, Some(&format!("{}{line}", sdp::offer(places.rtp_a))));
         let leg = bob.incoming();
         let b_to = sdp::audio(&invite_of(&leg).body());
-        leg.answer(&sdp::offer(places.rtp_b1));
-        let a_to = sdp::audio(&call.expect(200).body());
-        call.ack();
-        leg.expect_request("ACK");
+        let a_to = connect(&call, &leg, &sdp::offer(places.rtp_b1));
         let held = Held {
             call,
             leg,

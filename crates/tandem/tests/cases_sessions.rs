@@ -39,10 +39,6 @@ fn assert_audio(
     converse(&a, &b, 5).iter().for_each(Comparison::assert_clean);
 }
 
-fn hang_up(talk: &Held<'_>) {
-    talk.hang_up();
-}
-
 /// Answers every re-INVITE with 491 until our own has been refused likewise and all is acknowledged.
 struct Glare<'c, 'p> {
     peer: &'p SipPeer,
@@ -123,7 +119,7 @@ fn sm_07_glare_costs_a_491_and_never_the_call() {
             talk.leg.expect_request("ACK");
         }
     }
-    hang_up(&talk);
+    talk.hang_up();
     check(
         &bed.finish_lingering(1, ROUNDS as usize)[0],
         "normal",
@@ -178,7 +174,7 @@ fn sm_14_offer_in_the_200_answer_in_the_ack() {
     assert!(text(&ack.body()).contains(" RTP/AVP 8\r\n"));
     let (at_a, at_b) = (RtpPeer::bind(bed.places.rtp_a), RtpPeer::bind(bed.places.rtp_b1));
     assert_audio(&at_a, &at_b, (held.a_to, b_to), 8);
-    hang_up(&held);
+    held.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
@@ -319,7 +315,7 @@ fn sm_17_accepted_t38_is_relayed_to_the_new_address() {
             assert_eq!(heard.first().map(|heard| heard.packet.as_slice()), Some(datagram));
         }
     }
-    hang_up(&talk);
+    talk.hang_up();
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
@@ -348,7 +344,7 @@ fn sm_17_refused_t38_leaves_the_audio() {
     assert_audio(&at_a, &at_b, to, 0);
     alice.expect_silence(MOMENT);
     assert_eq!(bob.repeats(is("INVITE")), 0);
-    hang_up(&talk);
+    talk.hang_up();
     check(&bed.finish_lingering(1, 1)[0], "normal", 200, "caller", 1);
 }
 

@@ -15,8 +15,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sip_msg::HeaderId;
-use support::connected::{C_TEST, TLS, hang_up, hold, tls, until, up};
-use support::{MOMENT, NUMBER, header, invite_of, is, ms, reply_raw, uri};
+use support::connected::{C_TEST, TLS, hold, tls, up};
+use support::{MOMENT, NUMBER, hang_up, header, invite_of, is, ms, reply_raw, until, uri};
 use testbed::certs::Authority;
 use testbed::stream::Kind;
 use testbed::{Bed, Setup, sdp};

@@ -16,8 +16,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use sip_msg::HeaderId;
-use support::connected::{hang_up, hold, options, tcp, until, up};
-use support::{MOMENT, NUMBER, header, invite_of, ms, text, uri, values};
+use support::connected::{hold, options, tcp, up};
+use support::{MOMENT, NUMBER, hang_up, header, invite_of, ms, text, until, uri, values};
 use testbed::stream::{Kind, dial};
 use testbed::{Bed, SipPeer, sdp};
 

@@ -13,9 +13,9 @@ mod support;
 use std::path::Path;
 
 use sip_msg::HeaderId;
-use support::connected::{C_TEST, WS, hang_up, hold, options, registers, tcp, tls, until, up};
+use support::connected::{C_TEST, WS, hold, options, registers, tcp, tls, up};
 use support::phone::{Phone, Registrar, asked, bindings, wait_state};
-use support::{header, invite_of, is, is_answer, page, reply_raw, target, uri};
+use support::{hang_up, header, invite_of, is, is_answer, page, reply_raw, target, until, uri};
 use testbed::certs::Authority;
 use testbed::stream::{Kind, dial, upgrade};
 use testbed::{Bed, Setup, SipPeer, proc, sdp};

@@ -16,17 +16,17 @@ use std::path::Path;
 use std::thread;
 
 use sip_msg::{HeaderId, Message};
-use support::connected::{TLS, registers, until};
+use support::connected::{TLS, registers};
 use support::phone::{bindings, wait_state};
 use support::secure::{bytes, exchange, packets};
 use support::speech::{assert_speech, pcmu, speak};
-use support::{NUMBER, check, invite_of, is, reply_raw, values};
+use support::{NUMBER, answered, check, invite_of, is, reply_raw, until, values};
 use testbed::baresip::{Account, Baresip};
 use testbed::certs::Authority;
 use testbed::kamailio::{Kamailio, WHO};
 use testbed::linphone::Linphone;
 use testbed::rtp::RtpPeer;
-use testbed::{Bed, Call, Setup, SipPeer, sdp};
+use testbed::{Bed, Setup, SipPeer, sdp};
 
 const TRANSPORTS: [&str; 3] = ["udp", "tcp", "tls"];
 const USERS: &str = "users = [{ username = \"alice\", password = \"wonder\" }]";
@@ -247,12 +247,6 @@ fn registered(bed: &Bed, log: impl Fn() -> String) {
         );
         thread::sleep(support::ms(20));
     }
-}
-
-/// The 200's body; what comes before it is passed over.
-fn answered(call: &Call<'_>) -> Vec<u8> {
-    call.expect(180);
-    call.expect(200).body().to_vec()
 }
 
 /// The PBX calls Alice, who is where she has registered.

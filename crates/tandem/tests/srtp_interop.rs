@@ -14,11 +14,11 @@ use std::net::SocketAddr;
 use std::thread;
 use support::secure::{self, HEARS, HalfSecured, SENDS, Secured, bytes, exchange, packets};
 use support::speech::{assert_speech, pcmu, speak};
-use support::{NUMBER, check, invite_of, ms, quick, text};
+use support::{NUMBER, answered, check, invite_of, ms, quick, text};
 use testbed::baresip::Baresip;
 use testbed::rtp::RtpPeer;
+use testbed::sdp;
 use testbed::srtp::{Libsrtp, Line, SUITES};
-use testbed::{Call, sdp};
 
 fn keys(line: &Line, mki: &[u8]) -> Keys {
     let suite = Suite::ALL.into_iter().find(|suite| suite.name() == line.suite);
@@ -167,12 +167,6 @@ fn baresip_is_called_with_srtp() {
         assert_speech(&pcmu(&baresip.heard()), 8000, "baresip");
         check(&bed.finish(1)[0], "normal", 200, "caller", 1);
     }
-}
-
-/// The 200's body; what comes before it is passed over.
-fn answered(call: &Call<'_>) -> Vec<u8> {
-    call.expect(180);
-    call.expect(200).body().to_vec()
 }
 
 /// baresip is the caller: with keys it may do without, with keys it insists on, and with feedback.

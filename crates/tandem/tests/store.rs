@@ -12,7 +12,7 @@ mod support;
 use rusqlite::{Connection, TransactionBehavior};
 use std::fs;
 use std::time::{Duration, Instant};
-use support::{check, ms, quick};
+use support::{check, ms, quick, until};
 use testbed::bulk::{self, Held};
 use testbed::{Bed, SipPeer};
 
@@ -45,14 +45,6 @@ fn metric(bed: &Bed, name: &str) -> f64 {
     bed.metrics().sum(name).unwrap_or_default()
 }
 
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(6);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(ms(20));
-    }
-}
-
 /// Another process holds the database's lock.
 #[test]
 fn a_locked_store_holds_up_no_call() {
@@ -66,7 +58,7 @@ fn a_locked_store_holds_up_no_call() {
         .transaction_with_behavior(TransactionBehavior::Exclusive)
         .unwrap();
     calls_go_on(&bed, &alice, &bob, &up);
-    wait_until("no alarm", || metric(&bed, "tandem_records_failing") > 0.0);
+    until("no alarm", || metric(&bed, "tandem_records_failing") > 0.0);
     assert!(
         metric(&bed, "tandem_records_spooled") > 0.0,
         "{}",
@@ -78,7 +70,7 @@ fn a_locked_store_holds_up_no_call() {
     for record in bed.wait_records(6) {
         check(&record, "normal", 200, "caller", 1);
     }
-    wait_until("the spool is not emptied", || {
+    until("the spool is not emptied", || {
         metric(&bed, "tandem_records_spooled") == 0.0
     });
     assert_eq!(metric(&bed, "tandem_records_dropped_total"), 0.0);
@@ -96,10 +88,10 @@ fn a_store_that_is_gone_and_comes_back_loses_nothing() {
     let (here, away) = (bed.dir().join("data"), bed.dir().join("away"));
     fs::rename(&here, &away).unwrap();
     calls_go_on(&bed, &alice, &bob, &up);
-    wait_until("no alarm", || bed.log().contains("call records can't be stored"));
+    until("no alarm", || bed.log().contains("call records can't be stored"));
     fs::rename(&away, &here).unwrap();
     // What was stored before the loss was noticed is in the file that went away, and that is back.
-    wait_until("the spool is not emptied", || {
+    until("the spool is not emptied", || {
         metric(&bed, "tandem_records_spooled") == 0.0
     });
     for record in bed.wait_records(6) {
@@ -119,9 +111,9 @@ fn a_journal_entry_that_came_late_serves_after_a_crash() {
         .transaction_with_behavior(TransactionBehavior::Exclusive)
         .unwrap();
     let held = bulk::call(&alice, &bob, bulk::ends(&bed, 1)[0]);
-    wait_until("no alarm", || metric(&bed, "tandem_records_failing") > 0.0);
+    until("no alarm", || metric(&bed, "tandem_records_failing") > 0.0);
     drop(lock);
-    wait_until("it does not heal", || {
+    until("it does not heal", || {
         metric(&bed, "tandem_records_failing") == 0.0
     });
     bed.crash_and_restart();

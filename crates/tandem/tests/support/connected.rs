@@ -1,13 +1,12 @@
 //! Beds and peers that speak SIP over connections: TCP, TLS, WebSocket.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use testbed::certs::Authority;
 use testbed::stream::Kind;
 use testbed::{Bed, Call, Setup, SipPeer, sdp};
 
-use super::{NUMBER, ms};
+use super::{NUMBER, connect};
 
 /// The port of the switch's TLS listener.
 pub const TLS: u16 = 5061;
@@ -25,10 +24,7 @@ pub fn up<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer) -> (Call<'p>, Cal
     let leg = bob.incoming();
     leg.reply(180);
     call.expect(180);
-    leg.answer(&sdp::offer(bed.places.rtp_b1));
-    call.expect(200);
-    call.ack();
-    leg.expect_request("ACK");
+    connect(&call, &leg, &sdp::offer(bed.places.rtp_b1));
     (call, leg)
 }
 
@@ -38,25 +34,7 @@ pub fn hold(bed: &Bed, call: &Call<'_>, leg: &Call<'_>) {
         &sdp::offer(bed.places.rtp_a).replace("a=sendrecv", "a=sendonly"),
     ));
     leg.expect_request("INVITE");
-    leg.answer(&sdp::offer(bed.places.rtp_b1));
-    call.expect(200);
-    call.ack();
-    leg.expect_request("ACK");
-}
-
-pub fn hang_up(first: &Call<'_>, other: &Call<'_>) {
-    first.bye();
-    other.ok("BYE");
-    first.expect(200);
-}
-
-/// Waits until this holds.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(ms(10));
-    }
+    connect(call, leg, &sdp::offer(bed.places.rtp_b1));
 }
 
 /// What a bed with TLS has.

@@ -57,15 +57,43 @@ pub fn talk<'p>(bed: &Bed, alice: &'p SipPeer, bob: &'p SipPeer) -> Held<'p> {
     let b_to = sdp::audio(&invite_of(&leg).body());
     leg.reply(180);
     call.expect(180);
-    leg.answer(&sdp::offer(bed.places.rtp_b1));
-    let a_to = sdp::audio(&call.expect(200).body());
-    call.ack();
-    leg.expect_request("ACK");
+    let a_to = connect(&call, &leg, &sdp::offer(bed.places.rtp_b1));
     Held {
         call,
         leg,
         a_to,
         b_to,
+    }
+}
+
+/// The called side answers, the caller acknowledges; where the caller is to send media to.
+pub fn connect(call: &Call<'_>, leg: &Call<'_>, answer: &str) -> SocketAddr {
+    leg.answer(answer);
+    let a_to = sdp::audio(&call.expect(200).body());
+    call.ack();
+    leg.expect_request("ACK");
+    a_to
+}
+
+/// The first hangs up.
+pub fn hang_up(first: &Call<'_>, other: &Call<'_>) {
+    first.bye();
+    other.ok("BYE");
+    first.expect(200);
+}
+
+/// The 200's body; what comes before it is passed over.
+pub fn answered(call: &Call<'_>) -> Vec<u8> {
+    call.expect(180);
+    call.expect(200).body().to_vec()
+}
+
+/// Waits until this holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(ms(10));
     }
 }
 
