@@ -8,18 +8,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use sip_msg::Limits;
+use sip_proto::Flow;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::Ended;
 use super::pump::{KeepAlive, Next, PING_TEXT, PONG_TEXT, Patience, Pulse, Pump, Talking, tell};
+use super::{Ended, Out, Shared};
 
 /// The subprotocol (RFC 7118 §4).
 const SUBPROTOCOL: &str = "sip";
@@ -121,82 +123,112 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(pump: Pump, socket: S
         shared,
     } = pump;
     let Socket { socket, read } = socket;
-    let (mut sink, mut stream) = socket.split();
+    let (mut sink, stream) = socket.split();
     let (pulse, limits) = (Pulse::new(), shared.limits());
-    let mut patience = Patience::new(side, limits);
-    let listening = async {
+    let listening = Listening {
+        flow,
+        patience: Patience::new(side, limits),
+        pongs,
+        shared: &shared,
+        pulse: &pulse,
+        read: &read,
+    };
+    let talking = Talking {
+        keepalive: KeepAlive::new(side, &limits),
+        waiting: &waiting,
+        shared: &shared,
+        pulse: &pulse,
+    };
+    let why = tokio::select! {
+        why = listening.run(stream) => why,
+        why = talk(talking, &mut sink, &mut out) => why,
+    };
+    let _ = timeout(limits.write.min(Duration::from_secs(1)), sink.close()).await;
+    why
+}
+
+struct Listening<'a> {
+    flow: Flow,
+    patience: Patience,
+    pongs: mpsc::WeakSender<Out>,
+    shared: &'a Shared,
+    pulse: &'a Pulse,
+    /// Something was read.
+    read: &'a AtomicBool,
+}
+
+impl Listening<'_> {
+    async fn run(mut self, mut stream: impl Stream<Item = Result<Message, Error>> + Unpin) -> Ended {
+        let frame = self.shared.limits().frame;
         loop {
-            let (deadline, what) = patience.deadline(&pulse);
+            let (deadline, what) = self.patience.deadline(self.pulse);
             // A piece of a message shows in the octets only, so it is looked at more often.
-            let look = Instant::now() + limits.frame / 2;
+            let look = Instant::now() + frame / 2;
             let message = match timeout_at(deadline.min(look), stream.next()).await {
                 Ok(Some(Ok(message))) => message,
                 Ok(Some(Err(_)) | None) => return Ended::Closed,
                 Err(_) => {
-                    if read.swap(false, Ordering::Relaxed) && patience.begun.is_none() {
-                        patience.begun = Some(Instant::now());
+                    if self.read.swap(false, Ordering::Relaxed) && self.patience.begun.is_none() {
+                        self.patience.begun = Some(Instant::now());
                     }
-                    if patience.deadline(&pulse).0 <= Instant::now() {
+                    if self.patience.deadline(self.pulse).0 <= Instant::now() {
                         return Ended::Late(what);
                     }
                     continue;
                 }
             };
-            pulse.heard();
-            read.store(false, Ordering::Relaxed);
-            patience.begun = None;
-            let bytes = match message {
-                Message::Text(text) => Bytes::from(text),
-                Message::Binary(bytes) => bytes,
-                // The library has answered a ping, and will answer a close.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
-                Message::Close(_) => return Ended::Closed,
-            };
-            if *bytes == *PING_TEXT {
-                // Some browsers' libraries do as they would over TCP.
-                if let Some(queue) = pongs.upgrade() {
-                    let _ = queue.try_send(super::Out::Pong);
-                }
-                continue;
-            }
-            let message = sip_msg::parse(bytes, &Limits::default());
-            patience.proved |= message.is_ok();
-            if let Err(why) = tell(flow, message, &shared).await {
+            self.pulse.heard();
+            self.read.store(false, Ordering::Relaxed);
+            self.patience.begun = None;
+            if let Err(why) = self.take(message).await {
                 return why;
             }
         }
-    };
-    let talking = async {
-        let mut talking = Talking {
-            keepalive: KeepAlive::new(side, &limits),
-            waiting: &waiting,
-            shared: &shared,
-            pulse: &pulse,
+    }
+
+    async fn take(&mut self, message: Message) -> Result<(), Ended> {
+        let bytes = match message {
+            Message::Text(text) => Bytes::from(text),
+            Message::Binary(bytes) => bytes,
+            // The library has answered a ping, and will answer a close.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
+            Message::Close(_) => return Err(Ended::Closed),
         };
-        loop {
-            let (message, sent) = match talking.next(&mut out).await {
-                Next::Message(bytes) => (frame(bytes), 1),
-                Next::Pong => (frame(Bytes::from_static(PONG_TEXT)), 0),
-                Next::Ping => (Message::Ping(Bytes::new()), 0),
-                Next::End => return Ended::Done,
-                Next::Dead => return Ended::Late("the answer to a keep-alive"),
-            };
-            match timeout(shared.limits().write, sink.send(message)).await {
-                Ok(Ok(())) => {
-                    shared.counters.sent.fetch_add(sent, Ordering::Relaxed);
-                    pulse.beat();
-                }
-                Ok(Err(_)) => return Ended::Closed,
-                Err(_) => return Ended::Late("room to write"),
+        if *bytes == *PING_TEXT {
+            // Some browsers' libraries do as they would over TCP.
+            if let Some(queue) = self.pongs.upgrade() {
+                let _ = queue.try_send(Out::Pong);
             }
+            return Ok(());
         }
-    };
-    let why = tokio::select! {
-        why = listening => why,
-        why = talking => why,
-    };
-    let _ = timeout(limits.write.min(Duration::from_secs(1)), sink.close()).await;
-    why
+        let message = sip_msg::parse(bytes, &Limits::default());
+        self.patience.proved |= message.is_ok();
+        tell(self.flow, message, self.shared).await
+    }
+}
+
+async fn talk(
+    mut talking: Talking<'_>,
+    sink: &mut (impl Sink<Message> + Unpin),
+    out: &mut mpsc::Receiver<Out>,
+) -> Ended {
+    loop {
+        let (message, sent) = match talking.next(out).await {
+            Next::Message(bytes) => (frame(bytes), 1),
+            Next::Pong => (frame(Bytes::from_static(PONG_TEXT)), 0),
+            Next::Ping => (Message::Ping(Bytes::new()), 0),
+            Next::End => return Ended::Done,
+            Next::Dead => return Ended::Late("the answer to a keep-alive"),
+        };
+        match timeout(talking.shared.limits().write, sink.send(message)).await {
+            Ok(Ok(())) => {
+                talking.shared.counters.sent.fetch_add(sent, Ordering::Relaxed);
+                talking.pulse.beat();
+            }
+            Ok(Err(_)) => return Ended::Closed,
+            Err(_) => return Ended::Late("room to write"),
+        }
+    }
 }
 
 /// Text, unless it is none: browsers take both (RFC 7118 §4.2).

@@ -1,7 +1,7 @@
 //! The next attempt: a place on the trunk, an address, ports, an offer, an INVITE.
 
 use bytes::Bytes;
-use config::Host;
+use config::{Host, Trunk};
 use route::{Attempt, AttemptOutcome, Outcome, Permit};
 use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
@@ -17,6 +17,7 @@ use crate::headers;
 use crate::identity::{self, Towards};
 use crate::io::Now;
 use crate::locate::{Address, Hops, Located};
+use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
 
 /// Hops an INVITE may still take when the caller did not say (RFC 3261 §8.1.1.6).
@@ -407,13 +408,7 @@ impl Call {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
         let contact = self.hunt.as_ref().and_then(|hunt| hunt.contact(attempt));
-        let named = self.errand().and_then(|errand| errand.uri.clone());
-        let uri = match (contact, trunk.targets.get(attempt.target)) {
-            (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
-            (Some(contact), _) => contact.uri.to_vec(),
-            (None, Some(target)) => headers::request_uri(attempt, trunk, target),
-            (None, None) => Vec::new(),
-        };
+        let uri = self.target_uri(attempt, trunk, contact);
         let via = core.via(&snapshot, &flow);
         let mut writer = Writer::request(&Method::Invite, &uri);
         writer.header(HeaderId::Via, &via);
@@ -436,12 +431,9 @@ impl Call {
         let caller = invite
             .filter(|message| !identity::is_plain(from, trunk, message))
             .and_then(|message| identity::caller(&snapshot, customer, message).ok());
-        let hops = invite
-            .and_then(max_forwards)
-            .unwrap_or(MAX_FORWARDS + 1)
-            .saturating_sub(1);
+        let hops = hops_left(invite);
         writer.parts(HeaderId::MaxForwards, |value| {
-            value.number(hops.min(MAX_FORWARDS).into());
+            value.number(hops.into());
         });
         if let Some(leg) = &self.b {
             match &caller {
@@ -488,6 +480,17 @@ impl Call {
         self.ruled(Side::B, bytes)
     }
 
+    /// The Request-URI of an attempt.
+    fn target_uri(&self, attempt: &Attempt, trunk: &Trunk, contact: Option<&Contact>) -> Vec<u8> {
+        let named = self.errand().and_then(|errand| errand.uri.clone());
+        match (contact, trunk.targets.get(attempt.target)) {
+            (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
+            (Some(contact), _) => contact.uri.to_vec(),
+            (None, Some(target)) => headers::request_uri(attempt, trunk, target),
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// What To says where it is not the Request-URI.
     fn to_uri(&self, towards: &Towards<'_>, attempt: &Attempt, registered: bool) -> Option<Vec<u8>> {
         let (trunk, called) = (towards.trunk, &*self.story.called);
@@ -529,6 +532,12 @@ fn first_hop(route: &[Box<[u8]>]) -> Option<(Host, Option<u16>, Option<Transport
         None => Host::Name(String::from_utf8_lossy(uri.host).to_ascii_lowercase()),
     };
     Some((host, uri.port, leg::written_transport(&uri)))
+}
+
+/// Hops that an INVITE for this one may still take.
+fn hops_left(invite: Option<&Message>) -> u32 {
+    let hops = invite.and_then(max_forwards).unwrap_or(MAX_FORWARDS + 1);
+    hops.saturating_sub(1).min(MAX_FORWARDS)
 }
 
 fn max_forwards(message: &Message) -> Option<u32> {

@@ -322,26 +322,7 @@ impl Call {
             }
             408 | 481 => self.lose_dialog(core, now),
             401 | 407 => self.refresh_with_credentials(core, now, side, refresh, message),
-            422 => {
-                let snapshot = self.snapshot.clone();
-                let raised = !refresh.raised
-                    && self
-                        .leg_mut(side)
-                        .is_some_and(|leg| leg.raise_interval(&snapshot, message));
-                match raised {
-                    true => self.refresh_again(
-                        core,
-                        now,
-                        side,
-                        Refresh {
-                            raised: true,
-                            ..refresh
-                        },
-                        None,
-                    ),
-                    false => self.refresh_later(core, now, side),
-                }
-            }
+            422 => self.refresh_with_longer_interval(core, now, side, refresh, message),
             405 | 501 if !invite => {
                 if let Some(leg) = self.leg_mut(side) {
                     leg.takes_update = false;
@@ -370,6 +351,30 @@ impl Call {
             Some(header) => self.refresh_again(core, now, side, refresh, Some(header)),
             None => self.refresh_later(core, now, side),
         }
+    }
+
+    /// The interval was too brief (RFC 4028 §6): once with the one that the peer names.
+    fn refresh_with_longer_interval(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        refresh: Refresh,
+        message: &Message,
+    ) {
+        let snapshot = self.snapshot.clone();
+        let raised = !refresh.raised
+            && self
+                .leg_mut(side)
+                .is_some_and(|leg| leg.raise_interval(&snapshot, message));
+        if !raised {
+            return self.refresh_later(core, now, side);
+        }
+        let refresh = Refresh {
+            raised: true,
+            ..refresh
+        };
+        self.refresh_again(core, now, side, refresh, None);
     }
 
     fn refresh_again(

@@ -34,18 +34,7 @@ impl Page {
             trunk,
             flow,
         };
-        let (uri, to) = match self.contact(attempt) {
-            Some(contact) => {
-                let to = headers::to_uri(&self.called, trunk, &|value| towards.host(value));
-                (contact.uri.to_vec(), to)
-            }
-            None => {
-                let target = trunk.targets.get(attempt.target)?;
-                let host = |value: &mut Value<'_>| headers::target_host(value, target);
-                let to = headers::to_uri(&self.called, trunk, &host);
-                (headers::request_uri(attempt, trunk, target), to)
-            }
-        };
+        let (uri, to) = self.whither(attempt, &towards)?;
         let (via, tag, call_id) = (
             core.via(snapshot, flow),
             core.tag(),
@@ -93,6 +82,19 @@ impl Page {
             None => writer.finish_with(content_type, &body),
         };
         Some(rules::sent(trunk, self.facts(), bytes))
+    }
+
+    /// The Request-URI and the URI in To.
+    fn whither(&self, attempt: &Attempt, towards: &Towards<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+        let trunk = towards.trunk;
+        if let Some(contact) = self.contact(attempt) {
+            let to = headers::to_uri(&self.called, trunk, &|value| towards.host(value));
+            return Some((contact.uri.to_vec(), to));
+        }
+        let target = trunk.targets.get(attempt.target)?;
+        let host = |value: &mut Value<'_>| headers::target_host(value, target);
+        let to = headers::to_uri(&self.called, trunk, &host);
+        Some((headers::request_uri(attempt, trunk, target), to))
     }
 }
 

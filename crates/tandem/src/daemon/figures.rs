@@ -7,113 +7,127 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::shard::{Figures, TrunkState};
 
+/// Gauges, and what they tell.
+const GAUGES: &[(&str, &str)] = &[
+    ("tandem_calls", "Calls being set up or up"),
+    ("tandem_calls_answered", "Calls that are answered"),
+    (
+        "tandem_calls_ending",
+        "Calls that are over but for a BYE's answer, a record or media figures",
+    ),
+    ("tandem_orphans", "INVITEs given up that may still be answered"),
+    ("tandem_transactions", "SIP transactions, by role"),
+    ("tandem_ports", "RTP port pairs in use"),
+    ("tandem_permits", "Places taken on trunks"),
+    ("tandem_dialog_tags", "Dialog tags that name a call"),
+    ("tandem_call_timers", "Timers armed by calls"),
+    ("tandem_bindings", "Contacts that users have registered"),
+    (
+        "tandem_overload",
+        "Share of new requests that is turned away for overload, from 0 to 1",
+    ),
+    ("tandem_bans", "Bans in force, of addresses, ports and users"),
+    (
+        "tandem_connections",
+        "SIP connections, those in their handshakes included",
+    ),
+    ("tandem_connection_tasks", "Tasks of SIP connections"),
+    (
+        "tandem_connections_known",
+        "SIP connections that messages can be sent over",
+    ),
+    (
+        "tandem_stir_certificate_expires_seconds",
+        "When our certificate for signing expires, seconds since 1970",
+    ),
+];
+
+/// Counters, and what they tell.
+const COUNTERS: &[(&str, &str)] = &[
+    ("tandem_bans_total", "Bans since the start"),
+    (
+        "tandem_challenges_total",
+        "Requests that were answered with a challenge",
+    ),
+    (
+        "tandem_auth_failed_total",
+        "Requests with a wrong user or password",
+    ),
+    ("tandem_calls_total", "INVITEs, by what became of them"),
+    ("tandem_attempts_total", "Attempts dialled"),
+    (
+        "tandem_failovers_total",
+        "Attempts that failed and were followed by another",
+    ),
+    (
+        "tandem_one_way_total",
+        "Times that one side of an answered call was not heard though the other one spoke",
+    ),
+    (
+        "tandem_media_windows_total",
+        "Five-second windows of what peers say, by how they sound",
+    ),
+    (
+        "tandem_media_digits_total",
+        "Digits heard in what peers say, as telephone events or as tones that are converted",
+    ),
+    (
+        "tandem_sip_dropped_total",
+        "SIP messages dropped or refused without a transaction, by reason",
+    ),
+    (
+        "tandem_sip_datagrams_total",
+        "SIP datagrams, by what became of them",
+    ),
+    (
+        "tandem_connections_total",
+        "SIP connections, by what became of them",
+    ),
+    (
+        "tandem_connection_messages_total",
+        "SIP messages over connections, by direction",
+    ),
+    (
+        "tandem_hep_total",
+        "Copies of messages for the capture server, by what became of them",
+    ),
+    (
+        "tandem_names_total",
+        "Questions to name servers and lookups of names, by what became of them",
+    ),
+    (
+        "tandem_stir_verified_total",
+        "Calls whose caller's signature was looked at, by what came of it",
+    ),
+    (
+        "tandem_stir_sent_total",
+        "INVITEs of trunks whose calls are signed, by attestation, or what else became of them",
+    ),
+    (
+        "tandem_stir_certificates_total",
+        "Certificates of callers: asked for, not to be had, and calls that went on without waiting longer",
+    ),
+    (
+        "tandem_config_reloads_total",
+        "Configurations put in force since the start",
+    ),
+    (
+        "tandem_config_reload_failed_total",
+        "Configurations refused since the start",
+    ),
+];
+
 /// Makes the recorder that all crates' metrics go to.
 pub(crate) fn install() -> Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .install_recorder()
         .context("metrics cannot be recorded")?;
-    describe_gauge!("tandem_calls", "Calls being set up or up");
-    describe_gauge!("tandem_calls_answered", "Calls that are answered");
-    describe_gauge!(
-        "tandem_calls_ending",
-        "Calls that are over but for a BYE's answer, a record or media figures"
-    );
-    describe_gauge!("tandem_orphans", "INVITEs given up that may still be answered");
-    describe_gauge!("tandem_transactions", "SIP transactions, by role");
-    describe_gauge!("tandem_ports", "RTP port pairs in use");
-    describe_gauge!("tandem_permits", "Places taken on trunks");
-    describe_gauge!("tandem_dialog_tags", "Dialog tags that name a call");
-    describe_gauge!("tandem_call_timers", "Timers armed by calls");
-    describe_gauge!("tandem_bindings", "Contacts that users have registered");
-    describe_gauge!(
-        "tandem_overload",
-        "Share of new requests that is turned away for overload, from 0 to 1"
-    );
-    describe_gauge!("tandem_bans", "Bans in force, of addresses, ports and users");
-    describe_counter!("tandem_bans_total", "Bans since the start");
-    describe_counter!(
-        "tandem_challenges_total",
-        "Requests that were answered with a challenge"
-    );
-    describe_counter!(
-        "tandem_auth_failed_total",
-        "Requests with a wrong user or password"
-    );
-    describe_counter!("tandem_calls_total", "INVITEs, by what became of them");
-    describe_counter!("tandem_attempts_total", "Attempts dialled");
-    describe_counter!(
-        "tandem_failovers_total",
-        "Attempts that failed and were followed by another"
-    );
-    describe_counter!(
-        "tandem_one_way_total",
-        "Times that one side of an answered call was not heard though the other one spoke"
-    );
-    describe_counter!(
-        "tandem_media_windows_total",
-        "Five-second windows of what peers say, by how they sound"
-    );
-    describe_counter!(
-        "tandem_media_digits_total",
-        "Digits heard in what peers say, as telephone events or as tones that are converted"
-    );
-    describe_counter!(
-        "tandem_sip_dropped_total",
-        "SIP messages dropped or refused without a transaction, by reason"
-    );
-    describe_counter!(
-        "tandem_sip_datagrams_total",
-        "SIP datagrams, by what became of them"
-    );
-    describe_gauge!(
-        "tandem_connections",
-        "SIP connections, those in their handshakes included"
-    );
-    describe_gauge!("tandem_connection_tasks", "Tasks of SIP connections");
-    describe_gauge!(
-        "tandem_connections_known",
-        "SIP connections that messages can be sent over"
-    );
-    describe_counter!(
-        "tandem_connections_total",
-        "SIP connections, by what became of them"
-    );
-    describe_counter!(
-        "tandem_connection_messages_total",
-        "SIP messages over connections, by direction"
-    );
-    describe_counter!(
-        "tandem_hep_total",
-        "Copies of messages for the capture server, by what became of them"
-    );
-    describe_counter!(
-        "tandem_names_total",
-        "Questions to name servers and lookups of names, by what became of them"
-    );
-    describe_counter!(
-        "tandem_stir_verified_total",
-        "Calls whose caller's signature was looked at, by what came of it"
-    );
-    describe_counter!(
-        "tandem_stir_sent_total",
-        "INVITEs of trunks whose calls are signed, by attestation, or what else became of them"
-    );
-    describe_counter!(
-        "tandem_stir_certificates_total",
-        "Certificates of callers: asked for, not to be had, and calls that went on without waiting longer"
-    );
-    describe_gauge!(
-        "tandem_stir_certificate_expires_seconds",
-        "When our certificate for signing expires, seconds since 1970"
-    );
-    describe_counter!(
-        "tandem_config_reloads_total",
-        "Configurations put in force since the start"
-    );
-    describe_counter!(
-        "tandem_config_reload_failed_total",
-        "Configurations refused since the start"
-    );
+    for (name, about) in GAUGES {
+        describe_gauge!(*name, *about);
+    }
+    for (name, about) in COUNTERS {
+        describe_counter!(*name, *about);
+    }
     // So that an alert on its growth has a zero to grow from.
     counter!("tandem_config_reload_failed_total").absolute(0);
     Ok(handle)

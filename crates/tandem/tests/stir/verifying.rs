@@ -226,7 +226,10 @@ fn a_host_that_hangs_takes_nobody_elses_turn() {
     let world = World::new();
     let good = world.signer("/good.pem", &Wish::default());
     let ip = Ipv4Addr::new(127, 0, 0, 2);
-    let other = HttpsServer::start(IpAddr::V4(ip), world.web.server(&world.web.leaf(&[&ip.to_string()]), false));
+    let other = HttpsServer::start(
+        IpAddr::V4(ip),
+        world.web.server(&world.web.leaf(&[&ip.to_string()]), false),
+    );
     let stir = world.verifies().replace(
         &format!("certificate_ports = {}", world.server.port()),
         &format!("certificate_ports = [{}, {}]", world.server.port(), other.port()),
