@@ -283,7 +283,7 @@ fn rg_09_a_slow_name_server_stalls_nobody() {
         .collect();
     // None of those is at B1 yet, and these are.
     for n in 0..10 {
-        let number = format!("+4990000{n}");
+        let number = format!("+4930000{n}");
         let call = alice.invite(&number, Some(&offer));
         let leg = bob.incoming();
         leg.reply(486);

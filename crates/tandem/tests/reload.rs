@@ -170,8 +170,8 @@ fn wrong_files(good: &str) -> Vec<(&'static str, String, &'static str)> {
         ),
         (
             "key of a later version",
-            with("role = \"carrier\"", "role = \"carrier\"\ndestinations = {}"),
-            "destinations",
+            with("[media]\n", "[media]\nudp_only = true\n"),
+            "udp_only",
         ),
         ("empty", String::new(), "listen"),
         ("torn", good[..good.len() / 2].to_owned(), "tandem.toml"),

@@ -43,7 +43,7 @@ fn op_07_calls_of_every_kind_leave_nothing_behind() {
         made += outcome.calls;
         refused += outcome.refused;
         bed.assert_lingering(made, refused);
-        let now = (proc::memory_kb(bed.pid()), descriptors(&bed));
+        let now = (proc::private_kb(bed.pid()), descriptors(&bed));
         let (memory, files) = *first.get_or_insert(now);
         assert!(
             now.0 <= memory + memory / 10,

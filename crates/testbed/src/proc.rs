@@ -42,6 +42,15 @@ pub fn memory_kb(pid: u32) -> u64 {
         .unwrap_or(0)
 }
 
+/// Memory in kB that is the process's own, and no file's.
+#[must_use]
+pub fn private_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
 /// The process and all that descend from it, e.g. a server and its forked workers.
 #[must_use]
 pub fn family(pid: u32) -> Vec<u32> {
