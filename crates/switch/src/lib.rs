@@ -13,7 +13,7 @@
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
 //! | `register.rs` | our own registrations |
-//! | `call/dial.rs` | the next attempt: target, media, INVITE |
+//! | `call/dial.rs`, `call/dial/invite.rs` | the next attempt: target, media; its INVITE as it is written |
 //! | `call/called.rs` | what the called side's answers mean |
 //! | `call/connect.rs` | the answer, once the journal has it |
 //! | `call/failover.rs` | whether the hunt goes on |

@@ -1,27 +1,23 @@
 //! The next attempt: a place on the trunk, an address, ports, an offer, an INVITE.
 
+mod invite;
+
 use bytes::Bytes;
-use config::{Host, Trunk};
+use config::Host;
 use route::{Attempt, AttemptOutcome, Outcome, Permit};
 use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
-use sip_msg::{HeaderId, Message, Method, NameAddr, SipUri, Value, Writer};
+use sip_msg::{NameAddr, SipUri};
 use sip_proto::{Flow, Hop, Transport, digest};
 use smallvec::SmallVec;
 
-use super::leg::{self, Leg, Uac, finish};
+use super::leg::{self, Leg, Uac};
 use super::negotiate::Unfit;
-use super::{Call, Hunt, Invite, Stage, bodies, negotiate, registered, terms};
-use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
-use crate::headers;
-use crate::identity::{self, Towards};
+use super::{Call, Hunt, Invite, Stage, bodies, negotiate, registered};
+use crate::core::{ClientOwner, Core, Timer, Waiter};
 use crate::io::Now;
 use crate::locate::{Address, Hops, Located};
-use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
-
-/// Hops an INVITE may still take when the caller did not say (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u32 = 70;
 
 impl Call {
     /// Begins the hunt along a plan.
@@ -395,116 +391,6 @@ impl Call {
         id
     }
 
-    /// Writes the INVITE of an attempt (RFC 3261 §8.1.1): everything in it is ours but the numbers and the display name.
-    pub(crate) fn write_invite(
-        &mut self,
-        core: &mut Core,
-        attempt: &Attempt,
-        flow: Flow,
-        body: Option<&[u8]>,
-        cseq: u32,
-        credentials: Option<Credentials>,
-    ) -> Bytes {
-        let snapshot = self.snapshot.clone();
-        let trunk = snapshot.trunk(attempt.trunk);
-        let contact = self.hunt.as_ref().and_then(|hunt| hunt.contact(attempt));
-        let uri = self.target_uri(attempt, trunk, contact);
-        let via = core.via(&snapshot, &flow);
-        let mut writer = Writer::request(&Method::Invite, &uri);
-        writer.header(HeaderId::Via, &via);
-        let route = match contact {
-            Some(contact) => &*contact.path,
-            None => core.registrations.service_route(&trunk.name),
-        };
-        for value in route {
-            writer.header(HeaderId::Route, value);
-        }
-        let invite = self.invite.as_ref().map(|invite| &invite.asked.message);
-        let invite = invite.or(self.errand().map(|errand| &errand.invite));
-        let customer = self.customer();
-        let from = snapshot.trunk(customer);
-        let towards = Towards {
-            snapshot: &snapshot,
-            trunk,
-            flow: &flow,
-        };
-        let caller = invite
-            .filter(|message| !identity::is_plain(from, trunk, message))
-            .and_then(|message| identity::caller(&snapshot, customer, message).ok());
-        let hops = hops_left(invite);
-        writer.parts(HeaderId::MaxForwards, |value| {
-            value.number(hops.into());
-        });
-        if let Some(leg) = &self.b {
-            match &caller {
-                Some(caller) => towards.write_from(&mut writer, caller, &leg.tag),
-                None => towards.write_plain_from(&mut writer, invite, &attempt.caller, &leg.tag),
-            }
-            let to = self.to_uri(&towards, attempt, contact.is_some());
-            writer.parts(HeaderId::To, |value| {
-                value.text("<").text(to.as_deref().unwrap_or(&uri)).text(">");
-            });
-            writer.header(HeaderId::CallId, &leg.call_id);
-        }
-        writer.parts(HeaderId::CSeq, |value| {
-            value.number(cseq.into()).text(" INVITE");
-        });
-        let secure = trunk
-            .targets
-            .get(attempt.target)
-            .is_some_and(|target| target.sips);
-        leg::contact(&mut writer, &snapshot, &flow, secure);
-        leg::allow(&mut writer);
-        if let Some(leg) = &self.b {
-            terms::ask(&mut writer, &snapshot, leg, self.a.trunk, self.invite.as_deref());
-        }
-        if let Some(agent) = &snapshot.config.sip.user_agent {
-            writer.header(HeaderId::UserAgent, agent.as_bytes());
-        }
-        for (id, value) in credentials.into_iter().flatten() {
-            writer.header(id, &value);
-        }
-        if let Some(message) = invite {
-            if let Some(caller) = &caller {
-                towards.write_identity(&mut writer, caller, message, from, &self.story.called);
-            }
-            // RFC 5393 §5.4.3.
-            writer.copy(message, HeaderId::MaxBreadth);
-            headers::pass(&mut writer, message, [from, trunk]);
-            self.introduce(&mut writer, message, &towards, attempt.trunk);
-        }
-        let mut bytes = finish(writer, body);
-        if let (Some(message), Some(leg)) = (invite, &self.b) {
-            bytes = bodies::with_parts(bytes, message, [from, trunk], &leg.call_id);
-        }
-        self.ruled(Side::B, bytes)
-    }
-
-    /// The Request-URI of an attempt.
-    fn target_uri(&self, attempt: &Attempt, trunk: &Trunk, contact: Option<&Contact>) -> Vec<u8> {
-        let named = self.errand().and_then(|errand| errand.uri.clone());
-        match (contact, trunk.targets.get(attempt.target)) {
-            (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
-            (Some(contact), _) => contact.uri.to_vec(),
-            (None, Some(target)) => headers::request_uri(attempt, trunk, target),
-            (None, None) => Vec::new(),
-        }
-    }
-
-    /// What To says where it is not the Request-URI.
-    fn to_uri(&self, towards: &Towards<'_>, attempt: &Attempt, registered: bool) -> Option<Vec<u8>> {
-        let (trunk, called) = (towards.trunk, &*self.story.called);
-        if registered {
-            // To whom, and not where it is (RFC 3261 §8.1.1.2).
-            return Some(headers::to_uri(called, trunk, &|value| towards.host(value)));
-        }
-        let formats = &trunk.header_formats;
-        let differs = formats.to.is_some() || formats.request_uri.is_some();
-        let target = trunk.targets.get(attempt.target).filter(|_| differs)?;
-        let host = |value: &mut Value<'_>| headers::target_host(value, target);
-        Some(headers::to_uri(called, trunk, &host))
-    }
-
     /// Sets the attempt's stage and its timer.
     pub(crate) fn set_stage(&mut self, core: &mut Core, now: Now, stage: Stage, limit: std::time::Duration) {
         if let Some(hunt) = &mut self.hunt {
@@ -532,18 +418,4 @@ fn first_hop(route: &[Box<[u8]>]) -> Option<(Host, Option<u16>, Option<Transport
         None => Host::Name(String::from_utf8_lossy(uri.host).to_ascii_lowercase()),
     };
     Some((host, uri.port, leg::written_transport(&uri)))
-}
-
-/// Hops that an INVITE for this one may still take.
-fn hops_left(invite: Option<&Message>) -> u32 {
-    let hops = invite.and_then(max_forwards).unwrap_or(MAX_FORWARDS + 1);
-    hops.saturating_sub(1).min(MAX_FORWARDS)
-}
-
-fn max_forwards(message: &Message) -> Option<u32> {
-    std::str::from_utf8(message.header(HeaderId::MaxForwards)?)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
 }
