@@ -177,11 +177,10 @@ fn a_capture_file_is_read_by_wireshark() {
         .expect("tshark");
     assert!(output.status.success(), "{output:?}");
     let methods = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(
-        methods.lines().filter(|line| !line.is_empty()).count(),
-        17,
-        "{methods}"
-    );
+    let seen = methods.lines().filter(|line| !line.is_empty()).count();
+    // A busy machine's peers may make us say something twice.
+    assert!(seen >= 17, "{methods}");
+    assert_eq!(seen, ladder(&bed, &id).len(), "{methods}");
     bed.finish_lingering(1, 2);
 }
 
