@@ -1,22 +1,27 @@
 //! What every call works with: transactions, timers, ports, capacity, and the commands on their way out.
 
+mod challenges;
+mod owners;
+mod targets;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use config::Trunk;
-use route::{Attempt, Live, Outcome, Permit, TrunkIx};
+use route::{Live, Permit};
 use rtp_proto::PortPool;
 use rtp_proto::control::{MediaId, Side};
 use sip_msg::{Edits, HeaderId, Limits, Message, Method};
 use sip_proto::timers::{TimerKey, TimerQueue};
 use sip_proto::{
-    ClientId, ConnId, Endpoint, Flow, Hop, LONGEST_DATAGRAM, Otherwise, Outbox, RequestError, ServerId,
-    Transport, digest, reply,
+    ClientId, ConnId, Endpoint, Flow, LONGEST_DATAGRAM, Otherwise, Outbox, RequestError, ServerId, Transport,
+    digest, reply,
 };
-use smallvec::SmallVec;
 
+pub(crate) use self::challenges::Credentials;
+pub(crate) use self::owners::{ClientOwner, Timer, Waiter};
 use crate::auth::Access;
 use crate::edge::Edge;
 use crate::gauges::Counters;
@@ -43,90 +48,6 @@ pub(crate) struct Asked {
     pub(crate) flow: Flow,
     pub(crate) message: Message,
 }
-
-/// Who waits for the answer to a request of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientOwner {
-    /// The INVITE of a call's current attempt.
-    Attempt(CallKey),
-    /// A re-INVITE that carries one side's offer to `Side`.
-    Reinvite(CallKey, Side),
-    /// A BYE to this side of a call.
-    Bye(CallKey, Side),
-    /// A mid-dialog request relayed to this side (INFO and the like).
-    Relayed(CallKey, Side),
-    /// A refresh of the session timer of this side of a call.
-    Refresh(CallKey, Side),
-    /// The PRACK for a reliable response of a call's called side.
-    Prack(CallKey),
-    /// An INVITE that its call has given up.
-    Orphan,
-    /// An OPTIONS ping; the number is the pinger's.
-    Ping(u32),
-    /// A BYE of no call's.
-    Goodbye,
-    /// A request outside of any dialog that was sent on.
-    Page(PageKey),
-    /// A REGISTER of ours; the number is the registration's.
-    Register(u32),
-    /// An OPTIONS to a registered contact; the number is the binding's.
-    Contact(u64),
-    /// An OPTIONS of a trunk's test; the number is that of the pings to its target.
-    Probe(u64),
-    /// A request whose answer nobody waits for any more.
-    Nobody,
-}
-
-/// Who waits for a host name's addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waiter {
-    /// A call's attempt.
-    Call(CallKey),
-    /// An OPTIONS ping.
-    Ping(u32),
-    /// A request outside of any dialog.
-    Page(PageKey),
-    /// A registration of ours.
-    Register(u32),
-    /// A trunk's source, by its place among them.
-    Source(u32),
-    /// The pings of a trunk's test to one target.
-    Probe(u64),
-}
-
-/// What a timer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timer {
-    /// The current attempt has been silent, without progress, or unanswered for too long.
-    Stage(CallKey),
-    /// The call has lasted as long as a call may.
-    MaxDuration(CallKey),
-    /// The record or the media figures are late: the caller waits no longer.
-    StoreDeadline(CallKey),
-    /// Time for an interim record.
-    Interim(CallKey),
-    /// The session timer of one side of a call.
-    Session(CallKey, Side),
-    /// A provisional response has waited for its PRACK.
-    Prack(CallKey),
-    /// A caller's certificate is late: its call goes on without.
-    Certificate(CallKey),
-    /// Time to ping a target; the number is the pinger's.
-    Ping(u32),
-    /// A request outside of any dialog has not been answered.
-    Page(PageKey),
-    /// Time for a registration's next round.
-    Register(u32),
-    /// A registered contact is to be kept reachable, or has run out.
-    Binding(u64),
-    /// Registrations of others are to be handed out.
-    SaveBindings,
-    /// Time to look up a trunk's source, by its place among them.
-    Source(u32),
-}
-
-/// Authorization and Proxy-Authorization headers of one request.
-pub(crate) type Credentials = SmallVec<[(HeaderId, Vec<u8>); 1]>;
 
 /// The parts of a switch that calls share.
 pub(crate) struct Core {
@@ -388,127 +309,6 @@ impl Core {
         self.live.try_admit(now.at, &self.snapshot.tables, ix).ok()
     }
 
-    /// Notes what an attempt showed of its target, if the tables are still those that it was planned with.
-    pub(crate) fn note_target(
-        &mut self,
-        now: Now,
-        planned: &Arc<Snapshot>,
-        attempt: &Attempt,
-        outcome: Outcome,
-    ) {
-        if !Arc::ptr_eq(planned, &self.snapshot) {
-            return;
-        }
-        self.note_ping(now, attempt.trunk, attempt.target, outcome);
-    }
-
-    /// Notes what a ping showed of a target of the tables in force.
-    pub(crate) fn note_ping(&mut self, now: Now, ix: TrunkIx, target: usize, outcome: Outcome) {
-        let tables = &self.snapshot.tables;
-        if let Some(change) = self.live.note_target(now.at, tables, ix, target, outcome) {
-            let trunk = tables.trunk(ix);
-            let uri = trunk.targets.get(target).map_or("", |target| target.uri.as_str());
-            tracing::warn!(trunk = %trunk.name, target = uri, ?change, "a target's health has changed");
-        }
-    }
-
-    /// Notes where an attempt's target leads, if the tables are still those that it was planned with.
-    pub(crate) fn note_places(&mut self, planned: &Arc<Snapshot>, attempt: &Attempt, hops: &[Hop]) {
-        if Arc::ptr_eq(planned, &self.snapshot) {
-            let tables = &self.snapshot.tables;
-            self.live.note_places(tables, attempt.trunk, attempt.target, hops);
-        }
-    }
-
-    /// Notes that an attempt is made, if the tables are still those that it was planned with.
-    pub(crate) fn note_tried(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt) {
-        if Arc::ptr_eq(planned, &self.snapshot) {
-            let tables = &self.snapshot.tables;
-            self.live
-                .note_tried(now.at, tables, attempt.trunk, attempt.target);
-        }
-    }
-
-    /// Leaves a target alone for as long as it asked.
-    pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
-        if Arc::ptr_eq(planned, &self.snapshot) {
-            self.live
-                .back_off(now.at, &self.snapshot.tables, attempt.trunk, attempt.target, wait);
-        }
-    }
-
-    /// The headers that answer a trunk's challenge: its own, and the one for its other challenge where a server and a proxy of
-    /// that trunk both ask (RFC 3261 §22.3). `None`: we have no credentials for it.
-    pub(crate) fn authorize(
-        &mut self,
-        trunk: &Trunk,
-        attempt: &mut digest::Attempt,
-        challenge: &Message,
-        method: &Method,
-        uri: &[u8],
-        body: &[u8],
-    ) -> Option<Result<Credentials, digest::DigestError>> {
-        let credentials = credentials_of(trunk)?;
-        Some(self.answer_challenge(&trunk.name, &credentials, attempt, challenge, method, uri, body))
-    }
-
-    /// As [`Core::authorize`], with these credentials.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "a digest is computed over all of these (RFC 7616 §3.4)"
-    )]
-    pub(crate) fn answer_challenge(
-        &mut self,
-        trunk: &str,
-        credentials: &digest::Credentials,
-        attempt: &mut digest::Attempt,
-        challenge: &Message,
-        method: &Method,
-        uri: &[u8],
-        body: &[u8],
-    ) -> Result<Credentials, digest::DigestError> {
-        let client = self.digests.entry(trunk.to_owned()).or_default();
-        let mint = self.endpoint.mint();
-        let answer = client.answer(attempt, challenge, credentials, method, uri, body, mint)?;
-        let beside = client.beside(answer.0, credentials, method, uri, body, mint);
-        Ok([Some(answer), beside].into_iter().flatten().collect())
-    }
-
-    /// What a trunk's answer says about the next challenge.
-    pub(crate) fn learn(&mut self, trunk: &str, answer: &Message) {
-        if let Some(client) = self.digests.get_mut(trunk) {
-            client.learn(answer);
-        }
-    }
-
-    /// The headers that spare a trunk its challenges, once it has challenged before.
-    pub(crate) fn preemptive(
-        &mut self,
-        snapshot: &Snapshot,
-        attempt: &Attempt,
-        body: &[u8],
-    ) -> Option<Credentials> {
-        let trunk = snapshot.trunk(attempt.trunk);
-        let credentials = credentials_of(trunk)?;
-        let uri = crate::headers::request_uri(attempt, trunk, trunk.targets.get(attempt.target)?);
-        self.spare_challenge(&trunk.name, &credentials, &Method::Invite, &uri, body)
-    }
-
-    /// As [`Core::preemptive`], for any request with these credentials.
-    pub(crate) fn spare_challenge(
-        &mut self,
-        trunk: &str,
-        credentials: &digest::Credentials,
-        method: &Method,
-        uri: &[u8],
-        body: &[u8],
-    ) -> Option<Credentials> {
-        let (client, mint) = (self.digests.get_mut(trunk)?, self.endpoint.mint());
-        let first = client.preemptive(credentials, method, uri, body, mint)?;
-        let beside = client.beside(first.0, credentials, method, uri, body, mint);
-        Some([Some(first), beside].into_iter().flatten().collect())
-    }
-
     pub(crate) fn methods() -> Vec<Method> {
         vec![
             Method::Invite,
@@ -523,7 +323,6 @@ impl Core {
             Method::Prack,
             Method::Update,
             Method::Refer,
-            Method::Notify,
         ]
     }
 
@@ -533,15 +332,6 @@ impl Core {
             .map(str::to_owned)
             .to_vec()
     }
-}
-
-fn credentials_of(trunk: &Trunk) -> Option<digest::Credentials> {
-    let auth = trunk.auth.as_ref()?;
-    Some(digest::Credentials {
-        username: auth.username.clone(),
-        password: auth.password.expose().to_owned(),
-        realm: auth.realm.clone(),
-    })
 }
 
 /// How long a port rests before another call gets it, so that late packets of the old call meet nobody.

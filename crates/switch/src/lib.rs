@@ -7,6 +7,8 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `switch.rs` | which call an input belongs to |
+//! | `switch/answers.rs` | whose is what comes back of what we asked for |
+//! | `core.rs` | what calls share; who waits for what (`core/owners.rs`) |
 //! | `admit.rs` | who may call, and how much |
 //! | `edge.rs` | who is kept out |
 //! | `auth.rs` | who a request is from |

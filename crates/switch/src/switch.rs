@@ -1,5 +1,6 @@
 //! Which call an input belongs to: the one `match` from inputs to calls.
 
+mod answers;
 mod edge;
 mod handover;
 mod view;
@@ -10,22 +11,20 @@ use std::time::Instant;
 use bytes::Bytes;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method, ParseError};
-use sip_proto::{ClientId, Endpoint, EndpointConfig, Event, Flow, Hop, Mint, Timers, Transport};
+use sip_proto::{Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
 
 use crate::admit;
 use crate::call::{Call, Ending, Phase};
-use crate::core::{Asked, ClientOwner, Core, Timer, Waiter};
+use crate::core::{Asked, Core, Timer};
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, EndOutcome, Input, Now};
-use crate::orphan;
 use crate::pager;
 use crate::record::{CallRecord, HungUpBy};
 use crate::register;
 use crate::registrar;
 use crate::resume;
 use crate::snapshot::Snapshot;
-use crate::trial;
 use crate::vouch;
 
 /// What a switch is told at its start and never again.
@@ -399,115 +398,6 @@ impl Switch {
         match message.to_tag().and_then(|tag| self.owner(tag)) {
             Some((key, side)) => self.with_call(key, |call, core| call.on_ack(core, now, side, message)),
             None => self.core.counters.stray_acks += 1,
-        }
-    }
-
-    fn on_response(&mut self, now: Now, id: ClientId, message: &Message) {
-        let status = message.status().unwrap_or(500);
-        let Some(owner) = self.core.clients.get(&id).copied() else {
-            return orphan::answered_unasked(&mut self.core, now, id, message);
-        };
-        let keeps = matches!(owner, ClientOwner::Attempt(_)) && status < 300;
-        if status >= 200 && !keeps {
-            self.core.clients.remove(&id);
-        }
-        match owner {
-            ClientOwner::Attempt(key)
-            | ClientOwner::Reinvite(key, _)
-            | ClientOwner::Bye(key, _)
-            | ClientOwner::Refresh(key, _)
-            | ClientOwner::Prack(key)
-            | ClientOwner::Relayed(key, _) => {
-                self.with_call(key, |call, core| call.on_response(core, now, id, owner, message));
-            }
-            ClientOwner::Orphan => orphan::on_response(&mut self.core, now, id, message),
-            ClientOwner::Ping(number) => self.pingers.on_response(&mut self.core, now, id, number, message),
-            ClientOwner::Page(key) => pager::on_response(&mut self.core, now, key, id, message),
-            ClientOwner::Goodbye => orphan::on_goodbye_response(&mut self.core, now, id, message),
-            ClientOwner::Register(number) => register::on_response(&mut self.core, now, number, message),
-            ClientOwner::Contact(number) => registrar::on_answer(&mut self.core, number, status),
-            ClientOwner::Probe(number) => trial::on_response(&mut self.core, now, id, number, message),
-            ClientOwner::Nobody => {}
-        }
-    }
-
-    fn on_no_response(&mut self, now: Now, id: ClientId, unreachable: bool) {
-        let Some(owner) = self.core.clients.remove(&id) else {
-            return;
-        };
-        match owner {
-            ClientOwner::Attempt(key)
-            | ClientOwner::Reinvite(key, _)
-            | ClientOwner::Bye(key, _)
-            | ClientOwner::Refresh(key, _)
-            | ClientOwner::Prack(key)
-            | ClientOwner::Relayed(key, _) => {
-                self.with_call(key, |call, core| {
-                    call.on_no_response(core, now, id, owner, unreachable)
-                });
-            }
-            ClientOwner::Orphan => orphan::on_dead(&mut self.core, id),
-            ClientOwner::Ping(number) => {
-                self.pingers
-                    .on_no_response(&mut self.core, now, id, number, unreachable);
-            }
-            ClientOwner::Page(key) => pager::on_no_response(&mut self.core, now, key, unreachable),
-            ClientOwner::Goodbye => orphan::on_goodbye_dead(&mut self.core, id),
-            ClientOwner::Register(number) => {
-                register::on_no_response(&mut self.core, now, number, unreachable);
-            }
-            ClientOwner::Contact(number) => registrar::on_no_answer(&mut self.core, number),
-            ClientOwner::Probe(number) => trial::on_no_response(&mut self.core, id, number, unreachable),
-            ClientOwner::Nobody => {}
-        }
-    }
-
-    fn on_media(&mut self, now: Now, event: &control::Event) {
-        let Some(key) = self.core.media.get(&event.id()).copied() else {
-            return;
-        };
-        self.with_call(key, |call, core| match event {
-            control::Event::Failed {
-                side, port, error, ..
-            } => {
-                tracing::error!(call = %call.id, ?side, port, error, "media ports could not be had");
-                call.on_media_failed(core, now);
-            }
-            control::Event::Silent { side, .. } => call.on_silence(core, now, *side),
-            control::Event::Path { side, change, .. } => call.on_path(core, now, *side, *change),
-            control::Event::Played { .. } => {
-                call.on_played(core, now);
-            }
-            control::Event::Digit {
-                side,
-                digit,
-                duration,
-                ..
-            } => call.on_digit(core, now, *side, *digit, *duration),
-            control::Event::OneWay { side, quiet, .. } => call.on_one_way(core, *side, *quiet),
-            control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
-            control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
-        });
-    }
-
-    fn on_stored(&mut self, now: Now, ticket: u64, safe: bool) {
-        let Some(key) = self.core.tickets.remove(&ticket) else {
-            return;
-        };
-        self.with_call(key, |call, core| call.on_stored(core, now, ticket, safe));
-    }
-
-    fn on_resolved(&mut self, now: Now, query: u64, hops: &[Hop]) {
-        match self.core.queries.remove(&query) {
-            Some(Waiter::Call(key)) => {
-                self.with_call(key, |call, core| call.on_resolved(core, now, query, hops));
-            }
-            Some(Waiter::Ping(number)) => self.pingers.on_resolved(&mut self.core, now, number, hops),
-            Some(Waiter::Page(key)) => pager::on_resolved(&mut self.core, now, key, hops),
-            Some(Waiter::Register(number)) => register::on_resolved(&mut self.core, now, number, hops),
-            Some(Waiter::Source(number)) => self.core.on_source_resolved(now, number, hops),
-            Some(Waiter::Probe(number)) => trial::on_resolved(&mut self.core, now, number, hops),
-            None => {}
         }
     }
 

@@ -1,0 +1,62 @@
+//! What calls and pings show of the targets of trunks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use route::{Attempt, Outcome, TrunkIx};
+use sip_proto::Hop;
+
+use super::Core;
+use crate::io::Now;
+use crate::snapshot::Snapshot;
+
+impl Core {
+    /// Notes what an attempt showed of its target, if the tables are still those that it was planned with.
+    pub(crate) fn note_target(
+        &mut self,
+        now: Now,
+        planned: &Arc<Snapshot>,
+        attempt: &Attempt,
+        outcome: Outcome,
+    ) {
+        if !Arc::ptr_eq(planned, &self.snapshot) {
+            return;
+        }
+        self.note_ping(now, attempt.trunk, attempt.target, outcome);
+    }
+
+    /// Notes what a ping showed of a target of the tables in force.
+    pub(crate) fn note_ping(&mut self, now: Now, ix: TrunkIx, target: usize, outcome: Outcome) {
+        let tables = &self.snapshot.tables;
+        if let Some(change) = self.live.note_target(now.at, tables, ix, target, outcome) {
+            let trunk = tables.trunk(ix);
+            let uri = trunk.targets.get(target).map_or("", |target| target.uri.as_str());
+            tracing::warn!(trunk = %trunk.name, target = uri, ?change, "a target's health has changed");
+        }
+    }
+
+    /// Notes where an attempt's target leads, if the tables are still those that it was planned with.
+    pub(crate) fn note_places(&mut self, planned: &Arc<Snapshot>, attempt: &Attempt, hops: &[Hop]) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            let tables = &self.snapshot.tables;
+            self.live.note_places(tables, attempt.trunk, attempt.target, hops);
+        }
+    }
+
+    /// Notes that an attempt is made, if the tables are still those that it was planned with.
+    pub(crate) fn note_tried(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            let tables = &self.snapshot.tables;
+            self.live
+                .note_tried(now.at, tables, attempt.trunk, attempt.target);
+        }
+    }
+
+    /// Leaves a target alone for as long as it asked.
+    pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
+        if Arc::ptr_eq(planned, &self.snapshot) {
+            self.live
+                .back_off(now.at, &self.snapshot.tables, attempt.trunk, attempt.target, wait);
+        }
+    }
+}
