@@ -91,9 +91,10 @@ async fn greet(
             let shown = stream.get_ref().1.peer_certificates();
             let leaf = shown.and_then(|chain| chain.first());
             let names = leaf.map(|leaf| Names::of(leaf).all()).unwrap_or_default();
-            match transport {
-                Transport::Wss => websocket(flow, stream, names, deadline, shared).await,
-                _ => plain(flow, stream, names, deadline, shared).await,
+            if transport == Transport::Wss {
+                websocket(flow, stream, names, deadline, shared).await;
+            } else {
+                plain(flow, stream, names, deadline, shared).await;
             }
         }
         Transport::Udp => {}

@@ -56,6 +56,23 @@ const COUNTERS: &[(&str, &str)] = &[
     ("tandem_calls_total", "INVITEs, by what became of them"),
     ("tandem_attempts_total", "Attempts dialled"),
     (
+        "tandem_records_late_total",
+        "Calls that went on before their record was safe",
+    ),
+    (
+        "tandem_unknown_dialog_total",
+        "Requests for calls that are not here, answered 481",
+    ),
+    ("tandem_stray_acks_total", "ACKs that belong to nothing"),
+    (
+        "tandem_requests_refused_total",
+        "Requests of ours that could not be sent for want of room",
+    ),
+    (
+        "tandem_messages_total",
+        "Requests outside of calls that were sent on, by what became of them",
+    ),
+    (
         "tandem_failovers_total",
         "Attempts that failed and were followed by another",
     ),
@@ -137,48 +154,9 @@ pub(crate) fn install() -> Result<PrometheusHandle> {
 #[allow(clippy::cast_precision_loss, reason = "gauges are floating point by nature")]
 pub(crate) fn publish(figures: &Figures) {
     let gauges = &figures.gauges;
-    gauge!("tandem_calls").set(gauges.calls as f64);
-    gauge!("tandem_calls_answered").set(gauges.answered as f64);
-    gauge!("tandem_calls_ending").set(gauges.ending as f64);
-    gauge!("tandem_orphans").set(gauges.orphans as f64);
-    gauge!("tandem_transactions", "role" => "server").set(gauges.server_transactions as f64);
-    gauge!("tandem_transactions", "role" => "client").set(gauges.client_transactions as f64);
-    gauge!("tandem_ports").set(gauges.ports as f64);
-    gauge!("tandem_permits").set(gauges.permits as f64);
-    gauge!("tandem_dialog_tags").set(gauges.tags as f64);
-    gauge!("tandem_call_timers").set(gauges.call_timers as f64);
-    gauge!("tandem_bindings").set(gauges.bindings as f64);
-    gauge!("tandem_overload").set(f64::from(gauges.turned_away));
-    gauge!("tandem_bans").set(gauges.bans as f64);
-    counter!("tandem_bans_total").absolute(gauges.banned);
-    let counters = &gauges.counters;
-    counter!("tandem_challenges_total").absolute(counters.challenges);
-    counter!("tandem_auth_failed_total").absolute(counters.auth_failed);
-    for (outcome, value) in [
-        ("admitted", counters.calls_admitted),
-        ("answered", counters.calls_answered),
-        ("refused-source", counters.refused_source),
-        ("refused-limit", counters.refused_limit),
-        ("refused-destination", counters.refused_destination),
-        ("rtp-timeout", counters.rtp_timeouts),
-    ] {
-        counter!("tandem_calls_total", "outcome" => outcome).absolute(value);
-    }
-    counter!("tandem_attempts_total").absolute(counters.attempts);
-    counter!("tandem_failovers_total").absolute(counters.failovers);
-    counter!("tandem_one_way_total").absolute(counters.one_way);
-    counter!("tandem_records_late_total").absolute(counters.records_late);
-    counter!("tandem_unknown_dialog_total").absolute(counters.unknown_dialog);
-    counter!("tandem_stray_acks_total").absolute(counters.stray_acks);
-    counter!("tandem_requests_refused_total").absolute(counters.requests_refused);
-    for (outcome, value) in [
-        ("delivered", counters.messages_relayed),
-        ("failed", counters.messages_failed),
-        ("refused", counters.messages_refused),
-    ] {
-        counter!("tandem_messages_total", "outcome" => outcome).absolute(value);
-    }
-    publish_stir(&counters.stir);
+    publish_gauges(gauges);
+    publish_counters(gauges);
+    publish_stir(&gauges.counters.stir);
     if let Some((_, until)) = figures.certificate {
         gauge!("tandem_stir_certificate_expires_seconds").set(until as f64);
     }
@@ -206,6 +184,54 @@ pub(crate) fn publish(figures: &Figures) {
     counter!("tandem_hep_total", "fate" => "sent").absolute(figures.mirrored.sent);
     counter!("tandem_hep_total", "fate" => "lost").absolute(figures.mirrored.lost);
     publish_streams(&figures.streams);
+}
+
+#[allow(clippy::cast_precision_loss, reason = "gauges are floating point by nature")]
+fn publish_gauges(gauges: &switch::Gauges) {
+    gauge!("tandem_calls").set(gauges.calls as f64);
+    gauge!("tandem_calls_answered").set(gauges.answered as f64);
+    gauge!("tandem_calls_ending").set(gauges.ending as f64);
+    gauge!("tandem_orphans").set(gauges.orphans as f64);
+    gauge!("tandem_transactions", "role" => "server").set(gauges.server_transactions as f64);
+    gauge!("tandem_transactions", "role" => "client").set(gauges.client_transactions as f64);
+    gauge!("tandem_ports").set(gauges.ports as f64);
+    gauge!("tandem_permits").set(gauges.permits as f64);
+    gauge!("tandem_dialog_tags").set(gauges.tags as f64);
+    gauge!("tandem_call_timers").set(gauges.call_timers as f64);
+    gauge!("tandem_bindings").set(gauges.bindings as f64);
+    gauge!("tandem_overload").set(f64::from(gauges.turned_away));
+    gauge!("tandem_bans").set(gauges.bans as f64);
+    counter!("tandem_bans_total").absolute(gauges.banned);
+}
+
+fn publish_counters(gauges: &switch::Gauges) {
+    let counters = &gauges.counters;
+    counter!("tandem_challenges_total").absolute(counters.challenges);
+    counter!("tandem_auth_failed_total").absolute(counters.auth_failed);
+    for (outcome, value) in [
+        ("admitted", counters.calls_admitted),
+        ("answered", counters.calls_answered),
+        ("refused-source", counters.refused_source),
+        ("refused-limit", counters.refused_limit),
+        ("refused-destination", counters.refused_destination),
+        ("rtp-timeout", counters.rtp_timeouts),
+    ] {
+        counter!("tandem_calls_total", "outcome" => outcome).absolute(value);
+    }
+    counter!("tandem_attempts_total").absolute(counters.attempts);
+    counter!("tandem_failovers_total").absolute(counters.failovers);
+    counter!("tandem_one_way_total").absolute(counters.one_way);
+    counter!("tandem_records_late_total").absolute(counters.records_late);
+    counter!("tandem_unknown_dialog_total").absolute(counters.unknown_dialog);
+    counter!("tandem_stray_acks_total").absolute(counters.stray_acks);
+    counter!("tandem_requests_refused_total").absolute(counters.requests_refused);
+    for (outcome, value) in [
+        ("delivered", counters.messages_relayed),
+        ("failed", counters.messages_failed),
+        ("refused", counters.messages_refused),
+    ] {
+        counter!("tandem_messages_total", "outcome" => outcome).absolute(value);
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "gauges are floating point by nature")]

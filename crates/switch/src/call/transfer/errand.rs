@@ -50,6 +50,14 @@ pub(crate) struct Planned {
     limit: usize,
 }
 
+/// Where an errand looks.
+struct Way {
+    attempts: SmallVec<[Attempt; 4]>,
+    limit: usize,
+    /// Why they stand in their order; `None`: they are the transferor's own targets.
+    trace: Option<route::Trace>,
+}
+
 /// What an errand leaves for the record.
 #[derive(Default)]
 pub(crate) struct Tale {
@@ -137,29 +145,8 @@ impl Call {
         let customer = self.leg(by).map(|leg| leg.trunk).ok_or(481_u16)?;
         let called = snapshot.trunk(customer).read_number(&target.user).into_owned();
         let (caller, invite) = self.stand_in(core, by, customer, refer, &target)?;
-        let returns = snapshot.transfer(customer) == Mode::Return;
-        let (attempts, limit, trace) = if returns {
-            let attempts = back_to(&snapshot, customer, &caller, &called);
-            (attempts, RETURNS, None)
-        } else if called.is_empty() {
-            return Err(400);
-        } else if let Err(denied) = admit::may_call(&snapshot, customer, &called) {
-            core.counters.refused_destination += 1;
-            let name = &snapshot.trunk(customer).name;
-            self.story.remark(format!("{name}: not transferred: {denied}"));
-            return Err(403);
-        } else {
-            let request = route::Request {
-                from: customer,
-                caller: &caller,
-                called: &called,
-                at_unix_s: now.unix_ms / 1000,
-                draw: core.random(),
-            };
-            let plan = route::plan(&snapshot.tables, &core.live, now.at, &request);
-            let plan = plan.map_err(|none| none.status)?;
-            (plan.attempts, plan.limit, Some(plan.trace))
-        };
+        let way = self.way(core, now, customer, (&caller, &called))?;
+        let returns = way.trace.is_none();
         let transferee = self.leg(by.other()).ok_or(481_u16)?;
         let offer = resumed(&transferee.session).ok_or(negotiate::NOT_ACCEPTABLE)?;
         let mut call = Self::new(NewCall {
@@ -178,7 +165,7 @@ impl Call {
         // The transferee's own: not the errand's to give back.
         call.a.ports = transferee.ports;
         call.a.bye = Bye::Done;
-        if let Some(trace) = trace {
+        if let Some(trace) = way.trace {
             call.story.decision(trace);
         }
         call.aside().errand = Some(Box::new(Errand {
@@ -191,8 +178,52 @@ impl Call {
         }));
         Ok(Planned {
             call,
-            attempts,
-            limit,
+            attempts: way.attempts,
+            limit: way.limit,
+        })
+    }
+
+    /// Where `customer`'s call from one number to the other may go.
+    ///
+    /// # Errors
+    /// The status that it is refused with.
+    fn way(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        customer: TrunkIx,
+        (caller, called): (&str, &str),
+    ) -> Result<Way, u16> {
+        let snapshot = &self.snapshot;
+        if snapshot.transfer(customer) == Mode::Return {
+            return Ok(Way {
+                attempts: back_to(snapshot, customer, caller, called),
+                limit: RETURNS,
+                trace: None,
+            });
+        }
+        if called.is_empty() {
+            return Err(400);
+        }
+        if let Err(denied) = admit::may_call(snapshot, customer, called) {
+            core.counters.refused_destination += 1;
+            let name = &snapshot.trunk(customer).name;
+            let remark = format!("{name}: not transferred: {denied}");
+            self.story.remark(remark);
+            return Err(403);
+        }
+        let request = route::Request {
+            from: customer,
+            caller,
+            called,
+            at_unix_s: now.unix_ms / 1000,
+            draw: core.random(),
+        };
+        let plan = route::plan(&snapshot.tables, &core.live, now.at, &request).map_err(|none| none.status)?;
+        Ok(Way {
+            attempts: plan.attempts,
+            limit: plan.limit,
+            trace: Some(plan.trace),
         })
     }
 
