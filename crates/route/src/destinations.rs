@@ -1,5 +1,6 @@
 //! Where a customer may call: numbers that cost much, or are let to those who have calls stolen, are not among them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -49,17 +50,29 @@ pub enum Denied {
 /// # Errors
 /// It may not.
 pub fn check(rules: &Destinations, number: &str) -> Result<(), Denied> {
-    let digits = bare(number);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let digits = digits(number);
+    if digits.is_empty() {
         return Ok(());
     }
+    let global = number.split(|c: char| c.is_ascii_digit()).next();
+    let international = global.is_some_and(|before| before.contains('+')) || digits.len() >= INTERNATIONAL;
+    judge(rules, &digits, international)?;
     let behind = ACCESS.iter().find_map(|access| digits.strip_prefix(access));
-    judge(
-        rules,
-        digits,
-        number.starts_with('+') || digits.len() >= INTERNATIONAL,
-    )?;
     behind.map_or(Ok(()), |digits| judge(rules, digits, true))
+}
+
+/// The digits of a number. A blank between them or a `#` behind them makes no other number of it: whoever gets the call may leave
+/// them out. A name has none.
+fn digits(number: &str) -> Cow<'_, str> {
+    let bare = bare(number);
+    if bare.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Cow::Borrowed(bare);
+    }
+    let is_number = bare
+        .chars()
+        .find(|c| c.is_alphanumeric())
+        .is_some_and(|first| first.is_ascii_digit());
+    bare.chars().filter(|c| is_number && c.is_ascii_digit()).collect()
 }
 
 fn judge(rules: &Destinations, digits: &str, international: bool) -> Result<(), Denied> {
@@ -145,6 +158,14 @@ mod tests {
             (&[], &high, "alice", true),
             (&[], &high, "", true),
             (&[], &high, "112", true),
+            // What the next switch may leave out.
+            (&[], &high, "+881 631234567", false),
+            (&[], &high, "+881631234567#", false),
+            (&[], &high, "+(881)6312/34567", false),
+            (&[], &high, " +8816312", false),
+            (&[], &high, "00881*631234567", false),
+            (&["+44*"], &["*"], "+44 2079460000", true),
+            (&[], &["*"], "alice881", true),
             (&[], &[], "+881631234567", true),
             (&["+8816*"], &high, "+881631234567", true),
             (&["+8816*"], &high, "+881731234567", false),

@@ -339,11 +339,6 @@ impl Live {
         self.hops.order(now, network, hops);
     }
 
-    /// Whether a place has failed and is left for last now.
-    pub fn hop_rests(&self, now: Instant, network: NetworkIx, hop: Hop) -> bool {
-        self.hops.rests(now, network, hop)
-    }
-
     /// Whether a place has refused, and not even a ping is wanted there yet.
     pub fn hop_asked_to_wait(&self, now: Instant, network: NetworkIx, hop: Hop) -> bool {
         self.hops.asked_to_wait(now, network, hop)

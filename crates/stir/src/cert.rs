@@ -119,12 +119,6 @@ impl Certificate {
         (self.not_before, self.not_after)
     }
 
-    /// Whether it is valid at this moment.
-    #[must_use]
-    pub fn is_valid_at(&self, unix_s: u64) -> bool {
-        (self.not_before..=self.not_after).contains(&unix_s)
-    }
-
     /// The public key: for P-256 an uncompressed point.
     #[must_use]
     pub fn key(&self) -> &[u8] {
@@ -135,12 +129,6 @@ impl Certificate {
     #[must_use]
     pub fn numbers(&self) -> Option<&TnAuthList> {
         self.numbers.as_ref()
-    }
-
-    /// The subject's name, for people.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        self.subject.to_string()
     }
 
     /// Whether PASSporTs may be signed with its key (RFC 8226 §4, §5).

@@ -45,14 +45,6 @@ impl TnAuthList {
             TnEntry::Range(start, count) => in_range(start, *count, number),
         })
     }
-
-    /// The providers' codes.
-    pub fn providers(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|entry| match entry {
-            TnEntry::Provider(code) => Some(code.as_str()),
-            TnEntry::Range(..) | TnEntry::One(_) => None,
-        })
-    }
 }
 
 fn in_range(start: &str, count: u64, number: &str) -> bool {
@@ -123,7 +115,6 @@ mod tests {
                 TnEntry::One("12155559999".into()),
             ]
         );
-        assert_eq!(list.providers().collect::<Vec<_>>(), ["1234"]);
     }
 
     #[test]

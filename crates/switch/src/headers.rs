@@ -12,6 +12,7 @@ use sip_msg::{HeaderId, Message, NameAddr, Uri, Value, Writer};
 use sip_proto::Flow;
 
 use crate::identity::number_uri;
+use crate::rules::is_named;
 
 /// `SIP/2.0/UDP host:port;branch=…;rport`.
 pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {
@@ -182,7 +183,7 @@ pub(crate) fn explain(writer: &mut Writer, status: u16) {
     };
 }
 
-/// Copies the headers that one of two trunks lets through, byte for byte. Names that the switch writes itself never cross.
+/// Copies the headers that one of two trunks lets through, byte for byte, in their compact form too. Names that the switch writes itself never cross.
 pub(crate) fn pass(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
     if trunks.iter().all(|trunk| trunk.pass_headers.is_empty()) {
         return;
@@ -191,7 +192,7 @@ pub(crate) fn pass(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
         let wanted = trunks
             .iter()
             .flat_map(|trunk| &trunk.pass_headers)
-            .any(|name| name.as_bytes().eq_ignore_ascii_case(header.name));
+            .any(|name| is_named(header.name, name));
         if wanted && !is_ours(header.id) {
             writer.named(header.name, header.value);
         }
@@ -259,6 +260,23 @@ mod tests {
         ] {
             assert_eq!(user_of(uri.as_bytes()), user, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_compact_name_passes_as_its_long_one_does() {
+        let file = "[[listen]]\nbind = \"127.0.0.1:5060\"\n[[trunk]]\nname = \"t\"\nrole = \"carrier\"\n\
+                    targets = [{ uri = \"sip:127.0.0.2\" }]\npass_headers = [\"Subject\", \"X-A\"]\n";
+        let config = config::parse(file, "t").unwrap_or_else(|report| panic!("{report}"));
+        let text = "MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n\
+                    Call-ID: 1\r\nCSeq: 1 MESSAGE\r\ns: lunch\r\nx-a: 1\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n";
+        let message = sip_msg::parse(text.into(), &sip_msg::Limits::default()).unwrap();
+        let mut writer = Writer::request(&sip_msg::Method::Message, b"sip:b@h");
+        pass(&mut writer, &message, [&config.trunks[0], &config.trunks[0]]);
+        let out = String::from_utf8(writer.finish().to_vec()).unwrap();
+        assert!(
+            out.contains("s: lunch\r\nx-a: 1\r\n") && !out.contains("X-B"),
+            "{out}"
+        );
     }
 
     #[test]

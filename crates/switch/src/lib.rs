@@ -15,6 +15,9 @@
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
 //! | `register.rs` | our own registrations |
+//! | `rules.rs`, `identity.rs` | header rules; who calls, as each side may know it |
+//! | `pager.rs` | requests outside of dialogs that are routed |
+//! | `locate.rs`, `snapshot.rs`, `sources.rs` | where a target is; what a configuration is to a switch; sources that are names |
 //! | `call/dial.rs`, `call/dial/invite.rs` | the next attempt: target, media; its INVITE as it is written |
 //! | `call/called.rs` | what the called side's answers mean |
 //! | `call/connect.rs` | the answer, once the journal has it |
@@ -31,6 +34,8 @@
 //! | `health.rs` | OPTIONS, ours and theirs |
 //! | `trial.rs` | tests of trunks: calls and pings that an operator has made |
 //! | `resume.rs` | calls that were up when the process died |
+//! | `io.rs`, `record.rs` | inputs and commands; the call record |
+//! | `gauges.rs`, `trunks.rs`, `switch/view.rs` | what there is to see |
 
 mod admit;
 mod auth;

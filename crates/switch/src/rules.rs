@@ -14,7 +14,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) call_id: &'a str,
 }
 
-/// Octets of a value that rules have made; a longer one stays as it was.
+/// Octets of a value that rules may make; where it would be longer, the header stays as it was.
 const LONGEST: usize = 4096;
 
 /// A message that has come from a trunk, after its rules; `None`: they change nothing.
@@ -62,14 +62,15 @@ fn change<'m>(lines: &mut Vec<Line<'m>>, rule: &'m HeaderRule, trunk: &Trunk, fa
     let before = lines.len();
     match rule.action {
         HeaderAction::Add | HeaderAction::Set => {
+            let value = rule.value.as_ref().map(|value| text(value, trunk, facts));
+            let Some(value) = value.filter(|value| value.len() <= LONGEST) else {
+                return false;
+            };
             // Of some headers a message may have one only.
             if rule.action == HeaderAction::Set || HeaderId::from_name(rule.name.as_bytes()).is_single() {
                 lines.retain(|(name, _)| !is_named(name, &rule.name));
             }
-            let value = rule.value.as_ref().map(|value| text(value, trunk, facts));
-            if let Some(value) = value.filter(|value| value.len() <= LONGEST) {
-                lines.push((rule.name.as_bytes(), Cow::Owned(value)));
-            }
+            lines.push((rule.name.as_bytes(), Cow::Owned(value)));
             true
         }
         HeaderAction::Remove => {
@@ -148,7 +149,8 @@ fn harmless(mut value: Vec<u8>) -> Vec<u8> {
     value
 }
 
-fn is_named(name: &[u8], wanted: &str) -> bool {
+/// Whether a line has this name, be it written in its compact form (RFC 3261 §7.3.3).
+pub(crate) fn is_named(name: &[u8], wanted: &str) -> bool {
     match HeaderId::from_name(wanted.as_bytes()) {
         HeaderId::Other => name.eq_ignore_ascii_case(wanted.as_bytes()),
         id => HeaderId::from_name(name) == id,
@@ -193,13 +195,17 @@ mod tests {
 
     /// The lines behind CSeq of the message after rules, and whether it is still whole.
     fn after(rules: &str) -> Vec<String> {
+        after_of(rules, "+44$1\r\nEvil: yes")
+    }
+
+    fn after_of(rules: &str, caller: &str) -> Vec<String> {
         let file = format!(
             "[[listen]]\nbind = \"127.0.0.1:5060\"\n[[trunk]]\nname = \"t\"\nrole = \"carrier\"\n\
              targets = [{{ uri = \"sip:127.0.0.2\" }}]\nheaders = [{rules}]\n"
         );
         let config = config::parse(&file, "t").unwrap_or_else(|report| panic!("{report}"));
         let facts = Facts {
-            caller: "+44$1\r\nEvil: yes",
+            caller,
             called: "+1",
             call_id: "id",
         };
@@ -213,6 +219,18 @@ mod tests {
             .filter(|line| !line.starts_with("Content-Length"))
             .map(str::to_owned)
             .collect()
+    }
+
+    #[test]
+    fn a_value_that_would_be_too_long_changes_nothing() {
+        let long = "9".repeat(LONGEST + 1);
+        for rule in [
+            "{ action = \"set\", name = \"X-A\", value = \"{caller}\" }",
+            "{ action = \"rewrite\", name = \"X-A\", match = \"o\", value = \"{caller}\" }",
+        ] {
+            let expected = ["X-A: one", "X-A: two", " three", "r: <sip:c@h>"];
+            assert_eq!(after_of(rule, &long), expected, "{rule}");
+        }
     }
 
     #[test]

@@ -147,16 +147,7 @@ impl Places {
         }
     }
 
-    /// Whether a place is left for last now.
-    pub(super) fn rests(&self, now: Instant, network: NetworkIx, hop: Hop) -> bool {
-        let rest = self
-            .places
-            .get(&(network, hop))
-            .and_then(|place| place.rest.as_ref());
-        rest.is_some_and(|rest| rest.holds(now))
-    }
-
-    /// Until when a place has asked to be left alone.
+    /// Whether a place has asked to be left alone, and is to be.
     pub(super) fn asked_to_wait(&self, now: Instant, network: NetworkIx, hop: Hop) -> bool {
         let rest = self
             .places
@@ -298,6 +289,12 @@ mod tests {
         places.failed(now, (NET, hop(last)), setback(SILENT, None));
     }
 
+    /// Whether place 1 is left for last.
+    fn rests(places: &Places, now: Instant, network: NetworkIx) -> bool {
+        let view = places.view(now, network, hop(1));
+        view.is_some_and(|view| view.until.is_some())
+    }
+
     /// The order of 1, 2 and 3 now.
     fn order(places: &mut Places, now: Instant) -> Vec<u8> {
         let mut hops = [hop(1), hop(2), hop(3)];
@@ -368,7 +365,7 @@ mod tests {
             "from the last failure on"
         );
         assert_eq!(order(&mut places, t0 + REST * 3 / 2), [1, 2, 3]);
-        assert!(!places.rests(t0, NetworkIx(1), hop(1)));
+        assert!(!rests(&places, t0, NetworkIx(1)));
     }
 
     #[test]
@@ -378,7 +375,7 @@ mod tests {
         places.failed(t0, key, setback(refused, Some(100)));
         assert!(!places.answered(t0 + REST, key, 200, PING));
         assert!(places.asked_to_wait(t0 + Duration::from_secs(99), NET, hop(1)));
-        assert!(places.rests(t0 + Duration::from_secs(99), NET, hop(1)));
+        assert!(rests(&places, t0 + Duration::from_secs(99), NET));
         assert!(places.answered(t0 + Duration::from_secs(100), key, 200, PING));
         places.failed(t0, key, setback(refused, None));
         assert!(
@@ -387,7 +384,7 @@ mod tests {
         );
         assert!(!places.asked_to_wait(t0, NET, hop(1)));
         places.failed(t0, key, setback(refused, Some(100_000)));
-        assert!(!places.rests(t0 + LONGEST_REST, NET, hop(1)));
+        assert!(!rests(&places, t0 + LONGEST_REST, NET));
         // What a ping was refused is asked again with the next, unless it was told to wait.
         let key = (NET, hop(3));
         let mut of_ping = setback(refused, None);

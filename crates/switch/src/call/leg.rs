@@ -58,6 +58,13 @@ pub(crate) struct Early {
     pub(crate) pracks: Vec<Pracking>,
 }
 
+impl Early {
+    /// Whether there is an early dialog with the branch that has this tag.
+    pub(crate) fn has_branch(&self, tag: &[u8]) -> bool {
+        self.dialogs.get(tag).is_some()
+    }
+}
+
 /// What has been said about media on one leg.
 #[derive(Clone, Default)]
 pub(crate) struct Session {
@@ -209,7 +216,7 @@ impl Leg {
             || self
                 .early
                 .as_ref()
-                .is_some_and(|early| early.dialogs.get(&early.latest).is_some())
+                .is_some_and(|early| early.has_branch(&early.latest))
     }
 
     /// Begins a request within the early dialog of the branch with this tag.

@@ -72,7 +72,8 @@ impl Call {
         }
     }
 
-    /// A provisional response of the called side. `Err`: it is a copy, or comes before its turn. `Ok(Some(_))`: it was sent reliably,
+    /// A provisional response of the called side. `Err`: it is a copy, comes before its turn, or is of a
+    /// branch too many. `Ok(Some(_))`: it was sent reliably,
     /// and wants a PRACK.
     pub(crate) fn arrived(&mut self, response: &Message) -> Result<Option<Source>, ()> {
         if self.mode(Side::B) == ReliableProvisional::Off {
@@ -84,6 +85,10 @@ impl Call {
         let Some(early) = self.b.as_mut().and_then(|leg| leg.early.as_deref_mut()) else {
             return Ok(None);
         };
+        if !early.has_branch(tag) {
+            // A branch too many: there is no dialog for its PRACK.
+            return Err(());
+        }
         let at = match early.arrivals.iter().position(|(known, _)| **known == *tag) {
             Some(at) => at,
             None => {

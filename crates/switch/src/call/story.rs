@@ -77,6 +77,10 @@ pub(crate) struct Finish {
     pub(crate) codecs: [Option<Box<str>>; 2],
 }
 
+/// Lines behind a decision, and how long one may be, in characters: peers may ask for the same again and again, in words of theirs.
+const MAX_REMARKS: usize = 128;
+const LONGEST_REMARK: usize = 512;
+
 pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -113,7 +117,13 @@ impl Story {
     }
 
     /// A line behind the decision: why something that it chose was not done.
-    pub(crate) fn remark(&mut self, line: String) {
+    pub(crate) fn remark(&mut self, mut line: String) {
+        if self.remarks.len() >= MAX_REMARKS {
+            return;
+        }
+        if let Some((end, _)) = line.char_indices().nth(LONGEST_REMARK) {
+            line.truncate(end);
+        }
         self.remarks.push(line);
     }
 
@@ -271,5 +281,20 @@ mod tests {
         story.explain();
         let lines: Vec<&str> = story.decision.lines().collect();
         assert_eq!(lines, ["to 1  1. carrier-a: free", "a later line"]);
+    }
+
+    #[test]
+    fn remarks_have_an_end() {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: 0,
+        };
+        let source = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let mut story = Story::new(now, String::new(), String::new(), source);
+        for _ in 0..2 * MAX_REMARKS {
+            story.remark("\u{20ac}".repeat(LONGEST_REMARK + 1));
+        }
+        assert_eq!(story.remarks.len(), MAX_REMARKS);
+        assert_eq!(story.remarks[0].chars().count(), LONGEST_REMARK);
     }
 }

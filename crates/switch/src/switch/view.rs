@@ -72,18 +72,6 @@ impl Switch {
         self.core.live.calls(trunk)
     }
 
-    /// Whether each target of a trunk is held to be up.
-    #[must_use]
-    pub fn targets_up(&self, trunk: &str) -> Vec<bool> {
-        let tables = &self.core.snapshot.tables;
-        let Some(ix) = tables.trunk_named(trunk) else {
-            return Vec::new();
-        };
-        (0..tables.trunk(ix).targets.len())
-            .map(|target| self.core.live.is_up(tables, ix, target))
-            .collect()
-    }
-
     /// The configuration in force.
     #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {

@@ -101,7 +101,11 @@ impl Certificates {
             }
             Some(Entry::Known { .. } | Entry::Failed { .. }) | None => {}
         }
-        if self.queries.len() >= MAX_FETCHES || !self.make_room(now, url.as_str(), size) {
+        let has_room = self.has_room(now, url.as_str(), size) || {
+            self.forget_lost(now);
+            self.has_room(now, url.as_str(), size)
+        };
+        if !has_room {
             return Need::Nothing;
         }
         self.last += 1;
@@ -113,6 +117,23 @@ impl Certificates {
         };
         self.entries.insert(url.as_str().into(), asked);
         Need::Ask(self.last)
+    }
+
+    /// Whether there may be one fetch more.
+    fn has_room(&mut self, now: Instant, url: &str, size: usize) -> bool {
+        self.queries.len() < MAX_FETCHES && self.make_room(now, url, size)
+    }
+
+    /// Fetches whose answers were lost, of URLs that nobody has asked for again: they would hold their places for ever.
+    fn forget_lost(&mut self, now: Instant) {
+        let queries = &mut self.queries;
+        self.entries.retain(|_, entry| match entry {
+            Entry::Asked { query, since, .. } if now.duration_since(*since) > LOST => {
+                queries.remove(query);
+                false
+            }
+            Entry::Asked { .. } | Entry::Known { .. } | Entry::Failed { .. } => true,
+        });
     }
 
     /// Room for one more entry: what is over goes, then what would be over first. Fetches under way stay.
@@ -257,6 +278,18 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_were_lost_hold_no_places_for_ever() {
+        let (mut cache, now) = (Certificates::default(), Instant::now());
+        for n in 0..SIZE {
+            assert!(ask(&mut cache, now, n, 1).is_some());
+        }
+        assert_eq!(ask(&mut cache, now + LOST, SIZE, 2), None);
+        let later = now + LOST + Duration::from_millis(1);
+        assert!(ask(&mut cache, later, SIZE, 2).is_some());
+        assert_eq!((cache.fetches(), cache.entries.len()), (1, 1));
+    }
+
+    #[test]
     fn what_is_no_certificate_is_told_apart_from_nothing() {
         let (mut cache, now) = (Certificates::default(), Instant::now());
         let query = ask(&mut cache, now, 1, 1).unwrap();
@@ -281,7 +314,7 @@ mod tests {
         assert_eq!(cache.entries.len(), 3);
         assert!(!cache.entries.contains_key("https://h/0"));
         // Fetches under way are never thrown out: while all are, there is no room.
-        let late = now + Duration::from_secs(60);
+        let late = now + Duration::from_secs(20);
         assert!(ask(&mut cache, late, 4, 1).is_some());
         assert!(ask(&mut cache, late, 5, 1).is_some());
         assert_eq!(ask(&mut cache, late, 6, 1), None);

@@ -354,3 +354,21 @@ fn branches_of_a_fork_are_acknowledged_each_by_itself() {
     }
     finish(&mut bed, &mut a, &b, &at_b);
 }
+
+/// Sixteen branches have dialogs; what more of them say reliably can't be acknowledged, and is left alone.
+#[test]
+fn a_branch_too_many_goes_nowhere() {
+    let mut bed = bed("supported", "supported");
+    let (mut a, b, at_b) = dial(&mut bed, None);
+    let others: Vec<Party> = (1..16).map(|_| bed.callee(B1, &at_b)).collect();
+    for party in [&b].into_iter().chain(&others) {
+        bed.send(B1, &reliably(party.reply(&at_b, 180, None), 1));
+        bed.serve(B1, party, "PRACK", 200);
+        bed.expect(A, "180 INVITE");
+    }
+    let late = bed.callee(B1, &at_b);
+    bed.send(B1, &reliably(late.reply(&at_b, 180, None), 1));
+    bed.quiet(B1, 100);
+    bed.quiet(A, 100);
+    finish(&mut bed, &mut a, &b, &at_b);
+}

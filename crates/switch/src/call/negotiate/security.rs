@@ -244,29 +244,7 @@ pub(super) fn offer(
         Srtp::Optional => !agreed_plain,
         Srtp::Required => true,
     };
-    if !wanted {
-        session.security = None;
-    } else if session.security.is_none() && trunk.srtp_keying == SrtpKeying::Dtls && snapshot.dtls.is_some() {
-        session.security = Some(Security::Dtls(Box::new(Dtls::new(mint))));
-    } else if session.security.is_none() {
-        let lines = (1..).zip(&trunk.srtp_suites).map(|(tag, suite)| {
-            let suite = suite_of(*suite);
-            Crypto {
-                tag,
-                suite,
-                name: suite.name(),
-                keys: SmallVec::from_buf([CryptoKey {
-                    lifetime: Some(LIFETIME),
-                    ..fresh(suite, mint)
-                }]),
-                params: Vec::new(),
-            }
-        });
-        session.security = Some(Security::Sdes(Box::new(Sdes {
-            ours: lines.collect(),
-            agreed: Agreed::Nothing,
-        })));
-    }
+    protect(session, (snapshot, trunk), wanted, mint);
     if let Some(Security::Dtls(dtls)) = &session.security {
         // As it was; it may be RTP/SAVP.
         let before = session.profile.filter(|profile| profile.is_secure());
@@ -297,6 +275,37 @@ pub(super) fn offer(
         attributes,
         ..Written::default()
     })
+}
+
+/// How the leg is protected in our next offer: as before; with keys of ours where it was not and is to be.
+fn protect(session: &mut Session, (snapshot, trunk): (&Snapshot, &Trunk), wanted: bool, mint: &mut Mint) {
+    if !wanted {
+        session.security = None;
+    }
+    if !wanted || session.security.is_some() {
+        return;
+    }
+    if trunk.srtp_keying == SrtpKeying::Dtls && snapshot.dtls.is_some() {
+        session.security = Some(Security::Dtls(Box::new(Dtls::new(mint))));
+        return;
+    }
+    let lines = (1..).zip(&trunk.srtp_suites).map(|(tag, suite)| {
+        let suite = suite_of(*suite);
+        Crypto {
+            tag,
+            suite,
+            name: suite.name(),
+            keys: SmallVec::from_buf([CryptoKey {
+                lifetime: Some(LIFETIME),
+                ..fresh(suite, mint)
+            }]),
+            params: Vec::new(),
+        }
+    });
+    session.security = Some(Security::Sdes(Box::new(Sdes {
+        ours: lines.collect(),
+        agreed: Agreed::Nothing,
+    })));
 }
 
 /// Reads the peer's answer to what we [offered](offer).
