@@ -13,8 +13,8 @@ const PROOFS: [(&[u8], &[&[u8]]); 3] = [
 ];
 
 /// Lines of a body of which nothing but their beginning may be seen: keys and passwords of media (RFC 4568 §9.1, RFC 8839 §5.4,
-/// RFC 8866 §5.12), and digits that were pressed.
-const BODY: [&[u8]; 4] = [b"a=ice-pwd:", b"a=key-mgmt:", b"k=", b"signal="];
+/// RFC 8866 §5.12).
+const BODY: [&[u8]; 3] = [b"a=ice-pwd:", b"a=key-mgmt:", b"k="];
 
 /// Puts stars over passwords' proofs, keys of media and digits, in a whole SIP message.
 pub fn mask(message: &mut [u8]) {
@@ -109,16 +109,25 @@ fn find_name(line: &[u8], name: &[u8], from: usize) -> Option<usize> {
 
 fn body_line(line: &mut [u8], digits: bool) {
     let from = if starts(line, b"a=crypto:") {
-        memmem::find(line, b"inline:").map(|at| at + b"inline:".len())
+        // However the method of its key is written.
+        let inline = memmem::find(line, b"inline:").map(|at| at + b"inline:".len());
+        inline.or(Some(b"a=crypto:".len()))
     } else if digits {
         Some(0)
     } else {
         let known = BODY.iter().find(|start| starts(line, start));
-        known.map(|start| start.len())
+        known.map(|start| start.len()).or_else(|| digit_in(line))
     };
     if let Some(secret) = from.and_then(|from| line.get_mut(from..)) {
         secret.iter_mut().for_each(|b| *b = STAR);
     }
+}
+
+/// Where the digit stands in a line of `application/dtmf-relay`, which is written with `=` or `:`, with blanks or without.
+fn digit_in(line: &[u8]) -> Option<usize> {
+    let at = line.iter().position(|b| matches!(b, b'=' | b':'))?;
+    let name = line.get(..at)?.trim_ascii();
+    name.eq_ignore_ascii_case(b"signal").then_some(at + 1)
 }
 
 #[cfg(test)]
@@ -154,6 +163,14 @@ mod tests {
             (
                 "INFO\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=5\r\nDuration=100\r\n",
                 "INFO\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=*\r\nDuration=100\r\n",
+            ),
+            (
+                "INFO\r\n\r\nSignal = 5\r\nsignal:5\r\n",
+                "INFO\r\n\r\nSignal =**\r\nsignal:*\r\n",
+            ),
+            (
+                "x\r\n\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 INLINE:S3cr3t\r\n",
+                "x\r\n\r\na=crypto:***************************************\r\n",
             ),
             (
                 "INFO\r\nc: application/dtmf\r\n\r\n5\r\n",
