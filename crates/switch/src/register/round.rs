@@ -11,18 +11,26 @@ use super::answer::failed;
 use super::wait::Why;
 use super::{Registration, State};
 use crate::call::ALLOW;
-use crate::core::{ClientOwner, Core, Credentials, Waiter};
+use crate::core::{ClientOwner, Core, Credentials, Timer, Waiter};
 use crate::headers;
 use crate::io::Now;
 use crate::locate::{Address, Located};
 use crate::snapshot::Snapshot;
 
-/// Time for the next round.
+/// How much longer than a lookup may take its answer is waited for: it is lost then, where a queue was full.
+const LOST: Duration = Duration::from_secs(5);
+
+/// Time for the next round, or the end of the wait for the registrar's address.
 pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
     let Some(entry) = core.registrations.get_mut(id) else {
         return;
     };
     entry.timer = None;
+    if let Some(query) = entry.query.take() {
+        core.queries.remove(&query);
+        let words = "the registrar's name was not looked up in time".to_owned();
+        return failed(core, now, id, Why::Silent, words);
+    }
     entry.attempt = digest::Attempt::default();
     entry.too_brief = 0;
     let keys = &entry.wanted.keys;
@@ -37,8 +45,10 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
     match core.locate(&snapshot, network, address, Waiter::Register(id)) {
         Located::Here(hop) => start(core, now, id, vec![hop]),
         Located::Asked(query) => {
+            let patience = snapshot.config.dns.timeout + LOST;
+            let timer = core.arm(now, patience, Timer::Register(id));
             if let Some(entry) = core.registrations.get_mut(id) {
-                entry.query = Some(query);
+                (entry.query, entry.timer) = (Some(query), Some(timer));
             }
         }
     }
@@ -51,7 +61,9 @@ pub(crate) fn on_resolved(core: &mut Core, now: Now, id: u32, hops: &[Hop]) {
         return;
     };
     entry.query = None;
+    let mut timer = entry.timer.take();
     let network = network_of(&snapshot, entry);
+    core.disarm(&mut timer);
     let hops = core.hops(now, &snapshot, network, hops).into_vec();
     start(core, now, id, hops);
 }

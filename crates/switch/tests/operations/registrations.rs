@@ -95,6 +95,27 @@ fn rg_01_b_registered_within_40_s_of_its_return() {
     }
 }
 
+/// The answer to a lookup is lost on its way: the round has failed, and the next asks again.
+#[test]
+fn an_address_that_never_comes_holds_up_one_round_only() {
+    let by_name = REGISTER.1.replace("127.0.0.20:5080", "registrar.test");
+    let mut bed =
+        Bed::with(&testkit::bed::CONFIG.replacen(REGISTER.0, &format!("{}\n{by_name}", REGISTER.0), 1));
+    let never = testkit::Lookup::Never;
+    bed.world.dns.names.insert("registrar.test".into(), never);
+    bed.wait(7_000);
+    assert_eq!(state(&bed), "trying");
+    bed.wait(5_000);
+    assert_eq!(state(&bed), "failed");
+    let place = testkit::Lookup::Service(Duration::ZERO, vec![addr(B1)]);
+    bed.world.dns.names.insert("registrar.test".into(), place);
+    let register = next_register(&mut bed, 40_000);
+    grant(&mut bed, &register, 300);
+    bed.wait(100);
+    assert_eq!(state(&bed), "registered");
+    bed.settle();
+}
+
 /// RG-01 (c): 503 with Retry-After: nothing for as long as it says; without it waits grow, and have an end.
 #[test]
 fn rg_01_c_the_registrar_says_when() {
