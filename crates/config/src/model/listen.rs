@@ -89,7 +89,7 @@ section! {
     {
         /// Connections at once, ours and others'; above it new ones are closed as they come.
         live max: u32 = Whole<u32, 1, 1_000_000>, default("4096");
-        /// Connections from one address at once.
+        /// Connections from one address (of IPv6, from one /64) at once.
         live per_address: u32 = Whole<u32, 1, 1_000_000>, default("256");
         /// A connection that others made is closed when its first whole message has not come in this time; handshakes count.
         live first_message: Duration = Time<10, 3_600_000>, default("'30s'");

@@ -1,7 +1,7 @@
 //! How many connections there are, and from where. Asked once for each connection.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Everybody who is connected, or about to be.
@@ -16,6 +16,14 @@ struct Counts {
     from: HashMap<IpAddr, usize>,
     /// Connections that found no place.
     refused: u64,
+}
+
+/// The part of an address that is one source: of IPv6 its /64, which one subscriber has.
+fn ground(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+    }
 }
 
 /// A connection's place; free again when this is dropped.
@@ -39,6 +47,7 @@ impl Census {
         max: usize,
         per_address: usize,
     ) -> Option<Seat> {
+        let from = from.map(ground);
         let mut counts = self.lock();
         let there = from.map_or(0, |ip| counts.from.get(&ip).copied().unwrap_or(0));
         if counts.all >= max || there >= per_address {
@@ -93,5 +102,16 @@ mod tests {
         drop(first);
         let _again = census.seat(a, 3, 2).expect("a place");
         assert_eq!(census.figures(), (3, 2));
+    }
+
+    #[test]
+    fn of_ipv6_a_subscriber_is_one() {
+        let census = Arc::new(Census::default());
+        let seat = |ip: &str| census.seat(ip.parse().ok(), 9, 1);
+        let first = seat("2001:db8:0:1::1").expect("a place");
+        assert!(seat("2001:db8:0:1:ffff::2").is_none());
+        let _other = seat("2001:db8:0:2::1").expect("a place");
+        drop(first);
+        assert!(seat("2001:db8:0:1:ffff::2").is_some());
     }
 }
