@@ -231,6 +231,7 @@ pub(crate) fn is_ours(id: HeaderId) -> bool {
             | H::SessionExpires
             | H::MinSe
             | H::Replaces
+            | H::ReferTo
             | H::UserAgent
             | H::Server
     )
