@@ -185,6 +185,8 @@ struct Aside {
     errand: Option<Box<Errand>>,
     /// Contacts that ring at once.
     fork: Option<Box<Fork>>,
+    /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
+    hidden: bool,
 }
 
 /// What a new call begins with.

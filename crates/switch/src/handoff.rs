@@ -65,7 +65,12 @@ impl Replaces {
     /// Reads the header's value, escapes taken out already.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
         let mut parts = value.split(|c| *c == b';').map(<[u8]>::trim_ascii);
-        let call_id = parts.next().filter(|id| !id.is_empty())?.to_vec();
+        // It may have to be written: what would be more than a value is none.
+        let is_text = |value: &[u8]| !value.iter().any(|c| c.is_ascii_control());
+        let call_id = parts
+            .next()
+            .filter(|id| !id.is_empty() && is_text(value))?
+            .to_vec();
         let (mut local, mut remote, mut early_only) = (None, None, false);
         for part in parts {
             let at = part.iter().position(|c| *c == b'=').unwrap_or(part.len());
@@ -166,7 +171,13 @@ mod tests {
                 ..meant
             })
         );
-        for text in ["", "12@host", "12@host;to-tag=1", ";to-tag=1;from-tag=2"] {
+        for text in [
+            "",
+            "12@host",
+            "12@host;to-tag=1",
+            ";to-tag=1;from-tag=2",
+            "12@host;to-tag=1;from-tag=2\r\nX: y",
+        ] {
             assert_eq!(Replaces::parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(unescape(b"a%4"), b"a%4");

@@ -72,6 +72,15 @@ pub(crate) fn number(snapshot: &Snapshot, trunk: TrunkIx, message: &Message) -> 
     caller(snapshot, trunk, message).map(Caller::number)
 }
 
+/// Whether the caller wants to be known to nobody: a number of it that is used later on is to be hidden as well.
+pub(crate) fn is_hidden(snapshot: &Snapshot, trunk: TrunkIx, message: &Message) -> bool {
+    let asks = message.header(HeaderId::Privacy).is_some()
+        || message.header(HeaderId::RemotePartyId).is_some()
+        || is_anonymous(message.from().uri);
+    let hides = |caller: Caller| caller.anonymous || caller.privacy.hides_caller();
+    asks && caller(snapshot, trunk, message).is_ok_and(hides)
+}
+
 /// Reads who sends a request, and screens it.
 ///
 /// # Errors

@@ -78,7 +78,7 @@ pub(crate) struct Registration {
     tag: Box<[u8]>,
     cseq: u32,
     state: State,
-    /// For the next round, or the end of a lookup.
+    /// For the next round, the end of a lookup, or the next place while a REGISTER waits for an answer.
     timer: Option<TimerKey>,
     /// Places where the registrar may be, in the order to be tried, and which of them it is.
     hops: Vec<Hop>,

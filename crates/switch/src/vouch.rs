@@ -21,6 +21,7 @@ pub use material::{Stir, stir};
 use sip_proto::timers::TimerKey;
 use stir::{Attest, Verdict};
 
+use crate::call::Call;
 use crate::record::StirRecord;
 
 /// What a call knows of who vouches for whom. A call that has nothing to do with it has none.
@@ -54,6 +55,21 @@ enum Said {
     HandedOn,
     /// The same, and our signature that the call was retargeted.
     Diverted,
+}
+
+impl Call {
+    /// Says of the caller what this other call of the same caller knows and has said: contacts that ring at once are calls of their own.
+    pub(crate) fn vouch_as(&mut self, other: &Self) {
+        let Some(known) = other.story.vouch.as_deref() else {
+            return;
+        };
+        self.story.vouch = Some(Box::new(Vouch {
+            verdict: known.verdict.clone(),
+            waiting: None,
+            said: known.said,
+            origid: known.origid.clone(),
+        }));
+    }
 }
 
 impl Vouch {

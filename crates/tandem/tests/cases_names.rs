@@ -216,6 +216,39 @@ fn rg_08_pings_follow_the_place_that_lives() {
     assert_eq!(records[0].count("attempts"), 1, "{records:#?}");
 }
 
+/// RG-08. A registration that finds the first place silent is at the second when a call would be, and refreshed there.
+#[test]
+fn rg_08_a_registration_goes_on_to_the_place_that_lives() {
+    let bed = quick(|setup| {
+        // A transaction takes 12.8 s to come to nothing.
+        named(setup.t1_ms(200)).key(
+            "c",
+            "failover = { trying = \"300ms\" }\nregister = { uri = \"sip:c.test\", username = \"us\", password = \"secret\" }",
+        )
+    });
+    let (dns, bare) = service(&bed);
+    let (bob, carol) = (bed.peer_b1(), bed.peer_b2());
+    let register = bob.wait("REGISTER", is("REGISTER"));
+    let at = Instant::now();
+    let second = carol.wait("REGISTER", is("REGISTER")).message;
+    assert!(at.elapsed() < Duration::from_secs(3), "{:?}", at.elapsed());
+    // Whoever lives has the time of a transaction.
+    support::reply_raw(&carol, &second, 100, "", &[], None);
+    carol.expect_silence(ms(500));
+    let contact = format!("{};expires=1", support::header(&second, HeaderId::Contact));
+    support::reply_raw(&carol, &second, 200, "r", &[("Contact", &contact)], None);
+    let refresh = carol.wait("REGISTER", is("REGISTER")).message;
+    assert_eq!(refresh.call_id(), register.message.call_id());
+    let contact = contact.replace("expires=1", "expires=300");
+    support::reply_raw(&carol, &refresh, 200, "r", &[("Contact", &contact)], None);
+    support::until("not registered", || {
+        bed.get("/v1/trunks").body.contains("\"state\":\"registered\"")
+    });
+    bob.expect_silence(MOMENT);
+    assert_untouched(&dns, &bare);
+    drop(bed);
+}
+
 /// RG-08. Of places with the same priority each has its share by weight (RFC 2782).
 #[test]
 fn rg_08_weights_share_the_calls() {

@@ -253,6 +253,97 @@ fn sm_18_a_transfer_is_refused_as_a_call_would_be() {
     check(&bed.finish(1)[0], "normal", 200, "caller", 1);
 }
 
+/// Where a customer may not call it can't transfer to either, however the number is written; the call goes on.
+#[test]
+fn sm_18_a_transfer_to_where_it_may_not_call_is_refused() {
+    let bed = bed(&["destinations = { deny = [\"high-risk\", \"+33*\"], allow = [\"+331*\"] }"]);
+    let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+    let talk = talk(&bed, &alice, &bob);
+    let sut = bed.places.sut;
+    for to in [
+        format!("<sip:+33612345678@{sut}>"),
+        format!("sip:+33612345678@{sut}"),
+        format!("<sip:%2B33612345678@{sut};user=phone>"),
+        format!("<sip:+33-6-12345678;isub=1@{sut};user=phone>"),
+        "<tel:+33-612-345678>".to_owned(),
+        "<tel:+33612345678;phone-context=x.example>".to_owned(),
+        format!("<sip:+881612345678@{sut}>"),
+        format!("<sip:00881612345678@{sut}>"),
+        format!("<sip:+33612345678@{sut}?Replaces=x%40y%3Bto-tag%3D1%3Bfrom-tag%3D2>"),
+    ] {
+        refer(&talk.call, &alice, &to, &[]);
+        if to.contains("Replaces") {
+            // That it is nobody's dialog here is known when the REFER has been taken.
+            talk.call.expect(202);
+            told(&talk.call, 100, false);
+            told(&talk.call, 403, true);
+        } else {
+            talk.call.expect(403);
+        }
+    }
+    for peer in [&alice, &bob, &carol] {
+        peer.expect_silence(MOMENT);
+    }
+    let (at_a, at_b) = (RtpPeer::bind(bed.places.rtp_a), RtpPeer::bind(bed.places.rtp_b1));
+    let ends = [(&at_a, talk.a_to, 0xa1), (&at_b, talk.b_to, 0xb1)];
+    let [a, b] = ends.map(|(peer, to, ssrc)| End {
+        peer,
+        to,
+        stream: Stream::speech(ssrc),
+    });
+    converse(&a, &b, 10).iter().for_each(Comparison::assert_clean);
+    talk.hang_up();
+    let record = &bed.finish(1)[0];
+    check(record, "normal", 200, "caller", 1);
+    assert!(record.0.to_string().contains("not transferred"), "{record:#?}");
+}
+
+/// Who has called without wanting to be known is not known to a transfer's target, whatever the transferor says.
+#[test]
+fn sm_18_a_transfer_keeps_the_callers_secret() {
+    for (header, value) in [
+        ("Privacy", "id"),
+        ("Privacy", "user;id"),
+        (
+            "Remote-Party-ID",
+            "<sip:+442071838750@b1.example>;party=calling;privacy=full",
+        ),
+    ] {
+        let bed = quick(|setup| {
+            setup
+                .key(
+                    "b1",
+                    "identity = { trust = true, caller = [\"p-asserted-identity\", \"remote-party-id\", \"from\"] }",
+                )
+                .key("b2", "identity = { assert = \"p-asserted-identity\" }")
+                .key("pbx", "identity = { trust = true }")
+                .extra(&format!("{TO_B2}\n[[number]]\nmatch = \"300\"\nto = \"pbx\""))
+        });
+        let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
+        let call = bob.invite_with("300", &[(header, value)], Some(&sdp::offer(bed.places.rtp_b1)));
+        let desk = alice.incoming();
+        desk.answer(&sdp::offer(bed.places.rtp_a));
+        call.expect(200);
+        call.ack();
+        desk.expect_request("ACK");
+        let to = format!("<sip:200@{}?Privacy=none>", bed.places.sut);
+        refer(&desk, &alice, &to, &[("Privacy", "none")]);
+        desk.expect(202);
+        told(&desk, 100, false);
+        let (leg, _) = target(&carol);
+        let invite = text(invite_of(&leg).raw());
+        assert!(!invite.contains("2071838750"), "{header}: {value}\n{invite}");
+        assert!(invite.contains("sip:anonymous@anonymous.invalid"), "{invite}");
+        leg.reply(486);
+        leg.expect_request("ACK");
+        told(&desk, 486, true);
+        call.bye();
+        desk.ok("BYE");
+        call.expect(200);
+        bed.finish_lingering(1, 1);
+    }
+}
+
 /// It crosses to the other side with the number at our address, its notifications come back, and no URI of the one is seen by the other.
 #[test]
 fn sm_18_forwarded() {

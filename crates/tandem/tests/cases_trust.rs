@@ -11,7 +11,7 @@ mod support;
 
 use sip_msg::{HeaderId, Message};
 use support::{
-    MOMENT, NUMBER, check, header, invite_of, is_answer, ms, quick, reply_raw, request, text, uri, values,
+    MOMENT, NUMBER, check, header, invite_of, is, is_answer, ms, quick, reply_raw, request, text, uri, values,
 };
 use testbed::{Bed, SipPeer, sdp};
 
@@ -35,7 +35,15 @@ impl Talkative<'_> {
             format!("CSeq: {cseq} {method}"),
             "Max-Forwards: 70".to_owned(),
         ];
-        if method == "INVITE" {
+        if method == "REFER" {
+            lines.extend([
+                format!(
+                    "Refer-To: \"Desk\" <sip:{NUMBER};desk={INSIDE}@{INSIDE};x={INSIDE}?X-Internal={INSIDE}>"
+                ),
+                format!("Referred-By: \"Alice\" <sip:alice@{INSIDE}>;cid=\"1@{INSIDE}\""),
+            ]);
+        }
+        if matches!(method, "INVITE" | "REFER") {
             lines.extend([
                 format!("Via: SIP/2.0/UDP {INSIDE}:5062;branch=z9hG4bKfarther"),
                 format!("Record-Route: <sip:{a};lr;node={INSIDE}>"),
@@ -89,7 +97,7 @@ fn assert_clean(message: &Message, secrets: &[String]) {
     }
 }
 
-/// A call with re-INVITE, BYE and CANCEL, a refusal and a redirection: neither side sees an address, a name, a tag or a Call-ID of
+/// A call with re-INVITE, REFER, BYE and CANCEL, a refusal and a redirection: neither side sees an address, a name, a tag or a Call-ID of
 /// the other; a header that the trunk lets through does pass.
 #[test]
 fn se_01_nothing_of_one_network_shows_in_the_other() {
@@ -169,7 +177,7 @@ fn nothing_shows([inside, beyond]: [&str; 2]) {
         &outside,
         Some(&answer_sdp(0, "sendrecv")),
     );
-    let mut to_a = vec![first.answer(183, "INVITE")];
+    let mut to_a = vec![first.answer(100, "INVITE"), first.answer(183, "INVITE")];
     reply_raw(
         &bob,
         &invite,
@@ -203,7 +211,20 @@ fn nothing_shows([inside, beyond]: [&str; 2]) {
     to_a.push(first.answer(200, "INVITE"));
     first.send(&first.request("ACK", 2, 4, &tag, None));
     to_b.extend([reinvite, leg.expect_request("ACK")]);
-    first.send(&first.request("BYE", 3, 5, &tag, None));
+    first.send(&first.request("REFER", 3, 6, &tag, None));
+    to_a.push(first.answer(202, "REFER"));
+    let target = bob.incoming();
+    reply_raw(&bob, &invite_of(&target), 180, &target.tag(), &outside, None);
+    reply_raw(&bob, &invite_of(&target), 486, &target.tag(), &outside, None);
+    to_b.extend([invite_of(&target), target.expect_request("ACK")]);
+    b_secrets.extend([target.call_id(), target.tag()]);
+    for status in [100, 180, 486] {
+        let notify = alice.wait("NOTIFY", is("NOTIFY")).message;
+        assert!(text(&notify.body()).starts_with(&format!("SIP/2.0 {status} ")));
+        reply_raw(&alice, &notify, 200, "", &[], None);
+        to_a.push(notify);
+    }
+    first.send(&first.request("BYE", 4, 5, &tag, None));
     let bye = leg.expect_request("BYE");
     reply_raw(&bob, &bye, 200, "", &outside[1..], None);
     to_b.push(bye);
@@ -239,7 +260,7 @@ fn nothing_shows([inside, beyond]: [&str; 2]) {
     to_b.iter().for_each(|message| assert_clean(message, &a_secrets));
     // A's own secrets come back to it in Via, From and Call-ID, as they must; B1's must not come.
     to_a.iter().for_each(|message| assert_clean(message, &b_secrets));
-    bed.finish_lingering(4, 3);
+    bed.finish_lingering(4, 4);
 }
 
 /// RFC 3261 §8.2, by source: a network of carriers calls in without a challenge though it challenges us; its neighbour, a

@@ -49,26 +49,32 @@ pub(super) fn choose(
 ) -> Result<Challenge, DigestError> {
     let mut best: Result<Challenge, DigestError> = Err(DigestError::NoChallenge);
     for line in response.headers().filter(|header| header.id == id) {
-        let Some((whose, found)) = parse(&unfold(line.value)) else {
-            continue;
-        };
-        let found = match realm {
-            Some(wanted) if wanted != whose => Err(DigestError::OtherRealm),
-            Some(_) | None => found,
-        };
-        best = match (best, found) {
-            (Ok(old), Ok(new))
-                if new.realm == old.realm && new.algorithm.strength() > old.algorithm.strength() =>
-            {
-                Ok(new)
-            }
-            (Ok(old), Ok(_) | Err(_)) => Ok(old),
-            (Err(_), Ok(new)) => Ok(new),
-            (Err(DigestError::NoChallenge | DigestError::OtherRealm), Err(why)) => Err(why),
-            (Err(why), Err(_)) => Err(why),
-        };
+        for (whose, found) in challenges(&unfold(line.value)) {
+            let found = match realm {
+                Some(wanted) if wanted != whose => Err(DigestError::OtherRealm),
+                Some(_) | None => found,
+            };
+            best = better(best, found);
+        }
     }
     best
+}
+
+fn better(
+    best: Result<Challenge, DigestError>,
+    found: Result<Challenge, DigestError>,
+) -> Result<Challenge, DigestError> {
+    match (best, found) {
+        (Ok(old), Ok(new))
+            if new.realm == old.realm && new.algorithm.strength() > old.algorithm.strength() =>
+        {
+            Ok(new)
+        }
+        (Ok(old), Ok(_) | Err(_)) => Ok(old),
+        (Err(_), Ok(new)) => Ok(new),
+        (Err(DigestError::NoChallenge | DigestError::OtherRealm), Err(why)) => Err(why),
+        (Err(why), Err(_)) => Err(why),
+    }
 }
 
 /// What stands behind `Digest `; `None`: another scheme.
@@ -78,11 +84,34 @@ pub(super) fn parameters(value: &[u8]) -> Option<Parameters<'_>> {
     (scheme.eq_ignore_ascii_case(b"digest") && blank).then_some(Parameters(parameters))
 }
 
-/// Reads one header value: the realm, and the challenge if it can be answered. `None`: not Digest, or without realm or nonce.
-fn parse(value: &[u8]) -> Option<(Vec<u8>, Result<Challenge, DigestError>)> {
+/// A challenge's realm, and what can be answered of it.
+type Found = (Vec<u8>, Result<Challenge, DigestError>);
+
+/// Reads the Digest challenges of one header line. Each should have a line of its own (RFC 3261 §20.44); some servers write them
+/// behind each other, as HTTP does, those of other schemes among them.
+fn challenges(line: &[u8]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut own: Option<Vec<(&[u8], &[u8])>> = None;
+    for (name, value) in Parameters(line) {
+        // `Digest realm`: a scheme, and the first parameter of its challenge.
+        let Some(blank) = name.iter().rposition(u8::is_ascii_whitespace) else {
+            own.iter_mut().for_each(|own| own.push((name, value)));
+            continue;
+        };
+        found.extend(own.take().and_then(read));
+        let (scheme, name) = name.split_at_checked(blank).unwrap_or((name, &[]));
+        let is_digest = scheme.trim_ascii_end().eq_ignore_ascii_case(b"digest");
+        own = is_digest.then(|| vec![(name.trim_ascii_start(), value)]);
+    }
+    found.extend(own.and_then(read));
+    found
+}
+
+/// Reads one challenge. `None`: it has no realm or nonce.
+fn read(parameters: Vec<(&[u8], &[u8])>) -> Option<Found> {
     let (mut realm, mut nonce, mut opaque, mut algorithm, mut qop, mut stale) =
         (None, None, None, None, None, false);
-    for (name, value) in parameters(value)? {
+    for (name, value) in parameters {
         match name.to_ascii_lowercase().as_slice() {
             b"realm" => realm = Some(value.to_vec()),
             b"nonce" => nonce = Some(value.to_vec()),
@@ -102,7 +131,7 @@ fn parse(value: &[u8]) -> Option<(Vec<u8>, Result<Challenge, DigestError>)> {
         return Some((realm, Err(DigestError::UnknownAlgorithm)));
     };
     let qop = match qop {
-        None => Qop::None,
+        None | Some(b"") => Qop::None,
         Some(list) if has(list, b"auth") => Qop::Auth,
         Some(list) if has(list, b"auth-int") => Qop::AuthInt,
         Some(_) => return Some((realm, Err(DigestError::UnknownQop))),
@@ -124,7 +153,7 @@ fn has(list: &[u8], token: &[u8]) -> bool {
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
-/// `name=value` and `name="value"`, separated by commas.
+/// `name=value` and `name="value"`, separated by commas. A word without `=` has an empty value.
 pub(super) struct Parameters<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Parameters<'a> {
@@ -136,8 +165,12 @@ impl<'a> Iterator for Parameters<'a> {
             .iter()
             .position(|&c| c != b',' && !c.is_ascii_whitespace())?;
         let rest = self.0.get(start..)?;
-        let equals = rest.iter().position(|&c| c == b'=')?;
-        let (name, value) = rest.split_at_checked(equals)?;
+        let end = rest.iter().position(|&c| c == b'=' || c == b',')?;
+        let (name, value) = rest.split_at_checked(end)?;
+        if value.starts_with(b",") {
+            self.0 = value;
+            return Some((name.trim_ascii(), b""));
+        }
         let value = value.get(1..)?.trim_ascii_start();
         let (value, rest) = match value.strip_prefix(b"\"") {
             Some(quoted) => {

@@ -57,6 +57,44 @@ fn parameter(answer: &str, name: &str) -> Option<String> {
         .map(|(_, v)| v.trim_matches('"').to_owned())
 }
 
+/// Each challenge should have a line of its own, with its list of qualities in quotes. Not every server knows that.
+#[test]
+fn challenges_are_found_however_they_are_written() {
+    for (line, expected) in [
+        (r#"Basic realm="b", Digest realm="d", nonce="n""#, ["d", "n", ""]),
+        (
+            r#"Digest realm="d", nonce="n", algorithm=MD5, Basic realm="b""#,
+            ["d", "n", "MD5"],
+        ),
+        (
+            r#"Digest realm="d", nonce="n", algorithm=MD5, Digest realm="e", nonce="m", algorithm=SHA-256"#,
+            ["d", "n", "MD5"],
+        ),
+        (
+            r#"Digest realm="d", nonce="n", algorithm=MD5,Digest realm="d",nonce="m",algorithm=SHA-256"#,
+            ["d", "m", "SHA-256"],
+        ),
+        (
+            r#"Digest realm="d", qop=auth,auth-int, nonce="n""#,
+            ["d", "n", ""],
+        ),
+        (r#"Digest realm="d", nonce="n", qop="" "#, ["d", "n", ""]),
+        (
+            "digest\r\n\trealm = \"d, Digest x\" ,\r\n nonce=\"n\" algorithm=MD5",
+            ["d, Digest x", "n", "MD5"],
+        ),
+    ] {
+        let mut attempt = Attempt::default();
+        let answer = try_answer(&mut Client::new(), &mut attempt, &challenge(401, &[line]));
+        let (_, answer) = answer.unwrap_or_else(|error| panic!("{line}: {error}"));
+        let [realm, nonce, algorithm] = expected;
+        let wanted = format!("realm=\"{realm}\", nonce=\"{nonce}\", uri");
+        assert!(answer.contains(&wanted), "{line}: {answer}");
+        let said = parameter(&answer, "algorithm").unwrap_or_default();
+        assert_eq!(said, algorithm, "{line}");
+    }
+}
+
 #[test]
 fn rfc_2617_example() {
     // RFC 2617 §3.5

@@ -12,6 +12,7 @@ use super::reliable::Progress;
 use super::{Call, Phase, negotiate, sdp_of};
 use crate::core::Core;
 use crate::headers;
+use crate::identity;
 use crate::io::Now;
 use crate::record::HungUpBy;
 
@@ -50,6 +51,9 @@ impl Call {
     pub(crate) fn accept_caller(&mut self, core: &mut Core, now: Now, body: &[u8]) {
         let Some(invite) = self.invite.take() else { return };
         self.finish_provisionals(core);
+        if identity::is_hidden(&self.snapshot, self.a.trunk, &invite.asked.message) {
+            self.aside().hidden = true;
+        }
         let mut writer = reply(
             &invite.asked.message,
             &invite.asked.flow,

@@ -23,6 +23,7 @@ use crate::ident::CallKey;
 use crate::io::Now;
 use crate::locate::Hops;
 use crate::snapshot::Snapshot;
+use crate::vouch::Vouch;
 
 /// Contacts that ring at once at most; the others come after them.
 const MOST: usize = 8;
@@ -45,6 +46,7 @@ pub(crate) struct Picked {
     pub(super) response: Message,
     pub(super) early: Option<sdp::Sdp>,
     pub(super) tale: Tale,
+    pub(super) vouch: Option<Box<Vouch>>,
     pub(super) snapshot: Arc<Snapshot>,
 }
 
@@ -111,6 +113,7 @@ impl Call {
                 fork.branches.push(branch.key);
             }
             branch.dial_next(core, now);
+            self.vouch_as(&branch);
             // Before what it has to say already.
             core.handoffs.push_front(Handoff::Begin(Box::new(branch)));
         }
@@ -153,6 +156,7 @@ impl Call {
         });
         // Its attempt is one of this call's.
         branch.story.started = self.story.started;
+        branch.vouch_as(self);
         branch.a.session = self.a.session.clone();
         // The caller's own: not the branch's to give back.
         branch.a.ports = self.a.ports;
@@ -207,6 +211,7 @@ impl Call {
             response: response.clone(),
             early,
             tale,
+            vouch: self.story.vouch.take(),
             snapshot: self.snapshot.clone(),
         };
         core.handoffs.push_back(Handoff::Picked {
@@ -301,9 +306,11 @@ impl Call {
             response,
             early,
             tale,
+            vouch,
             snapshot: _,
         } = picked;
         self.story.tried.extend(tale.tried);
+        self.story.vouch = vouch;
         core.clients
             .insert(client, crate::core::ClientOwner::Attempt(self.key));
         core.tags

@@ -25,15 +25,17 @@ const LONGEST_ROUTE: usize = 1024;
 /// The registrar has answered.
 pub(crate) fn on_response(core: &mut Core, now: Now, id: u32, message: &Message) {
     let status = message.status().unwrap_or(500);
-    if status < 200 {
-        return;
-    }
     let Some(entry) = core.registrations.get_mut(id) else {
         return;
     };
-    entry.client = None;
+    let mut silent = entry.timer.take();
     let leaves = entry.leaves();
+    if status >= 200 {
+        entry.client = None;
+    }
+    core.disarm(&mut silent);
     match status {
+        ..200 => {}
         200..=299 if leaves => gone(core, id),
         200..=299 => accepted(core, now, id, message),
         401 | 407 => challenged(core, now, id, message),
@@ -61,8 +63,10 @@ pub(crate) fn on_no_response(core: &mut Core, now: Now, id: u32, unreachable: bo
     let Some(entry) = core.registrations.get_mut(id) else {
         return;
     };
+    let (mut silent, leaves) = (entry.timer.take(), entry.leaves());
     entry.client = None;
-    if entry.leaves() {
+    core.disarm(&mut silent);
+    if leaves {
         return gone(core, id);
     }
     let why = if unreachable {

@@ -7,7 +7,7 @@ use route::{HopFailure, NetworkIx, Setback};
 use sip_msg::{HeaderId, Method, Writer};
 use sip_proto::{Flow, Hop, Transport, digest};
 
-use super::answer::failed;
+use super::answer::{failed, on_no_response};
 use super::wait::Why;
 use super::{Registration, State};
 use crate::call::ALLOW;
@@ -20,7 +20,7 @@ use crate::snapshot::Snapshot;
 /// How much longer than a lookup may take its answer is waited for: it is lost then, where a queue was full.
 const LOST: Duration = Duration::from_secs(5);
 
-/// Time for the next round, or the end of the wait for the registrar's address.
+/// Time for the next round; or the wait for the registrar's address is over, or that for the present place to say something.
 pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
     let Some(entry) = core.registrations.get_mut(id) else {
         return;
@@ -30,6 +30,10 @@ pub(crate) fn on_timer(core: &mut Core, now: Now, id: u32) {
         core.queries.remove(&query);
         let words = "the registrar's name was not looked up in time".to_owned();
         return failed(core, now, id, Why::Silent, words);
+    }
+    if let Some(client) = entry.client.take() {
+        core.clients.insert(client, ClientOwner::Nobody);
+        return on_no_response(core, now, id, false);
     }
     entry.attempt = digest::Attempt::default();
     entry.too_brief = 0;
@@ -239,7 +243,17 @@ pub(super) fn send_with(
     };
     entry.flow = Some(flow);
     entry.client = sent.map(|(client, _)| client);
-    entry.client.is_some()
+    let is_sent = entry.client.is_some();
+    let trunk = snapshot.config.trunk(&entry.trunk);
+    let others = entry.hops.len() > entry.hop + 1;
+    // As calls do: where there is another place nobody waits for a silent one as long as its transaction does.
+    if let Some(trunk) = trunk.filter(|_| is_sent && others && !remove) {
+        let timer = Some(core.arm(now, trunk.failover.trying, Timer::Register(id)));
+        if let Some(entry) = core.registrations.get_mut(id) {
+            entry.timer = timer;
+        }
+    }
+    is_sent
 }
 
 /// The URI of our Contact on this flow.

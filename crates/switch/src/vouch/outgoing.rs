@@ -43,6 +43,15 @@ impl Call {
         message.write(&edits)
     }
 
+    /// The caller's INVITE: its signatures are about it. A transfer's is of our making.
+    fn asked_by(&self) -> Option<&Message> {
+        match (&self.invite, self.errand()) {
+            (Some(invite), _) => Some(&invite.asked.message),
+            (None, Some(errand)) if errand.rings => Some(&errand.invite),
+            (None, Some(_) | None) => None,
+        }
+    }
+
     fn verdict(&self) -> Option<&Verdict> {
         self.story.vouch.as_ref()?.verdict.as_ref()
     }
@@ -146,10 +155,9 @@ impl Call {
     /// Hands on what others have signed, if it holds for what the INVITE presents; a call that the calling trunk's own number has
     /// retargeted gets our signature to it (RFC 8946 §4.1).
     fn hand_on(&self, stir: &Stir, signer: Option<&Signer>, presented: &Facts, edits: &mut Edits) -> Said {
-        let Some(invite) = &self.invite else {
+        let Some(message) = self.asked_by() else {
             return Said::Nothing;
         };
-        let message = &invite.asked.message;
         let Some(orig) = presented.orig.first() else {
             return Said::Nothing;
         };
@@ -250,7 +258,10 @@ fn with_verstat(line: &[u8], uri: &[u8], value: &str) -> Option<Vec<u8>> {
     if !digits.first().is_some_and(u8::is_ascii_digit) {
         return None;
     }
-    let start = line.windows(uri.len()).position(|window| window == uri)?;
+    // Behind the display name, in which anything may stand.
+    let display = NameAddr::parse(line).ok()?.display.map_or(0, <[u8]>::len);
+    let behind = line.get(display..)?;
+    let start = display + behind.windows(uri.len()).position(|window| window == uri)?;
     let inside = uri.windows(number.len()).position(|window| window == number)?;
     let at = start + inside + number.len();
     let (before, after) = line.split_at_checked(at)?;
@@ -270,6 +281,11 @@ mod tests {
                 Some("\"A\" <sip:+1215;verstat=V@h:5060>;tag=x"),
             ),
             ("<tel:+1215>", "tel:+1215", Some("<tel:+1215;verstat=V>")),
+            (
+                "\"sip:+1215@h\" <sip:+1215@h>;tag=x",
+                "sip:+1215@h",
+                Some("\"sip:+1215@h\" <sip:+1215;verstat=V@h>;tag=x"),
+            ),
             (
                 "<sip:1215@h;user=phone>",
                 "sip:1215@h;user=phone",

@@ -20,6 +20,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sip_msg::{HeaderId, Message};
 use stir::{Attest, CertificateUrl, Chain, Claims, Party, Ppt, Signer, origination_id};
+use support::phone::Phone;
 use support::{NUMBER, check, connect, hang_up, header, invite_of, ms, quick, text, values};
 use testbed::certs::{Authority, Issued, Tn, Wish};
 use testbed::https::{HttpsServer, Page};

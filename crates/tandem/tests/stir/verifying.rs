@@ -180,6 +180,74 @@ fn what_is_wrong_is_told_or_refused() {
     check(stale, "identity-stale", 403, "switch", 0);
 }
 
+/// Phones that ring at once are each told what one alone would be; so is the record.
+#[test]
+fn each_of_several_phones_is_told() {
+    let world = World::new();
+    let signer = world.signer("/good.pem", &Wish::default());
+    let bed = quick(|setup| {
+        setup
+            .key("b1", "stir = { verify = \"annotate\" }")
+            .trunk(
+                "phones",
+                &[
+                    "role = \"customer\"",
+                    "users = [{ username = \"alice\", password = \"wonder\", numbers = [\"+442079460000\"] }]",
+                    "stir = { verstat = [\"from\", \"pai\", \"headers\"], identity = \"pass\" }",
+                ],
+            )
+            .extra(&world.verifies())
+    });
+    let bob = bed.peer_b1();
+    let phones = [0, 1].map(|n| {
+        let at = bed.places.x;
+        bed.peer("phone", SocketAddr::new(at.ip(), at.port() + n))
+    });
+    phones
+        .iter()
+        .for_each(|peer| Phone::new(peer, ("alice", "wonder")).comes());
+    for (identity, expected) in [
+        (
+            signer.sign(Ppt::Shaken, &shaken()).unwrap(),
+            "TN-Validation-Passed",
+        ),
+        ("hello".to_owned(), "TN-Validation-Failed"),
+    ] {
+        let call = call_with(&bed, &bob, std::slice::from_ref(&identity));
+        let legs = [phones[0].incoming(), phones[1].incoming()];
+        let passed = expected.ends_with("Passed");
+        for leg in &legs {
+            let invite = invite_of(leg);
+            assert_verstat(&invite, expected);
+            assert_eq!(
+                header(&invite, HeaderId::PAttestationIndicator),
+                if passed { "A" } else { "" }
+            );
+            let handed_on = if passed {
+                vec![identity.clone()]
+            } else {
+                Vec::new()
+            };
+            assert_eq!(values(&invite, HeaderId::Identity), handed_on);
+        }
+        legs[0].reply(180);
+        call.expect(180);
+        connect(&call, &legs[1], &sdp::offer(bed.places.rtp_a));
+        legs[0].ok("CANCEL");
+        legs[0].reply_to(&invite_of(&legs[0]), 487, &[], None);
+        legs[0].expect_request("ACK");
+        hang_up(&call, &legs[1]);
+    }
+    let records = bed.finish_lingering(2, 2);
+    for (record, (verstat, sent)) in records
+        .iter()
+        .zip([("TN-Validation-Passed-A", true), ("TN-Validation-Failed", false)])
+    {
+        assert_eq!(record.text("stir.verstat"), verstat);
+        assert_eq!(record.has("stir.sent"), sent, "{record:#?}");
+    }
+}
+
 /// A certificate server that never answers: its caller goes on after the wait, and others never wait. It may be cancelled meanwhile.
 #[test]
 fn a_hanging_server_delays_its_own_callers_only() {

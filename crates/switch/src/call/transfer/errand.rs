@@ -237,9 +237,11 @@ impl Call {
         target: &Target<'_>,
     ) -> Result<(String, Message), u16> {
         let (story, snapshot) = (&self.story, &self.snapshot);
+        let hidden = self.aside.as_ref().is_some_and(|aside| aside.hidden);
+        let (caller, called) = ((&*story.caller, hidden), (&*story.called, false));
         let numbers = match by {
-            Side::A => [&story.called, &story.caller],
-            Side::B => [&story.caller, &story.called],
+            Side::A => [called, caller],
+            Side::B => [caller, called],
         };
         let mut refused = 500;
         for number in numbers {
@@ -260,7 +262,7 @@ impl Call {
         by: Side,
         refer: &Message,
         target: &Target<'_>,
-        number: &str,
+        (number, hidden): (&str, bool),
     ) -> Option<Message> {
         let flow = self.leg(by)?.flow;
         let ours = self.snapshot.advertised(&flow)?;
@@ -284,6 +286,11 @@ impl Call {
         writer
             .header(HeaderId::CSeq, b"1 INVITE")
             .header(HeaderId::MaxForwards, b"71");
+        // Whose secret it is nobody else gives away.
+        let is_carried = |id| is_carried(id) && !(hidden && id == HeaderId::Privacy);
+        if hidden {
+            writer.header(HeaderId::Privacy, b"id");
+        }
         for header in refer.headers().filter(|header| is_carried(header.id)) {
             writer.named(header.name, header.value);
         }
