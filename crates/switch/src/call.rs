@@ -425,7 +425,7 @@ pub(crate) fn sdp_of(message: &Message) -> Result<Option<Sdp>, u16> {
     if body.is_empty() {
         return Ok(None);
     }
-    let Some(content_type) = message.content_type() else {
+    let Some(content_type) = message.content_type().filter(|_| !bodies::is_encoded(message)) else {
         return Err(415);
     };
     let text = if bodies::is_sdp(content_type) {

@@ -178,7 +178,9 @@ fn reason_cause(message: &Message, protocol: &str) -> Option<u16> {
 pub(crate) fn explain(writer: &mut Writer, status: u16) {
     match status {
         405 => writer.header(HeaderId::Allow, crate::call::ALLOW.as_bytes()),
-        415 => writer.header(HeaderId::Accept, b"application/sdp"),
+        415 => writer
+            .header(HeaderId::Accept, b"application/sdp")
+            .header(HeaderId::AcceptEncoding, b"identity"),
         _ => return,
     };
 }
@@ -216,6 +218,8 @@ pub(crate) fn is_ours(id: HeaderId) -> bool {
             | H::ContentType
             | H::ContentLength
             | H::ContentEncoding
+            | H::ContentDisposition
+            | H::ContentLanguage
             | H::Require
             | H::ProxyRequire
             | H::Supported

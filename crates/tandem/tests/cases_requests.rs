@@ -24,9 +24,15 @@ fn requests_in_a_call_cross_as_the_trunks_say() {
     });
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let held = talk(&bed, &alice, &bob);
-    let plain = [("Content-Type", "text/plain")];
+    let plain = [
+        ("Content-Type", "text/plain"),
+        ("Content-Disposition", "render;handling=optional"),
+        ("e", "x-rot13"),
+        ("Content-Language", "en"),
+    ];
     held.call.request_with("MESSAGE", &plain, Some("hello"));
     let message = held.leg.expect_request("MESSAGE");
+    assert_body_is_told(&message);
     assert_eq!(
         (text(&message.body()), header(&message, HeaderId::ContentType)),
         ("hello".to_owned(), "text/plain".to_owned())
@@ -75,6 +81,17 @@ fn a_notify_in_a_call_keeps_its_event() {
     bed.finish(1);
 }
 
+/// What has to be known of a body to read it crosses with it (RFC 3261 §20.11 to §20.13, RFC 6086 §5.2).
+fn assert_body_is_told(message: &Message) {
+    let said = [
+        HeaderId::ContentDisposition,
+        HeaderId::ContentEncoding,
+        HeaderId::ContentLanguage,
+    ];
+    let said = said.map(|id| header(message, id));
+    assert_eq!(said, ["render;handling=optional", "x-rot13", "en"]);
+}
+
 fn assert_ours(message: &Message) {
     let all = text(message.raw());
     assert!(!all.contains("inside.example"), "{all}");
@@ -85,7 +102,12 @@ fn assert_ours(message: &Message) {
 fn a_message_is_routed_like_a_call() {
     let bed = quick(|setup| setup.key("b1", "failover = { trying = \"100ms\" }"));
     let (alice, b1, b2) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
-    let typed = [("Content-Type", "text/plain;charset=UTF-8")];
+    let typed = [
+        ("Content-Type", "text/plain;charset=UTF-8"),
+        ("Content-Disposition", "render;handling=optional"),
+        ("Content-Encoding", "x-rot13"),
+        ("Content-Language", "en"),
+    ];
     let sent = || {
         page(
             &alice,
@@ -99,6 +121,7 @@ fn a_message_is_routed_like_a_call() {
     sent();
     let message = b1.wait("MESSAGE", is("MESSAGE")).message;
     assert_ours(&message);
+    assert_body_is_told(&message);
     assert_eq!(uri(&message), format!("sip:{NUMBER}@{}", bed.places.b1));
     assert_eq!(text(&message.body()), "Watson, come here");
     assert_eq!(
@@ -350,4 +373,30 @@ fn cancel(peer: &SipPeer, invite: &str, reason: &str) {
     }
     out.push_str(&format!("Reason: {reason}\r\nContent-Length: 0\r\n\r\n"));
     peer.send_raw(peer.sut(), out.as_bytes());
+}
+
+/// RFC 3261 §8.2.3: a body that is written in a way that we can't read is refused, with what we could; blanks around the slash are none.
+#[test]
+fn px_03_what_a_body_is_decides_what_becomes_of_it() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let offer = sdp::offer(bed.places.rtp_a);
+    let refused = alice.invite_with(NUMBER, &[("e", "gzip")], Some(&offer));
+    let answer = refused.expect(415);
+    refused.ack_failure();
+    assert_eq!(header(&answer, HeaderId::AcceptEncoding), "identity");
+    for lines in [
+        [("Content-Encoding", "identity")],
+        [("Content-Type", "Application / SDP ; charset=\"utf-8\"")],
+    ] {
+        let call = alice.invite_with(NUMBER, &lines, Some(&offer));
+        let leg = bob.incoming();
+        assert!(text(&support::invite_of(&leg).body()).starts_with("v=0"));
+        leg.reply(486);
+        leg.expect_request("ACK");
+        call.expect(486);
+        call.ack_failure();
+    }
+    bob.expect_silence(ms(50));
+    bed.finish_lingering(3, 2);
 }

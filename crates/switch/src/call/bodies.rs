@@ -25,9 +25,18 @@ pub(super) fn media_type(content_type: &[u8]) -> &[u8] {
         .trim_ascii()
 }
 
-/// Whether this is the Content-Type of a session description.
+/// Whether this is the Content-Type of a session description. There may be blanks around the slash (RFC 3261 §25.1 `SLASH`).
 pub(super) fn is_sdp(content_type: &[u8]) -> bool {
-    media_type(content_type).eq_ignore_ascii_case(b"application/sdp")
+    const SDP: &[u8] = b"application/sdp";
+    let name = media_type(content_type);
+    let plain = || name.iter().filter(|c| !c.is_ascii_whitespace());
+    name.eq_ignore_ascii_case(SDP) || plain().map(u8::to_ascii_lowercase).eq(SDP.iter().copied())
+}
+
+/// Whether a body is written in a way that we can't read (RFC 3261 §8.2.3).
+pub(super) fn is_encoded(message: &Message) -> bool {
+    let encoding = message.header(HeaderId::ContentEncoding).unwrap_or_default();
+    !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity")
 }
 
 /// Whether this is the Content-Type of a body in parts.

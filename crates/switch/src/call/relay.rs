@@ -115,6 +115,9 @@ impl Call {
             HeaderId::Event,
             HeaderId::SubscriptionState,
             HeaderId::InfoPackage,
+            HeaderId::ContentDisposition,
+            HeaderId::ContentEncoding,
+            HeaderId::ContentLanguage,
         ] {
             writer.copy(asked, id);
         }

@@ -74,6 +74,13 @@ impl Page {
         }
         towards.write_identity(&mut writer, &caller, message, from, &self.called);
         headers::pass(&mut writer, message, [from, trunk]);
+        for id in [
+            HeaderId::ContentDisposition,
+            HeaderId::ContentEncoding,
+            HeaderId::ContentLanguage,
+        ] {
+            writer.copy(message, id);
+        }
         let content_type = message.content_type().unwrap_or_default();
         let body = message.body();
         let bytes = match account_hidden(content_type, &body, &to) {
