@@ -34,6 +34,7 @@ pub use method::Method;
 pub use parse::{Limits, parse};
 pub use reason::status_reason;
 pub use view::{
-    NameAddr, Params, ParamsIter, SipUri, TelUri, Uri, Values, Via, ViewError, unescape_quoted, unquote,
+    NameAddr, Params, ParamsIter, SipUri, TelUri, Uri, Values, Via, ViewError, request_uri, unescape_quoted,
+    unquote,
 };
 pub use write::{Value, Writer};

@@ -10,7 +10,7 @@ pub use name_addr::NameAddr;
 pub use params::{Params, ParamsIter, unescape_quoted, unquote};
 #[cfg(feature = "rsip")]
 pub(crate) use uri::address;
-pub use uri::{SipUri, TelUri, Uri};
+pub use uri::{SipUri, TelUri, Uri, request_uri};
 pub use values::Values;
 pub(crate) use values::first as first_value;
 pub use via::Via;

@@ -73,7 +73,7 @@ pub struct Dialog {
 
 impl Dialog {
     /// The caller's dialog, from its own request and a 101–299 response (§12.1.2). Early until a 2xx. The response's Contact becomes
-    /// the target; without one it stays the Request-URI. A 2xx without To-tag is taken (RFC 2543 had no tags).
+    /// the target; without one that can be called it stays the Request-URI. A 2xx without To-tag is taken (RFC 2543 had no tags).
     pub fn uac(invite: &Message, response: &Message) -> Result<Self, DialogError> {
         let success = match response.status() {
             Some(101..=199) => false,
@@ -97,7 +97,7 @@ impl Dialog {
                 response.to_tag().unwrap_or_default(),
                 &line(invite, HeaderId::From),
                 &line(response, HeaderId::To),
-                response.contact().map_or(invite.uri(), |contact| contact.uri),
+                target(response).unwrap_or(invite.uri()),
             ]),
             routes: recorded(response).rev().collect(),
             local_cseq: cseq,
@@ -111,7 +111,8 @@ impl Dialog {
         if !creates(invite.method()) {
             return Err(DialogError::NotCreating);
         }
-        let target = invite.contact().ok_or(DialogError::NoContact)?.uri;
+        let contact = invite.contact().ok_or(DialogError::NoContact)?.uri;
+        let target = target(invite).unwrap_or(contact);
         let to = invite.header(HeaderId::To).unwrap_or_default();
         let local = match invite.to_tag() {
             Some(_) => unfold(to).into_owned(),
@@ -290,9 +291,9 @@ impl Dialog {
             | Method::Other(_) => false,
         };
         let counts = message.status().is_none_or(|status| (200..300).contains(&status));
-        match message.contact().filter(|_| refreshes && counts) {
-            Some(contact) if contact.uri != self.remote_target() => {
-                self.texts = self.texts.with_target(contact.uri);
+        match target(message).filter(|_| refreshes && counts) {
+            Some(target) if target != self.remote_target() => {
+                self.texts = self.texts.with_target(target);
                 true
             }
             Some(_) | None => false,
@@ -302,6 +303,11 @@ impl Dialog {
     fn head(&self, method: Method, cseq: u32) -> Head {
         Head::new(self, method, cseq)
     }
+}
+
+/// Where a message wants to be called.
+fn target(message: &Message) -> Option<&[u8]> {
+    sip_msg::request_uri(message.contact()?.uri)
 }
 
 /// INVITE, and the requests of RFC 6665 and RFC 3515 that make dialogs.

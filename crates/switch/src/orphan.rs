@@ -155,7 +155,7 @@ pub(crate) fn asked_by(
     response: &Message,
 ) -> Option<Message> {
     let (_, method) = response.cseq();
-    let target = response.contact()?.uri;
+    let target = sip_msg::request_uri(response.contact()?.uri)?;
     let mut writer = Writer::request(method, target);
     writer.header(HeaderId::Via, &core.via(snapshot, &flow));
     writer.copy(response, HeaderId::From).copy(response, HeaderId::To);

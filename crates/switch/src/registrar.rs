@@ -113,6 +113,13 @@ pub struct BindingView {
     pub answers: bool,
 }
 
+impl Binding {
+    /// Where it is called: headers in the URI are its owner's.
+    fn target(&self) -> &[u8] {
+        sip_msg::request_uri(&self.uri).unwrap_or(&self.uri)
+    }
+}
+
 impl Registrar {
     /// Bindings there are. Each has one timer.
     pub(crate) fn len(&self) -> usize {
@@ -132,7 +139,7 @@ impl Registrar {
             (silent, Reverse(binding.q), Reverse(binding.refreshed))
         });
         let contact = |binding: &Binding| Contact {
-            uri: binding.uri.clone(),
+            uri: binding.target().into(),
             path: binding.path.clone(),
             flow: binding.flow,
             rank: (binding.missed >= MISSES, binding.q),

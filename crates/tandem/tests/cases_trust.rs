@@ -433,6 +433,7 @@ fn px_01_contact_is_taken_whole() {
     let b1 = bed.places.b1;
     let gruu = format!("sip:bob@{b1};gr=urn:uuid:c8651907-f0b2-0027-bdbd-ce4ed05c9ef4;transport=udp");
     let plain = format!("sip:bob@{b1}");
+    let called = format!("sip:{NUMBER}@{b1}");
     let contacts = [
         (
             format!("<{gruu}>;+org.linphone.specs=\"ephemeral/1.1,groupchat/1.1\""),
@@ -441,6 +442,10 @@ fn px_01_contact_is_taken_whole() {
         (format!("\"B, C\" <{plain}>"), &plain),
         (format!("{plain};expires=5"), &plain),
         (format!("\"a>b;c\" <{gruu}> ; q=0.5"), &gruu),
+        // Headers have no place in a Request-URI (§19.1.1), and what is no URI is no target.
+        (format!("<{plain}?Subject=x&Priority=urgent>"), &plain),
+        (format!("<{gruu}?Replaces=x%40y>;expires=5"), &gruu),
+        (format!("<{plain}0000>"), &called),
     ];
     for (contact, target) in &contacts {
         let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
@@ -475,5 +480,44 @@ fn px_01_contact_is_taken_whole() {
         assert_eq!(&uri(&leg.ok("BYE")), *target);
         call.expect(200);
     }
-    bed.finish(contacts.len());
+    // The caller's as well.
+    let there = bed.places.a;
+    let lines = inbound(
+        &alice,
+        "headers",
+        &format!("sip:{NUMBER}@{}", bed.places.sut),
+        "a",
+        &bed,
+    );
+    let own = format!("<sip:{there}>\r\n");
+    alice.send_raw(
+        alice.sut(),
+        lines
+            .replacen(&own, &format!("<sip:me@{there}?Subject=x>\r\n"), 1)
+            .as_bytes(),
+    );
+    let leg = bob.incoming();
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    let ok = alice.wait("200", is_answer(200, "INVITE")).message;
+    let head: Vec<&str> = lines
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("To:") && !line.starts_with("Content-"))
+        .collect();
+    let ack = head
+        .join("\r\n")
+        .replace("INVITE", "ACK")
+        .replacen("z9hG4bK", "z9hG4bKack", 1);
+    let ack = format!(
+        "{ack}\r\nTo: {}\r\nContent-Length: 0\r\n\r\n",
+        header(&ok, HeaderId::To)
+    );
+    alice.send_raw(alice.sut(), ack.as_bytes());
+    leg.expect_request("ACK");
+    leg.bye();
+    let bye = alice.wait("BYE", is("BYE")).message;
+    assert_eq!(uri(&bye), format!("sip:me@{there}"));
+    reply_raw(&alice, &bye, 200, "", &[], None);
+    leg.expect(200);
+    bed.finish(contacts.len() + 1);
 }

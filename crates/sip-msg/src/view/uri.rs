@@ -50,6 +50,17 @@ impl<'a> Uri<'a> {
     }
 }
 
+/// A URI as the Request-URI of a request to it: without headers, which have no place there (RFC 3261 §19.1.1). `None`: it can be none.
+pub fn request_uri(uri: &[u8]) -> Option<&[u8]> {
+    match Uri::parse(uri).ok()? {
+        Uri::Sip(sip) => {
+            let headers = sip.headers.map_or(0, |headers| headers.len() + 1);
+            uri.get(..uri.len().saturating_sub(headers))
+        }
+        Uri::Tel(_) | Uri::Other { .. } => Some(uri),
+    }
+}
+
 /// sip: or sips: (RFC 3261 §19.1.1)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipUri<'a> {

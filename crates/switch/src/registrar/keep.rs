@@ -155,7 +155,11 @@ fn ask(core: &mut Core, now: Now, id: u64) {
     else {
         return;
     };
-    let (flow, uri, path) = (binding.flow, binding.uri.clone(), binding.path.clone());
+    let (flow, uri, path) = (
+        binding.flow,
+        Box::<[u8]>::from(binding.target()),
+        binding.path.clone(),
+    );
     let Some(ours) = snapshot.advertised(&flow) else {
         return;
     };

@@ -55,6 +55,32 @@ fn a_phone_registers_is_called_and_calls() {
     );
 }
 
+/// Headers in a contact's URI are for whoever registered it (RFC 3261 §10.2.1), and stand in no request to it.
+#[test]
+fn a_contact_with_headers_is_called_without() {
+    let bed =
+        quick(|setup| phones(setup).extra("[registrar]\nkeepalive = \"1s\"\nkeepalive_by = \"options\""));
+    let (pbx, desk) = (bed.peer_a(), bed.peer("desk", bed.places.x));
+    let phone = Phone::new(&desk, ALICE);
+    let contact = "sip:alice@10.1.2.3:5066;ob";
+    let line = format!("m: <{contact}?Priority=urgent>");
+    assert_eq!(
+        listed(&phone.register(&[&line, "Expires: 600"])),
+        [(format!("{contact}?Priority=urgent"), 600)]
+    );
+    let options = desk.wait("OPTIONS", is("OPTIONS")).message;
+    assert_eq!(uri(&options), contact);
+    support::reply_raw(&desk, &options, 200, "o", &[], None);
+    let call = pbx.invite("alice", Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = desk.incoming();
+    assert_eq!(uri(&invite_of(&leg)), contact);
+    leg.reply(486);
+    leg.expect_request("ACK");
+    call.expect(486);
+    call.ack_failure();
+    drop(bed);
+}
+
 /// Contacts of one user: several, by preference one after the other; removed one by one or all at once (RFC 3261 §10.3).
 #[test]
 fn contacts_come_and_go_and_ring_by_preference() {
