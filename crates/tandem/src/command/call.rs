@@ -98,7 +98,7 @@ fn facts(value: &Value, depth: usize) -> Result<()> {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), show::word)
 }
 
 fn text_of<'a>(message: &'a Value, key: &str) -> &'a str {

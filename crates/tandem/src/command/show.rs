@@ -1,14 +1,39 @@
 //! Prints answers: as tables for people, as JSON with one object per line for programs.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stdout};
 
 use anyhow::Result;
 use serde_json::Value;
 use switch::record::CallRecord;
 
-/// Plain text.
+/// Plain text, over several lines.
 pub(crate) fn text(text: &str) -> Result<()> {
-    Ok(stdout().write_all(text.as_bytes())?)
+    let tame = tame(text, &['\n', '\r', '\t']);
+    Ok(stdout().write_all(tame.as_bytes())?)
+}
+
+/// What others have written, for a terminal: numbers and headers may have characters in them that a terminal obeys. Those are
+/// written as escapes, but for the ones in `kept`.
+fn tame<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
+    let is_wild = |c: char| c.is_control() && !kept.contains(&c);
+    if !text.contains(is_wild) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_wild(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The same for what stands on one line.
+pub(crate) fn word(text: &str) -> String {
+    tame(text, &[]).into_owned()
 }
 
 /// One JSON value on a line.
@@ -25,7 +50,7 @@ fn cell(row: &Value, path: &str) -> String {
     let found = path.split('.').try_fold(row, |value, key| value.get(key));
     match found {
         None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => word(text),
         Some(other) => other.to_string(),
     }
 }
@@ -300,6 +325,13 @@ pub(crate) fn reload(report: &Value, json: bool) -> Result<()> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_terminal_is_commanded_by_nobody_else() {
+        let row = json!({ "from": "+44\u{1b}]0;x\u{7}\r\n\u{9b}2J ä" });
+        assert_eq!(cell(&row, "from"), "+44\\u{1b}]0;x\\u{7}\\r\\n\\u{9b}2J ä");
+        assert_eq!(tame("a\r\n\tb\u{1b}", &['\n', '\r', '\t']), "a\r\n\tb\\u{1b}");
+    }
 
     #[test]
     fn a_score_has_two_decimals_in_a_table() {
