@@ -93,16 +93,7 @@ pub(crate) fn offer(
     if let Some(said) = x.session.own.first() {
         allowed = codecs::agreeing(allowed, media, *said, [trunk_x, trunk_y]);
     }
-    let mut added = convert::added(
-        media,
-        trunk_x,
-        trunk_y,
-        allowed.as_deref(),
-        y.session
-            .codec
-            .as_deref()
-            .filter(|_| y.session.converted.is_some()),
-    );
+    let mut added = convert::added(media, trunk_x, trunk_y, allowed.as_deref(), apart(&y.session));
     events::offer(media, trunk_x, trunk_y, &mut added);
     let codecs = match &allowed {
         names if !added.is_empty() => CodecFilter::Extended {
@@ -135,6 +126,13 @@ pub(crate) fn offer(
     y.session.answered = false;
     x.session.remote = Some(Box::from(&**offer.raw()));
     Ok(body)
+}
+
+/// What is spoken on a leg of a call that is converted, be it that a facsimile has taken its place for now.
+fn apart(session: &Session) -> Option<&str> {
+    let codec = session.codec.as_deref()?;
+    let fax = || body::offered(session).is_some_and(|media| !media.proto().is_rtp());
+    (session.converted.is_some() || fax()).then_some(codec)
 }
 
 /// The m-line of X's offer that can be relayed, and its keys are X's.

@@ -47,6 +47,7 @@ impl Spoken {
 
     /// Writes down what each side speaks; the mapping of what crosses as it is.
     pub(super) fn remember(self, x: &mut Session, y: &mut Session) -> PtMapping {
+        let apart = x.converted.is_some();
         (x.converted, y.converted) = (None, None);
         match self {
             Self::Same { mapping, codec, .. } => {
@@ -59,6 +60,8 @@ impl Spoken {
                 (x.converted, y.converted) = (Some(converted.x), Some(converted.y));
                 PtMapping::default()
             }
+            // Behind it each side speaks its own again.
+            Self::Facsimile if apart => PtMapping::default(),
             Self::Facsimile => {
                 (x.codec, y.codec) = (None, None);
                 PtMapping::default()
