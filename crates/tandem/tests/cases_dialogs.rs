@@ -134,6 +134,11 @@ fn sm_04_an_interval_that_is_too_small() {
     assert_eq!(again.cseq().0, invite_of(&leg).cseq().0 + 1);
     assert_eq!(header(&again, HeaderId::SessionExpires), "2000");
     assert_eq!(header(&again, HeaderId::MinSe), "2000");
+    // The proxy behind wants more yet.
+    leg.reply_with(422, &[("Min-SE", "2500")], None);
+    leg.expect_request("ACK");
+    let again = leg.expect_request("INVITE");
+    assert_eq!(header(&again, HeaderId::SessionExpires), "2500");
     // (b) and once more in mid-call, for an offer that crosses.
     leg.answer(&sdp::offer(bed.places.rtp_b1));
     call.expect(200);
@@ -168,7 +173,7 @@ fn sm_04_an_interval_that_is_too_small() {
     call.bye();
     leg.ok("BYE");
     call.expect(200);
-    bed.finish_lingering(3, 2);
+    bed.finish_lingering(3, 3);
 }
 
 /// The carrier was to refresh and is gone: both legs are hung up before the interval ends.

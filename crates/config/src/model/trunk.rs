@@ -395,7 +395,7 @@ section! {
         live stop: Vec<u16> = List<FailureStatus>, default("[484, 486, 487, 600, 603, 604, 606, 607, 608]");
         /// Time for the first answer of any kind.
         live trying: Duration = Time<100, 60_000>, default("'4s'");
-        /// Time, from the start of the attempt, for progress (101 to 199) or a final answer.
+        /// Time, from the start of the attempt, for progress (101 to 198) or a final answer.
         live progress: Duration = Time<100, 300_000>, default("'15s'");
         /// Time, from the first progress on, for the final answer; then the call ends with 480.
         live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");

@@ -129,13 +129,15 @@ impl Call {
     /// 101 to 199: the caller hears it, with the media that came with it (RFC 3261 §13.2.2.1, RFC 3960 §3.2).
     fn on_progress(&mut self, core: &mut Core, now: Now, status: u16, message: &Message) {
         let Some(attempt) = self.attempt() else { return };
-        if self
-            .hunt
-            .as_ref()
-            .is_some_and(|hunt| hunt.stage != Stage::Ringing)
-        {
-            let ring = self.ring_time(&attempt);
-            self.set_stage(core, now, Stage::Ringing, ring);
+        let stage = self.hunt.as_ref().map(|hunt| hunt.stage);
+        match (status, stage) {
+            // A branch has failed: nobody rings for that.
+            (199, _) => self.on_trying(core, now),
+            (_, Some(Stage::Ringing) | None) => {}
+            (_, Some(_)) => {
+                let ring = self.ring_time(&attempt);
+                self.set_stage(core, now, Stage::Ringing, ring);
+            }
         }
         if let Some(hunt) = &mut self.hunt {
             hunt.rang |= status != 199;
@@ -208,14 +210,13 @@ impl Call {
         Some(answer.map(Bytes::copy_from_slice).unwrap_or_default())
     }
 
-    /// Asks once more for an interval that is long enough (RFC 4028 §7.3). Says whether a new INVITE is on its way.
+    /// Asks again for an interval that is long enough (RFC 4028 §7.3). Says whether a new INVITE is on its way.
     fn ask_for_longer(&mut self, core: &mut Core, now: Now, refusal: &Message) -> bool {
         let snapshot = self.snapshot.clone();
         let Some((attempt, leg)) = self.attempt().zip(self.b.as_mut()) else {
             return false;
         };
-        let again = leg.timed.is_some();
-        if again || !leg.raise_interval(&snapshot, refusal) {
+        if !leg.raise_interval(&snapshot, refusal) {
             return false;
         }
         let flow = leg.flow;

@@ -37,8 +37,6 @@ pub(crate) struct Exchange {
     /// It has been cancelled; what `from` then hears: 487 if the CANCEL was its own, 504 if the other side took too long.
     given_up: Option<u16>,
     auth: digest::Attempt,
-    /// It was sent again after a 422.
-    raised: bool,
     /// Both sessions as they were, to go back to.
     before: Option<Box<(Session, Session)>>,
     /// Who has asked has no part in the call any more: the answer only gets its ACK.
@@ -134,7 +132,6 @@ impl Call {
                     heard: false,
                     given_up: None,
                     auth: digest::Attempt::default(),
-                    raised: false,
                     before,
                     abandoned: false,
                 }));

@@ -20,12 +20,17 @@ use crate::snapshot::Snapshot;
 /// How soon a refresh is tried again that something else on the leg was in the way of.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// How often the interval of a leg is raised: each proxy on the way may ask for more (RFC 4028 §3).
+const MOST_RAISES: u8 = 5;
+
 /// The session timer of one leg.
 #[derive(Default)]
 pub(crate) struct Timed {
     pub(crate) agreed: Option<Agreed>,
     /// What the peer's 422 has asked for at least, seconds; 0: there was none.
     pub(crate) min_se: u32,
+    /// How often that was news.
+    raises: u8,
     /// The refresh that is due, the end of a refresh's patience, or the expiry.
     key: Option<TimerKey>,
     refresh: Option<Refresh>,
@@ -37,8 +42,6 @@ struct Refresh {
     client: ClientId,
     request: Message,
     auth: digest::Attempt,
-    /// It was repeated after a 422.
-    raised: bool,
 }
 
 /// A re-INVITE that a peer is owed, session timer or not.
@@ -75,9 +78,10 @@ impl Leg {
         let timed = self.timed.get_or_insert_default();
         let agreed = timed.agreed.map_or(wanted.expires, |agreed| agreed.seconds);
         let asked = agreed.max(timed.min_se).max(wanted.min_se);
-        match session_timer::raised(asked, refusal) {
+        match session_timer::raised(asked, refusal).filter(|_| timed.raises < MOST_RAISES) {
             Some(least) => {
                 timed.min_se = least;
+                timed.raises += 1;
                 true
             }
             None => false,
@@ -237,7 +241,6 @@ impl Call {
                     client,
                     request,
                     auth: digest::Attempt::default(),
-                    raised: false,
                 };
                 if let Some(timed) = self.leg_mut(side).and_then(|leg| leg.timed.as_deref_mut()) {
                     timed.refresh = Some(refresh);
@@ -353,7 +356,7 @@ impl Call {
         }
     }
 
-    /// The interval was too brief (RFC 4028 §6): once with the one that the peer names.
+    /// The interval was too brief (RFC 4028 §6): again with the one that the peer names.
     fn refresh_with_longer_interval(
         &mut self,
         core: &mut Core,
@@ -363,17 +366,12 @@ impl Call {
         message: &Message,
     ) {
         let snapshot = self.snapshot.clone();
-        let raised = !refresh.raised
-            && self
-                .leg_mut(side)
-                .is_some_and(|leg| leg.raise_interval(&snapshot, message));
+        let raised = self
+            .leg_mut(side)
+            .is_some_and(|leg| leg.raise_interval(&snapshot, message));
         if !raised {
             return self.refresh_later(core, now, side);
         }
-        let refresh = Refresh {
-            raised: true,
-            ..refresh
-        };
         self.refresh_again(core, now, side, refresh, None);
     }
 

@@ -1,5 +1,7 @@
 //! The hunt: what advances, what stops, how long is waited.
 
+use std::time::Duration;
+
 use switch::record::HungUpBy;
 use testkit::bed::{self, A, B1, B2, Bed};
 
@@ -400,4 +402,29 @@ fn a_carrier_that_comes_back_is_called_again() {
         call(&mut bed, B1, false);
     }
     assert_eq!(bed.settle().len(), 6);
+}
+
+/// LC-03: 199 says that a branch has failed (RFC 6228): the attempt is one without progress.
+#[test]
+fn a_branch_that_has_failed_is_no_ringing() {
+    let mut bed = Bed::changed(&[("name = \"b1\"", TIMERS)]);
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 199, None));
+    let cancel = bed.expect(B1, "CANCEL");
+    assert!(
+        bed.world.elapsed() < Duration::from_millis(9_500),
+        "{:?}",
+        bed.world.elapsed()
+    );
+    bed.send(B1, &b.reply(&cancel, 200, None));
+    bed.send(B1, &b.reply(&at_b, 487, None));
+    bed.expect(B1, "ACK");
+    let at_c = bed.expect(B2, "INVITE");
+    let c = bed.callee(B2, &at_c);
+    bed.send(B2, &c.reply(&at_c, 486, None));
+    bed.expect(B2, "ACK");
+    let refusal = bed.expect(A, "486 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.settle_one();
 }

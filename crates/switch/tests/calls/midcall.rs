@@ -187,3 +187,34 @@ fn offers_that_overlap() {
     bed.hang_up(&mut a, &b);
     bed.settle_one();
 }
+
+/// What refuses an offer says of it, and nothing of our own request: no redirection, no extension that only we have spoken of.
+#[test]
+fn a_refusal_crosses_as_what_it_is_to_the_other_side() {
+    for (status, heard) in [
+        (302, 488),
+        (403, 403),
+        (415, 415),
+        (480, 480),
+        (603, 603),
+        (420, 503),
+        (423, 503),
+        (407, 503),
+    ] {
+        let mut bed = Bed::new();
+        let (mut a, b) = bed.connect();
+        let mut ea = Bed::caller_end();
+        ea.version = 2;
+        let invite = a.invite(Some(&ea.offer("sendonly")));
+        bed.send(A, &invite);
+        let got = bed.expect(B1, "INVITE");
+        bed.send(B1, &b.reply(&got, status, None));
+        bed.expect(B1, "ACK");
+        let (_, refusal) = bed.next(A);
+        assert_eq!(refusal.title(), format!("{heard} INVITE"), "{status}");
+        let ack = a.ack(&refusal);
+        bed.send(A, &ack);
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}

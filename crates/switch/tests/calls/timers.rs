@@ -279,14 +279,19 @@ fn an_interval_that_is_too_small_for_a_carrier_is_raised() {
 
 #[test]
 fn a_carrier_that_is_never_content_is_a_failed_one() {
-    for min_se in ["3600", "10"] {
+    for asks in [
+        &["10"][..],
+        &["3600", "3600"],
+        &["3600", "7200", "7201", "7202", "7203", "7204"],
+    ] {
         let mut bed = Bed::new();
         let (mut a, b, at_b) = bed.dial();
-        bed.send(B1, &b.reply(&at_b, 422, None).with("Min-SE", min_se));
-        bed.expect(B1, "ACK");
-        if min_se == "3600" {
-            let again = bed.expect(B1, "INVITE");
-            bed.send(B1, &b.reply(&again, 422, None).with("Min-SE", "7200"));
+        let mut invite = at_b;
+        for (n, min_se) in asks.iter().enumerate() {
+            if n > 0 {
+                invite = bed.expect(B1, "INVITE");
+            }
+            bed.send(B1, &b.reply(&invite, 422, None).with("Min-SE", *min_se));
             bed.expect(B1, "ACK");
         }
         let refusal = bed.expect(A, "503 INVITE");

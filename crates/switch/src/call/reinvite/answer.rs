@@ -62,13 +62,10 @@ impl Call {
     /// The peer wants a longer session interval (RFC 4028 §7.3). Says whether the offer is on its way again.
     fn raise_exchange(&mut self, core: &mut Core, now: Now, side: Side, refusal: &Message) -> bool {
         let snapshot = self.snapshot.clone();
-        let first = self.exchange.as_ref().is_some_and(|exchange| !exchange.raised);
-        let raised = first
-            && self
-                .leg_mut(side)
-                .is_some_and(|leg| leg.raise_interval(&snapshot, refusal));
-        if let Some(exchange) = self.exchange.as_mut().filter(|_| raised) {
-            exchange.raised = true;
+        let raised = self
+            .leg_mut(side)
+            .is_some_and(|leg| leg.raise_interval(&snapshot, refusal));
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| raised) {
             let method = exchange.request.method().cloned().unwrap_or(Method::Invite);
             return self.offer_again(core, now, side, &method, None);
         }

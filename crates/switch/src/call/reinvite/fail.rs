@@ -5,7 +5,7 @@ use sip_msg::{Message, Method};
 use sip_proto::{ClientId, ServerId};
 
 use crate::call::leg::Session;
-use crate::call::{Call, Phase, negotiate};
+use crate::call::{Call, Phase, caller_status, negotiate};
 use crate::core::Core;
 use crate::io::Now;
 
@@ -17,10 +17,10 @@ impl Call {
         };
         self.restore(exchange.before);
         core.servers.remove(&exchange.asked.id);
-        let status = if matches!(status, 401 | 407 | 422) {
-            503
-        } else {
-            status
+        let status = match status {
+            // A Contact of the other side's is nothing for this one (RFC 3261 §21.3).
+            300..=399 => negotiate::NOT_ACCEPTABLE,
+            other => caller_status(other),
         };
         if !exchange.answered {
             let status = self.softened(status);
