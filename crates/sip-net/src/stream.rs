@@ -150,6 +150,17 @@ pub enum StreamEvent {
     },
 }
 
+/// A connection that is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Its far end.
+    pub flow: Flow,
+    /// The places for which it stood (RFC 5923): requests to them went over it, too.
+    pub aliases: Vec<Flow>,
+    /// Whether requests of ours did.
+    pub asked: bool,
+}
+
 /// The queue to a connection's task.
 #[derive(Debug, Clone)]
 pub struct Line {
@@ -422,10 +433,14 @@ impl Streams {
         }
     }
 
-    /// A connection is over, or is to be: what waits for it is still written. Its far end, and whether requests of ours went there.
-    pub fn close(&mut self, conn: ConnId) -> Option<(Flow, bool)> {
+    /// A connection is over, or is to be: what waits for it is still written.
+    pub fn close(&mut self, conn: ConnId) -> Option<Gone> {
         let gone = self.table.remove(conn)?;
-        Some((gone.flow, gone.asked))
+        Some(Gone {
+            flow: gone.flow,
+            aliases: gone.aliases(),
+            asked: gone.asked,
+        })
     }
 
     /// Closes all, with what waits for them written.

@@ -15,7 +15,7 @@ use std::path::Path;
 use sip_msg::HeaderId;
 use support::connected::{C_TEST, WS, hold, options, registers, tcp, tls, up};
 use support::phone::{Phone, Registrar, asked, bindings, wait_state};
-use support::{hang_up, header, invite_of, is, is_answer, page, reply_raw, target, until, uri};
+use support::{NUMBER, hang_up, header, invite_of, is, is_answer, ms, page, reply_raw, target, until, uri};
 use testbed::certs::Authority;
 use testbed::stream::{Kind, dial, upgrade};
 use testbed::{Bed, Setup, SipPeer, proc, sdp};
@@ -122,6 +122,40 @@ fn a_trunk_that_says_alias_is_called_over_its_own_connection() {
     let (call, leg) = up(&bed, &alice, &bob);
     hang_up(&call, &leg);
     assert_eq!((bob.connections().accepted(), bob.connections().open()), (0, 1));
+    drop((call, leg));
+    drop(bob);
+    bed.finish(1);
+}
+
+/// Such a connection breaks with an INVITE under way: the next carrier is asked at once.
+#[test]
+fn lc_01_a_connection_that_stands_for_a_carrier_breaks() {
+    let bed = tcp(|setup| {
+        setup.without("b1").trunk(
+            "b1",
+            &[
+                "role = \"carrier\"",
+                "targets = [{ uri = \"sip:{b1};transport=tcp\" }]",
+                "sources = [\"{b1}\"]",
+                "alias = true",
+                "priority = 0",
+            ],
+        )
+    });
+    let bob = bed.connected("B1", bed.places.b1, 5060, Kind::Tcp);
+    bob.connections().stop_listening();
+    let hello = options(&bob, 1).replace(";branch=", ";alias;branch=");
+    bob.send_raw(bob.sut(), hello.as_bytes());
+    bob.wait("an answer", is_answer(200, "OPTIONS"));
+    let (alice, carol) = (bed.peer_a(), bed.peer_b2());
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    drop(bob.incoming());
+    let broken = std::time::Instant::now();
+    bob.connections().close();
+    let leg = carol.incoming();
+    assert!(broken.elapsed() < ms(1500), "{:?}", broken.elapsed());
+    support::connect(&call, &leg, &sdp::offer(bed.places.rtp_b2));
+    hang_up(&call, &leg);
     drop((call, leg));
     drop(bob);
     bed.finish(1);

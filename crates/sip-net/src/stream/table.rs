@@ -31,6 +31,26 @@ impl Key {
     }
 }
 
+impl Key {
+    fn flow(&self) -> Flow {
+        Flow {
+            transport: self.transport,
+            listener: self.listener,
+            remote: self.remote,
+            conn: None,
+            peer: self.peer,
+        }
+    }
+}
+
+impl<Q> Conn<Q> {
+    /// Where it stood for, beside its own far end: requests to there went over it.
+    pub(super) fn aliases(&self) -> Vec<Flow> {
+        let others = self.keys.iter().filter(|_| self.inbound);
+        others.map(Key::flow).collect()
+    }
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -240,7 +260,8 @@ mod tests {
         assert_eq!(table.way(&peer, false), Way::Over(ConnId(2)));
         table.alias(&flow(TARGET, Some(2), 7));
         assert_eq!(table.way(&flow(TARGET, None, 7), false), Way::Over(ConnId(1)));
-        table.remove(ConnId(2));
+        let gone = table.remove(ConnId(2)).expect("it was there");
+        assert_eq!(gone.aliases(), [peer]);
         assert_eq!(table.way(&peer, false), Way::Connect);
         assert_eq!(table.len(), 1);
     }

@@ -97,7 +97,12 @@ async fn who_connects_is_heard_and_answered_over_the_connection() {
     assert_eq!(*got, *answer);
     drop(peer);
     assert_eq!(closed(&mut events).await, Ended::Closed);
-    assert_eq!(streams.close(flow.conn.expect("a number")), Some((flow, false)));
+    let gone = Gone {
+        flow,
+        aliases: Vec::new(),
+        asked: false,
+    };
+    assert_eq!(streams.close(flow.conn.expect("a number")), Some(gone));
 }
 
 #[tokio::test]
@@ -137,7 +142,7 @@ async fn a_connection_that_is_refused_is_said_to_be_so() {
     );
     let conn = ConnId(1);
     let gone = streams.close(conn);
-    assert!(gone.is_some_and(|(flow, asked)| flow.remote == nobody && asked));
+    assert!(gone.is_some_and(|gone| gone.flow.remote == nobody && gone.asked && gone.aliases.is_empty()));
     let browser = Flow {
         transport: Transport::Ws,
         ..to(nobody)

@@ -85,9 +85,13 @@ impl Shard {
     /// A connection is gone, or is to go.
     fn disconnect(&mut self, conn: ConnId) {
         let gone = self.streams.as_mut().and_then(|streams| streams.close(conn));
-        if let Some((flow, asked)) = gone {
-            let now = self.clock.now();
-            let input = Input::Disconnected { flow, asked };
+        let Some(gone) = gone else { return };
+        let now = self.clock.now();
+        for flow in std::iter::once(gone.flow).chain(gone.aliases) {
+            let input = Input::Disconnected {
+                flow,
+                asked: gone.asked,
+            };
             self.switch.handle(now, input, &mut self.commands);
         }
     }
