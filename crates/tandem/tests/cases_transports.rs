@@ -230,6 +230,149 @@ fn px_09_d_a_long_request_stays_with_udp_where_the_trunk_says_so() {
     bed.finish_lingering(2, 1);
 }
 
+/// The connection takes the INVITE and breaks before anybody has answered: it goes by UDP, at once.
+#[test]
+fn px_09_e_a_long_request_goes_by_udp_where_the_connection_breaks() {
+    for reset in [false, true] {
+        let bed = tcp(|setup| setup.without("b2"));
+        let trap = TcpListener::bind(bed.places.b1).unwrap();
+        let taker = std::thread::spawn(move || {
+            let (mut stream, _) = trap.accept().unwrap();
+            let mut taken = [0; 4096];
+            let count = stream.read(&mut taken).unwrap();
+            assert!(text(&taken[..count]).starts_with("INVITE "));
+            if reset {
+                socket2::SockRef::from(&stream)
+                    .set_linger(Some(Duration::ZERO))
+                    .unwrap();
+            }
+        });
+        let bob = bed.peer_b1();
+        long_then_short(&bed, &bob, &bob, ms(1000));
+        taker.join().unwrap();
+        bed.finish_lingering(2, 1);
+    }
+}
+
+/// The same for an offer in mid-call, and for what breaks after a 100: nobody is asked twice.
+#[test]
+fn px_09_f_a_long_offer_in_mid_call_goes_by_udp_where_the_connection_breaks() {
+    let bed = tcp(|setup| setup.without("b2"));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let (call, leg) = up(&bed, &alice, &bob);
+    let trap = TcpListener::bind(bed.places.b1).unwrap();
+    let taker = std::thread::spawn(move || {
+        let (mut stream, _) = trap.accept().unwrap();
+        let mut taken = [0; 4096];
+        stream.read(&mut taken).unwrap()
+    });
+    let hold = long_offer(&bed).replace("a=sendrecv", "a=sendonly");
+    call.reinvite(Some(&hold));
+    let reinvite = leg.expect_request("INVITE");
+    assert!(reinvite.raw().len() > 2500);
+    assert!(taker.join().unwrap() > 0);
+    leg.answer(&sdp::session(bed.places.rtp_b1, 1, "recvonly"));
+    call.expect(200);
+    call.ack();
+    leg.expect_request("ACK");
+    bob.expect_silence(MOMENT);
+    hang_up(&call, &leg);
+    bed.finish(1);
+}
+
+// --- cases of other families, by TCP ---------------------------------------------------------------
+
+fn carrier_by_tcp(setup: testbed::Setup) -> testbed::Setup {
+    setup.without("b1").trunk(
+        "b1",
+        &[
+            "role = \"carrier\"",
+            "targets = [{ uri = \"sip:{b1};transport=tcp\" }]",
+            "sources = [\"{b1}\"]",
+            "priority = 0",
+        ],
+    )
+}
+
+/// RFC 3261 §13.3.1.4: a 200 is repeated over any transport until its ACK comes; copies of the carrier's are ACKed.
+#[test]
+fn tx_01_tx_02_by_tcp() {
+    let bed = tcp(carrier_by_tcp);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let bob = bed.connected("B1", bed.places.b1, 5060, Kind::Tcp);
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    leg.expect_request("ACK");
+    call.expect(200);
+    leg.repeat();
+    bob.listen(ms(100));
+    assert_eq!(bob.repeats(support::is("ACK")), 1);
+    alice.listen(ms(500));
+    assert!(alice.repeats(support::is_answer(200, "INVITE")) >= 2);
+    call.ok("BYE");
+    leg.ok("BYE");
+    drop((call, leg));
+    drop((alice, bob));
+    support::check(&bed.finish(1)[0], "ack-timeout", 200, "switch", 1);
+}
+
+/// CANCEL crosses the 200, by TCP.
+#[test]
+fn tx_03_by_tcp() {
+    let bed = tcp(carrier_by_tcp);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let bob = bed.connected("B1", bed.places.b1, 5060, Kind::Tcp);
+    let call = alice.invite(NUMBER, Some(&sdp::offer(bed.places.rtp_a)));
+    let leg = bob.incoming();
+    leg.reply(180);
+    call.expect(180);
+    call.cancel();
+    let cancel = leg.expect_request("CANCEL");
+    leg.answer(&sdp::offer(bed.places.rtp_b1));
+    leg.reply_to(&cancel, 200, &[], None);
+    call.expect(200);
+    call.expect(487);
+    call.ack_failure();
+    leg.expect_request("ACK");
+    leg.ok("BYE");
+    alice.expect_silence(MOMENT);
+    drop((call, leg));
+    drop((alice, bob));
+    support::check(&bed.finish_lingering(1, 1)[0], "cancelled", 487, "caller", 1);
+}
+
+/// The caller's connection goes in mid-call, and the carrier's with it: each end is reached anew, and may speak over another.
+#[test]
+fn sm_12_hold_over_new_connections() {
+    let bed = tcp(carrier_by_tcp);
+    let alice = bed.connected("A", bed.places.a, 5060, Kind::Tcp);
+    let bob = bed.connected("B1", bed.places.b1, 5060, Kind::Tcp);
+    let (call, leg) = up(&bed, &alice, &bob);
+    alice.connections().close();
+    bob.connections().close();
+    until("the switch notices", || {
+        bed.metrics().sum("tandem_connections") == Some(0.0)
+    });
+    hold(&bed, &call, &leg);
+    alice.connections().close();
+    bob.connections().close();
+    until("the switch notices", || {
+        bed.metrics().sum("tandem_connections") == Some(0.0)
+    });
+    bob.connections().connect(bob.sut()).unwrap();
+    leg.reinvite(Some(&sdp::session(bed.places.rtp_b1, 7, "sendrecv")));
+    call.expect_request("INVITE");
+    call.answer(&sdp::session(bed.places.rtp_a, 7, "sendrecv"));
+    leg.expect(200);
+    leg.ack();
+    call.expect_request("ACK");
+    hang_up(&leg, &call);
+    drop((call, leg));
+    drop((alice, bob));
+    bed.finish(1);
+}
+
 // --- framing ---------------------------------------------------------------------------------------
 
 #[test]
