@@ -26,6 +26,7 @@ mod calls {
     mod midcall;
     mod odd;
     mod offers;
+    mod pickups;
     mod places;
     mod quality;
     mod reliable;

@@ -219,6 +219,12 @@ impl Leg {
                 .is_some_and(|early| early.has_branch(&early.latest))
     }
 
+    /// Whether there is an early dialog with the branch of this tag, and no answer.
+    pub(crate) fn rings_with(&self, tag: &[u8]) -> bool {
+        let early = self.early.as_deref().filter(|_| self.dialog.is_none());
+        early.is_some_and(|early| early.dialogs.get(tag).is_some())
+    }
+
     /// Begins a request within the early dialog of the branch with this tag.
     pub(crate) fn request_early(
         &mut self,

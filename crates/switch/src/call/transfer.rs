@@ -7,6 +7,7 @@
 mod attended;
 mod errand;
 mod forward;
+mod pickup;
 mod replace;
 mod seat;
 

@@ -118,6 +118,9 @@ impl Switch {
     /// An INVITE comes to take a party's place: in one of our calls, in one of somebody else's, or in none that there is.
     fn replace(&mut self, now: Now, asked: Asked, trunk: TrunkIx, called: String, replaces: &Replaces) {
         let Some((key, side)) = self.named(replaces) else {
+            if let Some(key) = self.rings_elsewhere(replaces) {
+                return self.pick_up(now, asked, trunk, key);
+            }
             if is_ours(replaces) {
                 return self.core.answer(now, &asked, 481, None);
             }
@@ -141,6 +144,23 @@ impl Switch {
                 .answer(now, &asked, if answered { 486 } else { 481 }, None);
         }
         self.with_call(key, |call, core| call.on_replacing(core, now, side, &name, asked));
+    }
+
+    /// Which call rings in this dialog, which we have begun.
+    fn rings_elsewhere(&self, replaces: &Replaces) -> Option<CallKey> {
+        let (key, side) = self.owner(&replaces.local)?;
+        let call = self.calls.get(&key).filter(|_| side == Side::B)?;
+        call.rings_in(replaces).then_some(key)
+    }
+
+    /// An INVITE comes to take a call that rings at this trunk.
+    fn pick_up(&mut self, now: Now, asked: Asked, trunk: TrunkIx, key: CallKey) {
+        let name = self.core.snapshot.trunk(trunk).name.clone();
+        let call = self.calls.get(&key);
+        if call.and_then(|call| call.trunk_name(Side::B)) != Some(name.as_str()) {
+            return self.core.answer(now, &asked, 403, None);
+        }
+        self.with_call(key, |call, core| call.on_picking_up(core, now, &name, asked));
     }
 
     /// A request within a dialog that no leg has any more. A BYE may cross one of ours.

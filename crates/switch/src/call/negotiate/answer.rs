@@ -6,6 +6,7 @@ use bytes::Bytes;
 use config::Trunk;
 use rtp_proto::control::Audio;
 use sdp::{Codec, CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
+use sip_proto::Mint;
 use smallvec::SmallVec;
 
 use super::body::{self, Live};
@@ -115,6 +116,43 @@ pub(crate) fn answer(
     y.session.remote = Some(Box::from(&**answer.raw()));
     [x.session.events, y.session.events] = events;
     Ok((body, spoken.remember(&mut x.session, &mut y.session)))
+}
+
+/// Answers X's offer with Y's and Y's with X's, as far as they say the same. The bodies for X and for Y, and X's payload types in Y's.
+///
+/// # Errors
+/// [`NOT_ACCEPTABLE`] when they have nothing in common, or when one would have to be converted or encrypted.
+pub(crate) fn join(
+    snapshot: &Snapshot,
+    mint: &mut Mint,
+    [x, y]: [&mut Leg; 2],
+    [of_x, of_y]: [Sdp; 2],
+) -> Result<(Bytes, Bytes, PtMapping), u16> {
+    super::offer(snapshot, mint, x, y, of_x)?;
+    let (to_x, mapping) = answer(snapshot, x, y, of_y.clone())?;
+    let (_, media) = live_media(&y.session).ok_or(NOT_ACCEPTABLE)?;
+    if y.session.security.is_some() || y.session.converted.is_some() || !media.proto().is_rtp() {
+        return Err(NOT_ACCEPTABLE);
+    }
+    let common = |pt: &u8| mapping.pairs().iter().any(|pair| pair.b == *pt);
+    let formats: Vec<u8> = media.codecs().map(|codec| codec.pt).filter(common).collect();
+    let direction = super::direction(&x.session).ok_or(NOT_ACCEPTABLE)?;
+    let mux = media.rtcp_mux();
+    y.session.lines = super::lines_of(&of_y, 0);
+    // What it would have been offered was never sent.
+    y.session.sent = None;
+    let live = Live {
+        media: &media,
+        rtcp: if mux { RtcpPlan::Mux } else { RtcpPlan::Pair },
+        codecs: CodecFilter::Own(&formats),
+        direction: Some(direction.answer_to(sdp::hold_direction(&of_y, &media))),
+        transport: Transport::default(),
+        session: &[],
+    };
+    let to_y = body::write(snapshot, y, &of_y, &live)?;
+    y.mux = mux;
+    y.session.answered = true;
+    Ok((to_x, to_y, mapping))
 }
 
 /// Events of the offerer that the answerer does not have: they were answered already, or are because the answerer's digits are

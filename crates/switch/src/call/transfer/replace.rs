@@ -49,7 +49,14 @@ impl Call {
     }
 
     /// A leg for whoever comes, on the place that its trunk has already, or on one of its own.
-    fn newcomer(&mut self, core: &mut Core, now: Now, side: Side, trunk: &str, asked: &Asked) -> Option<Leg> {
+    pub(super) fn newcomer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        trunk: &str,
+        asked: &Asked,
+    ) -> Option<Leg> {
         let own = self.trunk_name(side) == Some(trunk);
         let ix = self.snapshot.tables.trunk_named(trunk)?;
         let (tag, session_id) = (core.tag(), core.random());

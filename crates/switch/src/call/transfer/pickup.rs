@@ -1,0 +1,87 @@
+//! An INVITE that takes a call which rings elsewhere (RFC 3891 §3, §7.1): it is answered at once, and what rings is cancelled.
+//!
+//! Its sender and the caller have both made an offer. Each is answered with what the two have in common; where they have nothing, or
+//! one side would have to be converted or encrypted, the call rings on.
+
+use rtp_proto::control::Side;
+
+use super::{Open, Tale};
+use crate::call::leg::Leg;
+use crate::call::{Call, Phase, negotiate, sdp_of};
+use crate::core::{Asked, Core};
+use crate::handoff::Replaces;
+use crate::headers;
+use crate::io::Now;
+
+impl Call {
+    /// Whether the called side rings in this dialog, in a call that another may take.
+    pub(crate) fn rings_in(&self, replaces: &Replaces) -> bool {
+        let rings = |leg: &Leg| leg.call_id[..] == replaces.call_id[..] && leg.rings_with(&replaces.remote);
+        self.phase == Phase::Dialing && self.errand().is_none() && self.b.as_ref().is_some_and(rings)
+    }
+
+    /// An INVITE of the called side's trunk comes to take the call that rings there.
+    pub(crate) fn on_picking_up(&mut self, core: &mut Core, now: Now, trunk: &str, asked: Asked) {
+        let refused = match self.pick_up(core, now, trunk, &asked) {
+            Ok(()) => return,
+            Err(status) => status,
+        };
+        core.answer(now, &asked, refused, None);
+    }
+
+    fn pick_up(&mut self, core: &mut Core, now: Now, trunk: &str, asked: &Asked) -> Result<(), u16> {
+        let settled = self.hunt.as_ref().is_none_or(|hunt| hunt.settled.is_some());
+        if self.exchange.is_some() || settled {
+            return Err(491);
+        }
+        let own = self.invite.as_ref().and_then(|invite| invite.offer.clone());
+        let theirs = sdp_of(&asked.message)?;
+        let (own, theirs) = own.zip(theirs).ok_or(negotiate::NOT_ACCEPTABLE)?;
+        let client = self
+            .b
+            .as_ref()
+            .and_then(|leg| leg.uac.as_ref())
+            .map(|uac| uac.client);
+        let client = client.ok_or(481_u16)?;
+        let mut leg = self.newcomer(core, now, Side::B, trunk, asked).ok_or(503_u16)?;
+        let (before, snapshot) = (self.a.session.clone(), self.snapshot.clone());
+        let offers = [own, theirs];
+        let mint = core.endpoint.mint();
+        let (to_caller, to_newcomer, mapping) =
+            match negotiate::join(&snapshot, mint, [&mut self.a, &mut leg], offers) {
+                Ok(joined) => joined,
+                Err(status) => {
+                    self.a.session = before;
+                    core.tags.remove(&leg.tag);
+                    if let Some(ports) = leg.ports.take() {
+                        // They were never opened.
+                        core.ports.release(now.at, ports);
+                    }
+                    return Err(status);
+                }
+            };
+        leg.permit = self.b.as_mut().and_then(|leg| leg.permit.take());
+        self.drop_b(core, now);
+        core.disarm(&mut self.stage_timer);
+        self.moves_or_new().open = Some(Open {
+            by: Side::B,
+            to: headers::user_of(asked.message.from().uri).into(),
+            since: now.at,
+            errand: None,
+            told: None,
+            gone: true,
+            leaving: None,
+        });
+        let call_id = leg.call_id.clone();
+        self.b = Some(leg);
+        self.close_transfer(now, "replaced", 200, call_id, Tale::default());
+        self.begin_media(core, Side::B);
+        self.a.session.own = Box::default();
+        self.phase = Phase::Connecting;
+        self.hush(core);
+        self.update_media(core, Side::A, &mapping);
+        self.accept_offer(core, now, Side::B, asked, Some(&to_newcomer), None);
+        self.connect(core, now, client, to_caller, false);
+        Ok(())
+    }
+}

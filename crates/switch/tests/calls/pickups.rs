@@ -1,0 +1,224 @@
+//! Calls that ring at one telephone and are taken at another (RFC 3891 §7.1).
+
+use testkit::bed::{A, B1, B2, Bed, addr};
+use testkit::{Party, Sip, sdp};
+
+use super::transfers;
+
+fn bed() -> Bed {
+    transfers::bed(&[
+        ("name = \"b1\"", "transfer = \"accept\""),
+        ("name = \"b2\"", "transfer = \"accept\""),
+    ])
+}
+
+/// The dialog that a telephone rings in, as a Replaces header of its neighbour's has it: our tag is the From's.
+fn rings_in(b: &Party, invite: &Sip) -> String {
+    let ours = invite.from_tag().unwrap();
+    format!("{};to-tag={ours};from-tag={};early-only", b.call_id, b.tag())
+}
+
+/// Another telephone at `at` comes for what rings.
+fn comes(bed: &mut Bed, at: &str, replaces: &str, body: Option<&str>) -> Party {
+    let rng = bed.world.rng.fork();
+    let mut party = Party::caller(addr(at), bed.world.switch_addr(), "2", "1", rng);
+    let invite = party.invite(body).with("Replaces", replaces);
+    bed.send(at, &invite);
+    party
+}
+
+fn neighbour() -> sdp::End {
+    let mut end = Bed::carrier_end(B1);
+    end.rtp.set_port(30_010);
+    end.codecs = vec![(8, "PCMA/8000"), (97, "telephone-event/8000")];
+    end
+}
+
+/// It is answered at once with what the two have in common, the caller is, and the telephone that rang stops. If that has just been
+/// answered, it is hung up.
+#[test]
+fn a_call_that_rings_is_taken_elsewhere() {
+    for crosses in [false, true] {
+        let mut bed = bed();
+        let (mut a, b, at_b) = bed.dial();
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        bed.expect(A, "180 INVITE");
+        let replaces = rings_in(&b, &at_b);
+        let offer = neighbour().offer("sendrecv");
+        let mut other = comes(&mut bed, B1, &replaces, Some(&offer));
+        let (mut ok, mut cancel) = (None, None);
+        for _ in 0..2 {
+            let (_, sip) = bed.next(B1);
+            match sip.title().as_str() {
+                "200 INVITE" => ok = Some(sip),
+                _ => cancel = Some(sip),
+            }
+        }
+        let (ok, cancel) = (ok.unwrap(), cancel.unwrap());
+        assert_eq!(
+            (cancel.title().as_str(), cancel.call_id()),
+            ("CANCEL", at_b.call_id())
+        );
+        let answer = sdp::live(ok.sdp().unwrap());
+        assert_eq!(answer.formats, ["8", "97"], "{}", ok.body);
+        let ack = other.ack(&ok);
+        bed.send(B1, &ack);
+        bed.send(B1, &b.reply(&cancel, 200, None));
+        if crosses {
+            bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+            bed.expect(B1, "ACK");
+            bed.serve(B1, &b, "BYE", 200);
+        } else {
+            bed.send(B1, &b.reply(&at_b, 487, None));
+            bed.expect(B1, "ACK");
+        }
+        let ok = bed.expect(A, "200 INVITE");
+        assert_eq!(sdp::live(ok.sdp().unwrap()).formats, ["8", "101"], "{}", ok.body);
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        bed.wait(20);
+        let legs = bed.world.media.legs();
+        let remotes: Vec<String> = legs
+            .iter()
+            .map(|leg| leg.remote.unwrap().rtp.to_string())
+            .collect();
+        assert_eq!(remotes, ["127.0.0.10:20000", "127.0.0.20:30010"]);
+        assert!(legs.iter().all(|leg| leg.may_send && leg.expects));
+        // And it goes on as any call does.
+        let mut end = neighbour();
+        end.version += 1;
+        let hold = other.invite(Some(&end.offer("sendonly")));
+        bed.send(B1, &hold);
+        let got = bed.expect(A, "INVITE");
+        let mut mine = Bed::caller_end();
+        mine.version += 1;
+        let answer = mine.answer(got.sdp().unwrap(), "recvonly");
+        bed.send(A, &a.reply(&got, 200, Some(&answer)));
+        bed.expect(A, "ACK");
+        let ok = bed.expect(B1, "200 INVITE");
+        let ack = other.ack(&ok);
+        bed.send(B1, &ack);
+        bed.wait(20);
+        let bye = a.request("BYE");
+        bed.send(A, &bye);
+        bed.serve(B1, &other, "BYE", 200);
+        bed.expect(A, "200 BYE");
+        let record = bed.settle_one();
+        assert_eq!(record.cause.kind, "normal");
+        assert_eq!(
+            (
+                record.transfers[0].outcome.as_str(),
+                record.transfers[0].call_id.as_str()
+            ),
+            ("replaced", other.call_id.as_str())
+        );
+    }
+}
+
+/// RFC 3891 §3: what can't be taken rings on.
+#[test]
+fn a_call_that_cannot_be_taken_rings_on() {
+    let mut bed = bed();
+    let (mut a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    bed.expect(A, "180 INVITE");
+    let replaces = rings_in(&b, &at_b);
+    let mut strange = neighbour();
+    strange.codecs = vec![(18, "G729/8000")];
+    let offer = |end: &sdp::End| Some(end.offer("sendrecv"));
+    for (at, replaces, body, status) in [
+        (B2, replaces.clone(), offer(&neighbour()), 403),
+        (B1, replaces.clone(), offer(&strange), 488),
+        (B1, replaces.clone(), None, 488),
+        (
+            B1,
+            replaces.replace("from-tag=", "from-tag=x"),
+            offer(&neighbour()),
+            481,
+        ),
+    ] {
+        let mut other = comes(&mut bed, at, &replaces, body.as_deref());
+        let refusal = bed.expect(at, &format!("{status} INVITE"));
+        let ack = other.ack(&refusal);
+        bed.send(at, &ack);
+        bed.wait(10);
+    }
+    bed.quiet(A, 10);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    assert_eq!(sdp::live(ok.sdp().unwrap()).formats, ["0", "8", "101"]);
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(20);
+    let legs = bed.world.media.legs();
+    let remotes: Vec<String> = legs
+        .iter()
+        .map(|leg| leg.remote.unwrap().rtp.to_string())
+        .collect();
+    assert_eq!(remotes, ["127.0.0.10:20000", "127.0.0.20:30000"]);
+    // Once answered it is not only ringing.
+    let mut other = comes(&mut bed, B1, &replaces, offer(&neighbour()).as_deref());
+    let refusal = bed.expect(B1, "486 INVITE");
+    let ack = other.ack(&refusal);
+    bed.send(B1, &ack);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// The telephone that takes it never acknowledges, or the caller gives up at the same moment.
+#[test]
+fn a_call_that_is_taken_and_lost() {
+    for gives_up in [false, true] {
+        let mut bed = bed();
+        let (mut a, b, at_b) = bed.dial();
+        bed.send(B1, &b.reply(&at_b, 180, None));
+        bed.expect(A, "180 INVITE");
+        let replaces = rings_in(&b, &at_b);
+        let offer = neighbour().offer("sendrecv");
+        let mut other = comes(&mut bed, B1, &replaces, Some(&offer));
+        if gives_up {
+            bed.send(A, &a.cancel());
+        }
+        bed.wait(50);
+        let (mut ok, mut rang) = (None, false);
+        for (_, sip) in bed.drain(B1) {
+            match sip.title().as_str() {
+                "200 INVITE" => ok = Some(sip),
+                "CANCEL" => {
+                    bed.send(B1, &b.reply(&sip, 200, None));
+                    bed.send(B1, &b.reply(&at_b, 487, None));
+                    rang = true;
+                }
+                _ => {}
+            }
+        }
+        let ok = ok.unwrap();
+        assert!(rang);
+        for (_, sip) in bed.drain(A) {
+            if sip.method() == "INVITE" && sip.status() >= 200 {
+                let ack = a.ack(&sip);
+                bed.send(A, &ack);
+            }
+        }
+        if gives_up {
+            let ack = other.ack(&ok);
+            bed.send(B1, &ack);
+            bed.wait(50);
+            let hung_up = bed.drain(B1).into_iter().find(|(_, sip)| sip.title() == "BYE");
+            match hung_up {
+                Some((_, bye)) => bed.send(B1, &other.reply(&bye, 200, None)),
+                None => bed.hang_up(&mut a, &other),
+            }
+        } else {
+            bed.wait(33_000);
+            let byes =
+                |bed: &mut Bed, at: &str| bed.drain(at).into_iter().find(|(_, sip)| sip.title() == "BYE");
+            let (_, bye) = byes(&mut bed, A).expect("a BYE to the caller");
+            bed.send(A, &a.reply(&bye, 200, None));
+            let (_, bye) = byes(&mut bed, B1).expect("a BYE to the telephone");
+            bed.send(B1, &other.reply(&bye, 200, None));
+        }
+        bed.settle_one();
+    }
+}
