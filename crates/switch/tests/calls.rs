@@ -40,4 +40,6 @@ mod calls {
     mod transfers_joined;
     mod unfit;
     mod updates;
+    mod variants;
+    mod variants_media;
 }
