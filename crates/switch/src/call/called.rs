@@ -323,7 +323,7 @@ impl Call {
         match body {
             Ok(body) => {
                 self.conclude_timer(core, now, Side::B, message);
-                self.connect(core, now, id, body, ack);
+                self.connect(core, now, ack.then_some(id), body);
             }
             Err(status) => self.unusable_answer(core, now, id, invite, status),
         }

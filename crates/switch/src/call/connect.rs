@@ -22,12 +22,11 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// An answer that waits to be passed on.
 pub(crate) struct Connecting {
-    /// The INVITE that was answered.
-    client: ClientId,
+    /// The INVITE that was answered, where the called side gets its ACK now; else there is none, or it waits for the caller's answer
+    /// (RFC 3261 §13.2.1).
+    ack: Option<ClientId>,
     /// SDP of the 200 to the caller.
     body: Bytes,
-    /// The called side gets its ACK now; else it waits for the caller's answer (RFC 3261 §13.2.1).
-    ack: bool,
     /// The journal's.
     ticket: Option<u64>,
     deadline: Option<TimerKey>,
@@ -36,8 +35,8 @@ pub(crate) struct Connecting {
 }
 
 impl Call {
-    /// The called side has answered.
-    pub(crate) fn connect(&mut self, core: &mut Core, now: Now, client: ClientId, body: Bytes, ack: bool) {
+    /// The called side has answered. `ack`: the INVITE that it has answered, if its ACK may go.
+    pub(crate) fn connect(&mut self, core: &mut Core, now: Now, ack: Option<ClientId>, body: Bytes) {
         self.phase = Phase::Connecting;
         self.story.answered(now);
         self.hunt = None;
@@ -46,9 +45,8 @@ impl Call {
         let ticket = self.journal(core, now);
         let patience = self.snapshot.config.records.store_deadline.min(PATIENCE);
         self.connecting = Some(Box::new(Connecting {
-            client,
-            body,
             ack,
+            body,
             ticket,
             deadline: Some(core.arm(now, patience, Timer::StoreDeadline(self.key))),
             written: false,
@@ -118,11 +116,11 @@ impl Call {
     fn thank_called(&mut self, core: &mut Core, now: Now) -> Option<Bytes> {
         let mut connecting = self.connecting.take()?;
         core.disarm(&mut connecting.deadline);
-        if connecting.ack
+        if let Some(client) = connecting.ack
             && let Some(leg) = &mut self.b
             && let Some(invite) = leg.uac.as_mut().and_then(|uac| uac.invite.take())
         {
-            leg.send_ack(core, now, &self.snapshot, connecting.client, &invite, None);
+            leg.send_ack(core, now, &self.snapshot, client, &invite, None);
         }
         Some(connecting.body)
     }

@@ -277,7 +277,8 @@ impl Call {
             return;
         }
         let outcome = AttemptOutcome::Final {
-            status,
+            // Where a contact would send the caller is not kept.
+            status: if status < 400 { 480 } else { status },
             q850: said.and_then(|(_, q850)| *q850),
             rang,
         };

@@ -118,8 +118,8 @@ impl Switch {
     /// An INVITE comes to take a party's place: in one of our calls, in one of somebody else's, or in none that there is.
     fn replace(&mut self, now: Now, asked: Asked, trunk: TrunkIx, called: String, replaces: &Replaces) {
         let Some((key, side)) = self.named(replaces) else {
-            if let Some(key) = self.rings_elsewhere(replaces) {
-                return self.pick_up(now, asked, trunk, key);
+            if let Some((key, at)) = self.rings_elsewhere(replaces) {
+                return self.pick_up(now, asked, trunk, (key, &at));
             }
             if is_ours(replaces) {
                 return self.core.answer(now, &asked, 481, None);
@@ -146,18 +146,17 @@ impl Switch {
         self.with_call(key, |call, core| call.on_replacing(core, now, side, &name, asked));
     }
 
-    /// Which call rings in this dialog, which we have begun.
-    fn rings_elsewhere(&self, replaces: &Replaces) -> Option<CallKey> {
+    /// Which call rings in this dialog, which we have begun, and at which trunk.
+    fn rings_elsewhere(&self, replaces: &Replaces) -> Option<(CallKey, String)> {
         let (key, side) = self.owner(&replaces.local)?;
         let call = self.calls.get(&key).filter(|_| side == Side::B)?;
-        call.rings_in(replaces).then_some(key)
+        Some((call.rings_in(replaces)?, call.trunk_name(side)?.to_owned()))
     }
 
-    /// An INVITE comes to take a call that rings at this trunk.
-    fn pick_up(&mut self, now: Now, asked: Asked, trunk: TrunkIx, key: CallKey) {
+    /// An INVITE comes to take a call that rings at the trunk of this name.
+    fn pick_up(&mut self, now: Now, asked: Asked, trunk: TrunkIx, (key, at): (CallKey, &str)) {
         let name = self.core.snapshot.trunk(trunk).name.clone();
-        let call = self.calls.get(&key);
-        if call.and_then(|call| call.trunk_name(Side::B)) != Some(name.as_str()) {
+        if name != at {
             return self.core.answer(now, &asked, 403, None);
         }
         self.with_call(key, |call, core| call.on_picking_up(core, now, &name, asked));

@@ -1,6 +1,6 @@
 //! Calls that ring at one telephone and are taken at another (RFC 3891 §7.1).
 
-use testkit::bed::{A, B1, B2, Bed, addr};
+use testkit::bed::{A, B1, B2, Bed, X, addr};
 use testkit::{Party, Sip, sdp};
 
 use super::transfers;
@@ -221,4 +221,126 @@ fn a_call_that_is_taken_and_lost() {
         }
         bed.settle_one();
     }
+}
+
+/// A user alice with two telephones at these places.
+fn with_alice(places: [&str; 2]) -> Bed {
+    let users = "users = [{ username = \"alice\", password = \"secret\" }]";
+    let mut bed = Bed::with(&format!(
+        "{}\n[[trunk]]\nname = \"phones\"\nrole = \"customer\"\n{users}\n",
+        testkit::bed::CONFIG
+    ));
+    bed.world.audit.hidden.clear();
+    for at in places {
+        let (rng, switch) = (bed.world.rng.fork(), bed.world.switch_addr());
+        let mut phone = Party::caller(addr(at), switch, "alice", "alice", rng);
+        let register = phone
+            .request("REGISTER")
+            .with("Contact", format!("<sip:alice@{at}>"))
+            .with("Expires", "600");
+        proved(&mut bed, &mut phone, &register);
+        bed.expect(at, "200 REGISTER");
+    }
+    bed
+}
+
+/// Sends a request of alice's, and again with her password.
+fn proved(bed: &mut Bed, alice: &mut Party, request: &Sip) {
+    let at = alice.addr.to_string();
+    bed.send(&at, request);
+    let (_, refusal) = bed.next(&at);
+    let (asks, answers) = if refusal.status() == 401 {
+        ("WWW-Authenticate", "Authorization")
+    } else {
+        ("Proxy-Authenticate", "Proxy-Authorization")
+    };
+    if request.method() == "INVITE" {
+        let ack = alice.ack(&refusal);
+        bed.send(&at, &ack);
+    }
+    let (method, uri) = (request.method(), request.uri());
+    let said = testkit::answer(refusal.need(asks), method, uri, "alice", "secret");
+    alice.cseq += 1;
+    let again = request
+        .clone()
+        .set("CSeq", format!("{} {method}", alice.cseq))
+        .set("Via", alice.via())
+        .with(answers, said);
+    if method == "INVITE" {
+        alice.invite = Some(again.clone());
+    }
+    bed.send(&at, &again);
+}
+
+const PHONES: [&str; 2] = [X, "127.0.0.66:5068"];
+
+/// Two of a user's telephones ring at once, and a third takes the call: both stop.
+#[test]
+fn a_call_that_rings_at_several_is_taken_elsewhere() {
+    let mut bed = with_alice(PHONES);
+    let mut a = bed.caller("alice");
+    let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    bed.send(A, &invite);
+    let mut phones = Vec::new();
+    for at in PHONES {
+        let invite = bed.expect(at, "INVITE");
+        let phone = bed.callee(at, &invite);
+        bed.send(at, &phone.reply(&invite, 180, None));
+        phones.push((at, phone, invite));
+    }
+    bed.expect(A, "180 INVITE");
+    let (_, phone, rings) = &phones[1];
+    let third = "127.0.0.66:5070";
+    let (rng, switch) = (bed.world.rng.fork(), bed.world.switch_addr());
+    let mut other = Party::caller(addr(third), switch, "alice", "1", rng);
+    let end = sdp::End::new(addr("127.0.0.66:40000"));
+    let invite = other
+        .invite(Some(&end.offer("sendrecv")))
+        .with("Replaces", rings_in(phone, rings));
+    proved(&mut bed, &mut other, &invite);
+    let ok = bed.expect(third, "200 INVITE");
+    let ack = other.ack(&ok);
+    bed.send(third, &ack);
+    for (at, phone, invite) in &phones {
+        bed.serve(at, phone, "CANCEL", 200);
+        bed.send(at, &phone.reply(invite, 487, None));
+        bed.expect(at, "ACK");
+    }
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(20);
+    let legs = bed.world.media.legs();
+    let remotes: Vec<String> = legs
+        .iter()
+        .map(|leg| leg.remote.unwrap().rtp.to_string())
+        .collect();
+    assert_eq!(remotes, ["127.0.0.10:20000", "127.0.0.66:40000"]);
+    let bye = other.request("BYE");
+    bed.send(third, &bye);
+    bed.serve(A, &a, "BYE", 200);
+    bed.expect(third, "200 BYE");
+    assert_eq!(bed.settle_one().cause.kind, "normal");
+}
+
+/// Each of a user's telephones sends the caller elsewhere: there is no telling where to.
+#[test]
+fn telephones_that_all_redirect() {
+    let mut bed = with_alice(PHONES);
+    let mut a = bed.caller("alice");
+    let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    bed.send(A, &invite);
+    for at in PHONES {
+        let invite = bed.expect(at, "INVITE");
+        let phone = bed.callee(at, &invite);
+        let elsewhere = phone
+            .reply(&invite, 302, None)
+            .with("Contact", "<sip:200@127.0.0.66>");
+        bed.send(at, &elsewhere);
+        bed.expect(at, "ACK");
+    }
+    let refusal = bed.expect(A, "480 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    bed.settle_one();
 }

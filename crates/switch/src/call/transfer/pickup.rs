@@ -11,13 +11,20 @@ use crate::call::{Call, Phase, negotiate, sdp_of};
 use crate::core::{Asked, Core};
 use crate::handoff::Replaces;
 use crate::headers;
+use crate::ident::CallKey;
 use crate::io::Now;
 
 impl Call {
-    /// Whether the called side rings in this dialog, in a call that another may take.
-    pub(crate) fn rings_in(&self, replaces: &Replaces) -> bool {
+    /// The call whose called side rings in this dialog, and may be taken: this one, or that of which it rings one of several contacts.
+    pub(crate) fn rings_in(&self, replaces: &Replaces) -> Option<CallKey> {
         let rings = |leg: &Leg| leg.call_id[..] == replaces.call_id[..] && leg.rings_with(&replaces.remote);
-        self.phase == Phase::Dialing && self.errand().is_none() && self.b.as_ref().is_some_and(rings)
+        if self.phase != Phase::Dialing || !self.b.as_ref().is_some_and(rings) {
+            return None;
+        }
+        match self.errand() {
+            Some(errand) => errand.rings.then_some(errand.of),
+            None => Some(self.key),
+        }
     }
 
     /// An INVITE of the called side's trunk comes to take the call that rings there.
@@ -37,12 +44,6 @@ impl Call {
         let own = self.invite.as_ref().and_then(|invite| invite.offer.clone());
         let theirs = sdp_of(&asked.message)?;
         let (own, theirs) = own.zip(theirs).ok_or(negotiate::NOT_ACCEPTABLE)?;
-        let client = self
-            .b
-            .as_ref()
-            .and_then(|leg| leg.uac.as_ref())
-            .map(|uac| uac.client);
-        let client = client.ok_or(481_u16)?;
         let mut leg = self.newcomer(core, now, Side::B, trunk, asked).ok_or(503_u16)?;
         let (before, snapshot) = (self.a.session.clone(), self.snapshot.clone());
         let offers = [own, theirs];
@@ -53,6 +54,9 @@ impl Call {
                 Err(status) => {
                     self.a.session = before;
                     core.tags.remove(&leg.tag);
+                    if let Some(permit) = leg.permit.take() {
+                        core.live.release(permit);
+                    }
                     if let Some(ports) = leg.ports.take() {
                         // They were never opened.
                         core.ports.release(now.at, ports);
@@ -60,8 +64,11 @@ impl Call {
                     return Err(status);
                 }
             };
-        leg.permit = self.b.as_mut().and_then(|leg| leg.permit.take());
+        if let Some(rings) = self.b.as_mut() {
+            leg.permit = rings.permit.take();
+        }
         self.drop_b(core, now);
+        self.drop_fork(core, true);
         core.disarm(&mut self.stage_timer);
         self.moves_or_new().open = Some(Open {
             by: Side::B,
@@ -75,13 +82,13 @@ impl Call {
         let call_id = leg.call_id.clone();
         self.b = Some(leg);
         self.close_transfer(now, "replaced", 200, call_id, Tale::default());
-        self.begin_media(core, Side::B);
+        self.open_media(core);
         self.a.session.own = Box::default();
         self.phase = Phase::Connecting;
         self.hush(core);
         self.update_media(core, Side::A, &mapping);
         self.accept_offer(core, now, Side::B, asked, Some(&to_newcomer), None);
-        self.connect(core, now, client, to_caller, false);
+        self.connect(core, now, None, to_caller);
         Ok(())
     }
 }
