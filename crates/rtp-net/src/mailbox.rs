@@ -42,14 +42,14 @@ impl Bell {
 /// The end of whoever commands.
 #[derive(Debug)]
 pub(crate) struct Letterbox {
-    sender: Sender<Box<Order>>,
+    sender: Sender<Order>,
     bell: Arc<Bell>,
 }
 
 /// The worker's end.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    receiver: Receiver<Box<Order>>,
+    receiver: Receiver<Order>,
     bell: Arc<Bell>,
 }
 
@@ -75,12 +75,11 @@ impl Letterbox {
     /// Leaves a command, or gives it back when there is no room or nobody to read it. One that can wait wakes only a worker
     /// that would not look by itself; with `wakes`, only the opening of a stream can wait.
     pub(crate) fn post(&self, order: Order, wakes: bool) -> Result<(), Box<Command>> {
-        let changes = matches!(order.command, Command::Update { .. });
+        let changes = matches!(*order.command, Command::Update { .. });
         let urgent = !order.can_wait() || (wakes && changes);
-        // Boxed: the queue is as long as it may ever be, and an order is large.
         self.sender
-            .try_send(Box::new(order))
-            .map_err(|refused| Box::new(refused.into_inner().command))?;
+            .try_send(order)
+            .map_err(|refused| refused.into_inner().command)?;
         self.bell.ring(urgent);
         Ok(())
     }
@@ -118,7 +117,7 @@ impl Mailbox {
 
     /// The next command.
     pub(crate) fn take(&self) -> Option<Order> {
-        self.receiver.try_recv().ok().map(|order| *order)
+        self.receiver.try_recv().ok()
     }
 
     /// Whether the worker is to end.

@@ -9,7 +9,7 @@ use rtp_proto::control::{Command, Leg, Side};
 /// The command and its sockets.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(crate) command: Command,
+    pub(crate) command: Box<Command>,
     pub(crate) fresh: Fresh,
 }
 
@@ -26,9 +26,9 @@ pub(crate) enum Fresh {
 
 impl Order {
     /// Binds what `command` needs.
-    pub(crate) fn new(command: Command, place: Place<'_>) -> Self {
+    pub(crate) fn new(command: Box<Command>, place: Place<'_>) -> Self {
         let bind = |side, leg: &Leg| Sockets::bind(place, side, leg);
-        let fresh = match &command {
+        let fresh = match &*command {
             Command::Open { legs: [a, b], .. } => {
                 Fresh::Both(bind(Side::A, a).and_then(|a| Ok(Box::new([a, bind(Side::B, b)?]))))
             }
@@ -55,7 +55,7 @@ impl Order {
     /// Whether it is soon enough before the next packet or tick: the worker need not be woken for it.
     pub(crate) fn can_wait(&self) -> bool {
         matches!(
-            (&self.command, &self.fresh),
+            (&*self.command, &self.fresh),
             (Command::Update { rebind: false, .. }, _) | (Command::Open { .. }, Fresh::Both(Ok(_)))
         )
     }

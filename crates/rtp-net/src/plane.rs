@@ -102,7 +102,8 @@ impl MediaPlane {
 
     /// Hands a command to the worker that owns its stream. Never blocks. Ports that it names are bound when this returns: what is
     /// sent there from now on is heard. Errors: that worker's mailbox is full.
-    pub fn command(&self, command: Command) -> Result<(), Refused> {
+    pub fn command(&self, command: impl Into<Box<Command>>) -> Result<(), Refused> {
+        let command = command.into();
         let shard = command.id().0 % self.workers.len().max(1) as u64;
         let worker = usize::try_from(shard)
             .ok()
@@ -118,7 +119,7 @@ impl MediaPlane {
                 let wakes = self.kernel.is_some();
                 letterbox.post(Order::new(command, place), wakes).map_err(Refused)
             }
-            None => Err(Refused(Box::new(command))),
+            None => Err(Refused(command)),
         }
     }
 

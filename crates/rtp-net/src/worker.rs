@@ -171,7 +171,7 @@ impl Worker {
             let Some(Order { command, fresh }) = self.mailbox.take() else {
                 return;
             };
-            match (command, fresh) {
+            match (*command, fresh) {
                 (
                     Command::Open {
                         id,

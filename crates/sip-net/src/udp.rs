@@ -1,18 +1,21 @@
 //! One bound UDP socket, driven by the shard loop.
 
-use crate::arrival;
+use crate::arrival::Basin;
 use crate::error_queue::{self, Unreachable};
 use bytes::Bytes;
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg, setsockopt, sockopt};
+use smallvec::SmallVec;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 use tokio::io::Interest;
 
-/// Largest UDP payload there is (RFC 768: 16-bit length).
-const MAX_DATAGRAM: usize = 65_535;
+/// Datagrams that are sent in one go; the system takes twice as many.
+const BUNDLE: usize = 32;
 
 /// How often a send is tried again after the socket reported somebody else's ICMP error in its place.
 const SEND_TRIES: usize = 4;
@@ -114,11 +117,13 @@ pub fn bind_udp(address: SocketAddr, options: &UdpOptions) -> io::Result<UdpSock
 pub struct UdpListener {
     socket: tokio::net::UdpSocket,
     local: SocketAddr,
-    scratch: Box<[u8]>,
+    basin: Basin,
     backlog: VecDeque<(SocketAddr, Bytes)>,
     backlog_limit: usize,
     counters: UdpCounters,
     waited: Duration,
+    /// Whether the system is known not to be unable to cut datagrams out of one piece.
+    segments: bool,
 }
 
 impl UdpListener {
@@ -145,11 +150,12 @@ impl UdpListener {
         Ok(Self {
             socket: tokio::net::UdpSocket::from_std(socket)?,
             local,
-            scratch: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            basin: Basin::new(),
             backlog: VecDeque::new(),
             backlog_limit: options.backlog,
             counters: UdpCounters::default(),
             waited: Duration::ZERO,
+            segments: true,
         })
     }
 
@@ -185,24 +191,23 @@ impl UdpListener {
 
     /// Hands up at most `max` datagrams, each in a buffer of exactly its size. Returns how many.
     pub fn recv_batch(&mut self, max: usize, mut each: impl FnMut(SocketAddr, Bytes)) -> usize {
-        let (socket, scratch) = (&self.socket, &mut self.scratch);
+        let (socket, basin) = (&self.socket, &mut self.basin);
         let mut taken = 0;
         for _ in 0..max {
-            let received = if taken == 0 {
-                first(socket, scratch).map(|(length, remote, waited)| {
-                    self.waited = waited;
-                    (length, remote)
+            let scooped = socket.try_io(Interest::READABLE, || {
+                basin.take(socket, max - taken, |remote, bytes| {
+                    each(remote, Bytes::copy_from_slice(bytes));
                 })
-            } else {
-                socket.try_recv_from(scratch)
-            };
-            match received {
-                Ok((length, remote)) => {
-                    taken += 1;
-                    each(
-                        remote,
-                        Bytes::copy_from_slice(scratch.get(..length).unwrap_or_default()),
-                    );
+            });
+            match scooped {
+                Ok(scooped) => {
+                    if taken == 0 {
+                        self.waited = scooped.waited;
+                    }
+                    taken += scooped.datagrams;
+                    if taken >= max {
+                        break;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // The socket reports an ICMP error once in the place of a datagram; the error queue has the details.
@@ -237,6 +242,44 @@ impl UdpListener {
                 SendResult::Queued
             }
             SendResult::Sent | SendResult::Dropped | SendResult::Failed(_) => result,
+        }
+    }
+
+    /// Sends datagrams that have one length to one peer, in one go as far as the system can (`UDP_SEGMENT`, udp(7)): the way through
+    /// the system is what a short datagram costs most. Never blocks.
+    pub fn send_alike<'a>(&mut self, remote: SocketAddr, datagrams: impl Iterator<Item = &'a Bytes>) {
+        let datagrams: SmallVec<[&Bytes; BUNDLE]> = datagrams.collect();
+        for bundle in datagrams.chunks(BUNDLE) {
+            let whole = bundle.len() > 1 && self.segments && self.backlog.is_empty();
+            if whole && self.send_bundle(remote, bundle) {
+                self.counters.sent += bundle.len() as u64;
+                continue;
+            }
+            for datagram in bundle {
+                self.send(remote, datagram);
+            }
+        }
+    }
+
+    /// Whether the kernel has taken them all.
+    fn send_bundle(&mut self, remote: SocketAddr, bundle: &[&Bytes]) -> bool {
+        let length = bundle.first().map_or(0, |datagram| datagram.len());
+        let Some(length) = u16::try_from(length).ok().filter(|length| *length > 0) else {
+            return false;
+        };
+        let slices: SmallVec<[IoSlice<'_>; BUNDLE]> =
+            bundle.iter().map(|datagram| IoSlice::new(datagram)).collect();
+        let (segments, flags) = ([ControlMessage::UdpGsoSegments(&length)], MsgFlags::MSG_DONTWAIT);
+        let to = SockaddrStorage::from(remote);
+        match sendmsg(self.socket.as_raw_fd(), &slices, &segments, flags, Some(&to)) {
+            Ok(_) => true,
+            // One by one then: too long for the way there, or the socket is full, or has an ICMP error to tell.
+            Err(Errno::EMSGSIZE | Errno::EAGAIN | Errno::ECONNREFUSED | Errno::EHOSTUNREACH) => false,
+            // The system can't, or not by that interface.
+            Err(_) => {
+                self.segments = false;
+                false
+            }
         }
     }
 
@@ -305,11 +348,6 @@ impl UdpListener {
         self.counters.failed += 1;
         SendResult::Failed(reason)
     }
-}
-
-/// Takes a datagram together with the time that it has waited in the kernel, for which one has to ask in a longer way.
-fn first(socket: &tokio::net::UdpSocket, scratch: &mut [u8]) -> io::Result<(usize, SocketAddr, Duration)> {
-    socket.try_io(Interest::READABLE, || arrival::take(socket, scratch))
 }
 
 #[cfg(test)]

@@ -160,6 +160,11 @@ impl Endpoint {
         &mut self.mint
     }
 
+    /// Whether a tag is one that this endpoint's mint has made.
+    pub fn made(&self, tag: &[u8]) -> bool {
+        self.mint.made(tag)
+    }
+
     /// Live transactions.
     pub fn counts(&self) -> Counts {
         Counts {

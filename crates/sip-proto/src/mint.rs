@@ -1,6 +1,7 @@
 //! Branches, tags and Call-IDs: unguessable, and with the shard's number inside.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
 
 use sha2::{Digest, Sha256};
@@ -8,11 +9,23 @@ use sha2::{Digest, Sha256};
 /// Starts every branch of RFC 3261 (§8.1.1.7).
 pub(crate) const MAGIC: &[u8] = b"z9hG4bK";
 
-/// Mark, two hexadecimal digits of the shard, 20 random characters of 5 bits each.
+/// Mark, two hexadecimal digits of the shard, 20 characters of 5 bits each: random ones, and a seal by which we know that they are ours.
 const BODY: usize = 23;
 const RANDOM: usize = 20;
+const SEAL: usize = 5;
 const MARK: u8 = b't';
+/// The mark of tags that follow from a request: whatever has one has been refused, and nothing of it is kept.
+const MARK_UNKEPT: u8 = b's';
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// The alphabet, a bit for each letter.
+const LETTERS: u128 = {
+    let (mut letters, mut rest): (u128, &[u8]) = (0, ALPHABET);
+    while let [letter, more @ ..] = rest {
+        letters |= 1 << *letter;
+        rest = more;
+    }
+    letters
+};
 
 /// A short ASCII string kept in place: a branch, a tag or a Call-ID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,7 +85,7 @@ impl fmt::Debug for Token {
 }
 
 /// Makes identifiers from a seed: SHA-256 over the seed and a counter, so that whoever sees some of them can't tell the
-/// next (RFC 3261 §19.3 asks for 32 random bits in a tag; these have 100), while a test that gives the seed sees the
+/// next (RFC 3261 §19.3 asks for 32 random bits in a tag; these have 75), while a test that gives the seed sees the
 /// same ones each time.
 #[derive(Clone)]
 pub struct Mint {
@@ -81,6 +94,8 @@ pub struct Mint {
     counter: u64,
     pool: [u8; 32],
     left: usize,
+    /// What seals are made with.
+    key: [u64; 2],
 }
 
 impl fmt::Debug for Mint {
@@ -94,13 +109,16 @@ impl fmt::Debug for Mint {
 impl Mint {
     /// A mint for one shard. The seed has to be secret and used by no other mint.
     pub fn new(shard: u8, seed: [u8; 32]) -> Self {
-        Self {
+        let mut mint = Self {
             shard,
             seed,
             counter: 0,
             pool: [0; 32],
             left: 0,
-        }
+            key: [0; 2],
+        };
+        mint.key = [mint.random(), mint.random()];
+        mint
     }
 
     /// A Via branch with the magic cookie.
@@ -145,17 +163,52 @@ impl Mint {
     pub fn shard_of(token: &[u8]) -> Option<u8> {
         let body = token.strip_prefix(MAGIC).unwrap_or(token);
         let (&[mark, high, low], random) = body.split_first_chunk::<3>()?;
-        if mark != MARK || random.len() != RANDOM || !random.iter().all(|c| ALPHABET.contains(c)) {
+        let is_letter = |c: &u8| c.is_ascii() && LETTERS >> *c & 1 == 1;
+        if !matches!(mark, MARK | MARK_UNKEPT) || random.len() != RANDOM || !random.iter().all(is_letter) {
             return None;
         }
         Some(nibble(high)? << 4 | nibble(low)?)
+    }
+
+    /// Whether this mint made this branch, tag or Call-ID. Anybody can write what looks like one: only here somebody who has not seen
+    /// one is told from somebody who has. What [`Mint::tag_of`] made is not known.
+    pub fn made(&self, token: &[u8]) -> bool {
+        let body = token.strip_prefix(MAGIC).unwrap_or(token);
+        let Some((sealed, seal)) = body.split_last_chunk::<SEAL>() else {
+            return false;
+        };
+        Self::shard_of(token) == Some(self.shard) && body.first() == Some(&MARK) && *seal == self.seal(sealed)
+    }
+
+    /// 25 bits that follow from what they stand behind.
+    fn seal(&self, sealed: &[u8]) -> [u8; SEAL] {
+        let mut hasher = DefaultHasher::new();
+        self.key.iter().for_each(|part| hasher.write_u64(*part));
+        hasher.write(sealed);
+        let mut bits = hasher.finish();
+        std::array::from_fn(|_| {
+            let letter = letter((bits & 31) as u8);
+            bits >>= 5;
+            letter
+        })
+    }
+
+    /// Whether `text` begins with a tag of [`Mint::tag_of`] that ends there.
+    pub(crate) fn begins_unkept(text: &[u8]) -> bool {
+        let Some((tag, rest)) = text.split_at_checked(BODY) else {
+            return false;
+        };
+        let ends = rest
+            .first()
+            .is_none_or(|c| matches!(c, b'\r' | b'\n' | b';' | b' '));
+        ends && tag.first() == Some(&MARK_UNKEPT) && Self::shard_of(tag).is_some()
     }
 
     /// A tag that follows from `identity` and `key` alone (RFC 3261 §8.2.7: a stateless answer carries the same To-tag
     /// each time).
     pub(crate) fn tag_of(shard: u8, hashes: [u64; 2]) -> Token {
         let mut token = Token::EMPTY;
-        head(shard, &mut token);
+        head(MARK_UNKEPT, shard, &mut token);
         let mut bits = (u128::from(hashes[0]) << 64) | u128::from(hashes[1]);
         for _ in 0..RANDOM {
             token.push(letter((bits & 31) as u8));
@@ -169,11 +222,14 @@ impl Mint {
     }
 
     fn body(&mut self, token: &mut Token) {
-        head(self.shard, token);
-        for _ in 0..RANDOM {
+        let start = token.len();
+        head(MARK, self.shard, token);
+        for _ in SEAL..RANDOM {
             let byte = self.byte();
             token.push(letter(byte & 31));
         }
+        let seal = self.seal(token.get(start..).unwrap_or_default());
+        seal.into_iter().for_each(|letter| token.push(letter));
         debug_assert!(token.len() >= BODY, "a token holds a whole body");
     }
 
@@ -192,9 +248,9 @@ impl Mint {
     }
 }
 
-fn head(shard: u8, token: &mut Token) {
+fn head(mark: u8, shard: u8, token: &mut Token) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    token.push(MARK);
+    token.push(mark);
     for nibble in [shard >> 4, shard & 15] {
         token.push(HEX.get(usize::from(nibble)).copied().unwrap_or_default());
     }
@@ -241,6 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn a_mint_knows_what_it_has_made_and_nothing_that_looks_like_it() {
+        let mut mint = Mint::new(3, [1; 32]);
+        let tag = mint.tag();
+        assert!(mint.made(&tag) && mint.made(&mint.clone().branch()) && mint.made(&mint.clone().call_id()));
+        assert!(!Mint::new(3, [2; 32]).made(&tag), "another's");
+        assert!(!mint.made(&Mint::tag_of(3, [1, 2])), "of a refusal");
+        assert!(!mint.made(b"") && !mint.made(b"t03"));
+        for at in 0..tag.len() {
+            let mut forged = tag.to_vec();
+            forged[at] = if forged[at] == b'a' { b'b' } else { b'a' };
+            assert!(!mint.made(&forged), "{at}");
+        }
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_tokens_and_no_token_comes_twice() {
         let (mut a, mut b) = (Mint::new(3, [9; 32]), Mint::new(3, [9; 32]));
         let mut seen = std::collections::HashSet::new();
@@ -253,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_has_the_cookie_and_a_hundred_random_bits() {
+    fn a_branch_has_the_cookie_and_75_random_bits() {
         let branch = Mint::new(0, [0; 32]).branch();
         assert!(branch.starts_with(MAGIC));
         assert_eq!(branch.len(), MAGIC.len() + BODY);

@@ -1,8 +1,10 @@
 //! Overload: how much of what comes is turned away, and what peers say and are told about it (RFC 7339).
 //!
 //! What is looked at is how long a message has waited before it was read. While that stays over the target, a share of the new requests
-//! is refused before anything is made of them; the share follows the wait as PIE's drop probability follows a router's queue
-//! (RFC 8033 §4.2). What belongs to calls goes on, so that what was taken is also finished.
+//! is refused before anything is made of them. The share follows the wait and how it grows, as PIE's drop probability follows a router's
+//! queue (RFC 8033 §4.2), but it is what is let through that is changed, and by a factor: a tenth more of the calls that are taken is a
+//! tenth more work, whether half of all calls are refused or nineteen of twenty. What belongs to calls goes on, so that what was taken
+//! is also finished.
 
 mod peers;
 mod words;
@@ -13,22 +15,26 @@ pub(crate) use words::{asks, mark};
 use std::time::{Duration, Instant};
 
 /// The wait is judged by its shortest over this long: a burst or a pause of ours passes, a queue stays.
-const WINDOW: Duration = Duration::from_millis(100);
+const WINDOW: Duration = Duration::from_millis(40);
 /// A window lasts until there were so many looks at the queue: whoever slept finds one old message, and then none.
 const LOOKS: u32 = 2;
 /// Windows in a row with a standing queue, before anything is refused.
 const PATIENCE: u32 = 2;
-/// How much of the share follows from one window's wait, and from its change, each in targets.
-const PROPORTION: f32 = 0.008;
-const CHANGE: f32 = 0.04;
-/// What is left of the share after a window without a queue.
-const FADE: f32 = 0.95;
-/// Below this nothing is refused any more.
+/// After so long without a message there is no queue. A process that was stopped for want of its share of the processor had none either
+/// (a tenth of a second at most), and is not taken for one that nobody speaks to.
+const IDLE: Duration = Duration::from_millis(200);
+/// By how much of itself what is let through shrinks for each target that a window's wait is beyond the first.
+const PROPORTION: f32 = 0.05;
+/// A wait that grows by g seconds a second says that 1/(1 - g) of what can be done has come: so much of g is taken off at once.
+const GROWTH: f32 = 0.8;
+/// A window changes what is let through by these factors at most.
+const FACTORS: (f32, f32) = (0.1, 1.1);
+/// The least that is let through: by those one sees when it is over.
 const LEAST: f32 = 0.005;
-/// Some always get through: by those one sees when it is over.
-const MOST: f32 = 0.995;
-/// A wait beyond so many targets changes nothing more.
-const FAR: f32 = 50.0;
+/// From here on all is let through.
+const ENOUGH: f32 = 0.995;
+/// A wait that is so many targets beyond the first changes nothing more.
+const FAR: f32 = 4.0;
 
 /// How much is turned away.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +44,10 @@ pub struct Overload {
     /// What is owed of the share.
     owed: f32,
     window: Option<Window>,
+    /// Windows in a row with a standing queue.
     standing: u32,
-    before: f32,
+    /// The wait of the window before, and when that was.
+    before: Option<(Instant, Duration)>,
     /// When the queue was looked at last.
     looked: Option<Instant>,
 }
@@ -65,10 +73,11 @@ impl Overload {
         self.loss
     }
 
-    /// A message was read that had waited for so long; to be told once for each look at the sockets, of what had waited longest.
+    /// A message was read that had waited for so long; to be told once for each look at the sockets, of what had waited longest, and
+    /// before anything is done with what was read.
     pub fn waited(&mut self, now: Instant, wait: Duration) {
         let Some(target) = self.target else { return };
-        self.settle(now);
+        self.settle(now.checked_sub(wait).unwrap_or(now));
         self.looked = Some(now);
         let window = self.window.get_or_insert(Window {
             since: now,
@@ -81,25 +90,34 @@ impl Overload {
         if length < WINDOW || window.looks < LOOKS {
             return;
         }
-        let shortest = window.shortest;
+        let shortest = window.shortest.as_secs_f32();
         self.window = None;
-        let wait = (shortest.as_secs_f32() / target.as_secs_f32().max(0.0001)).min(FAR);
-        self.adjust(wait);
+        let growth = self
+            .before
+            .replace((now, Duration::from_secs_f32(shortest)))
+            .map_or(0.0, |(then, before)| {
+                let passed = now.saturating_duration_since(then).as_secs_f32().max(0.001);
+                (shortest - before.as_secs_f32()) / passed
+            });
+        self.adjust(shortest / target.as_secs_f32().max(0.0001), growth);
     }
 
     /// While nobody sends anything there is no queue either.
     pub fn settle(&mut self, now: Instant) {
         let Some(looked) = self.looked else { return };
-        let idle = now.saturating_duration_since(looked).as_secs_f32() / WINDOW.as_secs_f32();
-        if idle >= 2.0 {
-            self.fade(idle.min(1000.0) as u16);
+        let idle = now.saturating_duration_since(looked);
+        if idle >= IDLE {
+            let windows = (idle.as_secs_f32() / WINDOW.as_secs_f32()).min(1000.0) as i32;
+            self.let_through((1.0 - self.loss) * FACTORS.1.powi(windows));
+            self.standing = 0;
+            self.before = None;
             self.window = None;
             self.looked = Some(now);
         }
     }
 
-    fn adjust(&mut self, wait: f32) {
-        let change = wait - std::mem::replace(&mut self.before, wait);
+    /// A window's wait, in targets, and its growth, in seconds a second.
+    fn adjust(&mut self, wait: f32, growth: f32) {
         self.standing = if wait > 1.0 {
             self.standing.saturating_add(1)
         } else {
@@ -108,20 +126,16 @@ impl Overload {
         if self.loss == 0.0 && self.standing < PATIENCE {
             return;
         }
-        if wait < 0.25 {
-            return self.fade(1);
-        }
-        let loss = self.loss + PROPORTION * (wait - 1.0) + CHANGE * change;
-        self.loss = loss.clamp(0.0, MOST);
+        let factor = (1.0 - GROWTH * growth) * (1.0 - PROPORTION * (wait - 1.0).min(FAR));
+        self.let_through((1.0 - self.loss) * factor.clamp(FACTORS.0, FACTORS.1));
     }
 
-    fn fade(&mut self, windows: u16) {
-        self.standing = 0;
-        self.before = 0.0;
-        self.loss *= FADE.powi(windows.into());
-        if self.loss < LEAST {
-            self.loss = 0.0;
-        }
+    fn let_through(&mut self, share: f32) {
+        self.loss = if share > ENOUGH {
+            0.0
+        } else {
+            1.0 - share.max(LEAST)
+        };
     }
 
     /// Whether this new request is one of those that are turned away.

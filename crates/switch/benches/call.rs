@@ -86,12 +86,13 @@ impl Rig {
                 match command {
                     Command::Send(send) if send.flow.remote == remote => sent.push(send.bytes),
                     Command::Send(_) | Command::Resolve { .. } | Command::FetchCertificate { .. } => {}
-                    Command::Media(control::Command::Close { id }) => {
-                        let stats = Box::new(SessionStats::default());
-                        self.input(Input::Media(control::Event::Closed { id, stats }));
+                    Command::Media(command) => {
+                        if let control::Command::Close { id } = *command {
+                            let stats = Box::new(SessionStats::default());
+                            self.input(Input::Media(control::Event::Closed { id, stats }));
+                        }
                     }
-                    Command::Media(_)
-                    | Command::KeepRegistrations(_)
+                    Command::KeepRegistrations(_)
                     | Command::Leg { .. }
                     | Command::Probed { .. }
                     | Command::Alias { .. } => {}

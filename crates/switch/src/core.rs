@@ -276,7 +276,7 @@ impl Core {
     }
 
     pub(crate) fn media(&mut self, command: rtp_proto::control::Command) {
-        self.commands.push(Command::Media(command));
+        self.commands.push(Command::Media(Box::new(command)));
     }
 
     /// Hands a record to the store and says which ticket will come back.

@@ -142,7 +142,13 @@ fn is_plain(byte: u8) -> bool {
 pub(crate) fn display_of(name: &NameAddr<'_>) -> Option<String> {
     let display = std::str::from_utf8(name.display?).ok()?.trim();
     let fits = !display.is_empty() && display.len() <= 128 && !display.chars().any(char::is_control);
-    fits.then(|| format!("\"{}\" ", display.replace(['\\', '"'], "")))
+    fits.then(|| {
+        let mut written = String::with_capacity(display.len() + 3);
+        written.push('"');
+        written.extend(display.split(['\\', '"']));
+        written.push_str("\" ");
+        written
+    })
 }
 
 /// The Q.850 cause of a Reason header (RFC 3326 §2), if there is one.

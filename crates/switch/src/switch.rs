@@ -209,7 +209,7 @@ impl Switch {
     }
 
     fn on_datagram(&mut self, now: Now, flow: Flow, bytes: Bytes) {
-        if self.core.is_barred(now, &flow) {
+        if self.core.is_barred(now, &flow) || self.core.endpoint.absorbs(&bytes) {
             return;
         }
         self.on_message(now, flow, sip_msg::parse(bytes, &Limits::default()));

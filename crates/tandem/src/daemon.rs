@@ -66,6 +66,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         plane,
         leftovers,
         store,
+        tap: shard::Tap::new(&snapshot.config),
         unfinished,
     };
     let thread = std::thread::Builder::new()

@@ -282,7 +282,7 @@ impl World {
         for command in commands.drain(..) {
             match command {
                 Command::Send(send) => self.switch_sends(send),
-                Command::Media(command) => self.media.take(self.now, command, &mut self.agenda),
+                Command::Media(command) => self.media.take(self.now, *command, &mut self.agenda),
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
                 Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
                 Command::Leg { .. } | Command::Probed { .. } => {}

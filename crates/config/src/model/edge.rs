@@ -28,7 +28,7 @@ section! {
         live ban: Ban = Table<Ban>, default("{}");
         /// When requests that have come wait for longer than this before they are read, new ones are refused with 503 until they do
         /// not, as many as it takes. What belongs to calls that are up, or being set up, always goes on.
-        live overload_delay: Option<Duration> = OrOff<Time<1, 10_000>>, default("'20ms'");
+        live overload_delay: Option<Duration> = OrOff<Time<1, 10_000>>, default("'10ms'");
     }
 }
 

@@ -169,7 +169,13 @@ impl NumberFormat {
         if kept.is_empty() && self.prepend.is_empty() {
             return number.to_owned();
         }
-        format!("{}{}{kept}", if plus { "+" } else { "" }, self.prepend)
+        let mut written = String::with_capacity(1 + self.prepend.len() + kept.len());
+        if plus {
+            written.push('+');
+        }
+        written.push_str(&self.prepend);
+        written.push_str(kept);
+        written
     }
 
     /// The same without what is taken off the front or put there: a caller's number.

@@ -20,6 +20,8 @@ const ENTRIES: usize = 512;
 pub struct Ring {
     full: VecDeque<Arc<Segment>>,
     filling: Segment,
+    /// Segments that are empty.
+    spare: Vec<Segment>,
     most: usize,
 }
 
@@ -30,10 +32,13 @@ struct Segment {
 }
 
 impl Segment {
-    fn new() -> Self {
+    /// An empty one. Its memory is written to, so that the system does not have to find it page by page while calls wait.
+    fn touched() -> Self {
+        let mut bytes = vec![b' '; SEGMENT];
+        bytes.clear();
         Self {
             entries: Vec::with_capacity(ENTRIES),
-            bytes: Vec::with_capacity(SEGMENT),
+            bytes,
         }
     }
 
@@ -53,13 +58,15 @@ impl Segment {
 }
 
 impl Ring {
-    /// A ring of about so many bytes, which it soon takes and then keeps; two segments (512 kB) at least.
+    /// A ring of about so many bytes, which it takes at once and keeps; two segments (512 kB) at least.
     #[must_use]
     pub fn new(memory: usize) -> Self {
+        let most = (memory / SEGMENT).max(2) - 1;
         Self {
             full: VecDeque::new(),
-            filling: Segment::new(),
-            most: (memory / SEGMENT).max(2) - 1,
+            filling: Segment::touched(),
+            spare: (0..most).map(|_| Segment::touched()).collect(),
+            most,
         }
     }
 
@@ -87,7 +94,7 @@ impl Ring {
                 segment.bytes.clear();
                 segment
             }
-            None => Segment::new(),
+            None => self.spare.pop().unwrap_or_else(Segment::touched),
         };
         self.full
             .push_back(Arc::new(std::mem::replace(&mut self.filling, next)));

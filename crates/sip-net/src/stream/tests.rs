@@ -129,10 +129,13 @@ async fn several_messages_wait_for_one_connection() {
 #[tokio::test]
 async fn a_connection_that_is_refused_is_said_to_be_so() {
     let (mut streams, mut events, _) = start(limits());
-    let nobody = {
-        let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        gone.local_addr().expect("an address")
-    };
+    // Bound, so that nobody else gets the port, and not listening.
+    let silent = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    silent
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .expect("a port");
+    let nobody = silent.local_addr().ok().and_then(|at| at.as_socket());
+    let nobody = nobody.expect("an address");
     streams
         .send(&to(nobody), &Bytes::from_static(b"x"))
         .expect("it is tried");

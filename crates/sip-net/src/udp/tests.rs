@@ -216,3 +216,47 @@ fn what_we_send_carries_the_code_point() {
     .unwrap();
     assert_eq!(socket2::SockRef::from(&socket).tos_v4().unwrap(), 46 << 2);
 }
+
+#[test]
+fn datagrams_of_one_length_arrive_one_by_one_and_whole() {
+    runtime().block_on(async {
+        for host in ["127.0.0.1", "[::1]"] {
+            for (count, length) in [(1, 400), (2, 400), (70, 400), (3, 1), (5, 9_000)] {
+                let mut listener = UdpListener::bind(loopback(host), &UdpOptions::default()).unwrap();
+                let peer = peer(host);
+                let sent: Vec<Bytes> = (0..count)
+                    .map(|n| Bytes::from(vec![u8::try_from(n).unwrap(); length]))
+                    .collect();
+                listener.send_alike(peer.local_addr().unwrap(), sent.iter());
+                let mut buffer = vec![0; 65_535];
+                for datagram in &sent {
+                    let (got, from) = peer.recv_from(&mut buffer).unwrap();
+                    assert_eq!(from, listener.local_addr());
+                    assert_eq!(buffer[..got], datagram[..], "{count} of {length}");
+                }
+                assert_eq!(listener.counters().sent, count);
+                assert!(listener.segments, "this system can");
+            }
+        }
+    });
+}
+
+#[test]
+fn where_nobody_listens_datagrams_of_one_length_are_lost_and_nothing_else() {
+    runtime().block_on(async {
+        let mut listener = UdpListener::bind(loopback("127.0.0.1"), &UdpOptions::default()).unwrap();
+        let nobody = closed_port("127.0.0.1");
+        let sent = vec![Bytes::from_static(b"SIP/2.0 503"); 3];
+        for _ in 0..3 {
+            listener.send_alike(nobody, sent.iter());
+        }
+        assert_eq!(first_unreachable(&mut listener).await.remote, nobody);
+        let peer = peer("127.0.0.1");
+        listener.send_alike(peer.local_addr().unwrap(), sent.iter());
+        let mut buffer = [0; 100];
+        for _ in 0..3 {
+            assert_eq!(peer.recv_from(&mut buffer).unwrap().0, 11);
+        }
+        assert!(listener.segments);
+    });
+}

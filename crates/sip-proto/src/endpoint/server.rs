@@ -15,11 +15,11 @@ use super::keys::{self, Key, Style};
 use super::screen::{Refusal, screen};
 use super::slab::{Keyed, Table};
 use super::{Due, Endpoint, Running};
+use crate::Flow;
 use crate::overload;
 use crate::reply::{reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
-use crate::{Flow, Mint};
 
 /// What an overloaded endpoint asks for: seconds until the next try.
 const RETRY_AFTER: &[u8] = b"5";
@@ -279,7 +279,7 @@ impl Endpoint {
     /// Whether there is room for one more. Calls that are up may still end when no new one may begin: requests within a dialog of
     /// ours have an eighth more.
     fn room(&self, message: &Message) -> Result<(), Refusal> {
-        let ours = message.to_tag().is_some_and(|tag| Mint::shard_of(tag).is_some());
+        let ours = message.to_tag().is_some_and(|tag| self.mint.made(tag));
         let most = self.config.max_server + if ours { self.config.max_server / 8 } else { 0 };
         if self.servers.len() < most {
             return Ok(());

@@ -5,11 +5,15 @@ use sip_msg::{Limits, Message};
 
 use super::*;
 
-/// A server with one processor and a queue: a call takes `COST` of it, in two halves of which the second comes later and is never refused;
-/// to refuse one takes `REFUSAL`.
+/// A server with a share of a processor and a queue. A call takes `COST`, in two halves of which the second comes later and is never
+/// refused; to refuse one takes `REFUSAL`.
 struct Server {
     overload: Overload,
+    begun: Instant,
     now: Instant,
+    /// What it may use of each `PERIOD`, as under a quota, and has used of this one.
+    share: f64,
+    used: Duration,
     /// When each waiting message came, and whether it begins a call.
     queue: std::collections::VecDeque<(Instant, bool)>,
     later: std::collections::VecDeque<Instant>,
@@ -20,21 +24,48 @@ struct Server {
 
 const COST: Duration = Duration::from_micros(600);
 const REFUSAL: Duration = Duration::from_micros(20);
-/// Calls per second that it can serve.
+const PERIOD: Duration = Duration::from_millis(100);
+/// Calls per second that a whole processor can serve.
 const CAPACITY: f64 = 1e6 / 600.0;
 
 impl Server {
     fn new() -> Self {
+        Self::with_share(1.0)
+    }
+
+    fn with_share(share: f64) -> Self {
         let mut overload = Overload::default();
         overload.set_target(Some(Duration::from_millis(20)));
+        let now = Instant::now();
         Self {
             overload,
-            now: Instant::now(),
+            begun: now,
+            now,
+            share,
+            used: Duration::ZERO,
             queue: std::collections::VecDeque::new(),
             later: std::collections::VecDeque::new(),
             served: 0,
             refused: 0,
             longest: Duration::ZERO,
+        }
+    }
+
+    /// Time passes, in which the processor was used or not. Whoever has used up its share waits for the next period.
+    fn pass(&mut self, time: Duration, used: bool) {
+        let period = |now: Instant| (now - self.begun).as_nanos() / PERIOD.as_nanos();
+        let before = period(self.now);
+        self.now += time;
+        let mut present = period(self.now);
+        if used {
+            self.used += time;
+        }
+        if self.used >= PERIOD.mul_f64(self.share) && present == before {
+            present += 1;
+            self.now = self.begun + PERIOD * u32::try_from(present).unwrap_or(u32::MAX);
+        }
+        if present != before {
+            self.used = Duration::ZERO;
         }
     }
 
@@ -63,7 +94,7 @@ impl Server {
             }
             let batch = self.queue.len().min(64);
             if batch == 0 {
-                self.now += Duration::from_micros(500);
+                self.pass(Duration::from_micros(500), false);
                 continue;
             }
             if let Some((came, _)) = self.queue.front() {
@@ -74,7 +105,7 @@ impl Server {
                     break;
                 };
                 self.longest = self.longest.max(self.now - came);
-                self.now += if !begins {
+                let cost = if !begins {
                     self.served += 1;
                     COST / 2
                 } else if self.overload.turns_away(self.now) {
@@ -84,6 +115,7 @@ impl Server {
                     self.later.push_back(self.now + Duration::from_millis(100));
                     COST / 2
                 };
+                self.pass(cost, true);
             }
         }
         let (served, refused) = at_half.unwrap_or_default();
@@ -106,15 +138,41 @@ fn below_what_it_can_do_nobody_is_refused() {
 
 #[test]
 fn above_it_what_is_served_stays_near_the_peak_and_nobody_waits_long() {
-    for (load, share) in [(1.2, 0.9), (3.0, 0.9), (10.0, 0.6)] {
+    for (load, share, limit) in [(1.2, 0.9, 40), (3.0, 0.9, 40), (10.0, 0.6, 40)] {
         let mut server = Server::new();
         let (served, refused) = server.run(20, CAPACITY * load);
         let longest = server.longest;
         assert!(
-            served > CAPACITY * share && longest < Duration::from_millis(150),
+            served > CAPACITY * share && longest < Duration::from_millis(limit),
             "{load}: {served} of {CAPACITY} served, {refused} refused, {longest:?} waited"
         );
     }
+}
+
+#[test]
+fn a_process_that_is_stopped_for_most_of_each_period_refuses_no_less_for_that() {
+    for (load, least) in [(0.8, 0.79), (1.2, 0.9), (3.0, 0.9), (10.0, 0.6)] {
+        let mut server = Server::with_share(0.25);
+        let capacity = CAPACITY * 0.25;
+        let (served, refused) = server.run(20, capacity * load);
+        let longest = server.longest;
+        // It is stopped for 75 ms of each 100.
+        assert!(
+            served > capacity * least && longest < Duration::from_millis(200),
+            "{load}: {served} of {capacity} served, {refused} refused, {longest:?} waited"
+        );
+        assert!(load > 1.0 || refused == 0.0, "{refused} refused per second");
+    }
+}
+
+#[test]
+fn ten_times_too_much_is_refused_within_a_moment() {
+    let mut server = Server::new();
+    server.run(1, CAPACITY * 0.5);
+    server.run(2, CAPACITY * 10.0);
+    assert!(server.overload.loss() > 0.8, "{}", server.overload.loss());
+    // Within a second the queue is down to the target.
+    assert!(server.longest < Duration::from_millis(40), "{:?}", server.longest);
 }
 
 #[test]

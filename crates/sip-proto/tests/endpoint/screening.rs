@@ -92,6 +92,40 @@ fn an_invite_refused_statelessly_needs_no_memory_to_know_its_ack() {
 }
 
 #[test]
+fn the_ack_to_a_refusal_of_which_nothing_is_kept_is_known_without_reading_it() {
+    let mut bench = Bench::new();
+    let invite = Req {
+        more: "Require: foo\n",
+        ..Req::new("INVITE", "z9hG4bKs")
+    };
+    let refusal = bench.ask(&invite).remove(0);
+    let tag = String::from_utf8(refusal.to_tag().expect("tag").to_vec()).expect("text");
+    let ack = Req::new("ACK", "z9hG4bKs")
+        .tagged(&tag)
+        .text()
+        .replace('\n', "\r\n");
+    let mut absorbs = |text: &str| bench.endpoint.absorbs(text.as_bytes());
+    let (name, rest) = ack.split_once("\r\nTo:").expect("a To");
+    for to in ["To:", "to :", "t:", "T :"] {
+        assert!(absorbs(&format!("{name}\r\n{to}{rest}")), "{to}");
+    }
+    // The tag of a dialog, a tag that only looks like one of ours, one in another place, and other methods are read.
+    for text in [
+        ack.replace(&tag, &tag.replacen('s', "t", 1)),
+        ack.replace(&tag, &format!("{tag}a")),
+        ack.replace(&tag, &tag[..tag.len() - 1]),
+        ack.replace("\r\nTo:", "\r\nFrom:"),
+        ack.replace("ACK", "BYE"),
+        "ACK ".to_owned(),
+        "ACK sip:us SIP/2.0\r\nTo: <sip:us>;tag=".to_owned(),
+        String::new(),
+    ] {
+        assert!(!absorbs(&text), "{text}");
+    }
+    assert_eq!(bench.dropped(DropReason::AckOfStateless), 4);
+}
+
+#[test]
 fn max_forwards_zero_stops_what_would_go_on_and_nothing_else() {
     let zero = |method, tag: Option<&str>| {
         let request = Req::new(method, "z9hG4bKm");

@@ -8,6 +8,7 @@ use sip_msg::{Message, Method};
 use sip_proto::{ClientId, digest};
 
 use super::leg::Leg;
+use super::negotiate::Read;
 use super::reliable::Progress;
 use super::{Call, Phase, Stage, bodies, negotiate, sdp_of, terms};
 use crate::core::{Core, Credentials};
@@ -251,25 +252,24 @@ impl Call {
             return;
         };
         let answered = matches!(self.phase, Phase::Connecting | Phase::Answered);
+        let (a, b) = (Read::of(&self.a), Read::of(b));
         let (map_a, map_b) = match offerer {
-            Side::A => negotiate::pt_maps(&self.a.session, &b.session, mapping),
+            Side::A => negotiate::pt_maps(&a, &b, mapping),
             Side::B => {
-                let (from_b, from_a) = negotiate::pt_maps(&b.session, &self.a.session, mapping);
+                let (from_b, from_a) = negotiate::pt_maps(&b, &a, mapping);
                 (from_a, from_b)
             }
         };
-        let update = |side: Side, leg, other, map: PtMap| {
-            negotiate::media_leg(&self.snapshot, leg, other, map, answered).map(|leg| MediaCommand::Update {
+        let update = |side: Side, read, other, map: PtMap| {
+            let leg = negotiate::media_leg(&self.snapshot, read, Some(other), map, answered);
+            leg.map(|leg| MediaCommand::Update {
                 id,
                 side,
                 rebind: leg.mux,
                 leg,
             })
         };
-        let updates = [
-            update(Side::B, b, Some(&self.a), map_b),
-            update(Side::A, &self.a, Some(b), map_a),
-        ];
+        let updates = [update(Side::B, &b, &a, map_b), update(Side::A, &a, &b, map_a)];
         for command in updates.into_iter().flatten() {
             core.media(command);
         }

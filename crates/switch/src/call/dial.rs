@@ -12,7 +12,7 @@ use sip_proto::{Flow, Hop, Transport, digest};
 use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac};
-use super::negotiate::Unfit;
+use super::negotiate::{Read, Unfit};
 use super::{Call, Hunt, Invite, Stage, bodies, negotiate, registered};
 use crate::core::{ClientOwner, Core, Timer, Waiter};
 use crate::io::Now;
@@ -350,7 +350,8 @@ impl Call {
             return;
         }
         let Some(b) = self.b.as_ref() else { return };
-        let leg_b = negotiate::media_leg(&self.snapshot, b, Some(&self.a), PtMap::identity(), false);
+        let (a, b) = (Read::of(&self.a), Read::of(b));
+        let leg_b = negotiate::media_leg(&self.snapshot, &b, Some(&a), PtMap::identity(), false);
         match self.media {
             Some(id) => {
                 if let Some(leg) = leg_b {
@@ -363,7 +364,7 @@ impl Call {
                 }
             }
             None => {
-                let leg_a = negotiate::media_leg(&self.snapshot, &self.a, Some(b), PtMap::identity(), false);
+                let leg_a = negotiate::media_leg(&self.snapshot, &a, Some(&b), PtMap::identity(), false);
                 let (Some(leg_a), Some(leg_b)) = (leg_a, leg_b) else {
                     return;
                 };

@@ -56,6 +56,30 @@ pub(crate) fn live_media(session: &Session) -> Option<(Sdp, Media)> {
     Some((sdp, media))
 }
 
+/// A leg, and its peer's last body, which is read but once for all that is told to the media plane.
+pub(crate) struct Read<'a> {
+    leg: &'a Leg,
+    live: Option<(Sdp, Media)>,
+}
+
+impl<'a> Read<'a> {
+    pub(crate) fn of(leg: &'a Leg) -> Self {
+        Self {
+            leg,
+            live: live_media(&leg.session),
+        }
+    }
+
+    fn media(&self) -> Option<&Media> {
+        self.live.as_ref().map(|(_, media)| media)
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        let live = self.live.as_ref();
+        live.map(|(sdp, media)| sdp::hold_direction(sdp, media))
+    }
+}
+
 /// Index of the stream of an offer that is relayed: the first that can be, and that its own trunk's keys let it have.
 fn relayable(snapshot: &Snapshot, trunk: &Trunk, offer: &Sdp) -> Option<usize> {
     let wanted = |media: &Media| security::admits(security::Stream::new(snapshot, trunk, offer, media));

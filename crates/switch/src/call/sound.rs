@@ -9,7 +9,7 @@ use rtp_proto::PtMap;
 use rtp_proto::control::{Audio, Command as MediaCommand, Side, Sound};
 
 use super::end::Ending;
-use super::negotiate::Events;
+use super::negotiate::{Events, Read};
 use super::{Call, Phase, negotiate};
 use crate::core::{Core, Timer};
 use crate::io::Now;
@@ -169,7 +169,8 @@ impl Call {
         }
         let (body, audio): (Bytes, Arc<Audio>) =
             negotiate::own_answer(&self.snapshot, &mut self.a, self.b.as_ref()).ok()?;
-        let leg = negotiate::media_leg(&self.snapshot, &self.a, self.b.as_ref(), PtMap::identity(), false)?;
+        let (a, b) = (Read::of(&self.a), self.b.as_ref().map(Read::of));
+        let leg = negotiate::media_leg(&self.snapshot, &a, b.as_ref(), PtMap::identity(), false)?;
         let ports = self.parked.last().filter(|_| alone);
         let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, self.a.trunk, *ports));
         let id = match (self.media, nobody) {

@@ -129,13 +129,24 @@ impl Story {
 
     /// Puts the decision into words.
     fn explain(&mut self) {
+        if self.trace.is_none() && self.remarks.is_empty() {
+            return;
+        }
         let decision = self.trace.take().map(|trace| trace.lines()).unwrap_or_default();
-        let mut lines: Vec<&str> = self.decision.lines().collect();
-        lines.extend(decision.iter().map(String::as_str));
-        lines.extend(self.remarks.iter().map(String::as_str));
-        // A called number may have line ends, escaped (RFC 3261 §19.1.2): they make no line here.
-        let lines: Vec<String> = lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect();
-        self.decision = lines.join("\n").into();
+        let mut text = std::mem::take(&mut self.decision).into_string();
+        for line in decision.iter().chain(&self.remarks) {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            // A called number may have line ends, escaped (RFC 3261 §19.1.2): they make no line here.
+            let mut parts = line.split(['\n', '\r']);
+            text.push_str(parts.next().unwrap_or_default());
+            for part in parts {
+                text.push(' ');
+                text.push_str(part);
+            }
+        }
+        self.decision = text.into();
         self.remarks = Vec::new();
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use config::UnknownSources;
 use route::{SourceMatch, TrunkIx, WhyNot};
 use sip_msg::{HeaderId, Message, Method, ParseError};
-use sip_proto::{DropReason, Flow, Mint, digest};
+use sip_proto::{DropReason, Flow, digest};
 
 use super::bans::{Place, Why, ground};
 use super::{allows, rates};
@@ -71,7 +71,7 @@ impl Core {
     fn lets_request_in(&mut self, now: Now, flow: &Flow, message: &Message) -> bool {
         match (message.method(), message.to_tag()) {
             // What belongs to a call of ours. Copies of what was said in one that is over find their transactions, too.
-            (_, Some(tag)) if self.tags.get(tag).is_some() || Mint::shard_of(tag).is_some() => return true,
+            (_, Some(tag)) if self.tags.get(tag).is_some() || self.endpoint.made(tag) => return true,
             (Some(Method::Ack | Method::Cancel), _) => {
                 return !self.drops_unknown() || self.may_be_users() || self.is_known(flow);
             }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sip_proto::Flow;
+use sip_proto::{DropReason, Flow};
 
 use super::Switch;
 use crate::edge::{BanOutcome, BanView};
@@ -11,7 +11,7 @@ use crate::io::Now;
 
 impl Switch {
     /// What was read last had waited for so long: while that is too long, new requests are turned away. To be told once for each look
-    /// at the sockets, of what had waited longest.
+    /// at the sockets, of what had waited longest, before what was read is handled.
     pub fn waited(&mut self, now: Now, wait: Duration) {
         self.core.endpoint.overload().waited(now.at, wait);
     }
@@ -25,6 +25,13 @@ impl Switch {
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         self.core.endpoint.loss() > 0.0
+    }
+
+    /// Requests that were turned away, and what belonged to such.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        let reasons = [DropReason::Overload, DropReason::AckOfStateless];
+        reasons.iter().map(|why| self.core.endpoint.dropped(*why)).sum()
     }
 
     /// Whether what comes by this flow is dropped before it is read. It is counted if so.

@@ -25,12 +25,14 @@ mod trials;
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 use records::{Outcome, Store};
 use rtp_net::{Leftovers, MediaPlane};
 use sip_net::{
@@ -44,13 +46,11 @@ use tokio::sync::mpsc;
 use super::pace::Pace;
 use super::registrations::{self, Registrations};
 pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, Traced, TrunkState, queue};
-use tap::Tap;
+pub(crate) use tap::Tap;
 pub(crate) use trials::TrialStart;
 
 /// Datagrams taken from one socket, and inputs taken from the queue, before the others get their turn.
 pub(crate) const BATCH: usize = 64;
-/// The same of datagrams while more comes than can be done: what is refused is not to wait for many others first.
-const SMALL_BATCH: usize = 16;
 /// The longest the shard sleeps.
 const IDLE: Duration = Duration::from_secs(3600);
 /// The longest it sleeps while a media worker's mailbox is full.
@@ -101,6 +101,14 @@ fn udp_options() -> UdpOptions {
     }
 }
 
+/// A datagram, and the socket that it came to.
+struct Came {
+    listener: ListenerId,
+    local: SocketAddr,
+    remote: SocketAddr,
+    bytes: Bytes,
+}
+
 /// What has ended the shard's wait.
 enum First {
     Input(ShardInput),
@@ -117,6 +125,7 @@ pub(crate) struct Parts {
     pub(crate) plane: MediaPlane,
     pub(crate) leftovers: Leftovers,
     pub(crate) store: Store,
+    pub(crate) tap: Tap,
     pub(crate) unfinished: Vec<records::Journaled>,
 }
 
@@ -142,11 +151,15 @@ pub(crate) fn run(parts: Parts) -> Result<()> {
 struct Shard {
     switch: Switch,
     listeners: Vec<(ListenerId, UdpListener)>,
+    /// Datagrams that have been read; empty between turns, but for its room.
+    came: Vec<Came>,
     /// Connections; `None`: no listener has any.
     streams: Option<Streams>,
     /// Connections to be closed once what has come over them is answered.
     broken: Vec<ConnId>,
     commands: Vec<Command>,
+    /// Those that are being carried out; empty between turns, but for its room.
+    doing: Vec<Command>,
     plane: MediaPlane,
     /// Until the calls it is of have been hung up.
     leftovers: Option<Leftovers>,
@@ -155,13 +168,17 @@ struct Shard {
     resolver: Resolver,
     certificates: certificates::Source,
     /// Media commands that a worker's mailbox had no room for, in order.
-    deferred: VecDeque<rtp_proto::control::Command>,
+    deferred: VecDeque<Box<rtp_proto::control::Command>>,
     /// Who asked for a call and waits for its media's figures.
     asked: Vec<show::Asked>,
+    /// Refusals for overload, which go together, and are shown to nobody: they are of no call.
+    refusals: Vec<sip_proto::Send>,
     /// Inputs that follow from carrying out commands.
     feedback: VecDeque<Input>,
     clock: Clock,
     pace: Pace,
+    /// For how long it has rested since it last looked at the sockets.
+    rested: Duration,
     tap: Tap,
     stopping: bool,
     leaving: bool,
@@ -186,7 +203,6 @@ impl Shard {
     fn new(parts: Parts) -> Result<(Self, mpsc::Receiver<StreamEvent>)> {
         let clock = Clock;
         let now = clock.now();
-        let tap = Tap::new(&parts.snapshot.config);
         let mut listeners = Vec::new();
         for (id, socket) in parts.sockets.udp {
             listeners.push((id, UdpListener::from_socket(socket, &udp_options())?));
@@ -232,9 +248,11 @@ impl Shard {
         let shard = Self {
             switch,
             listeners,
+            came: Vec::new(),
             streams,
             broken: Vec::new(),
             commands,
+            doing: Vec::new(),
             plane: parts.plane,
             leftovers: Some(parts.leftovers),
             store: parts.store,
@@ -243,10 +261,12 @@ impl Shard {
             certificates,
             deferred: VecDeque::new(),
             asked: Vec::new(),
+            refusals: Vec::new(),
             feedback: VecDeque::new(),
             clock,
             pace: Pace::default(),
-            tap,
+            rested: Duration::ZERO,
+            tap: parts.tap,
             stopping: false,
             leaving: false,
             retired: BTreeSet::new(),
@@ -273,6 +293,7 @@ impl Shard {
             let first = match rest {
                 Some(rest) => {
                     std::thread::sleep(rest);
+                    self.rested = rest;
                     // The runtime looks at the sockets, and at what else runs on this thread.
                     tokio::task::yield_now().await;
                     None
@@ -385,56 +406,81 @@ impl Shard {
 
     /// Takes what the sockets have: datagrams, of which it says how many, and reports of ones that came back.
     fn receive(&mut self) -> usize {
-        let (switch, commands, clock, tap) =
-            (&mut self.switch, &mut self.commands, &self.clock, &mut self.tap);
-        let (mut came_back, mut received) = (Vec::new(), 0);
-        let mut asked_where = Vec::new();
-        let mut waited = None;
-        let most = if switch.is_overloaded() {
-            SMALL_BATCH
-        } else {
-            BATCH
-        };
+        let (mut came, mut came_back) = (std::mem::take(&mut self.came), Vec::new());
+        let (mut received, mut waited) = (0, None);
         for (id, listener) in &mut self.listeners {
-            listener.unreachable(BATCH, |report| came_back.push((*id, report.remote)));
-            let (now, local) = (clock.now(), listener.local_addr());
-            let taken = listener.recv_batch(most, |remote, bytes| {
-                // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
-                if let Some(answer) = stun::answer(&bytes, remote) {
-                    asked_where.push((remote, answer));
-                    return;
-                }
-                let flow = Flow {
-                    transport: Transport::Udp,
-                    listener: *id,
+            let (id, local) = (*id, listener.local_addr());
+            listener.unreachable(BATCH, |report| came_back.push((id, report.remote)));
+            let taken = listener.recv_batch(BATCH, |remote, bytes| {
+                came.push(Came {
+                    listener: id,
+                    local,
                     remote,
-                    conn: None,
-                    peer: PeerId::default(),
-                };
-                if switch.is_barred(now, &flow) {
-                    return;
-                }
-                tap.message(false, flow.transport, local, remote, &bytes);
-                switch.handle(now, Input::Datagram { flow, bytes }, commands);
+                    bytes,
+                });
             });
-            for (remote, answer) in asked_where.drain(..) {
-                listener.send(remote, &answer);
-            }
             if taken > 0 {
                 waited = waited.max(Some(listener.waited()));
             }
-            // A full batch says that there is more, whatever its size.
-            received += if taken == most { BATCH } else { taken };
-            listener.flush(|report| came_back.push((*id, report.remote)));
+            received += taken;
+            listener.flush(|report| came_back.push((id, report.remote)));
         }
+        let now = self.clock.now();
+        // What waited while this thread chose to rest was not kept waiting for want of time.
+        let rested = std::mem::take(&mut self.rested);
         if let Some(waited) = waited {
-            switch.waited(clock.now(), waited);
+            self.switch.waited(now, waited.saturating_sub(rested));
         }
+        for datagram in came.drain(..) {
+            self.datagram(now, datagram);
+        }
+        self.came = came;
         came_back.dedup();
         for (listener, remote) in came_back {
-            switch.handle(clock.now(), Input::Unreachable { listener, remote }, commands);
+            let input = Input::Unreachable { listener, remote };
+            self.switch.handle(self.clock.now(), input, &mut self.commands);
         }
         received
+    }
+
+    fn datagram(&mut self, now: Now, came: Came) {
+        let Came {
+            listener,
+            local,
+            remote,
+            bytes,
+        } = came;
+        // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
+        if let Some(answer) = stun::answer(&bytes, remote) {
+            if let Some((_, socket)) = self.listeners.iter_mut().find(|(id, _)| *id == listener) {
+                socket.send(remote, &answer);
+            }
+            return;
+        }
+        let flow = Flow {
+            transport: Transport::Udp,
+            listener,
+            remote,
+            conn: None,
+            peer: PeerId::default(),
+        };
+        if self.switch.is_barred(now, &flow) {
+            return;
+        }
+        let may_go = bytes.starts_with(b"INVITE ") || bytes.starts_with(b"ACK ");
+        if !(may_go && self.switch.is_overloaded()) {
+            self.tap.message(false, flow.transport, local, remote, &bytes);
+            return self
+                .switch
+                .handle(now, Input::Datagram { flow, bytes }, &mut self.commands);
+        }
+        // What is turned away is not kept: it is of no call, and would push out what is.
+        let (before, copy) = (self.switch.turned_away(), bytes.clone());
+        self.switch
+            .handle(now, Input::Datagram { flow, bytes }, &mut self.commands);
+        if self.switch.turned_away() == before {
+            self.tap.message(false, flow.transport, local, remote, &copy);
+        }
     }
 }
 

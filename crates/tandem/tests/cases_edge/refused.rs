@@ -45,6 +45,29 @@ fn strangers_are_refused_or_hear_nothing() {
     }
 }
 
+/// A tag that looks like one of ours opens no door: whoever makes one up is a stranger as before.
+#[test]
+fn a_tag_in_our_manner_makes_nobody_known() {
+    let bed = quick(|setup| setup.extra("[edge]\nunknown_sources = \"drop\""));
+    let x = bed.peer("X", bed.places.x);
+    let (from, sut) = (x.local(), x.sut());
+    for n in 0..40 {
+        let method = ["BYE", "INVITE", "INFO", "OPTIONS"][n % 4];
+        let tag: String = (0..20)
+            .map(|i| char::from(b"abcdefghijkmnpqr"[(n * 7 + i * i) % 16]))
+            .collect();
+        let text = opener(method, from, sut, n, &[]).replace(
+            &format!("To: <sip:100@{sut}>"),
+            &format!("To: <sip:100@{sut}>;tag=t00{tag}"),
+        );
+        x.send_raw(sut, text.as_bytes());
+    }
+    x.expect_silence(MOMENT);
+    assert_eq!(bed.metrics().sum("tandem_transactions"), Some(0.0));
+    assert!(dropped(&bed, "source-unknown") + dropped(&bed, "rate-limited") >= 40.0);
+    bed.finish(0);
+}
+
 /// One address may send so much and no more, though nobody there has done anything wrong. The operator's own are let through.
 #[test]
 fn an_address_has_its_rate() {

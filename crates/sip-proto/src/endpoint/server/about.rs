@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use memchr::{memmem, memrchr};
 use sip_msg::{Message, Method};
 
 use super::super::drops::DropReason;
@@ -11,14 +12,33 @@ use super::super::keys::{self, Key, Style};
 use super::super::screen::Refusal;
 use super::super::{Endpoint, Running};
 use super::{Kept, Machine, Server};
-use crate::Flow;
 use crate::reply::{reply, target};
 use crate::transaction::{ServerNonInvite, server_invite};
+use crate::{Flow, Mint};
+
+const TAG: &[u8] = b";tag=";
 
 /// For how many T1 a CANCEL is remembered that came before its INVITE: as long as one is sent again at its usual pace.
 const PATIENCE: u32 = 8;
 
 impl Endpoint {
+    /// Whether a datagram is the ACK to a refusal of which nothing was kept, as far as that shows without reading it. It is counted if
+    /// so. While most calls are refused this is every second message.
+    pub fn absorbs(&mut self, datagram: &[u8]) -> bool {
+        if !datagram.starts_with(b"ACK ") {
+            return false;
+        }
+        let is = memmem::find_iter(datagram, TAG).any(|at| {
+            let (before, tag) = datagram.split_at_checked(at + TAG.len()).unwrap_or_default();
+            let line = memrchr(b'\n', before).and_then(|end| before.get(end + 1..));
+            line.is_some_and(is_to) && Mint::begins_unkept(tag)
+        });
+        if is {
+            self.drops.count(DropReason::AckOfStateless);
+        }
+        is
+    }
+
     pub(super) fn receive_ack(&mut self, now: Instant, flow: Flow, message: Message, out: &mut Outbox) {
         keys::server(&message, &Method::Invite, &mut self.scratch);
         let found = self
@@ -152,4 +172,14 @@ impl Endpoint {
         self.run_server(now, id, actions, None, out);
         self.respond(now, id, answer, out);
     }
+}
+
+/// Whether a line is the To of a message.
+fn is_to(line: &[u8]) -> bool {
+    let name = line
+        .split(|c| *c == b':')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii_end();
+    name.eq_ignore_ascii_case(b"To") || name.eq_ignore_ascii_case(b"t")
 }

@@ -241,8 +241,11 @@ fn tones(snapshot: &Snapshot, leg: &Leg, other: &Leg) -> Option<Audio> {
         Said::Signalled => true,
         Said::Tones => false,
     };
-    let sounds = differ && said(snapshot, leg, other) == Said::Tones;
-    spoken(leg).filter(|_| sounds)
+    if differ && said(snapshot, leg, other) == Said::Tones {
+        spoken(leg)
+    } else {
+        None
+    }
 }
 
 /// What is spoken on a leg, if we can speak it.

@@ -10,37 +10,34 @@ use rtp_proto::emodel;
 use rtp_proto::{Cidr, PortPair, PtMap};
 use sdp::{Direction, PtMapping};
 
-use super::{events, live_media, security};
-use crate::call::leg::{Leg, Session};
+use super::{Read, events, security};
+use crate::call::leg::Leg;
 use crate::snapshot::Snapshot;
 
 /// What the media plane has to know of a leg.
 pub(crate) fn leg(
     snapshot: &Snapshot,
-    leg: &Leg,
-    other: Option<&Leg>,
+    read: &Read<'_>,
+    other: Option<&Read<'_>>,
     map: PtMap,
     answered: bool,
 ) -> Option<control::Leg> {
+    let leg = read.leg;
     let trunk = snapshot.trunk(leg.trunk);
-    let live = live_media(&leg.session);
-    let direction = live.as_ref().map_or(Direction::SendRecv, |(sdp, media)| {
-        sdp::hold_direction(sdp, media)
-    });
-    let other_receives = other
-        .and_then(|other| super::direction(&other.session))
-        .is_none_or(Direction::receives);
-    let udptl = live
-        .as_ref()
-        .is_some_and(|(_, media)| media.proto() == sdp::Proto::Udptl);
-    let remote = live
+    let direction = read.direction().unwrap_or(Direction::SendRecv);
+    let other_receives = other.and_then(Read::direction).is_none_or(Direction::receives);
+    let udptl = read
+        .media()
+        .is_some_and(|media| media.proto() == sdp::Proto::Udptl);
+    let remote = read
+        .live
         .as_ref()
         .and_then(|(sdp, media)| sdp.endpoints(media, leg.mux))
         .map(|endpoints| Remote {
             rtp: endpoints.rtp,
             rtcp: endpoints.rtcp,
         });
-    let (digits, in_band) = events::digits(snapshot, leg, other)
+    let (digits, in_band) = events::digits(snapshot, leg, other.map(|other| other.leg))
         .map_or((None, None), |(digits, in_band)| (Some(digits), in_band));
     let (security, ice) = security::plane(&leg.session, snapshot, answered);
     Some(control::Leg {
@@ -124,27 +121,24 @@ fn latch(trunk: &Trunk, leg: &Leg) -> Latch {
 }
 
 /// The maps for packets from X and from Y, after X offered and Y answered.
-pub(crate) fn pt_maps(x: &Session, y: &Session, mapping: &PtMapping) -> (PtMap, PtMap) {
-    if x.converted.is_some() {
+pub(crate) fn pt_maps(x: &Read<'_>, y: &Read<'_>, mapping: &PtMapping) -> (PtMap, PtMap) {
+    if x.leg.session.converted.is_some() {
         return (PtMap::only(), PtMap::only());
     }
     if mapping.is_empty() {
         return (PtMap::identity(), PtMap::identity());
     }
-    let (live_x, live_y) = (live_media(x), live_media(y));
-    let clock = |live: &Option<(sdp::Sdp, sdp::Media)>, pt: u8| {
-        let media = live.as_ref().map(|(_, media)| media);
-        media
-            .and_then(|media| media.codec_of(pt).map(|codec| codec.clock))
-            .unwrap_or(0)
+    let clock = |read: &Read<'_>, pt: u8| {
+        let codec = read.media().and_then(|media| media.codec_of(pt));
+        codec.map_or(0, |codec| codec.clock)
     };
     let mut from_x = PtMap::only();
     for (arrives, leaves) in mapping.from_a() {
-        from_x.set(arrives, leaves, clock(&live_y, leaves));
+        from_x.set(arrives, leaves, clock(y, leaves));
     }
     let mut from_y = PtMap::only();
     for (arrives, leaves) in mapping.from_b() {
-        from_y.set(arrives, leaves, clock(&live_x, leaves));
+        from_y.set(arrives, leaves, clock(x, leaves));
     }
     (from_x, from_y)
 }

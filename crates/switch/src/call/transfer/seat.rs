@@ -6,6 +6,7 @@ use sdp::Sdp;
 
 use super::{Tale, Won};
 use crate::call::leg::{Bye, Leg, Session};
+use crate::call::negotiate::Read;
 use crate::call::{Call, negotiate};
 use crate::core::Core;
 use crate::io::Now;
@@ -88,7 +89,8 @@ impl Call {
             return;
         };
         let other = self.leg(side.other());
-        let media = negotiate::media_leg(&self.snapshot, new, other, PtMap::identity(), false);
+        let (new, other) = (Read::of(new), other.map(Read::of));
+        let media = negotiate::media_leg(&self.snapshot, &new, other.as_ref(), PtMap::identity(), false);
         if let Some(leg) = media {
             core.media(MediaCommand::Update {
                 id,

@@ -16,15 +16,41 @@ impl Shard {
     pub(super) fn carry_out(&mut self) {
         self.command_media();
         loop {
-            for command in std::mem::take(&mut self.commands) {
+            let mut doing = std::mem::replace(&mut self.commands, std::mem::take(&mut self.doing));
+            for command in doing.drain(..) {
                 self.apply(command);
             }
+            self.doing = doing;
             let Some(input) = self.feedback.pop_front() else {
-                return;
+                break;
             };
             let now = self.clock.now();
             self.switch.handle(now, input, &mut self.commands);
         }
+        self.send_refusals();
+    }
+
+    /// Sends what turns requests away for overload: many are alike, but for names of one length.
+    fn send_refusals(&mut self) {
+        if self.refusals.is_empty() {
+            return;
+        }
+        let key = |refusal: &sip_proto::Send| {
+            let flow = refusal.flow;
+            (flow.listener.0, flow.remote, refusal.bytes.len())
+        };
+        self.refusals.sort_unstable_by_key(key);
+        for alike in self.refusals.chunk_by(|a, b| key(a) == key(b)) {
+            let Some(first) = alike.first() else { continue };
+            let listener = self
+                .listeners
+                .iter_mut()
+                .find(|(id, _)| *id == first.flow.listener);
+            if let Some((_, listener)) = listener {
+                listener.send_alike(first.flow.remote, alike.iter().map(|refusal| &refusal.bytes));
+            }
+        }
+        self.refusals.clear();
     }
 
     fn apply(&mut self, command: Command) {
@@ -81,6 +107,11 @@ impl Shard {
         if send.flow.transport != Transport::Udp {
             return self.send_over_connection(send);
         }
+        let turns_away =
+            self.switch.is_overloaded() && send.origin.is_none() && send.bytes.starts_with(b"SIP/2.0 503 ");
+        if turns_away {
+            return self.refusals.push(send);
+        }
         let Some((_, listener)) = self
             .listeners
             .iter_mut()
@@ -129,7 +160,7 @@ impl Shard {
     pub(super) fn command_media(&mut self) {
         while let Some(command) = self.deferred.pop_front() {
             if let Err(refused) = self.plane.command(command) {
-                self.deferred.push_front(*refused.0);
+                self.deferred.push_front(refused.0);
                 break;
             }
         }

@@ -23,7 +23,7 @@ impl Shard {
         match self.switch.call(now, id) {
             Some((view, Some(stream))) if self.asked.len() < MAX_ASKED => {
                 self.asked.push(Asked { stream, view, reply });
-                self.deferred.push_back(Command::Report { id: stream });
+                self.deferred.push_back(Box::new(Command::Report { id: stream }));
                 self.command_media();
             }
             Some((view, _)) => drop(reply.send(Some(view))),

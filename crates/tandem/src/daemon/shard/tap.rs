@@ -11,7 +11,7 @@ use sip_proto::Transport;
 use super::trials::Trials;
 
 /// Whoever wants to see messages.
-pub(super) struct Tap {
+pub(crate) struct Tap {
     ring: Option<Ring>,
     mirror: Option<HepMirror>,
     /// What `mirror` was made of.
@@ -22,7 +22,8 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    pub(super) fn new(config: &Config) -> Self {
+    /// Takes the memory that the ring has: it takes a moment.
+    pub(crate) fn new(config: &Config) -> Self {
         let memory = config.capture.memory.map(|megabytes| (megabytes as usize) << 20);
         let mut tap = Self {
             ring: memory.map(Ring::new),
