@@ -50,7 +50,10 @@ impl Stage {
     /// # Errors
     /// There is no cgroup to be had (it takes root).
     pub fn start(daemon: &Path) -> Result<Self> {
-        let setup = Setup::default().t1_ms(500).media_ports(10_000, 29_999);
+        let setup = Setup::default()
+            .impatient()
+            .t1_ms(500)
+            .media_ports(10_000, 29_999);
         let bed = Bed::start(daemon, setup);
         let quota = Quota::set(bed.pid(), SHARE)?;
         Ok(Self { bed, _quota: quota })

@@ -95,7 +95,13 @@ pub fn round(load: Load, places: &Places, pids: &[u32], dir: &Path) -> Round {
 /// # Errors
 /// None; a daemon that misbehaves panics with its log.
 pub fn tandem(daemon: &Path, load: Load) -> Result<Round> {
-    let bed = Bed::start(daemon, Setup::default().t1_ms(500).media_ports(10_000, 29_999));
+    let bed = Bed::start(
+        daemon,
+        Setup::default()
+            .impatient()
+            .t1_ms(500)
+            .media_ports(10_000, 29_999),
+    );
     // The first calls pay for what is made once.
     let warm = Load {
         calls: load.rate,

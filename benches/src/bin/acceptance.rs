@@ -68,6 +68,7 @@ fn main() -> Result<()> {
 /// carry audio.
 fn with_second_customer() -> Setup {
     Setup::default()
+        .impatient()
         .t1_ms(500)
         .media_ports(10_000, 19_999)
         .trunk("pbx2", &["role = \"customer\"", "sources = [\"{x}\"]", "class = \"audio\""])
@@ -174,7 +175,10 @@ fn end_call(held: &Held<'_>, talk: ScopedJoinHandle<'_, [Comparison; 2]>) -> u32
 fn media(daemon: &Path, divide: u32) {
     let count = (500 / divide) as usize;
     let time = Duration::from_secs(u64::from(60 / divide).max(2));
-    let setup = Setup::default().t1_ms(500).media_ports(10_000, 19_999);
+    let setup = Setup::default()
+        .impatient()
+        .t1_ms(500)
+        .media_ports(10_000, 19_999);
     let (bed, report) = talk(daemon, setup, count, time, |_| {});
     let lost = bed.drops();
     bed.finish(count);
@@ -186,7 +190,10 @@ fn media(daemon: &Path, divide: u32) {
 }
 
 fn in_kernel() -> Setup {
-    let setup = Setup::default().t1_ms(500).media_ports(10_000, 29_999);
+    let setup = Setup::default()
+        .impatient()
+        .t1_ms(500)
+        .media_ports(10_000, 29_999);
     setup.media("engine = \"kernel\"")
 }
 
@@ -268,7 +275,10 @@ fn reload(daemon: &Path, divide: u32) {
     const RATE: u32 = 200;
     let time = Duration::from_secs(u64::from(60 / divide).max(2));
     let calls = RATE * time.as_secs() as u32;
-    let setup = Setup::default().t1_ms(500).media_ports(10_000, 19_999);
+    let setup = Setup::default()
+        .impatient()
+        .t1_ms(500)
+        .media_ports(10_000, 19_999);
     let bed = Bed::start(daemon, setup.clone());
     let deadline = time + Duration::from_secs(40);
     let shape = |scenario: testbed::Scenario| {

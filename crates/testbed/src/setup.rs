@@ -33,6 +33,7 @@ pub struct Setup {
     media: Vec<String>,
     trunks: Vec<Trunk>,
     extra: String,
+    is_patient: bool,
 }
 
 impl Default for Setup {
@@ -47,6 +48,7 @@ impl Default for Setup {
             media: Vec::new(),
             trunks: Vec::new(),
             extra: String::new(),
+            is_patient: true,
         };
         setup
             .trunk("pbx", &["role = \"customer\"", "sources = [\"{a}\"]"])
@@ -178,6 +180,26 @@ impl Setup {
         self
     }
 
+    /// A switch that takes it for overload as soon as the shipped one when it does not get to its messages. Without this only a
+    /// second of waiting is: a machine that runs many tests at once has more to do than one switch.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.is_patient = false;
+        self
+    }
+
+    /// The tables at the end.
+    fn tables(&self) -> String {
+        const PATIENCE: &str = "[edge]\noverload_delay = \"1s\"\n";
+        if !self.is_patient || self.extra.contains("overload_delay") {
+            return self.extra.clone();
+        }
+        match self.extra.split_once("[edge]\n") {
+            Some((before, after)) => format!("{before}{PATIENCE}{after}"),
+            None => format!("{PATIENCE}{}", self.extra),
+        }
+    }
+
     /// Addresses as this setup wants them.
     #[must_use]
     pub fn places(&self) -> Places {
@@ -233,7 +255,7 @@ impl Setup {
             let _ = writeln!(out, "[[trunk]]\nname = \"{}\"", trunk.name);
             lines(&mut out, &trunk.lines);
         }
-        out.push_str(&self.extra);
+        out.push_str(&self.tables());
         places.fill(&out)
     }
 }
