@@ -37,13 +37,9 @@ fn main() -> Result<()> {
     let stage = Stage::start(&options.daemon)?;
     let time = Duration::from_secs(options.seconds);
     let (mut rate, mut best) = (options.from, 0.0_f64);
-    let mut cpu_per_call = 0.0;
     loop {
         let run = stage.offer(rate, time / 2)?;
         let served = run.outcome.served_per_s;
-        if run.outcome.refused + run.outcome.silent == 0 {
-            cpu_per_call = run.cpu_us / run.outcome.served.max(1) as f64;
-        }
         best = best.max(served);
         println!(
             "{rate:.0} calls/s offered: {served:.0} served, {} refused",
@@ -56,7 +52,9 @@ fn main() -> Result<()> {
     }
     // What it can do for a moment, it can't for long: what ended calls leave behind for 32 s has to be there.
     stage.offer(best, LINGER)?;
-    best = stage.offer(best, time)?.outcome.served_per_s;
+    let steady = stage.offer(best, time)?;
+    best = steady.outcome.served_per_s;
+    let cpu_per_call = steady.cpu_us / steady.outcome.served.max(1) as f64;
     let runs = [1.0, 3.0, 10.0].map(|times| stage.offer(best * times, time));
     let runs: Vec<Run> = runs.into_iter().collect::<Result<_>>()?;
     println!(
@@ -110,7 +108,12 @@ fn row(run: &Run, best: f64, cpu_per_call: f64) -> Vec<String> {
         outcome.silent.to_string(),
         outcome.unfinished.to_string(),
         format!("{median:.0}, {most:.0}, {longest:.0}"),
-        format!("{per_refused:.0}"),
+        // Where few are refused the difference is of two large numbers.
+        if outcome.refused > outcome.served {
+            format!("{per_refused:.0}")
+        } else {
+            "-".to_owned()
+        },
         format!("{}, {}", run.memory_kb.0, run.memory_kb.1),
     ]
 }
