@@ -122,7 +122,7 @@ pub struct UdpListener {
     backlog_limit: usize,
     counters: UdpCounters,
     waited: Duration,
-    /// Whether the system is known not to be unable to cut datagrams out of one piece.
+    /// Whether the system is not known to be unable to cut datagrams out of one piece.
     segments: bool,
 }
 
@@ -273,13 +273,13 @@ impl UdpListener {
         let to = SockaddrStorage::from(remote);
         match sendmsg(self.socket.as_raw_fd(), &slices, &segments, flags, Some(&to)) {
             Ok(_) => true,
-            // One by one then: too long for the way there, or the socket is full, or has an ICMP error to tell.
-            Err(Errno::EMSGSIZE | Errno::EAGAIN | Errno::ECONNREFUSED | Errno::EHOSTUNREACH) => false,
-            // The system can't, or not by that interface.
-            Err(_) => {
+            // The interface can't.
+            Err(Errno::EIO) => {
                 self.segments = false;
                 false
             }
+            // One by one then: too long for the way there, or the socket is full, or has an ICMP error to tell.
+            Err(_) => false,
         }
     }
 

@@ -295,6 +295,7 @@ impl Endpoint {
             flow,
             bytes,
             origin: None,
+            turns_away: refusal.why == DropReason::Overload,
         });
     }
 

@@ -21,7 +21,7 @@ const LOOKS: u32 = 2;
 /// Windows in a row with a standing queue, before anything is refused.
 const PATIENCE: u32 = 2;
 /// After so long without a message there is no queue. A process that was stopped for want of its share of the processor had none either
-/// (a tenth of a second at most), and is not taken for one that nobody speaks to.
+/// (a tenth of a second as the systems have it), and is not taken for one that nobody speaks to.
 const IDLE: Duration = Duration::from_millis(200);
 /// By how much of itself what is let through shrinks for each target that a window's wait is beyond the first.
 const PROPORTION: f32 = 0.05;

@@ -52,6 +52,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
     let (queue, inputs) = shard::queue(SHARD_QUEUE);
     let (store, unfinished) = open_store(&snapshot, queue.clone())?;
     let (plane, leftovers) = start_media(&snapshot, queue.clone())?;
+    let tap = shard::Tap::new(&snapshot.config);
     let sockets = shard::bind(&snapshot)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -66,7 +67,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         plane,
         leftovers,
         store,
-        tap: shard::Tap::new(&snapshot.config),
+        tap,
         unfinished,
     };
     let thread = std::thread::Builder::new()

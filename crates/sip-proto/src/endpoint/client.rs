@@ -100,6 +100,7 @@ impl Endpoint {
             flow,
             bytes,
             origin: None,
+            turns_away: false,
         });
     }
 
@@ -296,6 +297,7 @@ impl Endpoint {
                     flow,
                     bytes,
                     origin: None,
+                    turns_away: false,
                 });
             }
             return self.drops.count(DropReason::ResponseCopy);

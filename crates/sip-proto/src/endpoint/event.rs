@@ -34,6 +34,8 @@ pub struct Send {
     pub bytes: Bytes,
     /// Whom to tell when it fails; `None`: nobody.
     pub origin: Option<SendOrigin>,
+    /// It turns a request away for overload.
+    pub turns_away: bool,
 }
 
 /// What happened, for the transaction user.

@@ -15,11 +15,11 @@ use super::keys::{self, Key, Style};
 use super::screen::{Refusal, screen};
 use super::slab::{Keyed, Table};
 use super::{Due, Endpoint, Running};
-use crate::Flow;
 use crate::overload;
 use crate::reply::{reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
+use crate::{Flow, Mint};
 
 /// What an overloaded endpoint asks for: seconds until the next try.
 const RETRY_AFTER: &[u8] = b"5";
@@ -73,6 +73,7 @@ impl Server {
             flow,
             bytes,
             origin: Some(SendOrigin(Origin::Server(id))),
+            turns_away: false,
         }
     }
 
@@ -237,6 +238,11 @@ impl Endpoint {
         if method == Method::Invite && self.overtakers.has(now, hash) {
             // Whoever sent it has given up: nobody is rung.
             let refusal = Refusal::plain(487, DropReason::CancelledBefore);
+            return self.refuse(&flow, &message, &refusal, None, out);
+        }
+        if method == Method::Invite && message.to_tag().is_some_and(Mint::begins_unkept) {
+            // The answer will have this tag, and its ACK be taken for one of which nothing is kept: nothing is, then.
+            let refusal = Refusal::plain(481, DropReason::InviteUnkept);
             return self.refuse(&flow, &message, &refusal, None, out);
         }
         if message.to_tag().is_none() && method != Method::Options && self.overload.turns_away(now) {

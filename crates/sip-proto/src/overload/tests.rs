@@ -138,12 +138,12 @@ fn below_what_it_can_do_nobody_is_refused() {
 
 #[test]
 fn above_it_what_is_served_stays_near_the_peak_and_nobody_waits_long() {
-    for (load, share, limit) in [(1.2, 0.9, 40), (3.0, 0.9, 40), (10.0, 0.6, 40)] {
+    for (load, share) in [(1.2, 0.9), (3.0, 0.9), (10.0, 0.6)] {
         let mut server = Server::new();
         let (served, refused) = server.run(20, CAPACITY * load);
         let longest = server.longest;
         assert!(
-            served > CAPACITY * share && longest < Duration::from_millis(limit),
+            served > CAPACITY * share && longest < Duration::from_millis(40),
             "{load}: {served} of {CAPACITY} served, {refused} refused, {longest:?} waited"
         );
     }
@@ -171,7 +171,7 @@ fn ten_times_too_much_is_refused_within_a_moment() {
     server.run(1, CAPACITY * 0.5);
     server.run(2, CAPACITY * 10.0);
     assert!(server.overload.loss() > 0.8, "{}", server.overload.loss());
-    // Within a second the queue is down to the target.
+    // Within a second the queue is down to about the target.
     assert!(server.longest < Duration::from_millis(40), "{:?}", server.longest);
 }
 

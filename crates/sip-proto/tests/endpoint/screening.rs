@@ -126,6 +126,22 @@ fn the_ack_to_a_refusal_of_which_nothing_is_kept_is_known_without_reading_it() {
 }
 
 #[test]
+fn an_invite_within_what_was_refused_is_refused_without_being_kept() {
+    let mut bench = Bench::new();
+    let invite = Req {
+        more: "Require: foo\n",
+        ..Req::new("INVITE", "z9hG4bKs")
+    };
+    let refusal = bench.ask(&invite).remove(0);
+    let tag = String::from_utf8(refusal.to_tag().expect("tag").to_vec()).expect("text");
+    let answer = bench.ask(&Req::new("INVITE", "z9hG4bKt").tagged(&tag)).remove(0);
+    assert_eq!(kind(&answer), "481 INVITE");
+    assert_eq!(answer.to_tag(), Some(tag.as_bytes()));
+    bench.no_event();
+    bench.assert_quiet();
+}
+
+#[test]
 fn max_forwards_zero_stops_what_would_go_on_and_nothing_else() {
     let zero = |method, tag: Option<&str>| {
         let request = Req::new(method, "z9hG4bKm");

@@ -14,6 +14,7 @@ use crate::auth;
 use crate::call::ALLOW;
 use crate::core::Core;
 use crate::io::Now;
+use crate::orphan;
 use crate::trial::TRIAL_LISTENER;
 
 /// Seconds after which a trunk that is too fast may go on.
@@ -72,6 +73,8 @@ impl Core {
         match (message.method(), message.to_tag()) {
             // What belongs to a call of ours. Copies of what was said in one that is over find their transactions, too.
             (_, Some(tag)) if self.tags.get(tag).is_some() || self.endpoint.made(tag) => return true,
+            // It may cross ours in a call of the process before.
+            (Some(Method::Bye), Some(_)) if orphan::is_hung_up(self, message) => return true,
             (Some(Method::Ack | Method::Cancel), _) => {
                 return !self.drops_unknown() || self.may_be_users() || self.is_known(flow);
             }

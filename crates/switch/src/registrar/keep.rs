@@ -143,6 +143,7 @@ fn knock(core: &mut Core, id: u64) {
         flow,
         bytes: Bytes::from_static(b"\r\n\r\n"),
         origin: None,
+        turns_away: false,
     });
 }
 

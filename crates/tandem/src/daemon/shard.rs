@@ -171,7 +171,7 @@ struct Shard {
     deferred: VecDeque<Box<rtp_proto::control::Command>>,
     /// Who asked for a call and waits for its media's figures.
     asked: Vec<show::Asked>,
-    /// Refusals for overload, which go together, and are shown to nobody: they are of no call.
+    /// Refusals for overload over UDP, which go together, and are shown to nobody: they are of no call.
     refusals: Vec<sip_proto::Send>,
     /// Inputs that follow from carrying out commands.
     feedback: VecDeque<Input>,
@@ -467,7 +467,7 @@ impl Shard {
         if self.switch.is_barred(now, &flow) {
             return;
         }
-        let may_go = bytes.starts_with(b"INVITE ") || bytes.starts_with(b"ACK ");
+        let may_go = !bytes.starts_with(b"SIP/2.0 ");
         if !(may_go && self.switch.is_overloaded()) {
             self.tap.message(false, flow.transport, local, remote, &bytes);
             return self

@@ -81,6 +81,7 @@ impl Client {
             flow: self.flow,
             bytes,
             origin: Some(SendOrigin(Origin::Client(id))),
+            turns_away: false,
         }
     }
 

@@ -107,16 +107,8 @@ impl Endpoint {
         };
         // The same To-tag as the INVITE's answers, where there are any (§9.2).
         let tag = server.answered_tag();
-        let stateless = self
-            .secret
-            .stateless_tag(self.mint.shard(), &message, &mut self.scratch);
-        let mut answer = reply(
-            &message,
-            &flow,
-            200,
-            None,
-            Some(tag.as_deref().unwrap_or(&stateless)),
-        );
+        let other = self.mint.tag();
+        let mut answer = reply(&message, &flow, 200, None, Some(tag.as_deref().unwrap_or(&other)));
         self.sign(&mut answer);
         self.answer_cancel(now, flow, &message, (key, style), answer.finish(), out);
         let Some(server) = self.servers.table.get_mut(id.0) else {
@@ -153,6 +145,7 @@ impl Endpoint {
                 },
                 bytes: answer,
                 origin: None,
+                turns_away: false,
             });
             return;
         }

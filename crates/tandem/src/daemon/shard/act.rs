@@ -107,9 +107,7 @@ impl Shard {
         if send.flow.transport != Transport::Udp {
             return self.send_over_connection(send);
         }
-        let turns_away =
-            self.switch.is_overloaded() && send.origin.is_none() && send.bytes.starts_with(b"SIP/2.0 503 ");
-        if turns_away {
+        if send.turns_away {
             return self.refusals.push(send);
         }
         let Some((_, listener)) = self
