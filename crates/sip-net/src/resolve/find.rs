@@ -145,7 +145,7 @@ impl Finder<'_> {
             transport,
             reach,
         } = self.query;
-        let fallback = transport.unwrap_or_else(|| reach.default_transport());
+        let mut fallback = transport.unwrap_or_else(|| reach.default_transport());
         if let Some(port) = port {
             return self.addresses(host, *port, fallback);
         }
@@ -153,14 +153,16 @@ impl Finder<'_> {
             Some(transport) => vec![(*transport, srv_name(*transport, host))],
             None => self.naptr(host),
         };
-        let ways = if ways.is_empty() {
+        let ways = if let Some((ruled, _)) = ways.first() {
+            // Whatever else is missing, the domain has said how it is spoken to.
+            fallback = *ruled;
+            ways
+        } else {
             // No rule: the transports that we have, in our order (RFC 3263 §4.1).
             reach
                 .transports()
                 .map(|transport| (transport, srv_name(transport, host)))
                 .collect()
-        } else {
-            ways
         };
         // Where some service is found, it is not fallen back from: addresses of the bare name are for where there is none.
         let (mut any, mut hops) = (false, Vec::new());

@@ -201,6 +201,15 @@ fn a_name_leads_where_the_dns_says() {
         ),
         ("no such name", &plain, query("x", None, None, ALL), &["nothing"]),
         (
+            "a rule whose service is not there says the transport still",
+            &vec![
+                "d NAPTR 10 50 s SIP+D2T _sip._tcp.d".to_owned(),
+                "d A 192.0.2.4".to_owned(),
+            ],
+            query("d", None, None, ALL),
+            &["TCP 192.0.2.4:5060"],
+        ),
+        (
             "another family than ours",
             &vec!["c AAAA 2001:db8::1".to_owned()],
             query("c", None, None, UDP),
