@@ -112,7 +112,7 @@ fn torture(from: impl Fn(&Bed) -> SocketAddr, stranger: bool) {
     let bed = quick(known);
     let mut source = Source::new(from(&bed), bed.places.sut);
     let probe = probe(&bed);
-    let (before, pid) = (proc::memory_kb(bed.pid()), bed.pid());
+    let (before, pid) = (proc::private_kb(bed.pid()), bed.pid());
     for Case {
         name,
         section,
@@ -143,7 +143,7 @@ fn torture(from: impl Fn(&Bed) -> SocketAddr, stranger: bool) {
     let calls = calls_had(&bed);
     assert_eq!(calls == 0, stranger, "a stranger begins no call");
     bed.assert_quiet(calls);
-    let after = proc::memory_kb(bed.pid());
+    let after = proc::private_kb(bed.pid());
     assert!(after < before + 10_000, "{before} kB before, {after} kB after");
     bed.finish(calls);
 }
@@ -318,7 +318,7 @@ fn px_04_a_hundred_thousand_spoilt_messages() {
             sources.iter_mut().for_each(|source| drop(source.finals(b"")));
         }
         bed.assert_quiet(calls_had(&bed));
-        memory.push(proc::memory_kb(bed.pid()));
+        memory.push(proc::private_kb(bed.pid()));
     }
     let (answers, calls) = (
         sources.iter().map(|source| source.answers).sum::<usize>(),

@@ -192,11 +192,10 @@ fn refused(bed: &Bed, what: &str, names: &str) {
         "{what}: {names:?} is not in {}",
         answer.body
     );
-    assert_eq!(
-        bed.metrics().sum("tandem_config_reload_failed_total"),
-        Some(before + 1.0),
-        "{what}"
-    );
+    let after = bed.metrics().sum("tandem_config_reload_failed_total");
+    let more = after.unwrap_or_default() - before;
+    // The file watch may have met it as well.
+    assert!((1.0..=2.0).contains(&more), "{what}: {more} refused");
     assert!(bed.log().contains("configuration refused"), "{what}");
     assert_eq!(bed.get("/v1/trunks").body, trunks, "{what}");
     for command in ["check", "run"] {

@@ -42,7 +42,7 @@ pub fn memory_kb(pid: u32) -> u64 {
         .unwrap_or(0)
 }
 
-/// Memory in kB that is the process's own, and no file's.
+/// Memory in kB that is the process's own, and no file's: what is compared with itself, as it does not depend on who else runs.
 #[must_use]
 pub fn private_kb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

@@ -205,7 +205,7 @@ fn register(bed: &mut Bed, party: &mut Party, lines: &[(&str, &str)]) -> Sip {
             .with("Via", party.via())
             .with("Max-Forwards", "70")
             .with("From", party.local.clone())
-            .with("To", "<sip:alice@127.0.0.1>")
+            .with("To", party.remote.clone())
             .with("Call-ID", party.call_id.clone())
             .with("CSeq", format!("{} REGISTER", party.cseq));
         for (name, value) in lines {
@@ -259,6 +259,23 @@ fn a_contact_runs_out_to_the_second() {
     let ack = a.ack(&refusal);
     bed.send(A, &ack);
     assert_eq!(bed.settle().len(), 1);
+}
+
+/// Some telephones keep the tag of the answer before in their To: REGISTER makes no dialog, so it means nothing (RFC 3261 §10.2).
+#[test]
+fn a_refresh_with_the_tag_of_the_last_answer_is_a_refresh() {
+    let mut bed = with_alice("");
+    let rng = bed.world.rng.fork();
+    let mut alice = Party::caller(addr(X), bed.world.switch_addr(), "alice", "alice", rng);
+    let lines = [("Contact", "<sip:alice@127.0.0.66:5066>"), ("Expires", "600")];
+    let ok = register(&mut bed, &mut alice, &lines);
+    alice.remote = ok.need("To").to_owned();
+    assert!(alice.remote.contains(";tag="));
+    let again = register(&mut bed, &mut alice, &lines);
+    assert_eq!(again.need("To"), alice.remote);
+    let there = bed.world.switch().bindings(bed.world.moment()).len();
+    assert_eq!(there, 1);
+    bed.settle();
 }
 
 /// A process that dies leaves the registrations behind, and its successor takes them up, each with what time it has left.

@@ -219,7 +219,7 @@ fn se_04_c_a_flood_from_everywhere_leaves_nothing() {
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     one_call(&bed, &alice, &bob);
     let (sut, pid) = (bed.places.sut, bed.pid());
-    let before = proc::memory_kb(pid);
+    let before = proc::private_kb(pid);
     let flood: u32 = if is_acceptance() { 1_000_000 } else { 5_000 };
     let calls = std::thread::scope(|scope| {
         let sender = scope.spawn(move || {
@@ -245,7 +245,7 @@ fn se_04_c_a_flood_from_everywhere_leaves_nothing() {
         }
         calls
     });
-    let after = proc::memory_kb(pid);
+    let after = proc::private_kb(pid);
     assert!(
         after < before + 50_000,
         "{before} kB before, {after} kB after {flood} INVITEs"
