@@ -31,17 +31,40 @@ pub struct Stage {
     _quota: Quota,
 }
 
-/// What came of some seconds at one rate.
-#[derive(Debug, Clone)]
+/// What came of some seconds at one rate, or of several such times.
+#[derive(Debug, Clone, Default)]
 pub struct Run {
+    /// How often.
+    pub times: u32,
     /// Calls offered per second.
     pub rate: f64,
     /// What became of them.
     pub outcome: Outcome,
     /// Processor time of the daemon, µs.
     pub cpu_us: f64,
-    /// Memory before and after, kB.
+    /// Memory before the first and after the last, kB.
     pub memory_kb: (u64, u64),
+}
+
+impl Run {
+    /// Calls served per second.
+    pub fn served(&self) -> f64 {
+        self.outcome.served_per_s / f64::from(self.times.max(1))
+    }
+
+    /// Takes in what came of another time at this rate.
+    pub fn add(&mut self, run: Self) {
+        let before = if self.times == 0 {
+            run.memory_kb.0
+        } else {
+            self.memory_kb.0
+        };
+        self.times += run.times;
+        self.rate = run.rate;
+        self.outcome.add(run.outcome);
+        self.cpu_us += run.cpu_us;
+        self.memory_kb = (before, run.memory_kb.1);
+    }
 }
 
 impl Stage {
@@ -68,16 +91,17 @@ impl Stage {
         let stop = Arc::new(AtomicBool::new(false));
         let called = called::start(places, Arc::clone(&stop))?;
         let pid = self.bed.pid();
-        let (memory, cpu) = (proc::memory_kb(pid), proc::cpu_ns(pid));
+        let (memory, cpu) = (proc::private_kb(pid), proc::cpu_ns(pid));
         let outcome = caller::call(places, rate, time);
         let cpu_us = (proc::cpu_ns(pid) - cpu) as f64 / 1000.0;
         stop.store(true, Ordering::Relaxed);
         let _ = called.join();
         Ok(Run {
+            times: 1,
             rate,
             outcome: outcome?,
             cpu_us,
-            memory_kb: (memory, proc::memory_kb(pid)),
+            memory_kb: (memory, proc::private_kb(pid)),
         })
     }
 }

@@ -33,10 +33,36 @@ pub struct Outcome {
     pub silent: u64,
     /// INVITEs sent again.
     pub again: u64,
-    /// From an INVITE to its refusal, of those that began in the last two thirds: median, 99 of 100, longest, ms.
-    pub refusal_ms: [f64; 3],
-    /// Whether each refusal said when to come back.
-    pub all_said_when: bool,
+    /// From an INVITE to its refusal, of those that began in the last two thirds.
+    pub refusals: Vec<Duration>,
+    /// Refusals that did not say when to come back.
+    pub unasked: u64,
+}
+
+impl Outcome {
+    /// Takes in what came of another time; what is per second adds up as well.
+    pub fn add(&mut self, other: Self) {
+        self.offered += other.offered;
+        self.served_per_s += other.served_per_s;
+        self.served += other.served;
+        self.refused += other.refused;
+        self.unfinished += other.unfinished;
+        self.silent += other.silent;
+        self.again += other.again;
+        self.refusals.extend(other.refusals);
+        self.unasked += other.unasked;
+    }
+
+    /// How long refusals took: median, 99 of 100, longest, ms.
+    pub fn refusal_ms(&self) -> [f64; 3] {
+        let mut refusals = self.refusals.clone();
+        refusals.sort_unstable();
+        [0.5, 0.99, 1.0].map(|share| {
+            let index = ((refusals.len() as f64 - 1.0) * share).max(0.0) as usize;
+            let time = refusals.get(index).copied().unwrap_or_default();
+            time.as_secs_f64() * 1000.0
+        })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -92,10 +118,7 @@ pub fn call(places: &Places, rate: f64, time: Duration) -> Result<Outcome> {
             .map_or(0, |since| since.subsec_nanos()),
         calls: Vec::new(),
         due: BTreeMap::new(),
-        out: Outcome {
-            all_said_when: true,
-            ..Outcome::default()
-        },
+        out: Outcome::default(),
     };
     let start = Instant::now();
     let mut buffer = vec![0; 65_535];
@@ -229,7 +252,7 @@ impl Caller {
                 if call.state == State::Asked {
                     call.state = State::Refused;
                     call.refused = call.began.map(|began| now.duration_since(began));
-                    self.out.all_said_when &= !line(text, "Retry-After").is_empty();
+                    self.out.unasked += u64::from(line(text, "Retry-After").is_empty());
                 }
                 self.ack(n, "");
             }
@@ -260,14 +283,6 @@ impl Caller {
             call.refused
                 .filter(|_| call.began.is_some_and(|began| began >= from))
         };
-        let mut refusals: Vec<Duration> = self.calls.iter().filter_map(refused).collect();
-        refusals.sort_unstable();
-        let at = |share: f64| {
-            let index = ((refusals.len() as f64 - 1.0) * share).max(0.0) as usize;
-            refusals
-                .get(index)
-                .map_or(0.0, |time| time.as_secs_f64() * 1000.0)
-        };
         Outcome {
             offered: self.calls.len() as u64,
             served_per_s: self.calls.iter().filter(late).count() as f64 / (time.as_secs_f64() * 2.0 / 3.0),
@@ -275,7 +290,7 @@ impl Caller {
             refused: in_state(&[State::Refused]),
             unfinished: in_state(&[State::Taken, State::Talking, State::Leaving]),
             silent: in_state(&[State::Asked]),
-            refusal_ms: [at(0.5), at(0.99), at(1.0)],
+            refusals: self.calls.iter().filter_map(refused).collect(),
             ..self.out
         }
     }

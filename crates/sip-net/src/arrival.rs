@@ -1,4 +1,4 @@
-//! Datagrams, some at a time, with the time at which the kernel had the first of them (`SO_TIMESTAMPNS`, socket(7)).
+//! Datagrams, some at a time, each with the time at which the kernel had it (`SO_TIMESTAMPNS`, socket(7)).
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
@@ -32,12 +32,15 @@ impl fmt::Debug for Basin {
     }
 }
 
-/// What was taken.
+/// A datagram that has come.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
-    pub(crate) datagrams: usize,
-    /// How long the first of them has waited.
-    pub(crate) waited: Duration,
+pub struct Arrival<'d> {
+    /// Who has sent it.
+    pub remote: SocketAddr,
+    /// What it says.
+    pub bytes: &'d [u8],
+    /// How long it has waited in the kernel.
+    pub waited: Duration,
 }
 
 impl Basin {
@@ -48,47 +51,44 @@ impl Basin {
         }
     }
 
-    /// Takes what there is, `most` at most and [`SCOOP`] at most. Errors: `WouldBlock` when there is nothing; in the place of a datagram the socket reports an ICMP error, once.
+    /// Takes what there is, `most` at most and [`SCOOP`] at most, and says how many. Errors: `WouldBlock` when there is nothing; in the
+    /// place of a datagram the socket reports an ICMP error, once.
     pub(crate) fn take(
         &mut self,
         socket: &impl AsRawFd,
         most: usize,
-        mut each: impl FnMut(SocketAddr, &[u8]),
-    ) -> io::Result<Taken> {
+        mut each: impl FnMut(Arrival<'_>),
+    ) -> io::Result<usize> {
         let mut places = self.places.chunks_exact_mut(PLACE);
         let mut slices: [_; SCOOP] =
             std::array::from_fn(|_| [IoSliceMut::new(places.next().unwrap_or_default())]);
         let slices = slices.iter_mut().take(most);
         let flags = MsgFlags::MSG_DONTWAIT;
         let received = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices, flags, None)?;
-        let mut taken = Taken {
-            datagrams: 0,
-            waited: Duration::ZERO,
-        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut taken = 0;
         for message in received {
-            if taken.datagrams == 0 {
-                taken.waited = waited(&message);
-            }
-            taken.datagrams += 1;
-            let bytes = message.iovs().next().unwrap_or_default();
+            taken += 1;
             if let Some(remote) = message.address.as_ref().and_then(socket_addr) {
-                each(remote, bytes);
+                each(Arrival {
+                    remote,
+                    bytes: message.iovs().next().unwrap_or_default(),
+                    waited: waited(&message, now),
+                });
             }
         }
         Ok(taken)
     }
 }
 
-/// How long a datagram has waited in the kernel.
-fn waited(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Duration {
+/// How long a datagram has waited in the kernel, now being so long after the epoch.
+fn waited(message: &RecvMsg<'_, '_, SockaddrStorage>, now: Duration) -> Duration {
     let at = message.cmsgs().ok().and_then(|mut entries| {
         entries.find_map(|entry| match entry {
             ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
             _ => None,
         })
     });
-    let Some(at) = at else { return Duration::ZERO };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let waited = now.saturating_sub(at);
+    let waited = at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
     if waited > LONGEST { Duration::ZERO } else { waited }
 }

@@ -1,9 +1,9 @@
 //! SIP sockets: what the shard loop reads from and writes to; the resolver of host names, and the fetcher of callers' certificates.
 //!
-//! Datagrams are bytes here; [`Streams`] cuts messages out of connections, and knows no more of them than where they end. A [`UdpListener`] is one bound socket that lives on the shard's
-//! thread: it never blocks, never spawns and never allocates but for the datagram it hands up. What the network
-//! says against a datagram that was sent (a closed port, an unreachable host) comes back as an [`Unreachable`],
-//! so that the transaction above fails over at once and needn't wait for its timer (RFC 3261 §18.4).
+//! Datagrams are bytes here; [`Streams`] cuts messages out of connections, and knows no more of them than where they end. A
+//! [`UdpListener`] is one bound socket that lives on the shard's thread: it never blocks and never spawns, and allocates for what has
+//! to wait only. What the network says against a datagram that was sent (a closed port, an unreachable host) comes back as an
+//! [`Unreachable`], so that the transaction above fails over at once and needn't wait for its timer (RFC 3261 §18.4).
 
 mod arrival;
 pub mod capture;
@@ -16,6 +16,7 @@ pub mod stun;
 pub mod tls;
 mod udp;
 
+pub use arrival::Arrival;
 pub use error_queue::Unreachable;
 pub use fetch::{Fetch, FetchError, FetchRules, FetchSink, Fetched, Fetcher};
 pub use look::{Looked, look};

@@ -1,6 +1,6 @@
 //! One bound UDP socket, driven by the shard loop.
 
-use crate::arrival::Basin;
+use crate::arrival::{Arrival, Basin};
 use crate::error_queue::{self, Unreachable};
 use bytes::Bytes;
 use nix::errno::Errno;
@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
 use tokio::io::Interest;
 
 /// Datagrams that are sent in one go; the system takes twice as many.
@@ -121,7 +120,6 @@ pub struct UdpListener {
     backlog: VecDeque<(SocketAddr, Bytes)>,
     backlog_limit: usize,
     counters: UdpCounters,
-    waited: Duration,
     /// Whether the system is not known to be unable to cut datagrams out of one piece.
     segments: bool,
 }
@@ -154,7 +152,6 @@ impl UdpListener {
             backlog: VecDeque::new(),
             backlog_limit: options.backlog,
             counters: UdpCounters::default(),
-            waited: Duration::ZERO,
             segments: true,
         })
     }
@@ -189,22 +186,14 @@ impl UdpListener {
         self.socket.ready(interest).await.map(drop)
     }
 
-    /// Hands up at most `max` datagrams, each in a buffer of exactly its size. Returns how many.
-    pub fn recv_batch(&mut self, max: usize, mut each: impl FnMut(SocketAddr, Bytes)) -> usize {
+    /// Hands up at most `max` datagrams. Returns how many.
+    pub fn recv_batch(&mut self, max: usize, mut each: impl FnMut(Arrival<'_>)) -> usize {
         let (socket, basin) = (&self.socket, &mut self.basin);
         let mut taken = 0;
         for _ in 0..max {
-            let scooped = socket.try_io(Interest::READABLE, || {
-                basin.take(socket, max - taken, |remote, bytes| {
-                    each(remote, Bytes::copy_from_slice(bytes));
-                })
-            });
-            match scooped {
+            match socket.try_io(Interest::READABLE, || basin.take(socket, max - taken, &mut each)) {
                 Ok(scooped) => {
-                    if taken == 0 {
-                        self.waited = scooped.waited;
-                    }
-                    taken += scooped.datagrams;
+                    taken += scooped;
                     if taken >= max {
                         break;
                     }
@@ -216,12 +205,6 @@ impl UdpListener {
         }
         self.counters.received += taken as u64;
         taken
-    }
-
-    /// How long the first datagram of the last batch had waited in the kernel.
-    #[must_use]
-    pub fn waited(&self) -> Duration {
-        self.waited
     }
 
     /// Sends one datagram, or queues it while the socket takes no more. Never blocks. Order is kept.

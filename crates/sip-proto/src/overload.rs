@@ -1,18 +1,21 @@
 //! Overload: how much of what comes is turned away, and what peers say and are told about it (RFC 7339).
 //!
-//! What is looked at is how long a message has waited before it was read. While that stays over the target, a share of the new requests
+//! What is looked at is how long a message has waited before it was handled. While that stays over the target, a share of the new requests
 //! is refused before anything is made of them. The share follows the wait and how it grows, as PIE's drop probability follows a router's
 //! queue (RFC 8033 §4.2), but it is what is let through that is changed, and by a factor: a tenth more of the calls that are taken is a
 //! tenth more work, whether half of all calls are refused or nineteen of twenty. What belongs to calls goes on, so that what was taken
 //! is also finished.
 
 mod peers;
+mod verdicts;
 mod words;
 
 pub(crate) use peers::Peers;
 pub(crate) use words::{asks, mark};
 
 use std::time::{Duration, Instant};
+
+use verdicts::Verdicts;
 
 /// The wait is judged by its shortest over this long: a burst or a pause of ours passes, a queue stays.
 const WINDOW: Duration = Duration::from_millis(40);
@@ -33,8 +36,10 @@ const FACTORS: (f32, f32) = (0.1, 1.1);
 const LEAST: f32 = 0.005;
 /// From here on all is let through.
 const ENOUGH: f32 = 0.995;
-/// A wait that is so many targets beyond the first changes nothing more.
+/// A wait that is so many targets beyond the first changes nothing more, and nobody is let through to it.
 const FAR: f32 = 4.0;
+/// Whoever would not even wait for so much of a target is let through whatever the share is: no time is left unused while calls are refused.
+const NEAR: f32 = 0.5;
 
 /// How much is turned away.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +48,9 @@ pub struct Overload {
     loss: f32,
     /// What is owed of the share.
     owed: f32,
+    verdicts: Verdicts,
+    /// The wait as it was told last.
+    wait: Duration,
     window: Option<Window>,
     /// Windows in a row with a standing queue.
     standing: u32,
@@ -73,12 +81,12 @@ impl Overload {
         self.loss
     }
 
-    /// A message was read that had waited for so long; to be told once for each look at the sockets, of what had waited longest, and
-    /// before anything is done with what was read.
+    /// What comes waits for so long before it is handled; to be told once for each look at the sockets.
     pub fn waited(&mut self, now: Instant, wait: Duration) {
         let Some(target) = self.target else { return };
         self.settle(now.checked_sub(wait).unwrap_or(now));
         self.looked = Some(now);
+        self.wait = wait;
         let window = self.window.get_or_insert(Window {
             since: now,
             shortest: wait,
@@ -113,6 +121,7 @@ impl Overload {
             self.before = None;
             self.window = None;
             self.looked = Some(now);
+            self.wait = Duration::ZERO;
         }
     }
 
@@ -138,18 +147,30 @@ impl Overload {
         };
     }
 
-    /// Whether this new request is one of those that are turned away.
-    pub(crate) fn turns_away(&mut self, now: Instant) -> bool {
+    /// Whether this new request, known by the hash of what names it, is one of those that are turned away. `ahead` is how long it would
+    /// wait, where that is known.
+    pub(crate) fn turns_away(&mut self, now: Instant, hash: u64, ahead: Option<Duration>) -> bool {
+        self.settle(now);
+        let target = self.target.unwrap_or_default();
         if self.loss == 0.0 {
             return false;
         }
-        self.settle(now);
-        self.owed += self.loss;
-        let turned = self.owed >= 1.0;
-        if turned {
-            self.owed -= 1.0;
-        }
-        turned
+        let (owed, loss, wait) = (&mut self.owed, self.loss, self.wait);
+        self.verdicts.of(hash, || {
+            if ahead.unwrap_or(wait) > target.mul_f32(1.0 + FAR) {
+                return true;
+            }
+            *owed += loss;
+            if ahead.is_some_and(|ahead| ahead < target.mul_f32(NEAR)) {
+                *owed = owed.min(1.0);
+                return false;
+            }
+            let turned = *owed >= 1.0;
+            if turned {
+                *owed -= 1.0;
+            }
+            turned
+        })
     }
 }
 

@@ -40,6 +40,13 @@ pub enum Input {
         /// What it says, or what is wrong with it.
         message: Box<Result<Message, ParseError>>,
     },
+    /// A request that begins something, and that [`Switch::sift`](crate::Switch::sift) has let through.
+    Admitted {
+        /// The way it came.
+        flow: Flow,
+        /// The request.
+        message: Box<Message>,
+    },
     /// The peer at the other end of a connection has proved that it bears these names, in lower case. Comes before its messages.
     Proved {
         /// The connection.

@@ -77,7 +77,7 @@ pub use crate::snapshot::{
     Listener, MediaAddress, Peers, Snapshot, TrunkPeers, media_addresses, peers, transport,
 };
 pub use crate::sounds::{Clip, sounds};
-pub use crate::switch::{Switch, SwitchConfig};
+pub use crate::switch::{Sifted, Switch, SwitchConfig};
 pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_snapshot};
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};

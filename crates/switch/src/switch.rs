@@ -5,6 +5,8 @@ mod edge;
 mod handover;
 mod view;
 
+pub use edge::Sifted;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,6 +85,7 @@ impl Switch {
         match input {
             Input::Datagram { flow, bytes } => self.on_datagram(now, flow, bytes),
             Input::Message { flow, message } => self.on_message(now, flow, *message),
+            Input::Admitted { flow, message } => self.on_admitted(now, flow, Ok(*message)),
             Input::Proved { conn, names } => drop(self.core.names.insert(conn, names)),
             Input::Disconnected { flow, asked } => self.on_disconnected(now, &flow, asked),
             Input::SendFailed { origin } => {
@@ -216,11 +219,21 @@ impl Switch {
     }
 
     fn on_message(&mut self, now: Now, flow: Flow, message: Result<Message, ParseError>) {
-        if self.core.lets_in(now, &flow, &message) {
-            self.core
-                .endpoint
-                .receive(now.at, flow, message, &mut self.core.outbox);
+        if !self.core.lets_in(now, &flow, &message) {
+            return;
         }
+        let turned_away = message
+            .as_ref()
+            .is_ok_and(|request| self.turns_away(now, &flow, request, None));
+        if !turned_away {
+            self.on_admitted(now, flow, message);
+        }
+    }
+
+    fn on_admitted(&mut self, now: Now, flow: Flow, message: Result<Message, ParseError>) {
+        self.core
+            .endpoint
+            .receive(now.at, flow, message, &mut self.core.outbox);
     }
 
     fn on_time(&mut self, now: Now) {
@@ -306,7 +319,12 @@ impl Switch {
 
     fn on_request(&mut self, now: Now, asked: Asked) {
         let message = &asked.message;
-        let Some(tag) = message.to_tag() else {
+        // A REGISTER is within no dialog, whatever tag its sender still has from the answer before (RFC 3261 §10.2).
+        let registers = message.method() == Some(&Method::Register);
+        let Some(tag) = message
+            .to_tag()
+            .filter(|tag| !registers || self.owner(tag).is_some())
+        else {
             return self.on_outside_request(now, asked);
         };
         let Some((key, side)) = self.owner(tag) else {

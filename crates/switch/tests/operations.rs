@@ -12,5 +12,6 @@ mod operations {
     mod pings;
     mod registrations;
     mod reload;
+    mod sift;
     mod store;
 }

@@ -26,7 +26,7 @@ section! {
         live scanners: Vec<String> = List<Text>, default("['friendly-scanner', 'friendly-request', 'sipvicious', 'sipcli', 'sip-scan', 'sipscan', 'sundayddr', 'sivus', 'iwar', 'smap', 'gulp', 'pplsip', 'vaxsipuseragent', 'sipptk']");
         /// When an address is banned: what comes from it is dropped before it is read.
         live ban: Ban = Table<Ban>, default("{}");
-        /// When requests that have come wait for longer than this before they are read, new ones are refused with 503 until they do
+        /// When requests that have come wait for longer than this before they are handled, new ones are refused with 503 until they do
         /// not, as many as it takes. What belongs to calls that are up, or being set up, always goes on.
         live overload_delay: Option<Duration> = OrOff<Time<1, 10_000>>, default("'10ms'");
     }

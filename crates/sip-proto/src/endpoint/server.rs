@@ -3,7 +3,7 @@
 mod about;
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hashbrown::HashTable;
@@ -245,9 +245,6 @@ impl Endpoint {
             let refusal = Refusal::plain(481, DropReason::InviteUnkept);
             return self.refuse(&flow, &message, &refusal, None, out);
         }
-        if message.to_tag().is_none() && method != Method::Options && self.overload.turns_away(now) {
-            return self.turn_away(&flow, &message, out);
-        }
         // Neither of these touches the scratch.
         if let Err(refusal) = screen(&message, &self.config).and_then(|()| self.room(&message)) {
             return self.refuse(&flow, &message, &refusal, None, out);
@@ -271,15 +268,42 @@ impl Endpoint {
         );
     }
 
-    /// Refuses a new request for overload. Who is refused is told to come back after some seconds, and not all after the same.
-    fn turn_away(&mut self, flow: &Flow, message: &Message, out: &mut Outbox) {
-        let seconds = 2 + self.drops.get(DropReason::Overload) % 8;
+    /// Whether this request is turned away for overload: it has its answer then, and nothing is kept of it. Only what begins something
+    /// is; whether we live may be asked at any time, and a copy is told what the first was told. Who is refused is told to come back
+    /// after some seconds, and not all after the same. `ahead` is how long it would wait until it is handled, where that is known.
+    pub fn turns_away(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        request: &Message,
+        ahead: Option<Duration>,
+        out: &mut Outbox,
+    ) -> bool {
+        if self.overload.loss() == 0.0 || request.to_tag().is_some() {
+            return false;
+        }
+        let Some(method) = request.method() else {
+            return false;
+        };
+        if matches!(method, Method::Ack | Method::Cancel | Method::Options) {
+            return false;
+        }
+        keys::server(request, method, &mut self.scratch);
+        let hash = self.secret.hash(&self.scratch);
+        if self.servers.table.find(hash, &self.scratch).is_some()
+            || !self.overload.turns_away(now, hash, ahead)
+        {
+            return false;
+        }
+        self.latest = Some(now);
+        let seconds = 2 + (hash >> 32) % 8;
         let refusal = Refusal {
             status: 503,
             why: DropReason::Overload,
             hints: vec![(HeaderId::RetryAfter, seconds.to_string().into_bytes())],
         };
-        self.refuse(flow, message, &refusal, None, out);
+        self.refuse(flow, request, &refusal, None, out);
+        true
     }
 
     /// Whether there is room for one more. Calls that are up may still end when no new one may begin: requests within a dialog of

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -6,7 +7,7 @@ use sip_msg::{Limits, Message};
 use super::*;
 
 /// A server with a share of a processor and a queue. A call takes `COST`, in two halves of which the second comes later and is never
-/// refused; to refuse one takes `REFUSAL`.
+/// refused; to refuse one takes `REFUSAL`. While anything is refused what has come is looked through first, and the rest waits.
 struct Server {
     overload: Overload,
     begun: Instant,
@@ -14,12 +15,17 @@ struct Server {
     /// What it may use of each `PERIOD`, as under a quota, and has used of this one.
     share: f64,
     used: Duration,
-    /// When each waiting message came, and whether it begins a call.
-    queue: std::collections::VecDeque<(Instant, bool)>,
-    later: std::collections::VecDeque<Instant>,
+    /// When each message came that nobody has looked at, and whether it begins a call.
+    queue: VecDeque<(Instant, bool)>,
+    /// Those that were let through, likewise.
+    waiting: VecDeque<(Instant, bool)>,
+    later: VecDeque<Instant>,
     served: u32,
     refused: u32,
+    named: u64,
+    /// For how long something waited that was handled, and that was refused.
     longest: Duration,
+    refusal: Duration,
 }
 
 const COST: Duration = Duration::from_micros(600);
@@ -35,7 +41,7 @@ impl Server {
 
     fn with_share(share: f64) -> Self {
         let mut overload = Overload::default();
-        overload.set_target(Some(Duration::from_millis(20)));
+        overload.set_target(Some(Duration::from_millis(10)));
         let now = Instant::now();
         Self {
             overload,
@@ -43,11 +49,14 @@ impl Server {
             now,
             share,
             used: Duration::ZERO,
-            queue: std::collections::VecDeque::new(),
-            later: std::collections::VecDeque::new(),
+            queue: VecDeque::new(),
+            waiting: VecDeque::new(),
+            later: VecDeque::new(),
             served: 0,
             refused: 0,
+            named: 0,
             longest: Duration::ZERO,
+            refusal: Duration::ZERO,
         }
     }
 
@@ -77,7 +86,7 @@ impl Server {
         let every = Duration::from_secs_f64(1.0 / rate);
         let mut next = start;
         let mut at_half = None;
-        self.longest = Duration::ZERO;
+        (self.longest, self.refusal) = (Duration::ZERO, Duration::ZERO);
         while self.now < end {
             while next <= self.now {
                 self.queue.push_back((next, true));
@@ -90,33 +99,9 @@ impl Server {
             }
             if at_half.is_none() && self.now >= half {
                 at_half = Some((self.served, self.refused));
-                self.longest = Duration::ZERO;
+                (self.longest, self.refusal) = (Duration::ZERO, Duration::ZERO);
             }
-            let batch = self.queue.len().min(64);
-            if batch == 0 {
-                self.pass(Duration::from_micros(500), false);
-                continue;
-            }
-            if let Some((came, _)) = self.queue.front() {
-                self.overload.waited(self.now, self.now - *came);
-            }
-            for _ in 0..batch {
-                let Some((came, begins)) = self.queue.pop_front() else {
-                    break;
-                };
-                self.longest = self.longest.max(self.now - came);
-                let cost = if !begins {
-                    self.served += 1;
-                    COST / 2
-                } else if self.overload.turns_away(self.now) {
-                    self.refused += 1;
-                    REFUSAL
-                } else {
-                    self.later.push_back(self.now + Duration::from_millis(100));
-                    COST / 2
-                };
-                self.pass(cost, true);
-            }
+            self.turn();
         }
         let (served, refused) = at_half.unwrap_or_default();
         let per_second = |count: u32| f64::from(count) / (f64::from(seconds) / 2.0);
@@ -124,6 +109,53 @@ impl Server {
             per_second(self.served - served),
             per_second(self.refused - refused),
         )
+    }
+
+    fn turn(&mut self) {
+        let sifts = !self.waiting.is_empty() || self.overload.loss() > 0.0;
+        if self.queue.is_empty() && self.waiting.is_empty() {
+            return self.pass(Duration::from_micros(500), false);
+        }
+        let most = if sifts { 256 } else { 64 };
+        let read: Vec<_> = self.queue.drain(..self.queue.len().min(most)).collect();
+        for (came, begins) in read {
+            if sifts && begins && self.turns_away() {
+                self.refusal = self.refusal.max(self.now - came);
+                self.refused += 1;
+                self.pass(REFUSAL, true);
+            } else {
+                self.waiting.push_back((came, begins));
+            }
+        }
+        let head = self
+            .waiting
+            .front()
+            .map_or(Duration::ZERO, |(came, _)| self.now - *came);
+        let wait = if sifts { self.ahead() } else { head };
+        self.overload.waited(self.now, wait);
+        for _ in 0..if sifts { 16 } else { 64 } {
+            let Some((came, begins)) = self.waiting.pop_front() else {
+                break;
+            };
+            self.longest = self.longest.max(self.now - came);
+            if begins {
+                self.later.push_back(self.now + Duration::from_millis(100));
+            } else {
+                self.served += 1;
+            }
+            self.pass(COST / 2, true);
+        }
+    }
+
+    fn turns_away(&mut self) -> bool {
+        self.named += 1;
+        let ahead = self.ahead();
+        self.overload.turns_away(self.now, self.named << 1, Some(ahead))
+    }
+
+    /// How long what comes now waits.
+    fn ahead(&self) -> Duration {
+        (COST / 2).mul_f64(1.0 / self.share) * u32::try_from(self.waiting.len()).unwrap_or(0)
     }
 }
 
@@ -141,10 +173,12 @@ fn above_it_what_is_served_stays_near_the_peak_and_nobody_waits_long() {
     for (load, share) in [(1.2, 0.9), (3.0, 0.9), (10.0, 0.6)] {
         let mut server = Server::new();
         let (served, refused) = server.run(20, CAPACITY * load);
-        let longest = server.longest;
+        let (longest, refusal) = (server.longest, server.refusal);
         assert!(
-            served > CAPACITY * share && longest < Duration::from_millis(40),
-            "{load}: {served} of {CAPACITY} served, {refused} refused, {longest:?} waited"
+            served > CAPACITY * share
+                && longest < Duration::from_millis(40)
+                && refusal < Duration::from_millis(20),
+            "{load}: {served} of {CAPACITY} served, {refused} refused, {longest:?} waited, {refusal:?} for a refusal"
         );
     }
 }
@@ -201,7 +235,39 @@ fn a_pause_of_our_own_is_no_overload() {
         overload.waited(now, Duration::from_millis(500));
         now += Duration::from_millis(1);
         overload.waited(now, Duration::from_millis(2));
-        assert!(!overload.turns_away(now));
+        assert!(!overload.turns_away(now, 7, None));
+    }
+}
+
+#[test]
+fn a_copy_is_told_what_the_first_was_told() {
+    let mut overload = Overload {
+        loss: 0.5,
+        ..Overload::default()
+    };
+    let now = Instant::now();
+    let verdicts: Vec<bool> = (1..=1000)
+        .map(|n| overload.turns_away(now, n << 20 | n << 1, None))
+        .collect();
+    assert_eq!(verdicts.iter().filter(|turned| **turned).count(), 500);
+    let again: Vec<bool> = (1..=1000)
+        .map(|n| overload.turns_away(now, n << 20 | n << 1, None))
+        .collect();
+    assert_eq!(verdicts, again);
+}
+
+#[test]
+fn whoever_would_not_wait_is_let_through_and_nobody_to_too_long_a_wait() {
+    let now = Instant::now();
+    for (loss, ahead, let_through) in [(0.99, 4, 1000), (0.5, 6, 500), (0.5, 49, 500), (0.01, 51, 0)] {
+        let mut overload = Overload {
+            loss,
+            ..Overload::default()
+        };
+        overload.set_target(Some(Duration::from_millis(10)));
+        let ahead = Some(Duration::from_millis(ahead));
+        let through = (1..=1000).filter(|n| !overload.turns_away(now, n << 20 | n << 1, ahead));
+        assert_eq!(through.count(), let_through, "{loss} {ahead:?}");
     }
 }
 

@@ -69,7 +69,8 @@ impl Core {
         }
     }
 
-    fn lets_request_in(&mut self, now: Now, flow: &Flow, message: &Message) -> bool {
+    /// Whether a request goes on to its transaction. If not, it has had what it gets.
+    pub(crate) fn lets_request_in(&mut self, now: Now, flow: &Flow, message: &Message) -> bool {
         match (message.method(), message.to_tag()) {
             // What belongs to a call of ours. Copies of what was said in one that is over find their transactions, too.
             (_, Some(tag)) if self.tags.get(tag).is_some() || self.endpoint.made(tag) => return true,
@@ -142,7 +143,7 @@ impl Core {
             self.endpoint.count(DropReason::RateLimited);
             return false;
         }
-        if message.to_tag().is_some() {
+        if message.to_tag().is_some() && message.method() != Some(&Method::Register) {
             return self.lets_stray_in(flow, message);
         }
         if message.method() == Some(&Method::Options) {

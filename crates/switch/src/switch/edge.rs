@@ -3,15 +3,36 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+use sip_msg::{Limits, Message};
 use sip_proto::{DropReason, Flow};
 
 use super::Switch;
 use crate::edge::{BanOutcome, BanView};
-use crate::io::Now;
+use crate::io::{Command, Input, Now};
+
+/// How datagrams begin that begin nothing themselves.
+const WITHIN: [&[u8]; 6] = [b"SIP/2.0 ", b"ACK ", b"BYE ", b"CANCEL ", b"PRACK ", b"UPDATE "];
+
+/// What a look at a datagram has come to.
+#[derive(Debug)]
+pub enum Sifted {
+    /// It is to be handled, when its turn comes.
+    Waits {
+        /// As what.
+        input: Input,
+        /// What it says.
+        bytes: Bytes,
+    },
+    /// It has had what it gets.
+    Done(Bytes),
+    /// It was turned away for overload, or dropped before it was read: whoever keeps messages need not keep it.
+    Away,
+}
 
 impl Switch {
-    /// What was read last had waited for so long: while that is too long, new requests are turned away. To be told once for each look
-    /// at the sockets, of what had waited longest, before what was read is handled.
+    /// What comes waits for so long before it is handled: while that is too long, new requests are turned away. To be told once for each
+    /// look at the sockets.
     pub fn waited(&mut self, now: Now, wait: Duration) {
         self.core.endpoint.overload().waited(now.at, wait);
     }
@@ -27,11 +48,63 @@ impl Switch {
         self.core.endpoint.loss() > 0.0
     }
 
-    /// Requests that were turned away, and what belonged to such.
-    #[must_use]
-    pub fn turned_away(&self) -> u64 {
-        let reasons = [DropReason::Overload, DropReason::AckOfStateless];
-        reasons.iter().map(|why| self.core.endpoint.dropped(*why)).sum()
+    /// Looks at a datagram that cannot be handled at once: what is turned away, or gets nothing, does not wait for that. So a refusal
+    /// takes no longer than it takes to read what has come, however much waits to be handled. `ahead` is how long it would wait itself,
+    /// if that is known.
+    pub fn sift(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        datagram: &[u8],
+        ahead: Option<Duration>,
+        commands: &mut Vec<Command>,
+    ) -> Sifted {
+        if self.core.is_barred(now, &flow) || self.core.endpoint.absorbs(datagram) {
+            return Sifted::Away;
+        }
+        let bytes = Bytes::copy_from_slice(datagram);
+        if WITHIN.iter().any(|start| datagram.starts_with(start)) {
+            let input = Input::Datagram {
+                flow,
+                bytes: bytes.clone(),
+            };
+            return Sifted::Waits { input, bytes };
+        }
+        let message = match sip_msg::parse(bytes.clone(), &Limits::default()) {
+            Ok(message) if message.is_request() && message.to_tag().is_none() => message,
+            read => {
+                let message = Box::new(read);
+                let input = Input::Message { flow, message };
+                return Sifted::Waits { input, bytes };
+            }
+        };
+        let refused = self.core.endpoint.dropped(DropReason::Overload);
+        let admitted =
+            self.core.lets_request_in(now, &flow, &message) && !self.turns_away(now, &flow, &message, ahead);
+        if admitted {
+            let message = Box::new(message);
+            let input = Input::Admitted { flow, message };
+            return Sifted::Waits { input, bytes };
+        }
+        self.flush(now, commands);
+        if self.core.endpoint.dropped(DropReason::Overload) == refused {
+            Sifted::Done(bytes)
+        } else {
+            Sifted::Away
+        }
+    }
+
+    /// Whether a new request is turned away for overload; it has its answer then.
+    pub(super) fn turns_away(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        request: &Message,
+        ahead: Option<Duration>,
+    ) -> bool {
+        let core = &mut self.core;
+        core.endpoint
+            .turns_away(now.at, flow, request, ahead, &mut core.outbox)
     }
 
     /// Whether what comes by this flow is dropped before it is read. It is counted if so.

@@ -7,8 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::shard::BATCH;
-
 /// Inputs that a turn is to find: it rests for as long as so many take to come.
 const SHEAF: f32 = 32.0;
 /// The shortest and the longest rest. The longest is what a turn adds to a message's way at most.
@@ -27,17 +25,16 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// How long to rest after a turn that took so many inputs and datagrams; `None`: wait for the next as usual.
-    pub(crate) fn after_turn(&mut self, now: Instant, taken: usize, received: usize) -> Option<Duration> {
+    /// How long to rest after a turn that took so many inputs and datagrams, and left more or not; `None`: wait for the next as usual.
+    pub(crate) fn after_turn(&mut self, now: Instant, came: usize, more: bool) -> Option<Duration> {
         let since = self
             .last
             .replace(now)
             .map_or(WINDOW, |last| now.saturating_duration_since(last));
         let faded = since.as_secs_f32() / WINDOW.as_secs_f32();
-        let came = u16::try_from(taken + received).unwrap_or(u16::MAX);
+        let came = u16::try_from(came).unwrap_or(u16::MAX);
         self.load = self.load * (1.0 - faded.min(1.0)) + f32::from(came);
-        // A full batch says that more is waiting.
-        let rests = self.load > LOAD && taken < BATCH && received < BATCH;
+        let rests = self.load > LOAD && !more;
         rests.then(|| WINDOW.mul_f32(SHEAF / self.load).clamp(REST.0, REST.1))
     }
 }
@@ -50,7 +47,7 @@ mod tests {
         let mut rests = 0;
         for _ in 0..count {
             *now += apart;
-            rests += usize::from(pace.after_turn(*now, 0, 1).is_some());
+            rests += usize::from(pace.after_turn(*now, 1, false).is_some());
         }
         rests
     }
@@ -72,9 +69,9 @@ mod tests {
         assert!(turns(&mut pace, &mut now, 200, Duration::from_micros(500)) > 100);
         // A turn without any does not end it, a window with hardly any does.
         now += REST.1;
-        assert!(pace.after_turn(now, 0, 0).is_some());
+        assert!(pace.after_turn(now, 0, false).is_some());
         now += WINDOW;
-        assert_eq!(pace.after_turn(now, 0, 1), None);
+        assert_eq!(pace.after_turn(now, 1, false), None);
     }
 
     #[test]
@@ -82,7 +79,7 @@ mod tests {
         let rest = |apart: Duration| {
             let (mut pace, mut now) = (Pace::default(), Instant::now());
             turns(&mut pace, &mut now, 50_000, apart);
-            pace.after_turn(now + apart, 0, 1).unwrap_or_default()
+            pace.after_turn(now + apart, 1, false).unwrap_or_default()
         };
         assert_eq!(rest(Duration::from_micros(1000)), REST.1);
         let busy = rest(Duration::from_micros(150));
@@ -95,7 +92,6 @@ mod tests {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
         turns(&mut pace, &mut now, 200, Duration::from_micros(300));
         now += Duration::from_micros(300);
-        assert_eq!(pace.after_turn(now, 0, BATCH), None);
-        assert_eq!(pace.after_turn(now, BATCH, 0), None);
+        assert_eq!(pace.after_turn(now, 64, true), None);
     }
 }

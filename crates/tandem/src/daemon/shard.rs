@@ -5,6 +5,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `shard/arrivals.rs` | what the sockets have, and what of it waits |
+//! | `shard/foresight.rs` | how long what waits will |
 //! | `shard/inputs.rs` | what other threads tell it, and how that comes to it |
 //! | `shard/streams.rs` | what connections tell it |
 //! | `shard/act.rs` | carrying out what the switch wants |
@@ -14,8 +16,10 @@
 //! | `shard/certificates.rs` | callers' certificates, fetched on a thread beside it |
 
 mod act;
+mod arrivals;
 mod ask;
 mod certificates;
+mod foresight;
 mod inputs;
 mod show;
 mod streams;
@@ -25,26 +29,25 @@ mod trials;
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 use records::{Outcome, Store};
 use rtp_net::{Leftovers, MediaPlane};
 use sip_net::{
     Resolver, ResolverConfig, StreamEvent, StreamListener, StreamSetup, Streams, UdpListener, UdpOptions,
-    bind_stream, bind_udp, stun,
+    bind_stream, bind_udp,
 };
-use sip_proto::{ConnId, Flow, ListenerId, PeerId, Transport};
+use sip_proto::{ConnId, ListenerId, Transport};
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
 use super::pace::Pace;
 use super::registrations::{self, Registrations};
+use arrivals::Arrivals;
 pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, Traced, TrunkState, queue};
 pub(crate) use tap::Tap;
 pub(crate) use trials::TrialStart;
@@ -101,14 +104,6 @@ fn udp_options() -> UdpOptions {
     }
 }
 
-/// A datagram, and the socket that it came to.
-struct Came {
-    listener: ListenerId,
-    local: SocketAddr,
-    remote: SocketAddr,
-    bytes: Bytes,
-}
-
 /// What has ended the shard's wait.
 enum First {
     Input(ShardInput),
@@ -151,8 +146,7 @@ pub(crate) fn run(parts: Parts) -> Result<()> {
 struct Shard {
     switch: Switch,
     listeners: Vec<(ListenerId, UdpListener)>,
-    /// Datagrams that have been read; empty between turns, but for its room.
-    came: Vec<Came>,
+    arrivals: Arrivals,
     /// Connections; `None`: no listener has any.
     streams: Option<Streams>,
     /// Connections to be closed once what has come over them is answered.
@@ -248,7 +242,7 @@ impl Shard {
         let shard = Self {
             switch,
             listeners,
-            came: Vec::new(),
+            arrivals: Arrivals::default(),
             streams,
             broken: Vec::new(),
             commands,
@@ -288,12 +282,14 @@ impl Shard {
             );
             left.remove();
         }
-        let mut rest = None;
+        let mut rest: Option<Duration> = None;
         while !(self.stopping && self.is_empty()) {
             let first = match rest {
                 Some(rest) => {
-                    std::thread::sleep(rest);
-                    self.rested = rest;
+                    if !rest.is_zero() {
+                        std::thread::sleep(rest);
+                        self.rested = rest;
+                    }
                     // The runtime looks at the sockets, and at what else runs on this thread.
                     tokio::task::yield_now().await;
                     None
@@ -303,18 +299,21 @@ impl Shard {
                     None => return,
                 },
             };
-            let (taken, received) = self.turn(first, inputs, heard);
-            rest = self.pace.after_turn(Instant::now(), taken, received);
+            let (came, full) = self.turn(first, inputs, heard);
+            rest = self.pace.after_turn(Instant::now(), came, full);
+            if self.arrivals.wait() {
+                rest = Some(Duration::ZERO);
+            }
         }
     }
 
-    /// Handles what there is, up to [`BATCH`] of each kind; how many inputs and how many datagrams it was.
+    /// Handles what there is, up to [`BATCH`] of each kind; how much has come, and whether more is waiting.
     fn turn(
         &mut self,
         first: Option<First>,
         inputs: &mut mpsc::Receiver<ShardInput>,
         heard: &mut mpsc::Receiver<StreamEvent>,
-    ) -> (usize, usize) {
+    ) -> (usize, bool) {
         let now = self.clock.now();
         let mut taken = 0;
         let (first, event) = match first {
@@ -322,7 +321,7 @@ impl Shard {
             Some(First::Event(event)) => (None, Some(event)),
             None => (None, None),
         };
-        let mut received = self.hear(event, heard);
+        let over_streams = self.hear(event, heard);
         let mut next = first.or_else(|| inputs.try_recv().ok());
         while let Some(input) = next {
             self.take(now, input);
@@ -333,14 +332,15 @@ impl Shard {
                 None
             };
         }
-        received += self.receive();
+        let (received, more) = self.receive();
         let now = self.clock.now();
         if self.switch.poll_timeout().is_some_and(|due| due <= now.at) {
             self.switch.handle(now, Input::Timer, &mut self.commands);
         }
         self.carry_out();
         self.close_broken();
-        (taken, received)
+        let full = more || taken >= BATCH || over_streams >= BATCH;
+        (taken + received + over_streams, full)
     }
 
     /// Waits for the first of: an input from another thread, a socket, a timer. `None`: every other thread is gone.
@@ -402,85 +402,6 @@ impl Shard {
         let gauges = self.switch.gauges();
         let left = gauges.calls + gauges.ending + gauges.orphans + gauges.unregistering;
         left == 0 || (self.leaving && gauges.unrecorded == 0)
-    }
-
-    /// Takes what the sockets have: datagrams, of which it says how many, and reports of ones that came back.
-    fn receive(&mut self) -> usize {
-        let (mut came, mut came_back) = (std::mem::take(&mut self.came), Vec::new());
-        let (mut received, mut waited) = (0, None);
-        for (id, listener) in &mut self.listeners {
-            let (id, local) = (*id, listener.local_addr());
-            listener.unreachable(BATCH, |report| came_back.push((id, report.remote)));
-            let taken = listener.recv_batch(BATCH, |remote, bytes| {
-                came.push(Came {
-                    listener: id,
-                    local,
-                    remote,
-                    bytes,
-                });
-            });
-            if taken > 0 {
-                waited = waited.max(Some(listener.waited()));
-            }
-            received += taken;
-            listener.flush(|report| came_back.push((id, report.remote)));
-        }
-        let now = self.clock.now();
-        // What waited while this thread chose to rest was not kept waiting for want of time.
-        let rested = std::mem::take(&mut self.rested);
-        if let Some(waited) = waited {
-            self.switch.waited(now, waited.saturating_sub(rested));
-        }
-        for datagram in came.drain(..) {
-            self.datagram(now, datagram);
-        }
-        self.came = came;
-        came_back.dedup();
-        for (listener, remote) in came_back {
-            let input = Input::Unreachable { listener, remote };
-            self.switch.handle(self.clock.now(), input, &mut self.commands);
-        }
-        received
-    }
-
-    fn datagram(&mut self, now: Now, came: Came) {
-        let Came {
-            listener,
-            local,
-            remote,
-            bytes,
-        } = came;
-        // SIP begins with a letter, a keep-alive with CR (RFC 5626 §8).
-        if let Some(answer) = stun::answer(&bytes, remote) {
-            if let Some((_, socket)) = self.listeners.iter_mut().find(|(id, _)| *id == listener) {
-                socket.send(remote, &answer);
-            }
-            return;
-        }
-        let flow = Flow {
-            transport: Transport::Udp,
-            listener,
-            remote,
-            conn: None,
-            peer: PeerId::default(),
-        };
-        if self.switch.is_barred(now, &flow) {
-            return;
-        }
-        let may_go = !bytes.starts_with(b"SIP/2.0 ");
-        if !(may_go && self.switch.is_overloaded()) {
-            self.tap.message(false, flow.transport, local, remote, &bytes);
-            return self
-                .switch
-                .handle(now, Input::Datagram { flow, bytes }, &mut self.commands);
-        }
-        // What is turned away is not kept: it is of no call, and would push out what is.
-        let (before, copy) = (self.switch.turned_away(), bytes.clone());
-        self.switch
-            .handle(now, Input::Datagram { flow, bytes }, &mut self.commands);
-        if self.switch.turned_away() == before {
-            self.tap.message(false, flow.transport, local, remote, &copy);
-        }
     }
 }
 

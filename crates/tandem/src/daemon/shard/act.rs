@@ -31,7 +31,7 @@ impl Shard {
     }
 
     /// Sends what turns requests away for overload: many are alike, but for names of one length.
-    fn send_refusals(&mut self) {
+    pub(super) fn send_refusals(&mut self) {
         if self.refusals.is_empty() {
             return;
         }
@@ -53,7 +53,7 @@ impl Shard {
         self.refusals.clear();
     }
 
-    fn apply(&mut self, command: Command) {
+    pub(super) fn apply(&mut self, command: Command) {
         match command {
             Command::Send(send) => self.send(send),
             Command::Alias { flow } => {
