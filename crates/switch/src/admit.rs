@@ -120,12 +120,11 @@ pub(crate) fn admitted(
         call.fail(core, now, ending);
         return Some(call);
     }
-    let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
     let snapshot = Arc::clone(&core.snapshot);
     // Whether a trunk whose lines are all taken may say so: at its pace. Who calls too fast, or meets a limit of the switch itself,
     // is sent away at once.
     let mut may_say = false;
-    let permit = if core.calls >= limit {
+    let permit = if core.calls >= core.max_calls() {
         Err("switch-full")
     } else if core.ports.available() < PAIRS {
         Err("no-ports")
@@ -221,6 +220,8 @@ fn test_call(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     let (mut call, _) = begin(core, now, snapshot, from, invite, called);
     let full = if core.draining {
         Some("draining")
+    } else if core.calls >= core.max_calls() {
+        Some("switch-full")
     } else if core.ports.available() < PAIRS {
         Some("no-ports")
     } else {

@@ -296,11 +296,15 @@ impl Core {
         ticket
     }
 
+    /// How many calls there may be.
+    pub(crate) fn max_calls(&self) -> usize {
+        usize::try_from(self.snapshot.config.sip.max_calls).unwrap_or(usize::MAX)
+    }
+
     /// Whether there is room for what is no conversation: half of the media ports are free, and half of the calls that there may
     /// be are not there.
     pub(crate) fn has_room_to_spare(&self) -> bool {
-        let limit = usize::try_from(self.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
-        self.ports.in_use() < self.ports.available() && self.calls <= limit / 2
+        self.ports.in_use() < self.ports.available() && self.calls <= self.max_calls() / 2
     }
 
     /// A place for one more call on a carrier's trunk, by the limits in force now.

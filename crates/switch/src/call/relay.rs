@@ -190,6 +190,7 @@ impl Call {
             {
                 500
             }
+            other if ends_dialog(other) => 500,
             other => other,
         };
         core.answer(now, &relayed.asked, self.softened(status), Some(&tag));
@@ -220,4 +221,10 @@ impl Call {
             core.answer(now, &relayed.asked, 487, Some(&tag));
         }
     }
+}
+
+/// Whether by such an answer to a request within it a dialog is over, beside 408 and 481 (RFC 5057 §5.1). Who takes that by the letter would
+/// leave a call that goes on, and say nothing.
+pub(crate) fn ends_dialog(status: u16) -> bool {
+    matches!(status, 404 | 410 | 416 | 480 | 482..=485 | 502 | 604)
 }

@@ -176,7 +176,7 @@ pub(crate) fn fetched(
     };
     if let Err(error) = &outcome {
         core.counters.stir.fetch_failures += 1;
-        tracing::info!(%error, "a caller's certificate could not be fetched");
+        tracing::debug!(%error, "a caller's certificate could not be fetched");
     }
     core.certificates.fetched(now.at, query, outcome.ok(), keeping)
 }

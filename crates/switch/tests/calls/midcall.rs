@@ -84,6 +84,9 @@ fn answers_that_would_end_a_dialog_do_not_cross() {
         ("INFO", 481, "500 INFO"),
         ("INFO", 408, "504 INFO"),
         ("MESSAGE", 481, "500 MESSAGE"),
+        ("MESSAGE", 404, "500 MESSAGE"),
+        ("INFO", 604, "500 INFO"),
+        ("INFO", 415, "415 INFO"),
     ] {
         let request = a.request(method).with("Content-Type", "text/plain");
         bed.send(A, &request);
@@ -195,7 +198,12 @@ fn a_refusal_crosses_as_what_it_is_to_the_other_side() {
         (302, 488),
         (403, 403),
         (415, 415),
-        (480, 480),
+        (480, 488),
+        (404, 488),
+        (410, 488),
+        (484, 488),
+        (502, 488),
+        (604, 488),
         (603, 603),
         (420, 503),
         (423, 503),

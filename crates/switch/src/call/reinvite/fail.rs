@@ -5,7 +5,7 @@ use sip_msg::{Message, Method};
 use sip_proto::{ClientId, ServerId};
 
 use crate::call::leg::Session;
-use crate::call::{Call, Phase, caller_status, negotiate};
+use crate::call::{Call, Phase, caller_status, negotiate, relay};
 use crate::core::Core;
 use crate::io::Now;
 
@@ -18,8 +18,8 @@ impl Call {
         self.restore(exchange.before);
         core.servers.remove(&exchange.asked.id);
         let status = match status {
-            // A Contact of the other side's is nothing for this one (RFC 3261 §21.3).
-            300..=399 => negotiate::NOT_ACCEPTABLE,
+            // A Contact of the other side's is nothing for this one (RFC 3261 §21.3), and this side's dialog goes on.
+            other if (300..400).contains(&other) || relay::ends_dialog(other) => negotiate::NOT_ACCEPTABLE,
             other => caller_status(other),
         };
         if !exchange.answered {

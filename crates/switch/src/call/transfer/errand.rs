@@ -137,8 +137,7 @@ impl Call {
         refer: &Message,
     ) -> Result<Planned, u16> {
         let snapshot = self.snapshot.clone();
-        let limit = usize::try_from(core.snapshot.config.sip.max_calls).unwrap_or(usize::MAX);
-        if core.calls >= limit {
+        if core.calls >= core.max_calls() {
             return Err(503);
         }
         let target = Target::of(refer).ok_or(400_u16)?;
