@@ -282,16 +282,7 @@ impl Call {
         let Some(invite) = leg.uac.as_ref().and_then(|uac| uac.invite.clone()) else {
             return;
         };
-        if leg.answered(&invite, message).is_err() {
-            // Without a To-tag or a Contact there is no dialog to end either.
-            let outcome = AttemptOutcome::Final {
-                status: 502,
-                q850: None,
-                rang: false,
-            };
-            self.attempt_over(core, now, outcome, None);
-            return;
-        }
+        leg.answered(&invite, message);
         let trunk = self.snapshot.trunk(leg.trunk);
         if trunk.auth.is_some() {
             core.learn(&trunk.name, message);

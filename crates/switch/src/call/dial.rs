@@ -54,6 +54,11 @@ impl Call {
     /// Dials the plan's next attempt that can be dialled; ends the call when there is none.
     pub(crate) fn dial_next(&mut self, core: &mut Core, now: Now) {
         while let Some(attempt) = self.take_attempt() {
+            if self.is_caller_settled() {
+                let why = "no other carrier: the caller has answered the offer of the one before";
+                self.story.remark(why.to_owned());
+                break;
+            }
             let further = self.rings_with(&attempt);
             if further > 0 {
                 if self.ring_all(core, now, &attempt, further) {
@@ -76,6 +81,13 @@ impl Call {
             }
         }
         self.fail_exhausted(core, now);
+    }
+
+    /// Whether the caller, which made no offer, has answered one in a PRACK (RFC 3262 §5). It has its session then, and the offer that
+    /// another carrier would make can't be put to it any more.
+    pub(super) fn is_caller_settled(&self) -> bool {
+        let made_none = self.invite.as_ref().is_some_and(|invite| invite.offer.is_none());
+        made_none && self.a.session.remote.is_some()
     }
 
     fn take_attempt(&mut self) -> Option<Attempt> {

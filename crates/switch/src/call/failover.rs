@@ -23,7 +23,8 @@ impl Call {
     ) {
         let (mut outcome, mut answer) = (outcome, answer);
         self.drop_fork(core, false);
-        if let Some(hop) = self.next_hop(core, now, outcome, answer) {
+        let next = self.next_hop(core, now, outcome, answer);
+        if let Some(hop) = next.filter(|_| !self.is_caller_settled()) {
             core.disarm(&mut self.stage_timer);
             self.story
                 .attempt_failed(now, outcome, answer.and_then(headers::q850));

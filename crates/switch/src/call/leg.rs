@@ -196,18 +196,27 @@ impl Leg {
     }
 
     /// 2xx from a called side: its dialog, which goes on with what was sent in it before; the others are over.
-    pub(crate) fn answered(&mut self, invite: &Message, response: &Message) -> Result<(), DialogError> {
+    pub(crate) fn answered(&mut self, invite: &Message, response: &Message) {
         self.note_methods(response);
         let tag = response.to_tag().unwrap_or_default();
         let early = self.early.take().and_then(|mut early| {
             early.dialogs.receive(invite, response).ok()?;
             early.dialogs.take(tag)
         });
-        self.dialog = Some(match early {
-            Some(dialog) => dialog,
-            None => Dialog::uac(invite, response)?,
-        });
-        Ok(())
+        self.dialog = early.or_else(|| Dialog::uac(invite, response).ok());
+    }
+
+    /// The dialog that a message of the peer's is within, early or not.
+    pub(crate) fn dialog_of(&mut self, message: &Message) -> Option<&mut Dialog> {
+        if self.dialog.is_some() {
+            return self.dialog.as_mut();
+        }
+        let tag = if message.is_request() {
+            message.from_tag()
+        } else {
+            message.to_tag()
+        };
+        self.early.as_deref_mut()?.dialogs.get_mut(tag?)
     }
 
     /// Whether there is a dialog, be it an early one.

@@ -144,9 +144,9 @@ impl Call {
         }
     }
 
-    /// Takes a peer's new Contact (RFC 3261 §12.2.1.2), and writes it down for a successor of this process.
+    /// Takes a peer's new Contact (RFC 3261 §12.2.1.2; in an early dialog by UPDATE, RFC 3311 §5.2), and writes it down for a successor of this process.
     pub(crate) fn refresh_target(&mut self, core: &mut Core, now: Now, side: Side, message: &Message) {
-        let dialog = self.leg_mut(side).and_then(|leg| leg.dialog.as_mut());
+        let dialog = self.leg_mut(side).and_then(|leg| leg.dialog_of(message));
         if dialog.is_some_and(|dialog| dialog.refresh_target(message)) && self.phase == Phase::Answered {
             self.journal(core, now);
         }

@@ -1,7 +1,7 @@
 //! Session timers (RFC 4028): each leg's dialog has its own. We refresh where that is ours to do, answer the peer's refreshes,
 //! and end the call when a peer that was to refresh has not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::RefreshMethod;
 use rtp_proto::control::Side;
@@ -27,6 +27,8 @@ const MOST_RAISES: u8 = 5;
 #[derive(Default)]
 pub(crate) struct Timed {
     pub(crate) agreed: Option<Agreed>,
+    /// When what was agreed is over, unless it is refreshed.
+    expires: Option<Instant>,
     /// What the peer's 422 has asked for at least, seconds; 0: there was none.
     pub(crate) min_se: u32,
     /// How often that was news.
@@ -139,6 +141,7 @@ impl Call {
         };
         let timed = leg.timed.get_or_insert_default();
         timed.agreed = Some(agreed);
+        timed.expires = Some(now.at + agreed.expiry());
         core.disarm(&mut timed.key);
         let due = if agreed.ours {
             agreed.refresh()
@@ -394,14 +397,19 @@ impl Call {
         self.rearm(core, now, side, self.snapshot.config.sip.t1 * 64);
     }
 
-    /// The peer won't have it now, but the dialog stands (§10): once more well before it expires.
+    /// The peer won't have it now, but the dialog stands (§10): once more well before it expires, if that is ours to do, or else it is
+    /// waited for the peer's.
     fn refresh_later(&mut self, core: &mut Core, now: Now, side: Side) {
         if self.owe_no_more(side) == Owed::Bridge {
             return self.end(core, now, Ending::by_switch("transfer-failed", 200, 88));
         }
-        let timed = self.leg(side).and_then(|leg| leg.timed.as_deref());
-        if let Some(agreed) = timed.and_then(|timed| timed.agreed) {
-            self.rearm(core, now, side, agreed.refresh() / 2);
+        let Some(timed) = self.leg(side).and_then(|leg| leg.timed.as_deref()) else {
+            return;
+        };
+        if let (Some(agreed), Some(expires)) = (timed.agreed, timed.expires) {
+            let left = expires.saturating_duration_since(now.at);
+            let due = if agreed.ours { agreed.refresh() / 2 } else { left };
+            self.rearm(core, now, side, due);
         }
     }
 

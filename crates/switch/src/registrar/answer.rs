@@ -90,7 +90,8 @@ fn register(core: &mut Core, now: Now, asked: &Asked, user: &str) -> Result<(), 
         Wanted::Update(updates) => updates,
     };
     let path = path(message).ok_or(400_u16)?;
-    if updates.len() > usize::from(keys.max_contacts) {
+    let kept = updates.iter().filter(|update| update.expires != Some(0));
+    if kept.count() > usize::from(keys.max_contacts) {
         return Err(403);
     }
     let mine = core

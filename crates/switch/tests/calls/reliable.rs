@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testkit::bed::{A, B1, Bed};
+use testkit::bed::{A, B1, B2, Bed};
 use testkit::{Party, Sip, sdp};
 
 fn mode(trunk: &str, mode: &str) -> (String, String) {
@@ -289,6 +289,32 @@ fn pass_goes_end_to_end() {
     let (mut a, b, at_b) = dial(&mut bed, None);
     assert!(!at_b.all("Supported").any(|value| value.contains("100rel")));
     finish(&mut bed, &mut a, &b, &at_b);
+}
+
+/// A caller that has answered one carrier's offer in its PRACK can't be made another's: it is told how the first one has ended.
+#[test]
+fn a_caller_that_has_answered_in_a_prack_stays_with_its_carrier() {
+    let mut bed = bed("supported", "supported");
+    let mut a = bed.caller("+442071838750");
+    let invite = a.invite(None).with("Supported", "100rel");
+    bed.send(A, &invite);
+    let at_b = bed.expect(B1, "INVITE");
+    let b = bed.callee(B1, &at_b);
+    let offer = Bed::carrier_end(B1).offer("sendrecv");
+    bed.send(B1, &reliably(b.reply(&at_b, 183, Some(&offer)), 1));
+    let progress = bed.expect(A, "183 INVITE");
+    let answer = Bed::caller_end().answer(progress.sdp().unwrap(), "sendrecv");
+    prack(&mut bed, &mut a, &progress, Some(&answer));
+    bed.expect(A, "200 PRACK");
+    bed.serve(B1, &b, "PRACK", 200);
+    bed.send(B1, &b.reply(&at_b, 503, None));
+    bed.expect(B1, "ACK");
+    let refusal = bed.expect(A, "503 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    let record = bed.settle_one();
+    assert_eq!(record.attempts.len(), 1);
+    assert!(bed.drain(B2).is_empty());
 }
 
 /// RFC 3262 §5: the carrier's offer in its 183, the caller's answer in its PRACK, and on in ours.

@@ -206,6 +206,36 @@ fn a_peer_that_never_refreshes_ends_the_call() {
     assert!((59_000..=60_000).contains(&record.talk_ms));
 }
 
+/// RFC 4028 §10: that it refuses a re-INVITE of ours takes nothing from the time that a peer has for its refresh.
+#[test]
+fn a_peer_that_refreshes_has_its_time_whatever_it_refuses() {
+    let mut bed = Bed::new();
+    let by_peer = ("Session-Expires", "90;refresher=uas");
+    let (mut a, b, ..) = connect(&mut bed, &[], &[by_peer]);
+    let mut end = Bed::caller_end();
+    end.version += 1;
+    let hold = a.invite(Some(&end.offer("sendonly")));
+    bed.send(A, &hold);
+    let got = bed.expect(B1, "INVITE");
+    let since = bed.world.elapsed();
+    // Of no use: it is told what holds, and has none of it.
+    let (name, value) = by_peer;
+    bed.send(B1, &b.reply(&got, 200, None).with(name, value));
+    bed.expect(B1, "ACK");
+    let refusal = bed.expect(A, "488 INVITE");
+    let ack = a.ack(&refusal);
+    bed.send(A, &ack);
+    let again = bed.expect(B1, "INVITE");
+    bed.send(B1, &b.reply(&again, 500, None));
+    bed.expect(B1, "ACK");
+    let bye = bed.expect(A, "BYE");
+    assert!((59..=60).contains(&after(&bed, since)), "{}", bed.story());
+    assert!(bye.need("Reason").contains("session-expired"));
+    bed.send(A, &a.reply(&bye, 200, None));
+    bed.serve(B1, &b, "BYE", 200);
+    bed.settle_one();
+}
+
 /// SM-01: a carrier that refreshes without having been asked, by re-INVITE and by UPDATE, for as long as it likes.
 #[test]
 fn a_peer_that_refreshes_is_answered_here() {
@@ -342,6 +372,26 @@ fn an_interval_that_is_too_small_in_mid_call_is_raised() {
     bed.wait(200_000);
     assert!(bed.drain(B1).is_empty(), "{}", after(&bed, since));
     bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// RFC 3261 §15: after our BYE there is nothing to offer again.
+#[test]
+fn an_interval_that_is_too_small_after_the_end_is_not_raised() {
+    let mut bed = Bed::new();
+    let (mut a, b, ..) = connect(&mut bed, &[], &[("Session-Expires", "90;refresher=uac")]);
+    let mut end = Bed::caller_end();
+    end.version += 1;
+    let hold = a.invite(Some(&end.offer("sendonly")));
+    bed.send(A, &hold);
+    let crossed = bed.expect(B1, "INVITE");
+    let bye = a.request("BYE");
+    bed.send(A, &bye);
+    bed.serve(B1, &b, "BYE", 200);
+    bed.send(B1, &b.reply(&crossed, 422, None).with("Min-SE", "600"));
+    bed.expect(B1, "ACK");
+    assert!(bed.drain(B1).is_empty(), "{}", bed.story());
+    bed.drain(A);
     bed.settle_one();
 }
 

@@ -201,6 +201,34 @@ fn an_early_offer_crosses() {
     bed.settle_one();
 }
 
+/// RFC 3311 §5.2: UPDATE says where its sender is from now on, before the answer as well.
+#[test]
+fn an_early_update_moves_its_sender() {
+    let mut bed = Bed::new();
+    let (mut a, mut b, at_b) = progress(&mut bed, true, true);
+    let moved = format!("<sip:moved@{}>", b.addr);
+    let request = b.request("UPDATE").with("Contact", moved);
+    bed.send(B1, &request);
+    bed.expect(B1, "200 UPDATE");
+    let mut end = Bed::caller_end();
+    end.version += 1;
+    let request = update(&mut a, Some(&end.offer("sendrecv")));
+    bed.send(A, &request);
+    let got = bed.expect(B1, "UPDATE");
+    assert!(got.start.starts_with("UPDATE sip:moved@"), "{}", got.start);
+    let answer = Bed::carrier_end(B1).answer(got.sdp().unwrap(), "sendrecv");
+    bed.send(B1, &b.reply(&got, 200, Some(&answer)));
+    bed.expect(A, "200 UPDATE");
+    bed.send(B1, &b.reply(&at_b, 200, None));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(50);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
 #[test]
 fn an_early_offer_that_cannot_cross_is_refused() {
     let mut bed = Bed::new();

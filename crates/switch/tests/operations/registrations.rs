@@ -278,6 +278,22 @@ fn a_refresh_with_the_tag_of_the_last_answer_is_a_refresh() {
     bed.settle();
 }
 
+/// What is taken back needs no room.
+#[test]
+fn a_contact_takes_the_place_of_another_at_the_limit() {
+    let mut bed = with_alice("[registrar]\nmax_contacts = 1\n");
+    let rng = bed.world.rng.fork();
+    let mut alice = Party::caller(addr(X), bed.world.switch_addr(), "alice", "alice", rng);
+    let old = ("Contact", "<sip:alice@127.0.0.66:5066>;expires=600");
+    register(&mut bed, &mut alice, &[old]);
+    let gone = ("Contact", "<sip:alice@127.0.0.66:5066>;expires=0");
+    let new = ("Contact", "<sip:alice@127.0.0.66:5067>;expires=600");
+    let ok = register(&mut bed, &mut alice, &[gone, new]);
+    assert!(ok.need("Contact").contains(":5067>"), "{}", ok.need("Contact"));
+    assert_eq!(bed.world.switch().bindings(bed.world.moment()).len(), 1);
+    bed.settle();
+}
+
 /// A process that dies leaves the registrations behind, and its successor takes them up, each with what time it has left.
 #[test]
 fn registrations_outlive_the_process() {
