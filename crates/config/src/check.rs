@@ -66,7 +66,10 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     };
     let useless: &[&str] = match trunk.role {
         Role::Customer => {
-            if trunk.sources.is_empty()
+            let others = ["source_names", "users", "tls_names"];
+            let refused = others.iter().any(|key| cx.is_bad(&format!("{path}.{key}")));
+            if !refused
+                && trunk.sources.is_empty()
                 && trunk.source_names.is_empty()
                 && trunk.users.is_empty()
                 && trunk.tls_names.is_empty()

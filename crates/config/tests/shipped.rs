@@ -152,8 +152,10 @@ fn the_schema_fits_the_shipped_files_and_knows_no_other_keys() {
         "tandem.toml",
         "two-carriers.toml",
         "public.toml",
+        "inside-outside.toml",
         "trunks.d/carriers.toml",
         "trunks.d/headquarters.toml",
+        "trunks.d/phones.toml",
     ] {
         let text = std::fs::read_to_string(root().join("configs").join(name)).unwrap();
         let mut value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();

@@ -251,6 +251,35 @@ impl Snapshot {
         reach
     }
 
+    /// What of the trunks' targets and registrars no listener can send to, in words.
+    #[must_use]
+    pub fn out_of_reach(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        for (trunk, place) in self.config.trunks.iter().zip(0..) {
+            let reach = self.reach(self.network_of(TrunkIx(place)));
+            let targets = trunk.targets.iter().map(|target| (&target.uri, target.transport));
+            let registrar = trunk
+                .register
+                .as_ref()
+                .map(|register| (&register.uri, register.transport));
+            for (uri, wanted) in targets.chain(registrar) {
+                let wanted = wanted.map(transport);
+                let reached = match wanted {
+                    Some(wanted) => reach.has(wanted),
+                    None => reach.transports().next().is_some(),
+                };
+                if !reached {
+                    let kind = wanted.map_or("", Transport::via_name);
+                    missing.push(format!(
+                        "trunk {:?}: no {kind} listener that this process has can send to {uri}; new listeners are bound by a new start",
+                        trunk.name
+                    ));
+                }
+            }
+        }
+        missing
+    }
+
     /// The transport to an address for which none is written: UDP, or what the network's listeners have.
     #[must_use]
     pub fn default_transport(&self, network: NetworkIx) -> Transport {

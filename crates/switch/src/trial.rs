@@ -98,9 +98,13 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
     let mut rule = seed.numbers.into_iter().next()?;
     rule.to = vec![trunk.to_owned()];
     let mut config: Config = running.config.clone();
-    // A user's number is called where the user is, unless it is the trunk's own.
-    for other in config.trunks.iter_mut().filter(|other| other.name != trunk) {
-        if !other.users.is_empty() {
+    for other in &mut config.trunks {
+        // What the call would cost is of no interest, and decks are not at hand.
+        if other.deck.is_some() {
+            Arc::make_mut(other).deck = None;
+        }
+        // A user's number is called where the user is, unless it is the trunk's own.
+        if other.name != trunk && !other.users.is_empty() {
             Arc::make_mut(other).users.clear();
         }
     }

@@ -78,7 +78,7 @@ pub(crate) enum Command {
     Records(RecordsArgs),
     /// Make the running switch read its configuration again.
     Reload,
-    /// Make the running switch take no new calls.
+    /// Make the running switch take no new calls, for good: only a new start ends that.
     Drain,
     /// Show the switch at work between a simulated PBX and two simulated carriers, until Ctrl-C.
     Demo(DemoArgs),

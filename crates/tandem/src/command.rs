@@ -16,8 +16,9 @@ use clap::CommandFactory;
 use records::{Filter, Reader};
 
 use crate::cli::{Cli, Command, RecordsArgs, TrunkAction, TrunksAction};
+use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
-use client::Client;
+use client::{Client, escaped};
 use place::Stake;
 
 /// Exit code for a configuration that was refused.
@@ -64,7 +65,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Check { file } => return check(file.as_deref().or(config), json),
         Command::Calls { watch } => calls(&ask()?, json, watch)?,
         Command::Call(args) => call::show(&ask()?, config, &args, json)?,
-        Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{id}"))?,
+        Command::Hangup { id } => ask()?.delete(&format!("/v1/calls/{}", escaped(&id)))?,
         Command::Trunks { action: None } => show::trunks(&ask()?.get("/v1/trunks")?, json)?,
         Command::Trunks { action: Some(action) } => drop(client(Stake::Service)?.post(&trunk_path(&action))?),
         Command::Trunk {
@@ -90,11 +91,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where an action on a trunk is asked for. A name needs no escapes.
+/// Where an action on a trunk is asked for.
 fn trunk_path(action: &TrunksAction) -> String {
     match action {
-        TrunksAction::Drain { name } => format!("/v1/trunks/{name}/drain"),
-        TrunksAction::Resume { name } => format!("/v1/trunks/{name}/resume"),
+        TrunksAction::Drain { name } => format!("/v1/trunks/{}/drain", escaped(name)),
+        TrunksAction::Resume { name } => format!("/v1/trunks/{}/resume", escaped(name)),
     }
 }
 
@@ -102,7 +103,7 @@ fn start(config: Option<&Path>) -> Result<ExitCode> {
     logging::start();
     let loaded = match snapshot::load(config) {
         Ok(loaded) => loaded,
-        Err(errors) => {
+        Err(Refused { errors, .. }) => {
             errors.iter().for_each(|error| complain(error));
             return Ok(ExitCode::from(REFUSED));
         }
@@ -117,7 +118,7 @@ fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
     };
     let (errors, warnings, notes) = match snapshot::load(Some(file)) {
         Ok(loaded) => (Vec::new(), loaded.warnings, loaded.notes),
-        Err(errors) => (errors, Vec::new(), Vec::new()),
+        Err(Refused { errors, .. }) => (errors, Vec::new(), Vec::new()),
     };
     if json {
         let ok = errors.is_empty();

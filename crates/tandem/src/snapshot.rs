@@ -27,14 +27,31 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// A configuration that did not.
+pub(crate) struct Refused {
+    /// Every error that there is, one per line.
+    pub(crate) errors: Vec<String>,
+    /// As [`Loaded::files`], as far as it came.
+    pub(crate) files: Vec<PathBuf>,
+}
+
 /// Reads, checks and compiles the configuration; the embedded defaults when there is no file.
 ///
 /// # Errors
-/// Every error that there is, one per line.
-pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
+/// What is wrong with it.
+pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Refused> {
     let mut files = SystemFiles::default();
+    let read = read(path, &mut files);
+    let files = files.seen;
+    match read {
+        Ok(loaded) => Ok(Loaded { files, ..loaded }),
+        Err(errors) => Err(Refused { errors, files }),
+    }
+}
+
+fn read(path: Option<&Path>, files: &mut SystemFiles) -> Result<Loaded, Vec<String>> {
     let (config, report) = match path {
-        Some(path) => config::check(path, &mut files),
+        Some(path) => config::check(path, files),
         None => match config::parse(config::defaults(), "defaults") {
             Ok(config) => (Some(config), Report::default()),
             Err(report) => (None, report),
@@ -76,7 +93,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Loaded, Vec<String>> {
         },
         notes: report.notes,
         warnings,
-        files: files.seen,
+        files: Vec::new(),
     })
 }
 

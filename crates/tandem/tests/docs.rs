@@ -114,23 +114,64 @@ fn the_configuration_in_the_readme_is_a_good_one() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "a warning");
 }
 
-#[test]
-fn every_file_that_a_document_points_to_exists() {
-    for document in [
-        "README.md",
-        "docs/architecture.md",
-        "docs/running.md",
-        "docs/records.md",
-    ] {
-        let text = read(document);
-        let folder = workspace().join(document).parent().unwrap().to_owned();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !target.starts_with("http") {
-                let path = folder.join(target.split('#').next().unwrap());
-                assert!(path.exists(), "{document}: {target}");
+/// Every document that there is.
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![
+        workspace().join("README.md"),
+        workspace().join("benches/README.md"),
+    ];
+    let mut folders = vec![workspace().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
             }
         }
     }
+    found
+}
+
+/// The places in a document that a link may name, as web sites make them of its headings.
+fn anchors(path: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn what_a_document_points_to_is_there() {
+    let mut links = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).unwrap();
+        let at = document.display();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = match file {
+                "" => document.clone(),
+                file => document.parent().unwrap().join(file),
+            };
+            assert!(path.exists(), "{at}: {target}");
+            assert!(
+                anchor.is_empty() || anchors(&path).contains(anchor),
+                "{at}: {target}: no such heading"
+            );
+        }
+    }
+    assert!(links > 50, "{links}");
 }
 
 /// What the cases' numbers are in the names of the tests that go through the daemon.

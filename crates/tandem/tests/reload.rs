@@ -311,6 +311,64 @@ fn op_01_new_includes_and_files_behind_links_are_noticed() {
     bed.finish(0);
 }
 
+/// What a file lacked that was refused is noticed once it is there.
+#[test]
+fn op_02_a_refused_file_is_read_again_when_what_it_lacked_has_come() {
+    let bed = quick(|setup| setup);
+    let folder = bed.dir().join("decks");
+    fs::create_dir(&folder).unwrap();
+    let good = bed.toml(&Setup::default().t1_ms(25));
+    let priced = good.replacen("name = \"b1\"", "name = \"b1\"\ndeck = \"decks/b1.csv\"", 1);
+    let (status, body) = reload(&bed, &priced);
+    assert_eq!(status, 422, "{body}");
+    assert!(body.contains("decks/b1.csv"), "{body}");
+    thread::sleep(ms(700));
+    let before = bed
+        .metrics()
+        .sum("tandem_config_reloads_total")
+        .unwrap_or_default();
+    let rates = include_str!("../../../configs/decks/carrier-a.csv");
+    fs::write(folder.join("b1.csv"), rates).unwrap();
+    wait_reloads(&bed, before + 1.0);
+    // A trunk's test does not ask what a call would cost.
+    let answer = bed.ask("POST", "/v1/trunks/b1/test");
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    bed.finish(0);
+}
+
+/// A new listener is bound by a new start: trunks that would need it stay as they are until then.
+#[test]
+fn op_02_what_would_need_another_socket_is_refused() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    let good = bed.toml(&Setup::default().t1_ms(25));
+    let target = format!("sip:{}", bed.places.b1);
+    assert!(good.contains(&target), "{good}");
+    let over_tcp = good.replacen(&target, &format!("{target};transport=tcp"), 1);
+    let bind = bed.places.sut;
+    let (status, body) = reload(
+        &bed,
+        &format!("{over_tcp}\n[[listen]]\nbind = \"{bind}\"\ntransport = \"tcp\"\n"),
+    );
+    assert_eq!(status, 422, "{body}");
+    assert!(
+        body.contains("\\\"b1\\\": no TCP listener") && body.contains("new start"),
+        "{body}"
+    );
+    call_reaches(&bed, &alice, &bob);
+    // What needs one alone is said for as long as it does.
+    let other = format!("{good}\n[[listen]]\nbind = \"{bind}\"\ntransport = \"tcp\"\n");
+    for _ in 0..2 {
+        let (status, body) = reload(&bed, &other);
+        assert_eq!(status, 200, "{body}");
+        let pending = body.split("\"needs_restart\":").nth(1).unwrap();
+        assert!(pending.starts_with("[\"listen"), "{body}");
+    }
+    let (_, body) = reload(&bed, &good);
+    assert!(body.contains("\"needs_restart\":[]"), "{body}");
+    bed.finish(1);
+}
+
 /// A trunk that is gone is neither up nor down; its last call is counted until it is over.
 #[test]
 fn op_01_a_trunk_that_is_gone_is_in_no_alarm() {

@@ -62,7 +62,8 @@ fn users(config: &Config, cx: &mut Cx<'_>) {
 fn register(trunk: &mut Arc<Trunk>, path: &str, cx: &mut Cx<'_>) {
     let Some(register) = &trunk.register else { return };
     let own = register.username.clone().zip(register.password.clone());
-    if own.is_none() && trunk.auth.is_none() && !cx.is_bad(&format!("{path}.auth")) {
+    let refused = ["auth", "register"].map(|key| cx.is_bad(&format!("{path}.{key}")));
+    if own.is_none() && trunk.auth.is_none() && refused == [false; 2] {
         let at = format!("{path}.register");
         let fault = Fault::new("has no `username` and `password`");
         cx.refuse(cx.place(&at), &at, fault.expected("both, here or in `auth`"));

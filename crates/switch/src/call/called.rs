@@ -432,7 +432,9 @@ impl Call {
         match core.authorize(trunk, attempt, challenge, method, uri, body)? {
             Ok(header) => Some(header),
             Err(error) => {
-                tracing::warn!(call = %self.id, trunk = %trunk.name, %error, "challenge not answered");
+                tracing::debug!(call = %self.id, trunk = %trunk.name, %error, "challenge not answered");
+                self.story
+                    .remark(format!("{}: its challenge was not answered: {error}", trunk.name));
                 None
             }
         }

@@ -10,9 +10,7 @@ use rtp_proto::control::{Audio, Side};
 use sdp::Proto;
 use sip_msg::{HeaderId, Message, Method, SipUri, Uri, Writer};
 use sip_proto::provisional::Arrivals;
-use sip_proto::{
-    ClientId, Dialog, DialogError, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, Transport, digest,
-};
+use sip_proto::{ClientId, Dialog, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, Transport, digest};
 use smallvec::SmallVec;
 
 use super::negotiate::Events;

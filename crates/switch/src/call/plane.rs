@@ -28,7 +28,7 @@ impl Call {
                 if self.on_played(core, now) {
                     return;
                 }
-                tracing::info!(call = %self.id, ?side, %failure, "no keys for media: the call is ended");
+                tracing::debug!(call = %self.id, ?side, %failure, "no keys for media: the call is ended");
                 self.end(core, now, Ending::by_switch("media-not-secured", 488, 88));
             }
             // A page that is closed says no goodbye, and its checks stop.
@@ -42,7 +42,7 @@ impl Call {
             return;
         }
         core.counters.rtp_timeouts += 1;
-        tracing::info!(call = %self.id, ?side, "no media: the call is ended");
+        tracing::debug!(call = %self.id, ?side, "no media: the call is ended");
         self.end(core, now, Ending::by_switch("rtp-timeout", 200, 102));
     }
 
@@ -54,7 +54,7 @@ impl Call {
         }
         if is_news {
             core.counters.one_way += 1;
-            tracing::info!(call = %self.id, ?side, ?quiet, "nothing is heard from one side");
+            tracing::debug!(call = %self.id, ?side, ?quiet, "nothing is heard from one side");
         }
     }
 }

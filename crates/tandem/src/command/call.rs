@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use records::{Filter, Reader};
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, escaped};
 use super::{place, show};
 use crate::cli::CallArgs;
 
@@ -18,14 +18,14 @@ const CLOCK: usize = 12;
 
 /// Prints the call, or writes its capture file.
 pub(super) fn show(client: &Client, config: Option<&Path>, args: &CallArgs, json: bool) -> Result<()> {
-    let id = &args.id;
+    let id = escaped(&args.id);
     if let Some(file) = &args.pcap {
         let bytes = client.fetch(&format!("/v1/calls/{id}/pcap"))?;
         return std::fs::write(file, bytes).with_context(|| format!("{}", file.display()));
     }
     let call = match client.find(&format!("/v1/calls/{id}"))? {
         Some(call) => call,
-        None => record(config, id)?,
+        None => record(config, &args.id)?,
     };
     if json && !args.messages {
         return show::value(&call);

@@ -3,12 +3,24 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
 use ureq::Agent;
 
+/// The longest answer, bytes: a list of all calls and registrations that there may be.
+const LONGEST: u64 = 1 << 30;
 /// Longer than the switch's own patience with itself.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A text as a part of a path, or as a value in a query.
+pub(crate) fn escaped(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+}
+
+fn body(response: &mut ureq::http::Response<ureq::Body>) -> ureq::BodyWithConfig<'_> {
+    response.body_mut().with_config().limit(LONGEST)
+}
 
 /// A client of a switch.
 pub(crate) struct Client {
@@ -46,7 +58,7 @@ impl Client {
     /// A file.
     pub(crate) fn fetch(&self, path: &str) -> Result<Vec<u8>> {
         match self.agent.get(self.url(path)).call() {
-            Ok(mut response) if response.status().is_success() => Ok(response.body_mut().read_to_vec()?),
+            Ok(mut response) if response.status().is_success() => Ok(body(&mut response).read_to_vec()?),
             response => self.read(response).map(|_| Vec::new()),
         }
     }
@@ -65,15 +77,28 @@ impl Client {
         format!("{}{path}", self.base)
     }
 
+    fn unanswered(&self, error: ureq::Error) -> anyhow::Error {
+        let nobody = matches!(
+            error,
+            ureq::Error::Io(_)
+                | ureq::Error::Timeout(_)
+                | ureq::Error::HostNotFound
+                | ureq::Error::ConnectionFailed
+        );
+        let error = anyhow::Error::from(error);
+        if nobody {
+            let base = &self.base;
+            return error.context(format!(
+                "no switch answers at {base} (api.bind, or --api); is it running?"
+            ));
+        }
+        error
+    }
+
     fn read(&self, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
-        let mut response = response.with_context(|| {
-            format!(
-                "no switch answers at {} (api.bind, or --api); is it running?",
-                self.base
-            )
-        })?;
+        let mut response = response.map_err(|error| self.unanswered(error))?;
         let status = response.status();
-        let text = response.body_mut().read_to_string()?;
+        let text = body(&mut response).read_to_string()?;
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(value);

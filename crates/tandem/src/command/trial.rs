@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, escaped};
 use super::show;
 use crate::cli::TestArgs;
 
@@ -15,12 +15,11 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Tests a trunk. The exit code tells whether everything works.
 pub(super) fn test(client: &Client, args: &TestArgs, json: bool) -> Result<ExitCode> {
-    let path = format!("/v1/trunks/{}/test", args.name);
+    let path = format!("/v1/trunks/{}/test", escaped(&args.name));
     let mut wishes = Vec::new();
     for (key, value) in [("number", &args.number), ("caller", &args.caller)] {
         if let Some(value) = value {
-            // A plus is the one letter of a number that a query reads otherwise.
-            wishes.push(format!("{key}={}", value.replace('+', "%2B").replace('#', "%23")));
+            wishes.push(format!("{key}={}", escaped(value)));
         }
     }
     if let Some(talk) = args.talk {

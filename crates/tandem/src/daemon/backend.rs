@@ -21,7 +21,7 @@ use super::figures;
 use super::ladder;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
 use super::trial::{Bench, Order};
-use crate::snapshot;
+use crate::snapshot::{self, Refused};
 
 /// How long the shard may take to answer an operator.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +33,8 @@ pub(crate) struct Daemon {
     pub(crate) config: Option<PathBuf>,
     /// The configuration in force; held while another one is put in its place, so that reloads come one by one.
     pub(crate) running: Mutex<Arc<Snapshot>>,
+    /// The one that the process began with, whose keys hold that are read at the start only.
+    pub(crate) started: Arc<Snapshot>,
     pub(crate) files: std::sync::Mutex<Vec<PathBuf>>,
     pub(crate) records: PathBuf,
     pub(crate) queue: Queue,
@@ -101,6 +103,15 @@ impl Daemon {
         self.files.lock().map(|files| files.clone()).unwrap_or_default()
     }
 
+    /// A configuration was refused: once one of its files has changed it may be right, whether the one in force knows that file or not.
+    fn watch_too(&self, refused: Vec<PathBuf>) {
+        if let Ok(mut files) = self.files.lock() {
+            files.extend(refused);
+            files.sort();
+            files.dedup();
+        }
+    }
+
     /// Resolves once no call is up.
     pub(crate) async fn no_calls(&self) {
         while self.ask(Ask::Calls).await.map_or(true, |calls| !calls.is_empty()) {
@@ -115,13 +126,21 @@ impl Daemon {
         let loaded = tokio::task::spawn_blocking(move || snapshot::load(path.as_deref())).await;
         let loaded = match loaded {
             Ok(Ok(loaded)) => loaded,
-            Ok(Err(errors)) => return Err(refused(errors)),
+            Ok(Err(Refused { errors, files })) => {
+                self.watch_too(files);
+                return Err(refused(errors));
+            }
             Err(error) => return Err(refused(vec![error.to_string()])),
         };
         let mut next = loaded.snapshot;
         let changes = running.config.diff(&next.config);
         // Sockets stay as they were bound; what else needs a restart is not read after the start.
         next.stay_bound(&running);
+        let missing = next.out_of_reach();
+        if !missing.is_empty() {
+            self.watch_too(loaded.files);
+            return Err(refused(missing));
+        }
         let setup = Box::new(loaded.streams.setup(&next));
         let next = Arc::new(next);
         self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
@@ -134,12 +153,10 @@ impl Daemon {
         for change in &changes {
             tracing::info!(restart = change.needs_restart, "configuration: {change}");
         }
-        let needs_restart = changes
-            .iter()
-            .filter(|change| change.needs_restart)
-            .map(ToString::to_string);
+        let pending = self.started.config.diff(&running.config);
+        let needs_restart = pending.iter().filter(|change| change.needs_restart);
         Ok(ReloadReport {
-            needs_restart: needs_restart.collect(),
+            needs_restart: needs_restart.map(ToString::to_string).collect(),
             changes: changes.iter().map(ToString::to_string).collect(),
             warnings: loaded.warnings,
         })
@@ -192,12 +209,13 @@ impl Backend for Daemon {
         Box::pin(async {
             let states = self.ask(Ask::Trunks).await?;
             let snapshot = Arc::clone(&*self.running.lock().await);
-            Ok(snapshot
-                .config
-                .trunks
-                .iter()
-                .map(|trunk| view(trunk, &states))
-                .collect())
+            let drained = !self.ready();
+            let views = snapshot.config.trunks.iter().map(|trunk| {
+                let mut view = view(trunk, &states);
+                view.draining |= drained;
+                view
+            });
+            Ok(views.collect())
         })
     }
 
@@ -261,7 +279,9 @@ impl Backend for Daemon {
 
     fn drain(&self) -> Answer<'_, ()> {
         Box::pin(async {
-            self.ready.store(false, Ordering::Relaxed);
+            if self.ready.swap(false, Ordering::Relaxed) {
+                tracing::info!("an operator drains the switch: no new calls until it is started again");
+            }
             self.queue
                 .send(ShardInput::Ask(Ask::Drain))
                 .await

@@ -58,7 +58,8 @@ async fn serve(control: Control) -> Result<()> {
     let daemon = Arc::new(Daemon {
         records: records_path(&control.snapshot.config),
         config: control.config.clone(),
-        running: Mutex::new(control.snapshot),
+        running: Mutex::new(Arc::clone(&control.snapshot)),
+        started: control.snapshot,
         files: std::sync::Mutex::new(control.files),
         queue: control.queue.clone(),
         metrics: control.metrics.clone(),
@@ -137,6 +138,5 @@ async fn signals(daemon: Arc<Daemon>, queue: Queue, [mut terminate, mut interrup
     }
     let _ = queue.send(ShardInput::Ask(Ask::Shutdown)).await;
     tokio::time::sleep(GOODBYE).await;
-    tracing::warn!("not every BYE was answered; the process ends once every record is written");
     let _ = queue.send(ShardInput::Ask(Ask::Leave)).await;
 }

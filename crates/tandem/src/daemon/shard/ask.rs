@@ -55,7 +55,16 @@ impl Shard {
                 self.stopping = true;
                 self.switch.handle(now, Input::EndAll, &mut self.commands);
             }
-            Ask::Leave => self.leaving = true,
+            Ask::Leave => {
+                self.leaving = true;
+                let gauges = self.switch.gauges();
+                if gauges.calls + gauges.ending + gauges.orphans > 0 {
+                    tracing::warn!("not every BYE was answered; the process ends without");
+                } else if gauges.unrecorded > 0 {
+                    let records = gauges.unrecorded;
+                    tracing::warn!(records, "the record store is waited for");
+                }
+            }
         }
     }
 

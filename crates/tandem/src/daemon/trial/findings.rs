@@ -136,6 +136,9 @@ fn header(message: &Message, id: HeaderId) -> String {
 /// No INVITE has left for the trunk.
 fn unsent(facts: &Facts<'_>) -> Check {
     let why = match &facts.outcome.status {
+        Some((503, phrase)) => format!(
+            "no INVITE was sent: the switch says 503 {phrase}: `tandem trunks` shows whether the trunk or the switch is draining, full, or its targets down"
+        ),
         Some((status, phrase)) => {
             format!("no INVITE was sent: the switch says {status} {phrase}; the call's record says why")
         }
