@@ -175,7 +175,8 @@ impl Finder<'_> {
                 View::Failed => self.failed = true,
                 View::Nothing | View::Unknown => {}
             }
-            if any && transport_is_settled(&self.needs) {
+            // One that leads nowhere (RFC 2782: a single dot denies a service) says nothing of the others.
+            if self.leads(&hops) && transport_is_settled(&self.needs) {
                 break;
             }
         }
@@ -183,6 +184,12 @@ impl Finder<'_> {
             return hops;
         }
         self.addresses(host, fallback.default_port(), fallback)
+    }
+
+    /// Whether there is somewhere to send to, or may be once an address is known.
+    fn leads(&self, hops: &[Hop]) -> bool {
+        let awaited = |key: &Key| matches!(key.kind, Kind::A | Kind::Aaaa);
+        hops.iter().any(|hop| self.query.reach.reaches(*hop)) || self.needs.iter().any(awaited)
     }
 
     fn ask(&mut self, name: &str, kind: Kind) -> View {

@@ -252,6 +252,44 @@ fn a_name_leads_where_the_dns_says() {
     }
 }
 
+/// RFC 2782 denies one service at a time, RFC 3263 §4.1 asks for each transport that we have.
+#[test]
+fn a_service_that_leads_nowhere_says_nothing_of_the_next() {
+    let next = [
+        "_sip._tcp.c SRV 10 1 5090 a",
+        "_sips._tcp.c SRV 10 1 5091 a",
+        "a A 192.0.2.1",
+        "six AAAA 2001:db8::1",
+        "c A 192.0.2.9",
+    ];
+    let rules = [
+        "c NAPTR 10 50 s SIP+D2U _sip._udp.c",
+        "c NAPTR 20 50 s SIPS+D2T _sips._tcp.c",
+        "c NAPTR 30 50 s SIP+D2T _sip._tcp.c",
+    ];
+    for first in [
+        "_sip._udp.c SRV 0 0 0 .",
+        "_sip._udp.c SRV 10 1 5080 six",
+        "_sip._udp.c SRV 10 1 5080 nobody",
+        "_sip._udp.c SRV 10 1 5080 2001:db8::1",
+    ] {
+        for (rules, expected) in [
+            (&[][..], "TCP 192.0.2.1:5090"),
+            (&rules[..], "TLS 192.0.2.1:5091"),
+        ] {
+            let lines: Vec<&str> = [first].iter().chain(&next).chain(rules).copied().collect();
+            let found = Zone::new(&lines).play(&query("c", None, None, ALL));
+            assert_eq!(words(&found), [expected], "{first}");
+        }
+        let found = Zone::new(&[first, "c A 192.0.2.9"]).play(&query("c", None, None, ALL));
+        assert_eq!(
+            words(&found),
+            ["nothing"],
+            "{first}: the bare name is not dialled"
+        );
+    }
+}
+
 #[test]
 fn nothing_is_asked_that_does_not_matter() {
     let lines = ["_sip._udp.c SRV 10 1 5080 a", "a A 192.0.2.1", "c A 192.0.2.9"];
