@@ -44,7 +44,7 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from
 /// Limits and times; all but `dscp` hold for what comes after they are set.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamLimits {
-    /// Connections at once.
+    /// Connections at once; an eighth of them only of ours.
     pub max: usize,
     /// Connections from one address at once.
     pub per_address: usize,

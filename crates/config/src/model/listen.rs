@@ -87,7 +87,7 @@ section! {
     /// Limits and times of connections.
     Connections, label None, later [],
     {
-        /// Connections at once, ours and others'; above it new ones are closed as they come.
+        /// Connections at once, ours and others'; above it new ones are closed as they come. An eighth of it only ours can have.
         live max: u32 = Whole<u32, 1, 1_000_000>, default("4096");
         /// Connections from one address (of IPv6, from one /64) at once.
         live per_address: u32 = Whole<u32, 1, 1_000_000>, default("256");

@@ -10,9 +10,14 @@ pub(super) struct Census {
     counts: Mutex<Counts>,
 }
 
+/// One in so many places is kept for connections of ours: strangers who take the rest must not keep us from calling carriers.
+const RESERVE: usize = 8;
+
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
+    /// Of these, connections that we didn't make.
+    theirs: usize,
     from: HashMap<IpAddr, usize>,
     /// Connections that found no place.
     refused: u64,
@@ -40,7 +45,7 @@ impl Census {
     }
 
     /// A place for a connection from an address (`None`: one of ours), if there are fewer than `max` and fewer than
-    /// `per_address` from there.
+    /// `per_address` from there. What is left of `max` without the reserve is for others' connections.
     pub(super) fn seat(
         self: &Arc<Self>,
         from: Option<IpAddr>,
@@ -50,12 +55,14 @@ impl Census {
         let from = from.map(ground);
         let mut counts = self.lock();
         let there = from.map_or(0, |ip| counts.from.get(&ip).copied().unwrap_or(0));
-        if counts.all >= max || there >= per_address {
+        let crowded = from.is_some() && counts.theirs >= max - max / RESERVE;
+        if counts.all >= max || crowded || there >= per_address {
             counts.refused += 1;
             return None;
         }
         counts.all += 1;
         if let Some(ip) = from {
+            counts.theirs += 1;
             *counts.from.entry(ip).or_default() += 1;
         }
         Some(Seat {
@@ -75,9 +82,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut counts = self.census.lock();
         counts.all = counts.all.saturating_sub(1);
-        if let Some(ip) = self.from
-            && let Some(count) = counts.from.get_mut(&ip)
-        {
+        let Some(ip) = self.from else { return };
+        counts.theirs = counts.theirs.saturating_sub(1);
+        if let Some(count) = counts.from.get_mut(&ip) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 counts.from.remove(&ip);
@@ -102,6 +109,19 @@ mod tests {
         drop(first);
         let _again = census.seat(a, 3, 2).expect("a place");
         assert_eq!(census.figures(), (3, 2));
+    }
+
+    #[test]
+    fn strangers_leave_places_for_connections_of_ours() {
+        let census = Arc::new(Census::default());
+        let stranger = |n| census.seat(Some(IpAddr::from([192, 0, 2, n])), 16, 9);
+        let theirs: Vec<_> = (0..20).filter_map(stranger).collect();
+        assert_eq!(theirs.len(), 14);
+        let ours: Vec<_> = (0..20).filter_map(|_| census.seat(None, 16, 9)).collect();
+        assert_eq!(ours.len(), 2);
+        drop(theirs);
+        let ours: Vec<_> = (0..20).filter_map(|_| census.seat(None, 16, 9)).collect();
+        assert_eq!(ours.len(), 14, "what strangers don't have is ours");
     }
 
     #[test]
