@@ -147,16 +147,27 @@ impl<Q> Table<Q> {
         }
     }
 
-    /// The connection of `flow` stands for its far end from now on; one that does already stays.
+    /// The connection of `flow` stands for its far end from now on. One of ours that does already stays; one that the peer made before
+    /// does not: that it connects anew may be all that tells us that the old one is dead.
     pub(super) fn alias(&mut self, flow: &Flow) {
         let key = Key::of(flow);
-        let Some((id, conn)) = flow.conn.and_then(|id| Some((id, self.conns.get_mut(&id)?))) else {
+        let Some((id, conn)) = flow.conn.and_then(|id| Some((id, self.conns.get(&id)?))) else {
             return;
         };
-        if conn.keys.len() < MOST_KEYS
-            && let Entry::Vacant(entry) = self.to.entry(key)
-        {
-            entry.insert(id);
+        if conn.keys.len() >= MOST_KEYS {
+            return;
+        }
+        let owner = self.to.get(&key).copied();
+        if let Some(old) = owner.and_then(|owner| self.conns.get_mut(&owner)) {
+            // Numbers go up.
+            if !old.inbound || owner >= Some(id) {
+                return;
+            }
+            // Or its end would be taken for that of requests over the new one.
+            old.keys.retain(|other| *other != key);
+        }
+        self.to.insert(key, id);
+        if let Some(conn) = self.conns.get_mut(&id) {
             conn.keys.push(key);
         }
     }
@@ -264,5 +275,25 @@ mod tests {
         assert_eq!(gone.aliases(), [peer]);
         assert_eq!(table.way(&peer, false), Way::Connect);
         assert_eq!(table.len(), 1);
+    }
+
+    /// The peer that lost power says so by connecting anew, long before TCP finds the old connection dead.
+    #[test]
+    fn a_peers_newer_connection_takes_the_alias_of_its_older_one() {
+        let mut table = table();
+        table.insert(ConnId(3), flow("192.0.2.9:40001", Some(3), 0), true, ());
+        let peer = flow("192.0.2.9:5061", None, 4);
+        let by = |conn| flow("192.0.2.9:5061", Some(conn), 4);
+        table.alias(&by(2));
+        table.alias(&by(3));
+        assert_eq!(table.way(&peer, false), Way::Over(ConnId(3)));
+        table.alias(&by(2));
+        assert_eq!(table.way(&peer, false), Way::Over(ConnId(3)), "not back again");
+        // What goes there now is not lost with the old one.
+        let gone = table.remove(ConnId(2)).expect("it was there");
+        assert_eq!(gone.aliases(), []);
+        assert_eq!(table.way(&peer, false), Way::Over(ConnId(3)));
+        let gone = table.remove(ConnId(3)).expect("it was there");
+        assert_eq!(gone.aliases(), [peer]);
     }
 }
