@@ -8,6 +8,7 @@
 mod accept;
 mod census;
 mod connect;
+mod line;
 mod pump;
 mod table;
 mod web;
@@ -15,7 +16,7 @@ mod web;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -28,14 +29,12 @@ use tokio::sync::{mpsc, watch};
 
 use crate::tls::{ClientTls, ServerTls};
 use census::{Census, Seat};
+pub use line::Line;
+use line::{Out, Pushed};
 use table::{Table, Way};
 
 /// Events that may wait for the shard; connections wait with what is more.
 const EVENTS: usize = 1024;
-/// Octets that may wait for a peer; it has to take a single message however long it is.
-const BACKLOG: usize = 1 << 20;
-/// Messages that may wait for a peer.
-const MESSAGES: usize = 1024;
 /// Connections that may wait to be accepted.
 const LISTEN_BACKLOG: i32 = 1024;
 /// After this long without a segment the system asks whether the peer is still there, and then this often.
@@ -159,41 +158,6 @@ pub struct Gone {
     pub aliases: Vec<Flow>,
     /// Whether requests of ours did.
     pub asked: bool,
-}
-
-/// The queue to a connection's task.
-#[derive(Debug, Clone)]
-pub struct Line {
-    queue: mpsc::Sender<Out>,
-    /// Octets in it.
-    waiting: Arc<AtomicUsize>,
-}
-
-/// What a connection is to write.
-#[derive(Debug)]
-enum Out {
-    Message(Bytes),
-    /// The answer to a keep-alive.
-    Pong,
-}
-
-impl Line {
-    fn new() -> (Self, mpsc::Receiver<Out>) {
-        let (queue, out) = mpsc::channel(MESSAGES);
-        let waiting = Arc::default();
-        (Self { queue, waiting }, out)
-    }
-
-    /// Whether there was room.
-    fn push(&self, bytes: &Bytes) -> bool {
-        let before = self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        let fits = before == 0 || before + bytes.len() <= BACKLOG;
-        let sent = fits && self.queue.try_send(Out::Message(bytes.clone())).is_ok();
-        if !sent {
-            self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
-        }
-        sent
-    }
 }
 
 /// What all tasks have.
@@ -383,23 +347,30 @@ impl Streams {
     }
 
     /// Sends a message where `flow` leads, over a new connection if there has to be one: then it waits until that is there. Never
-    /// blocks. Gives the far end of the connection that it takes. Of a connection that fails later there is a [`StreamEvent::Closed`].
+    /// blocks. Gives the far end of the connection that it takes. Of a connection that fails later there is a [`StreamEvent::Closed`]:
+    /// one that has ended, and only the event is still on its way, is passed over.
     ///
     /// # Errors
     /// It can't be sent.
     pub fn send(&mut self, flow: &Flow, bytes: &Bytes) -> Result<SocketAddr, StreamError> {
         let answer = bytes.starts_with(b"SIP/2.0 ");
-        let conn = match self.table.way(flow, answer) {
-            Way::Over(conn) => conn,
-            Way::Connect => self.connect(flow)?,
-            Way::Nowhere => return Err(StreamError::NoConnection),
-        };
-        let entry = self.table.get_mut(conn).ok_or(StreamError::NoConnection)?;
-        if entry.queue.push(bytes) {
-            entry.asked |= !answer;
-            return Ok(entry.flow.remote);
+        loop {
+            let (conn, is_new) = match self.table.way(flow, answer) {
+                Way::Over(conn) => (conn, false),
+                Way::Connect => (self.connect(flow)?, true),
+                Way::Nowhere => return Err(StreamError::NoConnection),
+            };
+            let entry = self.table.get_mut(conn).ok_or(StreamError::NoConnection)?;
+            match entry.queue.push(bytes) {
+                Pushed::Taken => {
+                    entry.asked |= !answer;
+                    return Ok(entry.flow.remote);
+                }
+                Pushed::Full => return Err(StreamError::Slow(conn)),
+                Pushed::Ended if is_new => return Err(StreamError::NoConnection),
+                Pushed::Ended => self.table.retire(conn),
+            }
         }
-        Err(StreamError::Slow(conn))
     }
 
     fn connect(&mut self, flow: &Flow) -> Result<ConnId, StreamError> {

@@ -138,6 +138,8 @@ impl Pump {
             why = listening.run(reader) => why,
             why = talking.run(&mut writer, &mut out) => why,
         };
+        // What comes now takes another connection.
+        out.close();
         // A last word to the peer (TLS: close_notify), if it takes one.
         let _ = timeout(limits.write.min(Duration::from_secs(1)), writer.shutdown()).await;
         why

@@ -72,6 +72,8 @@ pub(super) struct Conn<Q> {
     /// A request of ours has been sent over it.
     pub(super) asked: bool,
     pub(super) queue: Q,
+    /// It is over, and nobody has been told yet.
+    retired: bool,
     keys: Vec<Key>,
 }
 
@@ -106,6 +108,7 @@ impl<Q> Table<Q> {
             inbound,
             asked: false,
             queue,
+            retired: false,
             keys,
         };
         self.conns.insert(conn, entry);
@@ -113,14 +116,30 @@ impl<Q> Table<Q> {
 
     pub(super) fn remove(&mut self, conn: ConnId) -> Option<Conn<Q>> {
         let gone = self.conns.remove(&conn)?;
-        for key in &gone.keys {
+        self.vacate(&gone.keys, conn);
+        Some(gone)
+    }
+
+    /// Nothing takes this connection any more, though it is still to be removed. Who is told of its end must not take what goes over the
+    /// next one to the same place for lost: what nobody has answered over this one counts as silence.
+    pub(super) fn retire(&mut self, conn: ConnId) {
+        let Some(ended) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        ended.retired = true;
+        ended.asked = false;
+        let keys = std::mem::take(&mut ended.keys);
+        self.vacate(&keys, conn);
+    }
+
+    fn vacate(&mut self, keys: &[Key], conn: ConnId) {
+        for key in keys {
             if let Entry::Occupied(entry) = self.to.entry(*key)
                 && *entry.get() == conn
             {
                 entry.remove();
             }
         }
-        Some(gone)
     }
 
     pub(super) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Conn<Q>> {
@@ -135,6 +154,7 @@ impl<Q> Table<Q> {
     /// that its dialog came by, if that still leads to the next hop.
     pub(super) fn way(&self, flow: &Flow, answer: bool) -> Way {
         let own = flow.conn.and_then(|conn| self.conns.get(&conn));
+        let own = own.filter(|conn| !conn.retired);
         if let (Some(conn), Some(id)) = (own, flow.conn)
             && (answer || leads_to(conn, flow))
         {
@@ -154,7 +174,7 @@ impl<Q> Table<Q> {
         let Some((id, conn)) = flow.conn.and_then(|id| Some((id, self.conns.get(&id)?))) else {
             return;
         };
-        if conn.keys.len() >= MOST_KEYS {
+        if conn.retired || conn.keys.len() >= MOST_KEYS {
             return;
         }
         let owner = self.to.get(&key).copied();
@@ -275,6 +295,23 @@ mod tests {
         assert_eq!(gone.aliases(), [peer]);
         assert_eq!(table.way(&peer, false), Way::Connect);
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn what_is_over_is_passed_over_and_still_to_be_told_of() {
+        let mut table = table();
+        table.alias(&flow("192.0.2.9:5061", Some(2), 4));
+        for (conn, remote, peer) in [(1, TARGET, 7), (2, "192.0.2.9:5061", 4)] {
+            let flow = flow(remote, Some(conn), peer);
+            table.get_mut(ConnId(conn)).expect("it is there").asked = true;
+            table.retire(ConnId(conn));
+            assert_eq!(table.way(&flow, false), Way::Connect);
+            assert_eq!(table.way(&flow, true), Way::Connect);
+            table.alias(&flow);
+            assert_eq!(table.way(&flow, false), Way::Connect, "nor by its alias");
+            let gone = table.remove(ConnId(conn)).expect("it is still there");
+            assert!(!gone.asked && gone.aliases().is_empty());
+        }
     }
 
     /// The peer that lost power says so by connecting anew, long before TCP finds the old connection dead.

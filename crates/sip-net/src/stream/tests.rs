@@ -202,3 +202,40 @@ async fn a_keep_alive_that_is_not_answered_ends_a_connection_of_ours() {
         .expect("the message and a keep-alive");
     assert_eq!(got, *b"x\r\n\r\n");
 }
+
+/// A peer that closes what nobody uses does so while a request is on its way as well.
+#[tokio::test]
+async fn a_request_that_meets_a_connection_just_closed_gets_a_new_one() {
+    let (mut streams, mut events, _) = start(limits());
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let flow = to(server.local_addr().expect("an address"));
+    streams.send(&flow, &Bytes::from_static(b"x")).expect("room");
+    let (mut peer, _) = timeout(PATIENCE, server.accept())
+        .await
+        .expect("in time")
+        .expect("one");
+    peer.read_exact(&mut [0]).await.expect("the first request");
+    drop(peer);
+    // The task has ended, and the shard has not handled that yet.
+    let StreamEvent::Closed { conn, .. } = next(&mut events).await else {
+        panic!("it is over");
+    };
+    streams
+        .send(&flow, &Bytes::from_static(b"y"))
+        .expect("a new connection");
+    let (mut peer, _) = timeout(PATIENCE, server.accept())
+        .await
+        .expect("in time")
+        .expect("another");
+    let mut got = [0];
+    peer.read_exact(&mut got).await.expect("the second request");
+    assert_eq!(got, *b"y");
+    let gone = streams.close(conn).expect("the switch is told of the first");
+    assert_eq!(gone.flow.conn, Some(conn));
+    assert!(!gone.asked, "it would fail what has gone over the second");
+    streams
+        .send(&flow, &Bytes::from_static(b"z"))
+        .expect("the second is there");
+    peer.read_exact(&mut got).await.expect("the third request");
+    assert_eq!(streams.figures().known, 1);
+}

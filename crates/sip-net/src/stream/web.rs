@@ -143,6 +143,8 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(pump: Pump, socket: S
         why = listening.run(stream) => why,
         why = talk(talking, &mut sink, &mut out) => why,
     };
+    // What comes now takes another connection.
+    out.close();
     let _ = timeout(limits.write.min(Duration::from_secs(1)), sink.close()).await;
     why
 }
