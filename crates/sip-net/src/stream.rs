@@ -375,6 +375,11 @@ impl Streams {
 
     fn connect(&mut self, flow: &Flow) -> Result<ConnId, StreamError> {
         let local = self.local.get(&flow.listener).ok_or(StreamError::NoConnection)?;
+        let tls = self.clients.get(&flow.peer).cloned();
+        if flow.transport.is_secure() && tls.is_none() {
+            // Nobody says whose certificate is to be there: of a peer that has connected to us we know no more than that it has.
+            return Err(StreamError::NoConnection);
+        }
         let seat = self.shared.seat(None).ok_or(StreamError::Full)?;
         let conn = self.shared.next_id();
         let (line, out) = Line::new();
@@ -386,7 +391,7 @@ impl Streams {
             flow,
             conn,
             local: local.ip(),
-            tls: self.clients.get(&flow.peer).cloned(),
+            tls,
             out,
             waiting: Arc::clone(&line.waiting),
             pongs: line.queue.downgrade(),

@@ -61,15 +61,15 @@ pub(super) async fn run(outgoing: Outgoing, shared: Shared) {
         Ok(Err(error)) => Err(Ended::Failed(error.kind())),
         Err(_) => Err(Ended::Late("connecting")),
     };
-    let why = match (made, flow.transport) {
-        (Ok(stream), Transport::Tls) => match shake(tls, flow.remote, stream, deadline).await {
+    let why = match (made, flow.transport, tls) {
+        (Ok(stream), Transport::Tls, Some(tls)) => match shake(tls, flow.remote, stream, deadline).await {
             Ok(stream) => live(pump, stream, &shared).await,
             Err(why) => why,
         },
-        (Ok(stream), Transport::Tcp) => live(pump, stream, &shared).await,
-        // Nobody is connected to by WebSocket, and UDP has no connections.
-        (Ok(_), Transport::Udp | Transport::Ws | Transport::Wss) => Ended::Done,
-        (Err(why), _) => why,
+        (Ok(stream), Transport::Tcp, _) => live(pump, stream, &shared).await,
+        // Nobody is connected to by WebSocket, or by TLS without a certificate to expect, and UDP has no connections.
+        (Ok(_), Transport::Udp | Transport::Tls | Transport::Ws | Transport::Wss, _) => Ended::Done,
+        (Err(why), ..) => why,
     };
     if matches!(
         why,
@@ -103,15 +103,11 @@ async fn connect(local: IpAddr, remote: SocketAddr, limits: &StreamLimits) -> io
 }
 
 async fn shake(
-    tls: Option<ClientTls>,
+    tls: ClientTls,
     remote: SocketAddr,
     stream: TcpStream,
     deadline: Instant,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Ended> {
-    let Some(tls) = tls else {
-        tracing::warn!(%remote, "no trunk says whose certificate is to be there");
-        return Err(Ended::Handshake);
-    };
     let name = tls.name.unwrap_or(ServerName::IpAddress(remote.ip().into()));
     let connector = TlsConnector::from(tls.config);
     match timeout_at(deadline, connector.connect(name, stream)).await {

@@ -239,3 +239,23 @@ async fn a_request_that_meets_a_connection_just_closed_gets_a_new_one() {
     peer.read_exact(&mut got).await.expect("the third request");
     assert_eq!(streams.figures().known, 1);
 }
+
+/// A peer that nobody has named can't be asked for a certificate: whoever has connected to us by TLS and is gone.
+#[tokio::test]
+async fn by_tls_nobody_is_connected_to_who_is_not_known() {
+    let (mut streams, _events, _) = start(limits());
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let flow = Flow {
+        transport: Transport::Tls,
+        ..to(server.local_addr().expect("an address"))
+    };
+    for message in [b"SIP/2.0 200 OK\r\n\r\n".as_slice(), OPTIONS.as_bytes()] {
+        let sent = streams.send(&flow, &Bytes::copy_from_slice(message));
+        assert_eq!(sent, Err(StreamError::NoConnection));
+    }
+    assert!(
+        timeout(Duration::from_millis(50), server.accept()).await.is_err(),
+        "nor is it tried"
+    );
+    assert_eq!(streams.figures().connections, 0);
+}
