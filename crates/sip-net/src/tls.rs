@@ -17,7 +17,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion
 
 pub(crate) use names::{Names, validity};
 use sni::BySni;
-use verify::{Anybody, SipVerifier};
+use verify::{Anybody, PeerVerifier, SipVerifier, Trust};
 
 /// Certificates that end sooner than this are warned of.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
@@ -164,16 +164,17 @@ impl ServerTls {
             Clients::Unasked => builder.with_no_client_auth(),
             Clients::Optional(ca) | Clients::Required(ca) => {
                 let roots = Arc::new(authorities(ca, read)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider());
                 let verifier = match &files.clients {
                     Clients::Required(_) => verifier,
                     Clients::Optional(_) | Clients::Unasked => verifier.allow_unauthenticated(),
                 };
-                let verifier = verifier.build().map_err(|error| TlsError::Unusable {
+                let clients = verifier.build().map_err(|error| TlsError::Unusable {
                     path: ca.clone(),
                     why: error.to_string(),
                 })?;
-                builder.with_client_cert_verifier(verifier)
+                let trust = trust(roots);
+                builder.with_client_cert_verifier(Arc::new(PeerVerifier { clients, trust }))
             }
         };
         let config = builder.with_cert_resolver(Arc::new(BySni { certificates }));
@@ -206,7 +207,6 @@ impl ClientTls {
                 path: PathBuf::new(),
                 why: error.to_string(),
             })?;
-        let algorithms = provider().signature_verification_algorithms;
         let builder = if files.verify {
             let roots = match &files.ca {
                 Some(ca) => Arc::new(authorities(ca, read)?),
@@ -214,8 +214,9 @@ impl ClientTls {
             };
             builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(SipVerifier { roots, algorithms }))
+                .with_custom_certificate_verifier(Arc::new(SipVerifier { trust: trust(roots) }))
         } else {
+            let algorithms = provider().signature_verification_algorithms;
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Anybody { algorithms }))
@@ -232,6 +233,11 @@ impl ClientTls {
             name,
         })
     }
+}
+
+fn trust(roots: Arc<RootCertStore>) -> Trust {
+    let algorithms = provider().signature_verification_algorithms;
+    Trust { roots, algorithms }
 }
 
 /// A certificate with its chain and key.

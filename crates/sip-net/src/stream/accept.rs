@@ -83,10 +83,13 @@ async fn greet(
                 return;
             };
             let acceptor = TlsAcceptor::from(tls.config);
-            let Ok(Ok(stream)) = timeout_at(deadline, acceptor.accept(stream)).await else {
-                shared.counters.failed.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%remote, "a TLS handshake failed");
-                return;
+            let made = timeout_at(deadline, acceptor.accept(stream)).await;
+            let stream = match made.unwrap_or_else(|late| Err(late.into())) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    shared.counters.failed.fetch_add(1, Ordering::Relaxed);
+                    return tracing::debug!(%remote, %error, "a TLS handshake failed");
+                }
             };
             let shown = stream.get_ref().1.peer_certificates();
             let leaf = shown.and_then(|chain| chain.first());
