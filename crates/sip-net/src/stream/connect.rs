@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use rustls::pki_types::ServerName;
@@ -113,9 +114,25 @@ async fn shake(
     match timeout_at(deadline, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => {
-            tracing::warn!(%remote, %error, "a TLS handshake failed");
+            if may_warn() {
+                tracing::warn!(%remote, %error, "a TLS handshake failed");
+            } else {
+                tracing::debug!(%remote, %error, "a TLS handshake failed");
+            }
             Err(Ended::Handshake)
         }
         Err(_) => Err(Ended::Late("connecting")),
     }
+}
+
+/// Whether this second has had no such warning: each call to a carrier whose certificate is wrong would bring one.
+fn may_warn() -> bool {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let now = Instant::now();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let may = last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1));
+    if may {
+        *last = Some(now);
+    }
+    may
 }
