@@ -360,7 +360,8 @@ impl Call {
             ClientOwner::Prack(_) => {}
             ClientOwner::Bye(_, side) => self.bye_done(side),
             ClientOwner::Relayed(_, _) => {
-                self.finish_relayed(core, now, id, if unreachable { 503 } else { 408 });
+                let status = if unreachable { 503 } else { 408 };
+                self.finish_relayed(core, now, id, status, None);
             }
             ClientOwner::Orphan
             | ClientOwner::Goodbye

@@ -37,6 +37,7 @@ mod calls {
     mod transactions;
     mod transfers;
     mod transfers_amid;
+    mod transfers_forwarded;
     mod transfers_joined;
     mod unfit;
     mod updates;

@@ -111,8 +111,10 @@ impl Call {
             _ if is_of_refer(asked) => Some(self.carry_refer(&mut writer, to, &flow, asked)?),
             _ => None,
         };
+        if carried.is_none() {
+            writer.copy(asked, HeaderId::Event);
+        }
         for id in [
-            HeaderId::Event,
             HeaderId::SubscriptionState,
             HeaderId::InfoPackage,
             HeaderId::ContentDisposition,
@@ -133,7 +135,11 @@ impl Call {
             None => writer.finish(),
         };
         let bytes = self.ruled(to, bytes);
-        core.request(now, flow, bytes, ClientOwner::Relayed(key, to))
+        let sent = core.request(now, flow, bytes, ClientOwner::Relayed(key, to))?;
+        if method == Method::Refer {
+            self.note_forwarded(to, asked.cseq().0, sent.1.cseq().0);
+        }
+        Some(sent)
     }
 
     /// The other side has answered.
@@ -145,7 +151,7 @@ impl Call {
         if status < 200 || (matches!(status, 401 | 407) && self.retry_relayed(core, now, id, message)) {
             return;
         }
-        self.finish_relayed(core, now, id, status);
+        self.finish_relayed(core, now, id, status, Some(message));
     }
 
     /// Meets a challenge (RFC 3261 §22.2). Says whether the request is on its way again.
@@ -169,7 +175,14 @@ impl Call {
     }
 
     /// The other side's answer goes to whoever asked; 408 or 503 stand for none.
-    pub(crate) fn finish_relayed(&mut self, core: &mut Core, now: Now, id: ClientId, status: u16) {
+    pub(crate) fn finish_relayed(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        id: ClientId,
+        status: u16,
+        answer: Option<&Message>,
+    ) {
         if self.tells_by(id) {
             return self.tell_next(core, now);
         }
@@ -177,27 +190,26 @@ impl Call {
             return;
         };
         let relayed = self.relays().swap_remove(index);
-        let tag = self
-            .leg(relayed.from)
-            .map(|leg| leg.tag.clone())
-            .unwrap_or_default();
+        let (from, asked) = (relayed.from, relayed.asked);
+        self.settle_forwarded(from, &asked.message, status, answer);
+        if self.answer_forwarded(core, now, (from, &asked), status, answer) {
+            return;
+        }
+        let tag = self.leg(from).map(|leg| leg.tag.clone()).unwrap_or_default();
         let status = match status {
             401 | 407 => 503,
             // What ends a dialog (RFC 5057 §5.1) would end a call that goes on, for want of an answer to something else.
             408 => 504,
-            481 if self.phase == Phase::Answered
-                && relayed.asked.message.method() != Some(&Method::Notify) =>
-            {
-                500
-            }
+            481 if self.phase == Phase::Answered && asked.message.method() != Some(&Method::Notify) => 500,
             other if ends_dialog(other) => 500,
             other => other,
         };
-        core.answer(now, &relayed.asked, self.softened(status), Some(&tag));
+        core.answer(now, &asked, self.softened(status), Some(&tag));
     }
 
     /// The called side is another from now on: what the caller had asked the one before is answered for it.
     pub(crate) fn drop_relayed_to_b(&mut self, core: &mut Core, now: Now) {
+        self.forget_forwarded();
         let (to_b, rest) = self
             .take_relays()
             .into_iter()
@@ -213,6 +225,7 @@ impl Call {
 
     /// The call ends: whoever still waits hears so.
     pub(crate) fn drop_relayed(&mut self, core: &mut Core, now: Now) {
+        self.forget_forwarded();
         for relayed in self.take_relays() {
             let tag = self
                 .leg(relayed.from)

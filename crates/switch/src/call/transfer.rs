@@ -32,6 +32,7 @@ use crate::io::Now;
 
 pub(crate) use self::attended::Fetched;
 pub(crate) use self::errand::{Errand, Tale, Won};
+use self::forward::Forwarded;
 
 /// Transfers that one call may be asked for: who goes in a circle is stopped.
 const MOST: usize = 16;
@@ -50,6 +51,10 @@ pub(crate) struct Transfers {
     before: Option<Box<Session>>,
     /// A dialog that a REFER has named which was passed on to the side given: whoever got it may come for it.
     granted: Option<(Side, Replaces)>,
+    /// REFERs that were passed on, whose subscriptions may go on.
+    forwarded: Vec<Forwarded>,
+    /// Our tag in the dialog of a side whose REFERs are passed on, and the CSeq number of its first.
+    first_refers: Vec<(Box<[u8]>, u32)>,
 }
 
 /// One that is being carried out.
@@ -129,6 +134,13 @@ impl<'m> Target<'m> {
     }
 }
 
+/// Whether a REFER, or its 2xx, says that there is no subscription (RFC 4488 §4).
+fn is_quiet(message: &Message) -> bool {
+    let value = message.header(HeaderId::ReferSub).unwrap_or_default();
+    let said = value.split(|c| *c == b';').next().unwrap_or_default();
+    said.trim_ascii().eq_ignore_ascii_case(b"false")
+}
+
 /// The Replaces in the headers of a URI.
 fn replaces_in(embedded: &[u8]) -> Option<Vec<u8>> {
     let mut all = uri_headers(embedded);
@@ -164,7 +176,10 @@ impl Call {
         let mode = self.snapshot.transfer(trunk);
         match mode {
             Mode::Refuse => return core.answer(now, &asked, 603, Some(&tag)),
-            Mode::Forward => return self.pass_on(core, now, side, asked),
+            Mode::Forward => {
+                self.note_refer(side, asked.message.cseq().0);
+                return self.pass_on(core, now, side, asked);
+            }
             Mode::Accept | Mode::Return => {}
         }
         if self.phase != Phase::Answered || self.open().is_some() {
@@ -213,19 +228,10 @@ impl Call {
 
     /// The 202, and the first NOTIFY (RFC 3515 §2.4.4).
     fn accept_refer(&mut self, core: &mut Core, now: Now, side: Side, asked: &Asked, to: &str) {
-        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
         let refer = &asked.message;
         // RFC 4488: it does not want to hear of it.
-        let quiet = refer
-            .header(HeaderId::ReferSub)
-            .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(b"false"));
-        let mut writer = reply(refer, &asked.flow, 202, None, Some(&tag));
-        leg::contact(&mut writer, &self.snapshot, &asked.flow, self.is_secure(side));
-        if quiet {
-            writer.header(HeaderId::ReferSub, b"false");
-        }
-        let bytes = self.ruled(side, writer.finish());
-        core.respond(now, asked.id, bytes);
+        let quiet = is_quiet(refer);
+        self.answer_refer(core, now, side, asked, (202, quiet.then_some(refer)));
         let transfers = self.moves_or_new();
         let id = (!transfers.over.is_empty()).then(|| refer.cseq().0);
         transfers.open = Some(Open {
@@ -238,6 +244,25 @@ impl Call {
             leaving: None,
         });
         self.notify(core, now, 100, false);
+    }
+
+    /// The 2xx to a REFER, which has to have a Contact (RFC 3515 §2.2), with the Refer-Sub of a message that has one (RFC 4488 §4).
+    fn answer_refer(
+        &self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        asked: &Asked,
+        (status, sub): (u16, Option<&Message>),
+    ) {
+        let tag = self.leg(side).map(|leg| leg.tag.clone()).unwrap_or_default();
+        let mut writer = reply(&asked.message, &asked.flow, status, None, Some(&tag));
+        leg::contact(&mut writer, &self.snapshot, &asked.flow, self.is_secure(side));
+        if let Some(sub) = sub {
+            writer.copy(sub, HeaderId::ReferSub);
+        }
+        let bytes = self.ruled(side, writer.finish());
+        core.respond(now, asked.id, bytes);
     }
 
     /// Tells the transferor how far it is (RFC 3515 §2.4.4).
