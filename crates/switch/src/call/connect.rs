@@ -1,19 +1,19 @@
 //! Between the called side's answer and the caller's: the call is written down first.
 //!
-//! Only when the journal has it does the called side get its ACK and the caller its 200. Whenever the process dies, a side that
+//! Only when the journal has it does the called side get its ACK (its 200, if it came to pick the call up) and the caller its 200. Whenever the process dies, a side that
 //! takes the call for answered is in the journal, to be hung up by the next process and to have its record. A store that is slow
 //! holds an answer up for [`PATIENCE`] at most.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use rtp_proto::control::SessionStats;
+use rtp_proto::control::{SessionStats, Side};
 use sip_proto::ClientId;
 use sip_proto::timers::TimerKey;
 
 use super::end::Ending;
 use super::{Call, Phase};
-use crate::core::{Core, StoreKind, Timer};
+use crate::core::{Asked, Core, StoreKind, Timer};
 use crate::io::Now;
 use crate::record::HungUpBy;
 
@@ -25,6 +25,8 @@ pub(crate) struct Connecting {
     /// The INVITE that was answered, where the called side gets its ACK now; else there is none, or it waits for the caller's answer
     /// (RFC 3261 §13.2.1).
     ack: Option<ClientId>,
+    /// The INVITE that has picked the call up, and the SDP of its 200.
+    newcomer: Option<(Asked, Bytes)>,
     /// SDP of the 200 to the caller.
     body: Bytes,
     /// The journal's.
@@ -46,11 +48,27 @@ impl Call {
         let patience = self.snapshot.config.records.store_deadline.min(PATIENCE);
         self.connecting = Some(Box::new(Connecting {
             ack,
+            newcomer: None,
             body,
             ticket,
             deadline: Some(core.arm(now, patience, Timer::StoreDeadline(self.key))),
             written: false,
         }));
+    }
+
+    /// The call was picked up by this INVITE, which is answered with `own`.
+    pub(crate) fn connect_newcomer(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        body: Bytes,
+        asked: Asked,
+        own: Bytes,
+    ) {
+        self.connect(core, now, None, body);
+        if let Some(connecting) = &mut self.connecting {
+            connecting.newcomer = Some((asked, own));
+        }
     }
 
     /// Whether it is this ticket that the answer waits for.
@@ -69,11 +87,14 @@ impl Call {
             connecting.written = true;
             return;
         }
-        let Some(body) = self.thank_called(core, now) else {
+        let Some(Connecting { body, newcomer, .. }) = self.thank_called(core, now) else {
             return;
         };
         self.phase = Phase::Answered;
         core.counters.calls_answered += 1;
+        if let Some((asked, own)) = newcomer {
+            self.accept_offer(core, now, Side::B, &asked, Some(&own), None);
+        }
         self.accept_caller(core, now, &body);
         let sip = &self.snapshot.config.sip;
         self.max_timer = Some(core.arm(now, sip.max_call_duration, Timer::MaxDuration(self.key)));
@@ -103,17 +124,23 @@ impl Call {
             return false;
         }
         let gave_up = ending.by == HungUpBy::Caller && ending.hung_up.is_none();
-        if gave_up || self.awaits_prack() {
-            self.thank_called(core, now);
-            self.story.unanswered();
-        } else {
+        if !gave_up && !self.awaits_prack() {
             self.connected(core, now);
+            return true;
         }
-        true
+        let connecting = self.thank_called(core, now);
+        self.story.unanswered();
+        match connecting.and_then(|connecting| connecting.newcomer) {
+            Some((asked, _)) => {
+                self.dismiss_newcomer(core, now, &asked);
+                false
+            }
+            None => true,
+        }
     }
 
-    /// Sends the called side its ACK, unless that has to wait for the caller's answer; gives the body that goes to the caller.
-    fn thank_called(&mut self, core: &mut Core, now: Now) -> Option<Bytes> {
+    /// Sends the called side its ACK, unless that has to wait for the caller's answer; gives what is left to do.
+    fn thank_called(&mut self, core: &mut Core, now: Now) -> Option<Connecting> {
         let mut connecting = self.connecting.take()?;
         core.disarm(&mut connecting.deadline);
         if let Some(client) = connecting.ack
@@ -122,7 +149,7 @@ impl Call {
         {
             leg.send_ack(core, now, &self.snapshot, client, &invite, None);
         }
-        Some(connecting.body)
+        Some(*connecting)
     }
 
     /// Writes down how to end both legs should this process die; the ticket that comes back when it is safe.

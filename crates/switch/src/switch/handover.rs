@@ -119,7 +119,7 @@ impl Switch {
     fn replace(&mut self, now: Now, asked: Asked, trunk: TrunkIx, called: String, replaces: &Replaces) {
         let Some((key, side)) = self.named(replaces) else {
             if let Some((key, at)) = self.rings_elsewhere(replaces) {
-                return self.pick_up(now, asked, trunk, (key, &at));
+                return self.pick_up(now, asked, (trunk, &called), (key, &at));
             }
             if is_ours(replaces) {
                 return self.core.answer(now, &asked, 481, None);
@@ -143,7 +143,9 @@ impl Switch {
                 .core
                 .answer(now, &asked, if answered { 486 } else { 481 }, None);
         }
-        self.with_call(key, |call, core| call.on_replacing(core, now, side, &name, asked));
+        self.with_call(key, |call, core| {
+            call.on_replacing(core, now, side, (&name, &called), asked);
+        });
     }
 
     /// Which call rings in this dialog, which we have begun, and at which trunk.
@@ -154,12 +156,20 @@ impl Switch {
     }
 
     /// An INVITE comes to take a call that rings at the trunk of this name.
-    fn pick_up(&mut self, now: Now, asked: Asked, trunk: TrunkIx, (key, at): (CallKey, &str)) {
+    fn pick_up(
+        &mut self,
+        now: Now,
+        asked: Asked,
+        (trunk, called): (TrunkIx, &str),
+        (key, at): (CallKey, &str),
+    ) {
         let name = self.core.snapshot.trunk(trunk).name.clone();
         if name != at {
             return self.core.answer(now, &asked, 403, None);
         }
-        self.with_call(key, |call, core| call.on_picking_up(core, now, &name, asked));
+        self.with_call(key, |call, core| {
+            call.on_picking_up(core, now, &name, called, asked);
+        });
     }
 
     /// A request within a dialog that no leg has any more. A BYE may cross one of ours.

@@ -1,7 +1,9 @@
 //! Calls that ring at one telephone and are taken at another (RFC 3891 §7.1).
 
+use std::time::Duration;
+
 use testkit::bed::{A, B1, B2, Bed, X, addr};
-use testkit::{Party, Sip, sdp};
+use testkit::{Party, Sip, StoreMode, sdp};
 
 use super::transfers;
 
@@ -166,61 +168,25 @@ fn a_call_that_cannot_be_taken_rings_on() {
     bed.settle_one();
 }
 
-/// The telephone that takes it never acknowledges, or the caller gives up at the same moment.
+/// The telephone that takes it never acknowledges.
 #[test]
 fn a_call_that_is_taken_and_lost() {
-    for gives_up in [false, true] {
-        let mut bed = bed();
-        let (mut a, b, at_b) = bed.dial();
-        bed.send(B1, &b.reply(&at_b, 180, None));
-        bed.expect(A, "180 INVITE");
-        let replaces = rings_in(&b, &at_b);
-        let offer = neighbour().offer("sendrecv");
-        let mut other = comes(&mut bed, B1, &replaces, Some(&offer));
-        if gives_up {
-            bed.send(A, &a.cancel());
-        }
-        bed.wait(50);
-        let (mut ok, mut rang) = (None, false);
-        for (_, sip) in bed.drain(B1) {
-            match sip.title().as_str() {
-                "200 INVITE" => ok = Some(sip),
-                "CANCEL" => {
-                    bed.send(B1, &b.reply(&sip, 200, None));
-                    bed.send(B1, &b.reply(&at_b, 487, None));
-                    rang = true;
-                }
-                _ => {}
-            }
-        }
-        let ok = ok.unwrap();
-        assert!(rang);
-        for (_, sip) in bed.drain(A) {
-            if sip.method() == "INVITE" && sip.status() >= 200 {
-                let ack = a.ack(&sip);
-                bed.send(A, &ack);
-            }
-        }
-        if gives_up {
-            let ack = other.ack(&ok);
-            bed.send(B1, &ack);
-            bed.wait(50);
-            let hung_up = bed.drain(B1).into_iter().find(|(_, sip)| sip.title() == "BYE");
-            match hung_up {
-                Some((_, bye)) => bed.send(B1, &other.reply(&bye, 200, None)),
-                None => bed.hang_up(&mut a, &other),
-            }
-        } else {
-            bed.wait(33_000);
-            let byes =
-                |bed: &mut Bed, at: &str| bed.drain(at).into_iter().find(|(_, sip)| sip.title() == "BYE");
-            let (_, bye) = byes(&mut bed, A).expect("a BYE to the caller");
-            bed.send(A, &a.reply(&bye, 200, None));
-            let (_, bye) = byes(&mut bed, B1).expect("a BYE to the telephone");
-            bed.send(B1, &other.reply(&bye, 200, None));
-        }
-        bed.settle_one();
-    }
+    let mut bed = bed();
+    let (mut a, b, at_b, replaces) = ringing(&mut bed);
+    let other = comes_with(&mut bed, &replaces, &[]);
+    bed.serve(B1, &b, "CANCEL", 200);
+    bed.expect(B1, "200 INVITE");
+    bed.send(B1, &b.reply(&at_b, 487, None));
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(33_000);
+    let byes = |bed: &mut Bed, at: &str| bed.drain(at).into_iter().find(|(_, sip)| sip.title() == "BYE");
+    let (_, bye) = byes(&mut bed, A).expect("a BYE to the caller");
+    bed.send(A, &a.reply(&bye, 200, None));
+    let (_, bye) = byes(&mut bed, B1).expect("a BYE to the telephone");
+    bed.send(B1, &other.reply(&bye, 200, None));
+    bed.settle_one();
 }
 
 /// A user alice with two telephones at these places.
@@ -343,4 +309,149 @@ fn telephones_that_all_redirect() {
     let ack = a.ack(&refusal);
     bed.send(A, &ack);
     bed.settle_one();
+}
+
+const TIMER: (&str, &str) = ("Supported", "timer");
+
+/// The INVITE of a telephone at B1 that comes for what these name, with these lines.
+fn comes_with(bed: &mut Bed, replaces: &str, lines: &[(&str, &str)]) -> Party {
+    let rng = bed.world.rng.fork();
+    let mut party = Party::caller(addr(B1), bed.world.switch_addr(), "2", "1", rng);
+    let invite = party
+        .invite(Some(&neighbour().offer("sendrecv")))
+        .with("Replaces", replaces);
+    let invite = lines
+        .iter()
+        .fold(invite, |sip, (name, value)| sip.with(name, *value));
+    bed.send(B1, &invite);
+    party
+}
+
+/// A call that rings at B1, and how it is named there.
+fn ringing(bed: &mut Bed) -> (Party, Party, Sip, String) {
+    let (a, b, at_b) = bed.dial();
+    bed.send(B1, &b.reply(&at_b, 180, None));
+    bed.expect(A, "180 INVITE");
+    let replaces = rings_in(&b, &at_b);
+    (a, b, at_b, replaces)
+}
+
+/// What rang stops.
+fn stops(bed: &mut Bed, b: &Party, at_b: &Sip) {
+    bed.serve(B1, b, "CANCEL", 200);
+    bed.send(B1, &b.reply(at_b, 487, None));
+    bed.expect(B1, "ACK");
+}
+
+/// RFC 4028 §9: it is agreed with whoever takes the call as with any caller, and ends the call that nobody refreshes.
+#[test]
+fn whoever_takes_a_call_has_a_session_timer() {
+    let mut bed = bed();
+    bed.world.store.mode = StoreMode::Stores(Duration::from_millis(80));
+    let (mut a, b, at_b, replaces) = ringing(&mut bed);
+    let mut other = comes_with(
+        &mut bed,
+        &replaces,
+        &[TIMER, ("Session-Expires", "600;refresher=uac")],
+    );
+    stops(&mut bed, &b, &at_b);
+    let ok = bed.expect(B1, "200 INVITE");
+    assert_eq!(ok.need("Session-Expires"), "600;refresher=uac");
+    assert_eq!(ok.need("Require"), "timer");
+    let ack = other.ack(&ok);
+    bed.send(B1, &ack);
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(600_000);
+    bed.serve(B1, &other, "BYE", 200);
+    bed.serve(A, &a, "BYE", 200);
+    assert_eq!(bed.settle_one().cause.kind, "session-expired");
+}
+
+/// RFC 4028 §9, RFC 3261 §8.2.2.3: whoever comes for a place is asked for what any caller is.
+#[test]
+fn what_a_trunk_insists_on_holds_for_who_takes_a_place() {
+    let b1 = "transfer = \"accept\"\nsession_timer = { mode = \"require\" }";
+    let mut bed = transfers::bed(&[("name = \"b1\"", b1)]);
+    let (mut a, b, at_b, replaces) = ringing(&mut bed);
+    let refused = |bed: &mut Bed, replaces: &str| {
+        for (lines, status, hint) in [
+            (&[][..], 421, ("Require", "timer")),
+            (&[TIMER, ("Session-Expires", "60")], 422, ("Min-SE", "90")),
+        ] {
+            let mut other = comes_with(bed, replaces, lines);
+            let refusal = bed.expect(B1, &format!("{status} INVITE"));
+            assert_eq!(refusal.need(hint.0), hint.1);
+            let ack = other.ack(&refusal);
+            bed.send(B1, &ack);
+            bed.wait(10);
+        }
+    };
+    refused(&mut bed, &replaces);
+    bed.quiet(A, 10);
+    bed.send(B1, &Bed::answer_of(B1, &b, &at_b));
+    bed.expect(B1, "ACK");
+    let ok = bed.expect(A, "200 INVITE");
+    let ack = a.ack(&ok);
+    bed.send(A, &ack);
+    bed.wait(20);
+    // The place of who has been answered, too.
+    let replaces = replaces.replace(";early-only", "");
+    refused(&mut bed, &replaces);
+    bed.quiet(A, 10);
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+/// Nobody is told before the journal has the call: if the caller gives up meanwhile there was nothing to take.
+#[test]
+fn whoever_takes_a_call_waits_for_the_journal() {
+    for (gives_up, hangs_up) in [(false, false), (true, false), (false, true)] {
+        let mut bed = bed();
+        bed.world.store.mode = StoreMode::Stores(Duration::from_millis(80));
+        let (mut a, b, at_b, replaces) = ringing(&mut bed);
+        let mut other = comes_with(&mut bed, &replaces, &[]);
+        stops(&mut bed, &b, &at_b);
+        bed.quiet(B1, 50);
+        bed.quiet(A, 0);
+        if gives_up {
+            bed.send(A, &a.cancel());
+            let refusal = bed.expect_within(B1, "481 INVITE", 10);
+            let ack = other.ack(&refusal);
+            bed.send(B1, &ack);
+            bed.expect_within(A, "200 CANCEL", 10);
+            let refusal = bed.expect_within(A, "487 INVITE", 10);
+            let ack = a.ack(&refusal);
+            bed.send(A, &ack);
+            let record = bed.settle_one();
+            assert_eq!(
+                (record.cause.kind.as_str(), record.answered_ms),
+                ("cancelled", None)
+            );
+            assert_eq!(record.transfers[0].outcome, "cancelled");
+            continue;
+        }
+        if hangs_up {
+            let id = bed.world.switch().calls(bed.world.moment())[0].id.clone();
+            bed.world.hangup(&id);
+        }
+        let ok = bed.expect_within(B1, "200 INVITE", 40);
+        let ack = other.ack(&ok);
+        bed.send(B1, &ack);
+        let ok = bed.expect_within(A, "200 INVITE", 40);
+        let ack = a.ack(&ok);
+        bed.send(A, &ack);
+        if hangs_up {
+            bed.serve(B1, &other, "BYE", 200);
+            bed.serve(A, &a, "BYE", 200);
+        } else {
+            bed.wait(20);
+            bed.hang_up(&mut a, &other);
+        }
+        let record = bed.settle_one();
+        let kind = if hangs_up { "operator" } else { "normal" };
+        assert_eq!(record.cause.kind, kind);
+        assert_eq!(record.transfers[0].outcome, "replaced");
+    }
 }

@@ -1,8 +1,10 @@
-//! An INVITE that takes a call which rings elsewhere (RFC 3891 §3, §7.1): it is answered at once, and what rings is cancelled.
+//! An INVITE that takes a call which rings elsewhere (RFC 3891 §3, §7.1): what rings is cancelled at once, and whoever comes is answered
+//! with the caller, when the journal has the call ([`connect`](crate::call::connect)).
 //!
 //! Its sender and the caller have both made an offer. Each is answered with what the two have in common; where they have nothing, or
 //! one side would have to be converted or encrypted, the call rings on.
 
+use bytes::Bytes;
 use rtp_proto::control::Side;
 
 use super::{Open, Tale};
@@ -28,15 +30,31 @@ impl Call {
     }
 
     /// An INVITE of the called side's trunk comes to take the call that rings there.
-    pub(crate) fn on_picking_up(&mut self, core: &mut Core, now: Now, trunk: &str, asked: Asked) {
-        let refused = match self.pick_up(core, now, trunk, &asked) {
-            Ok(()) => return,
-            Err(status) => status,
+    pub(crate) fn on_picking_up(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        trunk: &str,
+        called: &str,
+        asked: Asked,
+    ) {
+        let Some(asked) = self.welcome(core, now, trunk, called, asked) else {
+            return;
         };
-        core.answer(now, &asked, refused, None);
+        match self.pick_up(core, now, trunk, &asked) {
+            Ok((to_caller, to_newcomer)) => self.connect_newcomer(core, now, to_caller, asked, to_newcomer),
+            Err(status) => core.answer(now, &asked, status, None),
+        }
     }
 
-    fn pick_up(&mut self, core: &mut Core, now: Now, trunk: &str, asked: &Asked) -> Result<(), u16> {
+    /// Puts the newcomer in the place of what rings. Gives what the caller and the newcomer are answered.
+    fn pick_up(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        trunk: &str,
+        asked: &Asked,
+    ) -> Result<(Bytes, Bytes), u16> {
         let settled = self.hunt.as_ref().is_none_or(|hunt| hunt.settled.is_some());
         if self.exchange.is_some() || settled {
             return Err(491);
@@ -87,8 +105,16 @@ impl Call {
         self.phase = Phase::Connecting;
         self.hush(core);
         self.update_media(core, Side::A, &mapping);
-        self.accept_offer(core, now, Side::B, asked, Some(&to_newcomer), None);
-        self.connect(core, now, None, to_caller);
-        Ok(())
+        Ok((to_caller, to_newcomer))
+    }
+
+    /// The caller has given up before whoever has picked the call up was told: there is no call for it.
+    pub(crate) fn dismiss_newcomer(&mut self, core: &mut Core, now: Now, asked: &Asked) {
+        if let Some(over) = self.moves_mut().and_then(|moves| moves.over.last_mut()) {
+            (over.outcome, over.sip) = ("cancelled", 481);
+        }
+        self.story
+            .remark("the caller gave up before it was picked up".to_owned());
+        core.answer(now, asked, 481, None);
     }
 }

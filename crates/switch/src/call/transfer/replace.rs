@@ -3,19 +3,30 @@
 
 use rtp_proto::control::Side;
 use sip_msg::{Message, Method};
-use sip_proto::Dialog;
+use sip_proto::{Dialog, reply};
 
 use super::{Open, Tale};
 use crate::call::end::Ending;
 use crate::call::leg::Leg;
-use crate::call::{Call, Phase, sdp_of};
+use crate::call::{Call, Phase, refusal, sdp_of};
 use crate::core::{Asked, Core};
 use crate::headers;
 use crate::io::Now;
+use crate::rules::{self, Facts};
 
 impl Call {
     /// An INVITE of the trunk of this name comes to take the place of `side`.
-    pub(crate) fn on_replacing(&mut self, core: &mut Core, now: Now, side: Side, trunk: &str, asked: Asked) {
+    pub(crate) fn on_replacing(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        (trunk, called): (&str, &str),
+        asked: Asked,
+    ) {
+        let Some(asked) = self.welcome(core, now, trunk, called, asked) else {
+            return;
+        };
         let busy = self.open().is_some() || self.leg(side).is_none_or(|leg| leg.unacked.is_some());
         let status = match self.reinvite_refusal(side) {
             None if !busy => None,
@@ -46,6 +57,41 @@ impl Call {
             leaving: old.map(Box::new),
         });
         self.begin_exchange(core, now, side, asked, offer, &Method::Invite);
+    }
+
+    /// An INVITE that comes for a place, after the rules of its trunk; `None`: it wants what the trunk has not, or has not what the trunk
+    /// wants, and has its refusal.
+    pub(super) fn welcome(
+        &self,
+        core: &mut Core,
+        now: Now,
+        trunk: &str,
+        called: &str,
+        mut asked: Asked,
+    ) -> Option<Asked> {
+        let Some(ix) = self.snapshot.tables.trunk_named(trunk) else {
+            // It is newer than the call.
+            core.answer(now, &asked, 503, None);
+            return None;
+        };
+        let facts = Facts {
+            caller: &headers::user_of(asked.message.from().uri),
+            called,
+            call_id: &self.id,
+        };
+        if let Some(changed) = rules::received(self.snapshot.trunk(ix), facts, &asked.message) {
+            asked.message = changed;
+        }
+        let Some(refusal) = refusal(&self.snapshot, ix, &asked.message) else {
+            return Some(asked);
+        };
+        let tag = core.tag();
+        let mut writer = reply(&asked.message, &asked.flow, refusal.status, None, Some(&tag));
+        if let Some(hint) = refusal.hint {
+            hint.write(&mut writer);
+        }
+        core.respond(now, asked.id, writer.finish());
+        None
     }
 
     /// A leg for whoever comes, on the place that its trunk has already, or on one of its own.
