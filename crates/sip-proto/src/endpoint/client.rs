@@ -200,10 +200,11 @@ impl Endpoint {
             return false;
         }
         let Otherwise { flow, bytes } = *otherwise;
-        let method = match client.machine {
-            Machine::Invite(_) => Method::Invite,
-            // All others have the same machine.
-            Machine::Other(_) => Method::Options,
+        let Some(method) = self.rename(id, &bytes) else {
+            return false;
+        };
+        let Some(client) = self.clients.get_mut(id.0) else {
+            return false;
         };
         let (machine, actions) = Machine::start(&method, &self.config.timers, flow.transport.reliable());
         let held = match &mut client.kept {
@@ -216,6 +217,23 @@ impl Endpoint {
         client.timers.stop(&mut self.timers, Slot::Limit);
         self.run_client(now, id, actions, None, out);
         true
+    }
+
+    /// Answers come by the Via of what was sent (RFC 3261 §17.1.3), and the sent-by of another listener may be another. The request's
+    /// method; `None` if it can't have a transaction.
+    fn rename(&mut self, id: ClientId, bytes: &Bytes) -> Option<Method> {
+        let request = sip_msg::parse(bytes.clone(), &Limits::default()).ok()?;
+        let method = request.method()?;
+        if !keys::client(&request, method, &mut self.scratch) {
+            return None;
+        }
+        let hash = self.secret.hash(&self.scratch);
+        match self.clients.find(hash, &self.scratch) {
+            None => self.clients.rename(id.0, Key::new(hash, &self.scratch)),
+            Some(same) if same == id.0 => {}
+            Some(_) => return None,
+        }
+        Some(method.clone())
     }
 
     pub(super) fn receive_response(&mut self, now: Instant, message: Message, out: &mut Outbox) {

@@ -61,6 +61,10 @@ impl Keyed for Server {
     fn key(&self) -> &Key {
         &self.key
     }
+
+    fn key_mut(&mut self) -> &mut Key {
+        &mut self.key
+    }
 }
 
 impl Server {

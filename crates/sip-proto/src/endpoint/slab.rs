@@ -10,8 +10,10 @@ type Id = u64;
 
 /// What stands in a [`Table`].
 pub(super) trait Keyed {
-    /// The key that it was inserted with.
+    /// What it is found by.
     fn key(&self) -> &Key;
+    /// For [`Table::rename`] alone.
+    fn key_mut(&mut self) -> &mut Key;
 }
 
 #[derive(Debug)]
@@ -95,6 +97,24 @@ impl<T: Keyed> Table<T> {
         id(at, generation)
     }
 
+    /// Gives a value another key, one that is not in the table; its id stays.
+    pub(super) fn rename(&mut self, id: Id, key: Key) {
+        let at = place_of(id) as u32;
+        let Some(old) = self.get(id).map(|value| value.key().hash()) else {
+            return;
+        };
+        if let Ok(entry) = self.index.find_entry(old, |&i| i == at) {
+            entry.remove();
+        }
+        let hash = key.hash();
+        if let Some(value) = self.get_mut(id) {
+            *value.key_mut() = key;
+        }
+        let places = &self.places;
+        self.index
+            .insert_unique(hash, at, |&i| value(places, i).map_or(0, |v| v.key().hash()));
+    }
+
     /// Takes a value out; its id is void from now on.
     pub(super) fn remove(&mut self, id: Id) -> Option<T> {
         let at = place_of(id) as u32;
@@ -139,6 +159,10 @@ mod tests {
         fn key(&self) -> &Key {
             &self.0
         }
+
+        fn key_mut(&mut self) -> &mut Key {
+            &mut self.0
+        }
     }
 
     #[test]
@@ -166,6 +190,21 @@ mod tests {
         table.remove(a);
         assert_eq!((table.find(7, b"a"), table.find(7, b"b")), (None, Some(b)));
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn a_renamed_value_is_found_by_its_new_key_alone() {
+        let mut table = Table::new();
+        let other = table.insert(Item(Key::new(7, b"b"), 2));
+        let id = table.insert(Item(Key::new(7, b"a"), 1));
+        table.rename(id, Key::new(9, b"c"));
+        assert_eq!(
+            (table.find(7, b"a"), table.find(7, b"b"), table.find(9, b"c")),
+            (None, Some(other), Some(id))
+        );
+        assert_eq!(table.len(), 2);
+        assert!(table.remove(id).is_some());
+        assert_eq!((table.find(9, b"c"), table.len()), (None, 1));
     }
 
     #[test]

@@ -328,6 +328,41 @@ fn a_request_goes_otherwise_when_its_first_way_is_barred() {
     bench.assert_quiet();
 }
 
+/// Listeners of one network have ports and names of their own: the datagram's Via is what its answers are known by (§17.1.3).
+#[test]
+fn what_went_otherwise_is_answered_by_the_via_that_it_went_with() {
+    for sent_by in ["203.0.113.1:5070", "tcp.example.com:5060"] {
+        let mut bench = Bench::new();
+        let id = bench.request_or_from("INVITE", sent_by);
+        let first = bench.sends();
+        bench.send_failed(&first[0]);
+        let invite = bench.only();
+        bench.response(&invite, 180, "them");
+        assert_eq!(status(bench.event()), Some(180), "{sent_by}");
+        bench.cancel(id, None);
+        let cancel = bench.only();
+        assert_eq!(header(&cancel, HeaderId::Via), header(&invite, HeaderId::Via));
+        bench.response(&cancel, 200, "them");
+        bench.response(&invite, 200, "them");
+        assert_eq!(status(bench.event()), Some(200));
+        assert_eq!(bench.dropped(DropReason::ResponseUnmatched), 0);
+        // What the first way had is nobody's now.
+        let by_tcp = sip_msg::parse(first[0].bytes.clone(), &sip_msg::Limits::default()).expect("ours");
+        bench.response(&by_tcp, 486, "late");
+        bench.no_event();
+        assert_eq!(bench.dropped(DropReason::ResponseUnmatched), 1);
+        bench.advance(ms(32_000));
+        bench.assert_quiet();
+    }
+    let mut bench = Bench::new();
+    bench.request_or_from("BYE", "203.0.113.1:5070");
+    let first = bench.sends();
+    bench.send_failed(&first[0]);
+    let bye = bench.only();
+    bench.response(&bye, 200, "them");
+    assert_eq!(status(bench.event()), Some(200));
+}
+
 #[test]
 fn a_request_that_was_heard_of_goes_nowhere_else() {
     let mut bench = Bench::new();

@@ -208,9 +208,15 @@ impl Bench {
 
     /// Sends a request of ours by TCP, or by UDP where that can't be.
     pub(crate) fn request_or(&mut self, method: &str) -> ClientId {
+        self.request_or_from(method, "203.0.113.1:5060")
+    }
+
+    /// The same; over TCP we are reached at `sent_by`.
+    pub(crate) fn request_or_from(&mut self, method: &str, sent_by: &str) -> ClientId {
         let branch = self.endpoint.mint().branch().to_string();
         let bytes = self.ours(method, &branch, "");
-        let by_tcp = String::from_utf8_lossy(&bytes).replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+        let by_tcp = String::from_utf8_lossy(&bytes)
+            .replace("SIP/2.0/UDP 203.0.113.1:5060", &format!("SIP/2.0/TCP {sent_by}"));
         let message = sip_msg::parse(Bytes::from(by_tcp), &Limits::default()).expect("ours");
         let otherwise = Otherwise {
             flow: udp(PEER),

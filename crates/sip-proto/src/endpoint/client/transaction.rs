@@ -73,6 +73,10 @@ impl Keyed for Client {
     fn key(&self) -> &Key {
         &self.key
     }
+
+    fn key_mut(&mut self) -> &mut Key {
+        &mut self.key
+    }
 }
 
 impl Client {
