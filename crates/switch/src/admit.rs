@@ -44,6 +44,8 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
             return None;
         }
     };
+    let peer = core.snapshot.peer(trunk, None);
+    core.endpoint.sender_is(asked.id, peer);
     if core
         .registrations
         .is_contact(&core.snapshot.trunk(trunk).name, &called)

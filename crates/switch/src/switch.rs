@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use route::SourceMatch;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method, ParseError};
 use sip_proto::{Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
@@ -348,7 +349,7 @@ impl Switch {
             });
         match known {
             Some(Ok(Ok(()))) => {
-                self.note_way(key, side, asked.flow);
+                self.note_way(key, side, &asked);
                 self.on_dialog_request(now, key, side, asked);
             }
             Some(Ok(Err(error))) => {
@@ -359,11 +360,17 @@ impl Switch {
         }
     }
 
-    /// A peer that has connected anew is spoken to over its new connection.
-    fn note_way(&mut self, key: CallKey, side: control::Side, flow: Flow) {
-        let Some(conn) = flow.conn else { return };
-        let leg = self.calls.get_mut(&key).and_then(|call| call.leg_mut(side));
-        if let Some(leg) = leg.filter(|leg| leg.flow.transport == flow.transport && leg.flow.conn.is_some()) {
+    /// A peer that has connected anew is spoken to over its new connection, and answered over another when that is gone.
+    fn note_way(&mut self, key: CallKey, side: control::Side, asked: &Asked) {
+        let Some(leg) = self.calls.get_mut(&key).and_then(|call| call.leg_mut(side)) else {
+            return;
+        };
+        self.core.endpoint.sender_is(asked.id, leg.flow.peer);
+        let flow = asked.flow;
+        if let Some(conn) = flow.conn
+            && leg.flow.transport == flow.transport
+            && leg.flow.conn.is_some()
+        {
             leg.flow.conn = Some(conn);
             leg.flow.remote = flow.remote;
         }
@@ -402,6 +409,13 @@ impl Switch {
 
     /// A request outside of any dialog that is no INVITE.
     fn on_outside_request(&mut self, now: Now, asked: Asked) {
+        // Only such a connection is to somebody by name.
+        if asked.flow.transport == Transport::Tls
+            && let SourceMatch::Trunk(trunk) = self.core.source(&asked.flow, "")
+        {
+            let peer = self.core.snapshot.peer(trunk, None);
+            self.core.endpoint.sender_is(asked.id, peer);
+        }
         match asked.message.method() {
             Some(Method::Options) => health::answer_options(&mut self.core, now, &asked),
             Some(Method::Register) => registrar::on_register(&mut self.core, now, &asked),

@@ -12,6 +12,7 @@ mod operations {
     mod pings;
     mod registrations;
     mod reload;
+    mod senders;
     mod sift;
     mod store;
 }

@@ -19,7 +19,7 @@ use crate::overload;
 use crate::reply::{reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
-use crate::{Flow, Mint};
+use crate::{Flow, Mint, PeerId};
 
 /// What an overloaded endpoint asks for: seconds until the next try.
 const RETRY_AFTER: &[u8] = b"5";
@@ -205,6 +205,14 @@ impl Endpoint {
             server.timers.stop(&mut self.timers, Slot::Repeat);
             server.kept = Kept::Nothing;
             self.servers.settle(id);
+        }
+    }
+
+    /// Whose request this was is known: should its connection be gone, a new one for the answer (RFC 3261 §18.2.2) has to be to
+    /// `peer`.
+    pub fn sender_is(&mut self, id: ServerId, peer: PeerId) {
+        if let Some(server) = self.servers.table.get_mut(id.0) {
+            server.flow.peer = peer;
         }
     }
 

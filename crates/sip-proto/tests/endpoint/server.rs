@@ -1,6 +1,6 @@
 //! Server transactions: copies, refusals, 2xx until ACK.
 
-use sip_proto::{DropReason, Event};
+use sip_proto::{DropReason, Event, Flow, PeerId};
 
 use crate::support::{Bench, PEER, Req, ms, tcp, udp};
 
@@ -265,6 +265,21 @@ fn answers_go_to_the_source_port_when_rport_asks_and_to_the_via_port_otherwise()
             "where it came from"
         );
     }
+}
+
+#[test]
+fn an_answer_for_which_there_has_to_be_a_new_connection_is_for_the_sender() {
+    let mut bench = Bench::new();
+    let id = bench.incoming(tcp("192.0.2.1:31000"), &invite());
+    bench.endpoint.sender_is(id, PeerId(7));
+    bench.respond(id, &invite(), 200);
+    let wanted = Flow {
+        peer: PeerId(7),
+        ..tcp(PEER)
+    };
+    assert_eq!(bench.sends()[0].flow, wanted);
+    bench.advance(ms(500));
+    assert_eq!(bench.sends()[0].flow, wanted, "the copies too");
 }
 
 #[test]

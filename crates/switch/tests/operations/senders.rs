@@ -1,0 +1,94 @@
+//! Whose a request is, as far as its answers depend on that.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip_msg::Limits;
+use sip_proto::{ConnId, Flow, ListenerId, PeerId, Transport};
+use switch::{Command, Input, Now, Switch, SwitchConfig};
+use testkit::bed::{A, CONFIG, addr};
+
+const TLS: &str = r#"
+[[listen]]
+transport = "tls"
+bind = "127.0.0.1:5061"
+tls = { certificate = "sip.pem", key = "sip.key" }
+"#;
+
+/// A switch that is told and asked without a network.
+struct Bare {
+    switch: Switch,
+    now: Now,
+    commands: Vec<Command>,
+}
+
+impl Bare {
+    fn new(more: &str) -> Self {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: 1_767_225_600_000,
+        };
+        let config = SwitchConfig {
+            shard: 0,
+            seed: [7; 32],
+        };
+        Self {
+            switch: Switch::new(config, testkit::snapshot(&format!("{CONFIG}{more}")), now),
+            now,
+            commands: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, flow: Flow, text: &str) {
+        let message = sip_msg::parse(Bytes::copy_from_slice(text.as_bytes()), &Limits::default());
+        let message = Box::new(message);
+        self.switch
+            .handle(self.now, Input::Message { flow, message }, &mut self.commands);
+    }
+
+    /// Status and way of each answer since the last look.
+    fn answers(&mut self) -> Vec<(String, Flow)> {
+        let sent = self.commands.drain(..).filter_map(|command| match command {
+            Command::Send(send) => Some(send),
+            _ => None,
+        });
+        let answer = |send: sip_proto::Send| {
+            let text = String::from_utf8_lossy(&send.bytes).into_owned();
+            let status = text.strip_prefix("SIP/2.0 ")?.get(..3)?.to_owned();
+            Some((status, send.flow))
+        };
+        sent.filter_map(answer).collect()
+    }
+}
+
+fn request(method: &str, n: u32, to_tag: &str, more: &str) -> String {
+    format!(
+        "{method} sip:+442079460000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS {A};branch=z9hG4bK{n}\r\n\
+         From: <sip:+442071838750@{A}>;tag=a\r\nTo: <sip:+442079460000@127.0.0.1>{to_tag}\r\nCall-ID: c{n}\r\n\
+         CSeq: 1 {method}\r\nMax-Forwards: 70\r\nContact: <sip:a@{A};transport=tls>\r\n{more}Content-Length: 0\r\n\r\n"
+    )
+}
+
+/// RFC 3261 §18.2.2: when its connection is gone an answer goes over a new one, which has to be to the trunk.
+#[test]
+fn answers_over_tls_say_which_trunk_they_are_for() {
+    let mut bare = Bare::new(TLS);
+    let remote: SocketAddr = addr(A);
+    let flow = Flow {
+        transport: Transport::Tls,
+        listener: ListenerId(1),
+        remote: SocketAddr::new(remote.ip(), 40_000),
+        conn: Some(ConnId(1)),
+        peer: PeerId::default(),
+    };
+    let pbx = PeerId(1);
+    bare.tell(flow, &request("INVITE", 1, "", ""));
+    let answers = bare.answers();
+    let last = answers.last().expect("an answer");
+    assert!(last.0 != "100" && last.1.peer == pbx, "{answers:?}");
+    assert_eq!(last.1.remote, remote, "the port in its Via");
+    bare.tell(flow, &request("MESSAGE", 2, "", ""));
+    let answers = bare.answers();
+    assert!(answers.iter().all(|(_, flow)| flow.peer == pbx) && !answers.is_empty());
+}
