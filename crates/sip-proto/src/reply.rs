@@ -75,23 +75,29 @@ fn makes_dialog(request: &Message, status: u16) -> bool {
 }
 
 /// Where the answer to a request with this top Via goes when the request came from `flow`: over a stream back the same way, and
-/// should the connection be gone to the source address and the sent-by port (§18.2.2); over datagrams to `maddr` when that is an address, to the source when `rport` asks for it (RFC 3581 §4), else to the source
-/// address and the sent-by port. What the Via claims to have been received from is not believed.
+/// should the connection be gone to the source address and the sent-by port (§18.2.2); over datagrams to the source when `rport`
+/// asks for it (RFC 3581 §4), else to the source address and the sent-by port. What the Via claims to have been received from is not believed.
 pub(crate) fn target(via: &Via<'_>, flow: &Flow) -> SocketAddr {
-    let port = via
-        .port
-        .filter(|&port| port != 0)
-        .unwrap_or(flow.transport.default_port());
-    if flow.transport.reliable() {
-        return SocketAddr::new(flow.remote.ip(), port);
-    }
-    if let Some(maddr) = via.params.get("maddr").flatten().and_then(address) {
-        return SocketAddr::new(maddr, port);
-    }
-    if via.rport().is_some() || via.host.is_empty() {
+    if !flow.transport.reliable() && (via.rport().is_some() || via.host.is_empty()) {
         return flow.remote;
     }
-    SocketAddr::new(flow.remote.ip(), port)
+    SocketAddr::new(flow.remote.ip(), port(via, flow))
+}
+
+/// Where the Via's `maddr` has an answer over datagrams go (§18.2.2), if that is an address. It needs no forged source to have us
+/// send to anybody, so only those are obeyed whom we know.
+pub(crate) fn elsewhere(via: &Via<'_>, flow: &Flow) -> Option<SocketAddr> {
+    if flow.transport.reliable() {
+        return None;
+    }
+    let maddr = via.params.get("maddr").flatten().and_then(address)?;
+    Some(SocketAddr::new(maddr, port(via, flow)))
+}
+
+fn port(via: &Via<'_>, flow: &Flow) -> u16 {
+    via.port
+        .filter(|&port| port != 0)
+        .unwrap_or(flow.transport.default_port())
 }
 
 /// The first Via line with what we know about the sender put into its first value: `received` when sent-by isn't the source

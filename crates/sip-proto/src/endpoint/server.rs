@@ -16,7 +16,7 @@ use super::screen::{Refusal, screen};
 use super::slab::{Keyed, Table};
 use super::{Due, Endpoint, Running};
 use crate::overload;
-use crate::reply::{reply, target};
+use crate::reply::{elsewhere, reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
 use crate::{Flow, Mint, PeerId};
@@ -33,6 +33,8 @@ pub(super) struct Server {
     machine: Machine,
     flow: Flow,
     reply_to: SocketAddr,
+    /// Where its sender wants answers, until it is known who that is.
+    elsewhere: Option<Box<SocketAddr>>,
     kept: Kept,
     timers: Running,
     style: Style,
@@ -208,11 +210,15 @@ impl Endpoint {
         }
     }
 
-    /// Whose request this was is known: should its connection be gone, a new one for the answer (RFC 3261 §18.2.2) has to be to
-    /// `peer`.
+    /// Whose request this was is known (RFC 3261 §18.2.2): should its connection be gone, a new one for the answer has to be to
+    /// `peer`, and over datagrams answers go from now on where its Via's `maddr` says.
     pub fn sender_is(&mut self, id: ServerId, peer: PeerId) {
-        if let Some(server) = self.servers.table.get_mut(id.0) {
-            server.flow.peer = peer;
+        let Some(server) = self.servers.table.get_mut(id.0) else {
+            return;
+        };
+        server.flow.peer = peer;
+        if let Some(to) = server.elsewhere.take() {
+            server.reply_to = *to;
         }
     }
 
@@ -375,7 +381,9 @@ impl Endpoint {
                 Kept::Request(message.raw().clone()),
             )
         };
-        let reply_to = target(&message.top_via(), &flow);
+        let via = message.top_via();
+        let reply_to = target(&via, &flow);
+        let elsewhere = elsewhere(&via, &flow).map(Box::new);
         let timers = Running::default();
         let id = self.servers.insert(Server {
             key,
@@ -383,6 +391,7 @@ impl Endpoint {
             machine,
             flow,
             reply_to,
+            elsewhere,
             kept,
             timers,
             style,

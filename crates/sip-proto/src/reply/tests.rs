@@ -179,11 +179,6 @@ fn answers_go_where_the_rfc_says() {
         (
             "SIP/2.0/UDP 10.0.0.9:5070;maddr=10.0.0.5;branch=z9hG4bK1",
             "10.0.0.1:40000",
-            "10.0.0.5:5070",
-        ),
-        (
-            "SIP/2.0/UDP 10.0.0.9:5070;maddr=mc.example.com;branch=z9hG4bK1",
-            "10.0.0.1:40000",
             "10.0.0.1:5070",
         ),
         (
@@ -207,4 +202,25 @@ fn answers_go_where_the_rfc_says() {
         again,
         "where a stream that is gone is made again"
     );
+}
+
+#[test]
+fn maddr_is_an_address_for_answers_over_datagrams() {
+    for (via, expected) in [
+        ("SIP/2.0/UDP 10.0.0.9:5070;maddr=10.0.0.5", Some("10.0.0.5:5070")),
+        ("SIP/2.0/UDP 10.0.0.9;rport;maddr=10.0.0.5", Some("10.0.0.5:5060")),
+        ("SIP/2.0/UDP 10.0.0.9;maddr=mc.example.com", None),
+        ("SIP/2.0/UDP 10.0.0.9;maddr", None),
+        ("SIP/2.0/UDP 10.0.0.9", None),
+    ] {
+        let read = Via::parse(via.as_bytes()).expect(via);
+        let to = elsewhere(&read, &flow("10.0.0.1:40000"));
+        assert_eq!(to, expected.map(|to| to.parse().expect("address")), "{via}");
+    }
+    let tcp = Flow {
+        transport: Transport::Tcp,
+        ..flow("10.0.0.1:40000")
+    };
+    let via = Via::parse(b"SIP/2.0/TCP 10.0.0.9:5070;maddr=10.0.0.5").expect("Via");
+    assert_eq!(elsewhere(&via, &tcp), None);
 }

@@ -267,6 +267,58 @@ fn answers_go_to_the_source_port_when_rport_asks_and_to_the_via_port_otherwise()
     }
 }
 
+/// Anybody may write a `maddr`, and would have us send to whom it likes.
+#[test]
+fn answers_go_where_maddr_says_only_to_somebody_who_is_known() {
+    const VICTIM: &str = "198.51.100.9:5099";
+    let asks = |method, branch: &str, maddr: &str| Req {
+        via: format!("SIP/2.0/UDP 192.0.2.1:5099;maddr={maddr};branch={branch}"),
+        ..Req::new(method, branch)
+    };
+    let source = udp("192.0.2.1:5099");
+    let mut bench = Bench::new();
+    // Without a transaction, ...
+    let refused = Req {
+        uri: "mailto:bob@example.com",
+        ..asks("INVITE", "z9hG4bKr", "198.51.100.9")
+    };
+    for request in [refused, asks("CANCEL", "z9hG4bKn", "198.51.100.9")] {
+        bench.receive(udp(PEER), request.message());
+        assert_eq!(bench.sends()[0].flow, source);
+    }
+    // ... in one of somebody who may be anybody, ...
+    let invite = asks("INVITE", "z9hG4bKi", "198.51.100.9");
+    let cancel = asks("CANCEL", "z9hG4bKi", "198.51.100.9");
+    bench.receive(udp(PEER), invite.message());
+    assert_eq!(bench.sends()[0].flow, source);
+    let Some(Event::Invite { id, .. }) = bench.event() else {
+        panic!("an INVITE")
+    };
+    bench.receive(udp(PEER), cancel.message());
+    assert_eq!(bench.sends()[0].flow, source);
+    bench.respond(id, &invite, 401);
+    bench.advance(ms(500));
+    assert!(bench.sends().iter().all(|send| send.flow == source));
+    assert!(matches!(bench.event(), Some(Event::Cancelled { .. })));
+    // ... and in one of a peer's; its CANCEL's answer where its own go.
+    for (branch, call_id, maddr, to) in [
+        ("z9hG4bKj", "c8", "198.51.100.9", VICTIM),
+        ("z9hG4bKk", "c9", "203.0.113.66", "192.0.2.1:5099"),
+    ] {
+        let invite = Req {
+            call_id,
+            ..asks("INVITE", branch, "198.51.100.9")
+        };
+        let id = bench.incoming(udp(PEER), &invite);
+        bench.endpoint.sender_is(id, PeerId(7));
+        bench.respond(id, &invite, 180);
+        assert_eq!(bench.sends()[0].flow.remote, udp(VICTIM).remote);
+        bench.receive(udp(PEER), asks("CANCEL", branch, maddr).message());
+        assert_eq!(bench.sends()[0].flow.remote, udp(to).remote);
+        assert!(matches!(bench.event(), Some(Event::Cancelled { .. })));
+    }
+}
+
 #[test]
 fn an_answer_for_which_there_has_to_be_a_new_connection_is_for_the_sender() {
     let mut bench = Bench::new();

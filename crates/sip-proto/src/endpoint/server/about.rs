@@ -1,5 +1,6 @@
 //! Requests about an INVITE: ACK and CANCEL.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use super::super::keys::{self, Key, Style};
 use super::super::screen::Refusal;
 use super::super::{Endpoint, Running};
 use super::{Kept, Machine, Server};
-use crate::reply::{reply, target};
+use crate::reply::{elsewhere, reply, target};
 use crate::transaction::{ServerNonInvite, server_invite};
 use crate::{Flow, Mint};
 
@@ -110,7 +111,12 @@ impl Endpoint {
         let other = self.mint.tag();
         let mut answer = reply(&message, &flow, 200, None, Some(tag.as_deref().unwrap_or(&other)));
         self.sign(&mut answer);
-        self.answer_cancel(now, flow, &message, (key, style), answer.finish(), out);
+        // Where the INVITE's own go.
+        let via = message.top_via();
+        let reply_to = elsewhere(&via, &flow)
+            .filter(|to| *to == server.reply_to)
+            .unwrap_or_else(|| target(&via, &flow));
+        self.answer_cancel(now, (flow, reply_to), (key, style), answer.finish(), out);
         let Some(server) = self.servers.table.get_mut(id.0) else {
             return;
         };
@@ -130,13 +136,11 @@ impl Endpoint {
     fn answer_cancel(
         &mut self,
         now: Instant,
-        flow: Flow,
-        message: &Message,
+        (flow, reply_to): (Flow, SocketAddr),
         (key, style): (Key, Style),
         answer: Bytes,
         out: &mut Outbox,
     ) {
-        let reply_to = target(&message.top_via(), &flow);
         if self.servers.len() >= self.config.max_server {
             out.sends.push(Send {
                 flow: Flow {
@@ -156,6 +160,7 @@ impl Endpoint {
             machine: Machine::Other(machine),
             flow,
             reply_to,
+            elsewhere: None,
             kept: Kept::Nothing,
             timers: Running::default(),
             style,
