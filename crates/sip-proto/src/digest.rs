@@ -11,6 +11,7 @@ use std::fmt;
 use sip_msg::{HeaderId, Message, Method};
 
 use crate::Mint;
+use crate::mint::Token;
 use crate::reply::unfold;
 use challenge::{Challenge, Qop};
 use compute::{Input, response};
@@ -82,11 +83,13 @@ pub struct Client {
     proxy: Option<Live>,
 }
 
-/// A challenge, and how many requests have used its nonce.
+/// A challenge, how many requests have used its nonce, and the cnonce that these share where a key for all of them is made with
+/// the first (`-sess`, RFC 7616 §3.4.2).
 #[derive(Clone, Debug)]
 struct Live {
     challenge: Challenge,
     count: u32,
+    cnonce: Option<Token>,
 }
 
 /// The request that is to be answered for.
@@ -148,13 +151,14 @@ impl Client {
         }
         answered.answers = answered.answers.saturating_add(1);
         // The same nonce once more (another request was challenged with it too) goes on counting.
-        let count = slot
+        let (count, own) = slot
             .as_ref()
             .filter(|live| live.challenge.nonce == new.nonce)
-            .map_or(0, |live| live.count);
+            .map_or((0, None), |live| (live.count, live.cnonce));
         let live = slot.insert(Live {
             challenge: new,
             count,
+            cnonce: own,
         });
         Ok((
             answers,
@@ -233,7 +237,7 @@ impl Client {
                 challenge::Parameters(&value).find(|(name, _)| name.eq_ignore_ascii_case(b"nextnonce"));
             if let Some((_, nonce)) = next.filter(|(_, nonce)| **nonce != live.challenge.nonce) {
                 live.challenge.nonce = nonce.to_vec();
-                live.count = 0;
+                (live.count, live.cnonce) = (0, None);
             }
         }
     }
@@ -248,8 +252,12 @@ impl Live {
     fn header(&mut self, credentials: &Credentials, request: &Request<'_>, cnonce: &mut Mint) -> Vec<u8> {
         self.count = self.count.saturating_add(1);
         let count = format!("{:08x}", self.count);
-        let cnonce = cnonce.tag();
         let challenge = &self.challenge;
+        let cnonce = if challenge.algorithm.session() {
+            *self.cnonce.get_or_insert_with(|| cnonce.tag())
+        } else {
+            cnonce.tag()
+        };
         let digest = response(&Input {
             algorithm: challenge.algorithm,
             qop: challenge.qop,
@@ -259,6 +267,7 @@ impl Live {
             nonce: &challenge.nonce,
             count: count.as_bytes(),
             cnonce: &cnonce,
+            session: &cnonce,
             method: request.method.as_bytes(),
             uri: request.uri,
             body: request.body,

@@ -107,6 +107,8 @@ pub(super) struct Input<'a> {
     /// Eight hexadecimal digits.
     pub(super) count: &'a [u8],
     pub(super) cnonce: &'a [u8],
+    /// The cnonce that the key of a session is made with (`-sess`): that of the first answer to the nonce (RFC 7616 §3.4.2).
+    pub(super) session: &'a [u8],
     pub(super) method: &'a [u8],
     pub(super) uri: &'a [u8],
     pub(super) body: &'a [u8],
@@ -117,7 +119,7 @@ pub(super) fn response(input: &Input<'_>) -> String {
     let hash = |parts: &[&[u8]]| input.algorithm.hash(parts);
     let secret = hash(&[input.username, input.realm, input.password]);
     let a1 = if input.algorithm.session() {
-        hash(&[secret.as_bytes(), input.nonce, input.cnonce])
+        hash(&[secret.as_bytes(), input.nonce, input.session])
     } else {
         secret
     };

@@ -1,7 +1,8 @@
 //! Challenges of our own, and the answers to them (RFC 7616 §3.3 to §3.5, RFC 8760 §2.3).
 //!
 //! A nonce says when it was made and carries a proof that it is ours, so nothing is kept for a challenge that nobody answers. What is
-//! kept, and bounded, is which counts of which nonce have been used: only those who know a password make us remember anything.
+//! kept, and bounded, is which counts of which nonce have been used, and the cnonce that a session began with: only those who know a
+//! password make us remember anything.
 
 mod nonce;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use super::challenge::{Qop, parameters};
 use super::compute::{Algorithm, Input, response};
 use crate::Mint;
 use crate::reply::unfold;
-use nonce::{Nonces, Use};
+use nonce::{Nonces, Session, Use};
 
 /// What a challenge offers and an answer may use.
 #[derive(Clone, Debug)]
@@ -148,6 +149,11 @@ impl Server {
         if !for_this(answer.uri, request.uri()) {
             return Verdict::Unusable;
         }
+        let session = self.session(now, policy, &answer, offered.0);
+        if session == Session::Over && answer.count() != Some(1) {
+            // Its key can't be made any more. Whoever guesses is told the same, whatever the guess.
+            return Verdict::Stale;
+        }
         let username = sip_msg::unescape_quoted(answer.username);
         let Ok(name) = std::str::from_utf8(&username) else {
             return Verdict::Wrong;
@@ -166,16 +172,33 @@ impl Server {
         let (username, password) = found
             .as_ref()
             .map_or(("nobody", ""), |user| (user.username, user.password));
-        let is_right = answer.is_right(request, offered, username, password);
+        let is_right = answer.is_right(request, offered, username, password, session);
         match found.filter(|_| is_right) {
             None => Verdict::Wrong,
-            Some(user) => match self
-                .nonces
-                .use_up(now, policy.lifetime, answer.nonce, answer.count())
-            {
+            Some(user) => match self.nonces.use_up(
+                now,
+                policy.lifetime,
+                answer.nonce,
+                answer.count(),
+                offered.0.session().then_some(answer.cnonce),
+            ) {
                 Use::Fresh => Verdict::Known(user.key),
                 Use::Stale => Verdict::Stale,
             },
+        }
+    }
+
+    fn session(
+        &self,
+        now: Instant,
+        policy: &Policy<'_>,
+        answer: &Answer<'_>,
+        algorithm: Algorithm,
+    ) -> Session<'_> {
+        if algorithm.session() {
+            self.nonces.session(now, policy.lifetime, answer.nonce)
+        } else {
+            Session::New
         }
     }
 
@@ -250,31 +273,38 @@ impl<'a> Answer<'a> {
         u32::from_str_radix(std::str::from_utf8(self.nc).ok()?, 16).ok()
     }
 
+    /// Many make the key of a session anew for each request, and RFC 7616 §3.4.2 once: either is right.
     fn is_right(
         &self,
         request: &Message,
         (algorithm, qop): (Algorithm, Qop),
         username: &str,
         password: &str,
+        session: Session<'_>,
     ) -> bool {
         let body = request.body();
-        let wanted = response(&Input {
-            algorithm,
-            qop,
-            username: username.as_bytes(),
-            password: password.as_bytes(),
-            realm: self.realm,
-            nonce: self.nonce,
-            count: self.nc,
-            cnonce: self.cnonce,
-            method: request
-                .method()
-                .map(sip_msg::Method::as_bytes)
-                .unwrap_or_default(),
-            uri: self.uri,
-            body: &body,
-        });
-        same(wanted.as_bytes(), &self.response.to_ascii_lowercase())
+        let method = request.method().map(sip_msg::Method::as_bytes);
+        let began = match session {
+            Session::Began(cnonce) if cnonce != self.cnonce => Some(cnonce),
+            Session::Began(_) | Session::New | Session::Over => None,
+        };
+        std::iter::once(self.cnonce).chain(began).any(|session| {
+            let wanted = response(&Input {
+                algorithm,
+                qop,
+                username: username.as_bytes(),
+                password: password.as_bytes(),
+                realm: self.realm,
+                nonce: self.nonce,
+                count: self.nc,
+                cnonce: self.cnonce,
+                session,
+                method: method.unwrap_or_default(),
+                uri: self.uri,
+                body: &body,
+            });
+            same(wanted.as_bytes(), &self.response.to_ascii_lowercase())
+        })
     }
 }
 

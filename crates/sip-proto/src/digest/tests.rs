@@ -107,6 +107,7 @@ fn rfc_2617_example() {
         nonce: b"dcd98b7102dd2f0e8b11d0f600bfb0c093",
         count: b"00000001",
         cnonce: b"0a4f113b",
+        session: b"0a4f113b",
         method: b"GET",
         uri: b"/dir/index.html",
         body: b"",
@@ -142,6 +143,7 @@ fn rfc_7616_examples() {
             nonce: b"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
             count: b"00000001",
             cnonce: b"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+            session: b"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
             method: b"GET",
             uri: b"/dir/index.html",
             body: b"",
@@ -161,6 +163,7 @@ fn session_keys_and_missing_qop_follow_the_formulas() {
         nonce: b"n",
         count: b"00000001",
         cnonce: b"c",
+        session: b"c",
         method: b"REGISTER",
         uri: b"sip:h",
         body: b"",
@@ -214,6 +217,62 @@ fn an_answer_carries_what_the_challenge_asked_for() {
         assert!(answer.contains(part), "{part} in {answer}");
     }
     assert!(parameter(&answer, "cnonce").is_some_and(|c| c.len() > 12));
+}
+
+/// RFC 7616 §3.4.2: the key of a session is made once, with the first cnonce. A server that keeps it knows no other.
+#[test]
+fn the_requests_of_a_session_share_their_cnonce() {
+    for (algorithm, shared) in [("MD5-sess", true), ("SHA-256-sess", true), ("SHA-256", false)] {
+        let (mut client, mut mint) = (Client::new(), mint());
+        let (mut attempt, credentials) = (Attempt::default(), credentials());
+        let asked = |nonce: &str| {
+            let line = format!("Digest realm=\"r\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"");
+            challenge(401, &[&line])
+        };
+        let said = |header: Vec<u8>| {
+            let text = String::from_utf8(header).expect("text");
+            parameter(&text, "cnonce").expect("a cnonce")
+        };
+        let (method, uri) = (Method::Register, b"sip:example.com");
+        let first = client.answer(
+            &mut attempt,
+            &asked("n1"),
+            &credentials,
+            &method,
+            uri,
+            b"",
+            &mut mint,
+        );
+        let first = said(first.expect("an answer").1);
+        let second = client.preemptive(&credentials, &method, uri, b"", &mut mint);
+        assert_eq!(said(second.expect("an answer").1) == first, shared, "{algorithm}");
+        let mut other = Attempt::default();
+        let again = client.answer(
+            &mut other,
+            &asked("n1"),
+            &credentials,
+            &method,
+            uri,
+            b"",
+            &mut mint,
+        );
+        assert_eq!(said(again.expect("an answer").1) == first, shared, "{algorithm}");
+        let mut other = Attempt::default();
+        let next = client.answer(
+            &mut other,
+            &asked("n2"),
+            &credentials,
+            &method,
+            uri,
+            b"",
+            &mut mint,
+        );
+        assert_ne!(
+            said(next.expect("an answer").1),
+            first,
+            "another nonce is another session"
+        );
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ const REMEMBERED: usize = 65_536;
 const ID: usize = 12;
 /// Bytes of proof.
 const PROOF: usize = 12;
+/// Longest cnonce that is remembered.
+const CNONCE: usize = 64;
 /// Counts behind the highest that may still come: requests overtake each other.
 const WINDOW: u32 = 64;
 
@@ -27,11 +29,23 @@ pub(super) enum Use {
     Stale,
 }
 
-/// Which counts of a nonce have been used: the highest, and in bits those behind it.
+/// What an answer with a `-sess` algorithm has for the key of its session (RFC 7616 §3.4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Session<'a> {
+    /// The nonce is good for nothing any more, and what the session began with is forgotten.
+    Over,
+    /// It begins, as far as we know.
+    New,
+    /// It began with this cnonce.
+    Began(&'a [u8]),
+}
+
+/// Which counts of a nonce have been used: the highest, and in bits those behind it; and the first cnonce of a session.
 #[derive(Debug)]
 struct Used {
     highest: u32,
     behind: u64,
+    cnonce: Option<Box<[u8]>>,
 }
 
 #[derive(Debug)]
@@ -84,32 +98,33 @@ impl Nonces {
         digest.first_chunk().copied().unwrap_or([0; PROOF])
     }
 
-    /// Takes a count of a nonce, which is good once. Whoever gives none has the nonce once.
+    /// Takes a count of a nonce, which is good once. Whoever gives none has the nonce once. `cnonce`: that of an answer in a session.
     pub(super) fn use_up(
         &mut self,
         now: Instant,
         lifetime: Duration,
         nonce: &[u8],
         count: Option<u32>,
+        cnonce: Option<&[u8]>,
     ) -> Use {
         self.tidy(now, lifetime);
-        let Some(id) = self.ours(nonce) else {
+        let Some(id) = self.good(now, lifetime, nonce) else {
             return Use::Stale;
         };
-        let made = made(&id);
-        let is_old = self.age(now).saturating_sub(made) > millis(lifetime);
-        if is_old || (made < self.floor && !self.used.contains_key(&id)) {
-            return Use::Stale;
-        }
         let count = count.unwrap_or(u32::MAX);
+        let cnonce = cnonce.filter(|cnonce| cnonce.len() <= CNONCE);
         match self.used.get_mut(&id) {
-            Some(used) => used.take(count),
+            Some(used) => {
+                used.cnonce = used.cnonce.take().or_else(|| cnonce.map(Into::into));
+                used.take(count)
+            }
             None => {
                 self.used.insert(
                     id,
                     Used {
                         highest: count,
                         behind: 0,
+                        cnonce: cnonce.map(Into::into),
                     },
                 );
                 self.order.push_back(id);
@@ -119,6 +134,27 @@ impl Nonces {
                 Use::Fresh
             }
         }
+    }
+
+    /// What the session of this nonce began with.
+    pub(super) fn session(&self, now: Instant, lifetime: Duration, nonce: &[u8]) -> Session<'_> {
+        match self.good(now, lifetime, nonce) {
+            None => Session::Over,
+            Some(id) => {
+                let used = self.used.get(&id);
+                let began = used.and_then(|used| used.cnonce.as_deref());
+                began.map_or(Session::New, Session::Began)
+            }
+        }
+    }
+
+    /// A nonce that is ours, not too old, and not forgotten.
+    fn good(&self, now: Instant, lifetime: Duration, nonce: &[u8]) -> Option<Id> {
+        let id = self.ours(nonce)?;
+        let made = made(&id);
+        let is_old = self.age(now).saturating_sub(made) > millis(lifetime);
+        let is_forgotten = made < self.floor && !self.used.contains_key(&id);
+        (!is_old && !is_forgotten).then_some(id)
     }
 
     /// Forgets what is too old to be used.

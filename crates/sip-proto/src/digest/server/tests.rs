@@ -238,6 +238,77 @@ fn a_count_is_good_once() {
     assert_eq!(us.check(&policy, &second), Verdict::Stale);
 }
 
+/// An answer by a phone with a will of its own: its cnonce, and the one that its session's key is made with.
+fn by_hand(challenge: &str, count: u32, cnonce: &str, session: &str, password: &str) -> Message {
+    let nonce = challenge.split("nonce=\"").nth(1).expect("nonce");
+    let nonce = nonce.split('"').next().expect("nonce");
+    let nc = format!("{count:08x}");
+    let digest = response(&Input {
+        algorithm: Algorithm::Sha256Sess,
+        qop: Qop::Auth,
+        username: b"alice",
+        password: password.as_bytes(),
+        realm: b"here",
+        nonce: nonce.as_bytes(),
+        count: nc.as_bytes(),
+        cnonce: cnonce.as_bytes(),
+        session: session.as_bytes(),
+        method: b"REGISTER",
+        uri: b"sip:here",
+        body: b"",
+    });
+    let line = format!(
+        "Digest username=\"alice\", realm=\"here\", nonce=\"{nonce}\", uri=\"sip:here\", response=\"{digest}\", \
+         algorithm=SHA-256-sess, cnonce=\"{cnonce}\", qop=auth, nc={nc}"
+    );
+    request(&line, "")
+}
+
+/// RFC 7616 §3.4.2: once for all requests of a nonce, as it stands there, or anew for each, as most do it.
+#[test]
+fn the_key_of_a_session_is_made_with_its_first_cnonce_or_with_the_present_one() {
+    let policy = policy(&[Algorithm::Sha256]);
+    let mut us = Us::new();
+    let challenge = us.challenge(&policy).remove(0);
+    for (count, cnonce, session, verdict) in [
+        (1, "a", "a", Verdict::Known(1)),
+        (2, "b", "a", Verdict::Known(1)),
+        (3, "c", "c", Verdict::Known(1)),
+        (4, "d", "a", Verdict::Known(1)),
+        (5, "e", "c", Verdict::Wrong),
+        (4, "d", "a", Verdict::Stale),
+    ] {
+        let answer = by_hand(&challenge, count, cnonce, session, "secret");
+        assert_eq!(us.check(&policy, &answer), verdict, "{count}");
+    }
+    let guess = by_hand(&challenge, 6, "f", "a", "guess");
+    assert_eq!(us.check(&policy, &guess), Verdict::Wrong);
+    // By then nobody knows what it began with, and it isn't held against the phone.
+    us.now += 5 * MINUTE + Duration::from_millis(1);
+    for password in ["secret", "guess"] {
+        let late = by_hand(&challenge, 7, "g", "a", password);
+        assert_eq!(us.check(&policy, &late), Verdict::Stale, "whatever the password");
+    }
+    let guess = by_hand(&challenge, 1, "h", "h", "guess");
+    assert_eq!(us.check(&policy, &guess), Verdict::Wrong);
+}
+
+#[test]
+fn a_cnonce_that_is_remembered_is_short() {
+    let policy = policy(&[Algorithm::Sha256]);
+    let mut us = Us::new();
+    let challenge = us.challenge(&policy).remove(0);
+    let long = "x".repeat(65);
+    for (count, cnonce, session, verdict) in [
+        (1, &*long, &*long, Verdict::Known(1)),
+        (2, "b", &*long, Verdict::Wrong),
+        (3, &*long, &*long, Verdict::Known(1)),
+    ] {
+        let answer = by_hand(&challenge, count, cnonce, session, "secret");
+        assert_eq!(us.check(&policy, &answer), verdict, "{count}");
+    }
+}
+
 #[test]
 fn an_old_nonce_is_stale_and_a_foreign_one_too() {
     let policy = policy(MD5);
@@ -312,29 +383,32 @@ fn what_is_remembered_is_bounded_and_what_was_forgotten_is_not_taken_again() {
     let hour = 60 * MINUTE;
     let first = nonces.mint(now, &mut mint);
     assert_eq!(
-        nonces.use_up(now, hour, first.as_bytes(), Some(1)),
+        nonces.use_up(now, hour, first.as_bytes(), Some(1), None),
         NonceUse::Fresh
     );
     for _ in 0..70_000 {
         now += Duration::from_millis(1);
         let next = nonces.mint(now, &mut mint);
         assert_eq!(
-            nonces.use_up(now, hour, next.as_bytes(), Some(1)),
+            nonces.use_up(now, hour, next.as_bytes(), Some(1), None),
             NonceUse::Fresh
         );
     }
     assert_eq!(nonces.len(), 65_536);
     assert_eq!(
-        nonces.use_up(now, hour, first.as_bytes(), Some(1)),
+        nonces.use_up(now, hour, first.as_bytes(), Some(1), None),
         NonceUse::Stale
     );
     assert_eq!(
-        nonces.use_up(now, hour, first.as_bytes(), Some(2)),
+        nonces.use_up(now, hour, first.as_bytes(), Some(2), None),
         NonceUse::Stale
     );
     now += 2 * hour;
     let last = nonces.mint(now, &mut mint);
-    assert_eq!(nonces.use_up(now, hour, last.as_bytes(), None), NonceUse::Fresh);
+    assert_eq!(
+        nonces.use_up(now, hour, last.as_bytes(), None, None),
+        NonceUse::Fresh
+    );
     assert_eq!(nonces.len(), 1);
 }
 
@@ -348,7 +422,7 @@ proptest! {
         let nonce = nonces.mint(now, &mut mint);
         let (mut taken, mut highest) = (std::collections::HashSet::new(), 0);
         for count in counts {
-            let fresh = nonces.use_up(now, MINUTE, nonce.as_bytes(), Some(count)) == NonceUse::Fresh;
+            let fresh = nonces.use_up(now, MINUTE, nonce.as_bytes(), Some(count), None) == NonceUse::Fresh;
             let expected = !taken.contains(&count) && (taken.is_empty() || count + 64 >= highest);
             prop_assert_eq!(fresh, expected, "{} {}", count, highest);
             if fresh {
