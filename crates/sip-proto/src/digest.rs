@@ -109,8 +109,9 @@ impl Client {
     }
 
     /// The header that answers a 401 (Authorization) or 407 (Proxy-Authorization): of the first realm that the credentials are for,
-    /// by the strongest algorithm that we know. Goes into the request sent again, with the next CSeq. A request that has been answered for once and is challenged again gets
-    /// [`DigestError::RejectedAgain`], unless the nonce was only stale; what was remembered is then forgotten.
+    /// by the strongest algorithm that we know, wherever it stands. Goes into the request sent again, with the next CSeq. A request
+    /// that has been answered for once and is challenged again gets [`DigestError::RejectedAgain`], unless the nonce was only stale;
+    /// what was remembered is then forgotten.
     #[allow(clippy::too_many_arguments, reason = "what a digest is made of")]
     pub fn answer(
         &mut self,

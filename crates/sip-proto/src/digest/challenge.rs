@@ -41,7 +41,8 @@ pub(super) struct Challenge {
 }
 
 /// The challenge that is answered: of the first realm that `realm` allows (absent: any) with an algorithm that we know, and of
-/// that realm's the strongest; of equal ones the first (RFC 8760 §2.4).
+/// that realm's the strongest; of equal ones the first. RFC 8760 §2.4 would take the topmost, and leaves it to local policy: ours
+/// is that whoever puts a weak one on top on the way gains nothing.
 pub(super) fn choose(
     response: &Message,
     id: HeaderId,
