@@ -1,13 +1,14 @@
 //! Server transactions.
 
 mod about;
+mod room;
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
-use sip_msg::{HeaderId, Limits, Message, Method};
+use sip_msg::{Limits, Message, Method};
 
 use super::drops::DropReason;
 use super::event::{Event, Origin, Outbox, Send, SendOrigin, ServerId};
@@ -20,9 +21,6 @@ use crate::reply::{elsewhere, reply, target};
 use crate::transaction::{Action, Actions, ServerInvite, ServerNonInvite, Slot};
 use crate::transaction::{server_invite, server_non_invite};
 use crate::{Flow, Mint, PeerId};
-
-/// What an overloaded endpoint asks for: seconds until the next try.
-const RETRY_AFTER: &[u8] = b"5";
 
 /// One server transaction.
 #[derive(Debug)]
@@ -284,60 +282,6 @@ impl Endpoint {
             },
             out,
         );
-    }
-
-    /// Whether this request is turned away for overload: it has its answer then, and nothing is kept of it. Only what begins something
-    /// is; whether we live may be asked at any time, and a copy is told what the first was told. Who is refused is told to come back
-    /// after some seconds, and not all after the same. `ahead` is how long it would wait until it is handled, where that is known.
-    pub fn turns_away(
-        &mut self,
-        now: Instant,
-        flow: &Flow,
-        request: &Message,
-        ahead: Option<Duration>,
-        out: &mut Outbox,
-    ) -> bool {
-        if self.overload.loss() == 0.0 || request.to_tag().is_some() {
-            return false;
-        }
-        let Some(method) = request.method() else {
-            return false;
-        };
-        if matches!(method, Method::Ack | Method::Cancel | Method::Options) {
-            return false;
-        }
-        keys::server(request, method, &mut self.scratch);
-        let hash = self.secret.hash(&self.scratch);
-        if self.servers.table.find(hash, &self.scratch).is_some()
-            || !self.overload.turns_away(now, hash, ahead)
-        {
-            return false;
-        }
-        self.latest = Some(now);
-        let seconds = 2 + (hash >> 32) % 8;
-        let refusal = Refusal {
-            status: 503,
-            why: DropReason::Overload,
-            hints: vec![(HeaderId::RetryAfter, seconds.to_string().into_bytes())],
-        };
-        self.refuse(flow, request, &refusal, None, out);
-        true
-    }
-
-    /// Whether there is room for one more. Calls that are up may still end when no new one may begin: requests within a dialog of
-    /// ours have an eighth more.
-    fn room(&self, message: &Message) -> Result<(), Refusal> {
-        let ours = message.to_tag().is_some_and(|tag| self.mint.made(tag));
-        let most = self.config.max_server + if ours { self.config.max_server / 8 } else { 0 };
-        if self.servers.len() < most {
-            return Ok(());
-        }
-        let hints = vec![(HeaderId::RetryAfter, RETRY_AFTER.to_vec())];
-        Err(Refusal {
-            status: 503,
-            why: DropReason::Overload,
-            hints,
-        })
     }
 
     /// What a request outside of a dialog will be recognised by if it comes by another way too; refused if it has.

@@ -112,6 +112,10 @@ impl Core {
             *tokens -= 1.0;
             return true;
         }
+        if self.endpoint.is_copy(message) {
+            // To its sender the refusal would be the answer to what goes on here.
+            return true;
+        }
         let headers = vec![(HeaderId::RetryAfter, RETRY_AFTER.to_vec())];
         let out = &mut self.outbox;
         self.endpoint

@@ -24,17 +24,17 @@ struct Bare {
 }
 
 impl Bare {
-    fn new(more: &str) -> Self {
+    fn new(config: &str) -> Self {
         let now = Now {
             at: Instant::now(),
             unix_ms: 1_767_225_600_000,
         };
-        let config = SwitchConfig {
+        let own = SwitchConfig {
             shard: 0,
             seed: [7; 32],
         };
         Self {
-            switch: Switch::new(config, testkit::snapshot(&format!("{CONFIG}{more}")), now),
+            switch: Switch::new(own, testkit::snapshot(config), now),
             now,
             commands: Vec::new(),
         }
@@ -73,7 +73,7 @@ fn request(method: &str, n: u32, to_tag: &str, more: &str) -> String {
 /// RFC 3261 §18.2.2: when its connection is gone an answer goes over a new one, which has to be to the trunk.
 #[test]
 fn answers_over_tls_say_which_trunk_they_are_for() {
-    let mut bare = Bare::new(TLS);
+    let mut bare = Bare::new(&format!("{CONFIG}{TLS}"));
     let remote: SocketAddr = addr(A);
     let flow = Flow {
         transport: Transport::Tls,
@@ -91,4 +91,37 @@ fn answers_over_tls_say_which_trunk_they_are_for() {
     bare.tell(flow, &request("MESSAGE", 2, "", ""));
     let answers = bare.answers();
     assert!(answers.iter().all(|(_, flow)| flow.peer == pbx) && !answers.is_empty());
+}
+
+/// Above `max_rps` a copy of what was taken is still one: its sender would give up what rings at a carrier.
+#[test]
+fn a_copy_of_what_was_taken_is_not_refused_by_the_rate_of_its_trunk() {
+    let mut bare = Bare::new(&CONFIG.replace("name = \"pbx\"", "name = \"pbx\"\nmax_rps = 0.25"));
+    let flow = Flow {
+        transport: Transport::Udp,
+        listener: ListenerId(0),
+        remote: addr(A),
+        conn: None,
+        peer: PeerId::default(),
+    };
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.10\r\ns=-\r\nc=IN IP4 127.0.0.10\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\n";
+    let length = format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len());
+    let invite = |n| {
+        let head = request("INVITE", n, "", "Content-Type: application/sdp\r\n");
+        head.replace("SIP/2.0/TLS", "SIP/2.0/UDP")
+            .replace("Content-Length: 0\r\n\r\n", &length)
+    };
+    let statuses = |bare: &mut Bare| {
+        let answers = bare.answers().into_iter();
+        answers.map(|(status, _)| status).collect::<Vec<_>>()
+    };
+    bare.tell(flow, &invite(1));
+    assert_eq!(statuses(&mut bare), ["100"]);
+    for _ in 0..2 {
+        bare.tell(flow, &invite(2));
+        assert_eq!(statuses(&mut bare), ["503"]);
+        bare.tell(flow, &invite(1));
+        assert_eq!(statuses(&mut bare), ["100"]);
+    }
+    assert_eq!(bare.switch.gauges().calls, 1);
 }
