@@ -42,7 +42,7 @@ pub fn check(input: &[u8]) {
     let mut edits = Edits::new();
     edits
         .replace(HeaderId::Subject, other)
-        .insert_first(HeaderId::Via, value)
+        .append(HeaderId::Via, value)
         .append(HeaderId::UserAgent, uri)
         .body(b"text/plain", name);
     let written = message.write(&edits);

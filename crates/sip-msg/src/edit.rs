@@ -6,9 +6,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::header::HeaderId;
-use crate::message::{Entry, Message, Span};
+use crate::message::{Message, Span};
 use crate::method::Method;
-use crate::view::first_value;
 use crate::write::{request_line, status_line, unfold};
 
 /// Octets that the values of most edits fit into.
@@ -21,8 +20,6 @@ enum Fate {
     Remove,
     /// The first line gets this value, the others go.
     Replace(Span),
-    /// So many values go from the front.
-    Drop(usize),
 }
 
 /// All changes to one header.
@@ -30,8 +27,6 @@ enum Fate {
 struct Change {
     id: HeaderId,
     fate: Fate,
-    /// New lines before the first, last one first.
-    before: SmallVec<[Span; 2]>,
     /// New lines at the end.
     after: SmallVec<[Span; 2]>,
 }
@@ -62,14 +57,6 @@ impl Edits {
         self
     }
 
-    /// A line before the first of `id`; without one, before all header lines. The latest call comes first.
-    pub fn insert_first(&mut self, id: HeaderId, value: &[u8]) -> &mut Self {
-        if let Some(span) = self.store(id, value) {
-            self.change(id).before.push(span);
-        }
-        self
-    }
-
     /// A line behind all others.
     pub fn append(&mut self, id: HeaderId, value: &[u8]) -> &mut Self {
         if let Some(span) = self.store(id, value) {
@@ -82,19 +69,6 @@ impl Edits {
     pub fn remove(&mut self, id: HeaderId) -> &mut Self {
         if self.allowed(id) {
             self.change(id).fate = Fate::Remove;
-        }
-        self
-    }
-
-    /// The first comma-separated value of `id` goes, with its line if it was alone there; called twice, the first two.
-    pub fn remove_first_value(&mut self, id: HeaderId) -> &mut Self {
-        if self.allowed(id) {
-            let change = self.change(id);
-            change.fate = match change.fate {
-                Fate::Keep => Fate::Drop(1),
-                Fate::Drop(n) => Fate::Drop(n + 1),
-                fate @ (Fate::Remove | Fate::Replace(_)) => fate,
-            };
         }
         self
     }
@@ -171,7 +145,6 @@ impl Edits {
             self.changes.push(Change {
                 id,
                 fate: Fate::Keep,
-                before: SmallVec::new(),
                 after: SmallVec::new(),
             });
             self.changes.len() - 1
@@ -203,26 +176,24 @@ impl Edits {
             Some(span) => out.extend_from_slice(span.get(&self.values)),
             None => out.extend_from_slice(raw.get(..first).unwrap_or_default()),
         }
-        let mut states: SmallVec<[State; 8]> = self.changes.iter().map(|c| State::new(c, message)).collect();
-        for (change, _) in self.changes.iter().zip(&states).filter(|(_, s)| !s.present) {
-            self.inserted(&mut out, change);
-        }
+        // Of which of the changed headers a line has been met.
+        let mut met: SmallVec<[bool; 8]> = SmallVec::from_elem(false, self.changes.len());
         let mut run = first;
         for (index, entry) in message.entries.iter().enumerate() {
             let Some(at) = self.changes.iter().position(|c| c.id == entry.id) else {
                 continue;
             };
-            let (Some(change), Some(state)) = (self.changes.get(at), states.get_mut(at)) else {
+            let (Some(change), Some(met)) = (self.changes.get(at), met.get_mut(at)) else {
                 continue;
             };
             out.extend_from_slice(raw.get(run..entry.line as usize).unwrap_or_default());
             let line = message.line_of(index, entry);
             run = entry.line as usize + line.len();
-            self.touched(&mut out, change, state, message, entry, line);
+            self.touched(&mut out, change, met, line);
         }
         out.extend_from_slice(raw.get(run..message.headers_end as usize).unwrap_or_default());
-        for (change, state) in self.changes.iter().zip(&states) {
-            if let (Fate::Replace(value), false) = (change.fate, state.present) {
+        for (change, met) in self.changes.iter().zip(met) {
+            if let (Fate::Replace(value), false) = (change.fate, met) {
                 self.line(&mut out, change.id, value);
             }
             for &value in &change.after {
@@ -234,80 +205,14 @@ impl Edits {
         Bytes::from(out)
     }
 
-    fn inserted(&self, out: &mut Vec<u8>, change: &Change) {
-        for &value in change.before.iter().rev() {
-            self.line(out, change.id, value);
-        }
-    }
-
-    fn touched(
-        &self,
-        out: &mut Vec<u8>,
-        change: &Change,
-        state: &mut State,
-        message: &Message,
-        entry: &Entry,
-        line: &[u8],
-    ) {
-        let first = !std::mem::replace(&mut state.begun, true);
-        if first {
-            self.inserted(out, change);
-        }
+    /// Writes what becomes of a line; `met`: whether there was one of its header before.
+    fn touched(&self, out: &mut Vec<u8>, change: &Change, met: &mut bool, line: &[u8]) {
+        let first = !std::mem::replace(met, true);
         match change.fate {
             Fate::Keep => out.extend_from_slice(line),
             Fate::Remove => {}
-            Fate::Replace(value) => {
-                if first {
-                    self.line(out, change.id, value);
-                }
-            }
-            Fate::Drop(_) => state.drop_values(out, message.value_of(entry), entry, line),
+            Fate::Replace(value) if first => self.line(out, change.id, value),
+            Fate::Replace(_) => {}
         }
-    }
-}
-
-/// How far the writing of one change is.
-struct State {
-    /// The message has such a line.
-    present: bool,
-    /// One of them has been passed.
-    begun: bool,
-    /// Values still to be dropped.
-    left: usize,
-}
-
-impl State {
-    fn new(change: &Change, message: &Message) -> Self {
-        let left = if let Fate::Drop(n) = change.fate { n } else { 0 };
-        Self {
-            present: message.entries.iter().any(|e| e.id == change.id),
-            begun: false,
-            left,
-        }
-    }
-
-    /// Writes the line without its first `left` values, or not at all if none remains.
-    fn drop_values(&mut self, out: &mut Vec<u8>, value: &[u8], entry: &Entry, line: &[u8]) {
-        if self.left == 0 {
-            out.extend_from_slice(line);
-            return;
-        }
-        let mut rest = value;
-        while self.left > 0 && !rest.is_empty() {
-            let (dropped, behind) = if entry.id.is_list() {
-                first_value(rest)
-            } else {
-                (rest, &[][..])
-            };
-            self.left -= usize::from(!crate::chars::trim(dropped).is_empty());
-            rest = crate::chars::trim_start(behind);
-        }
-        if rest.is_empty() {
-            return;
-        }
-        let name = (entry.value - entry.line) as usize;
-        out.extend_from_slice(line.get(..name).unwrap_or_default());
-        out.extend_from_slice(rest);
-        out.extend_from_slice(b"\r\n");
     }
 }

@@ -89,7 +89,7 @@ fn an_edited_copy_costs_few_allocations() {
     let message = sip_msg::parse(Bytes::from_static(INVITE), &Limits::default()).unwrap();
     let (count, _) = allocations(|| {
         let mut edits = Edits::new();
-        edits.insert_first(HeaderId::Via, b"SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK1");
+        edits.append(HeaderId::Via, b"SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK1");
         edits
             .replace(HeaderId::MaxForwards, b"69")
             .replace(HeaderId::Contact, b"<sip:198.51.100.1>");

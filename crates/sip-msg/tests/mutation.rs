@@ -58,10 +58,10 @@ fn check(bytes: &[u8], limits: &Limits) -> bool {
             assert_eq!(message.write(&Edits::new()), *message.raw());
             let mut edits = Edits::new();
             edits
-                .insert_first(HeaderId::Via, b"SIP/2.0/UDP h;branch=z9hG4bK1")
+                .replace(HeaderId::Via, b"SIP/2.0/UDP h;branch=z9hG4bK1")
                 .body(b"text/plain", b"x");
             edits
-                .remove_first_value(HeaderId::Route)
+                .append(HeaderId::Route, b"<sip:h;lr>")
                 .remove(HeaderId::Contact);
             // Edits make it longer.
             let again = sip_msg::parse(

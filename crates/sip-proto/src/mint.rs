@@ -204,7 +204,7 @@ impl Mint {
         ends && tag.first() == Some(&MARK_UNKEPT) && Self::shard_of(tag).is_some()
     }
 
-    /// A tag that follows from `identity` and `key` alone (RFC 3261 §8.2.7: a stateless answer carries the same To-tag
+    /// A tag that follows from `shard` and `hashes` alone (RFC 3261 §8.2.7: a stateless answer carries the same To-tag
     /// each time).
     pub(crate) fn tag_of(shard: u8, hashes: [u64; 2]) -> Token {
         let mut token = Token::EMPTY;

@@ -243,11 +243,6 @@ impl<'a> TelUri<'a> {
         })
     }
 
-    /// Whether the number is global (`+`).
-    pub fn is_global(&self) -> bool {
-        self.number.first() == Some(&b'+')
-    }
-
     /// The number without visual separators.
     pub fn digits(&self) -> Cow<'a, [u8]> {
         if self.number.iter().any(|&b| is_separator(b)) {

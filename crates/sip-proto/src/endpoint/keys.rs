@@ -9,8 +9,7 @@ use sip_msg::{HeaderId, Message, Method};
 use crate::Mint;
 use crate::mint::{MAGIC, Token};
 
-/// A key and its hash. A server transaction's key carries a second part behind the first: what a merged request is
-/// recognised by.
+/// A key and its hash.
 #[derive(Debug)]
 pub(super) struct Key {
     hash: u64,

@@ -220,11 +220,6 @@ impl Endpoint {
         }
     }
 
-    /// The way the request of this transaction came.
-    pub fn flow_of(&self, id: ServerId) -> Option<Flow> {
-        self.servers.table.get(id.0).map(|server| server.flow)
-    }
-
     pub(super) fn receive_request(&mut self, now: Instant, flow: Flow, message: Message, out: &mut Outbox) {
         let Some(method) = message.method().cloned() else {
             return;
