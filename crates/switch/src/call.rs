@@ -185,6 +185,8 @@ struct Aside {
     errand: Option<Box<Errand>>,
     /// Contacts that ring at once.
     fork: Option<Box<Fork>>,
+    /// Contacts that rang and have stopped, of which the record has not heard yet.
+    untold: SmallVec<[CallKey; 4]>,
     /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
     hidden: bool,
 }

@@ -9,6 +9,7 @@
 
 mod operations {
     mod crash;
+    mod phones;
     mod pings;
     mod registrations;
     mod reload;

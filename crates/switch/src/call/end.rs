@@ -1,7 +1,7 @@
 //! Every ending of a call, and its one record.
 //!
-//! Whatever ends a call comes through [`Call::end`]. Both legs are told at once; the record waits for the media figures,
-//! a BYE's answer for the record, and neither for longer than `records.store_deadline`.
+//! Whatever ends a call comes through [`Call::end`]. Both legs are told at once; the record waits for the media figures and for what
+//! contacts that rang at once have left, a BYE's answer for the record, and neither for longer than `records.store_deadline`.
 
 use rtp_proto::control::{Command as MediaCommand, SessionStats, Side};
 use sip_msg::{HeaderId, Message, Method};
@@ -154,7 +154,9 @@ impl Call {
             Some(id) => core.media(MediaCommand::Close { id }),
             None => {
                 self.release_ports(core, now);
-                self.write_record(core, None);
+                if !self.awaits_tales() {
+                    self.write_record(core, None);
+                }
             }
         }
         tracing::debug!(call = %self.id, kind = ending.kind, status = ending.status, by = ?ending.by, "ended");
@@ -348,7 +350,7 @@ impl Call {
         }
     }
 
-    fn write_record(&mut self, core: &mut Core, stats: Option<&SessionStats>) {
+    pub(super) fn write_record(&mut self, core: &mut Core, stats: Option<&SessionStats>) {
         if self.ended.as_ref().is_none_or(|ended| ended.ticket.is_some()) {
             return;
         }

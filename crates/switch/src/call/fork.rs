@@ -235,7 +235,7 @@ impl Call {
             // Its time goes on.
             hunt.stage = Stage::Ringing;
         }
-        self.story.progress(now);
+        self.story.rings(now);
         let body = self.ring_back(core);
         let status = if (180..=183).contains(&status) {
             180
@@ -260,6 +260,10 @@ impl Call {
         failure: (u16, Option<u8>),
         tale: Tale,
     ) {
+        let of_before = |fork: &mut Fork| !fork.branches.contains(&branch);
+        if self.fork_mut().is_none_or(of_before) {
+            return self.add_tale(core, branch, tale);
+        }
         self.story.tried.extend(tale.tried);
         let Some(fork) = self.fork_mut() else { return };
         fork.branches.retain(|key| *key != branch);
@@ -288,13 +292,15 @@ impl Call {
     }
 
     /// A branch has answered first: the others stop, and the call has its leg.
-    pub(crate) fn on_picked(&mut self, core: &mut Core, now: Now, picked: Picked) {
+    pub(crate) fn on_picked(&mut self, core: &mut Core, now: Now, mut picked: Picked) {
         let waits = self.phase == Phase::Dialing
             && self
                 .fork_mut()
                 .is_some_and(|fork| fork.branches.contains(&picked.branch));
         if !waits {
-            return picked.not_wanted(core, now);
+            let (branch, tale) = (picked.branch, std::mem::take(&mut picked.tale));
+            picked.not_wanted(core, now);
+            return self.add_tale(core, branch, tale);
         }
         if let Some(fork) = self.fork_mut() {
             fork.branches.retain(|key| *key != picked.branch);
@@ -329,20 +335,32 @@ impl Call {
         }
     }
 
-    /// What a branch has left that stopped ringing when another had answered, before that in the record; or an errand, with its transfer.
-    pub(crate) fn add_tale(&mut self, branch: CallKey, tale: Tale) {
+    /// What a branch has left that was told to stop; or an errand, with its transfer. A record that has waited for it is written.
+    pub(crate) fn add_tale(&mut self, core: &mut Core, branch: CallKey, tale: Tale) {
         let Some(tale) = self.take_tale(branch, tale) else {
             return;
         };
-        let at = self.story.tried.len().saturating_sub(1);
-        self.story.tried.splice(at..at, tale.tried);
+        self.story.add_tried(tale.tried);
+        if let Some(aside) = &mut self.aside {
+            aside.untold.retain(|key| *key != branch);
+        }
+        if self.phase == Phase::Ending && self.media.is_none() && !self.awaits_tales() {
+            self.write_record(core, None);
+        }
+    }
+
+    /// Whether branches that were told to stop have still to say what became of them, which they do behind this step.
+    pub(super) fn awaits_tales(&self) -> bool {
+        let aside = self.aside.as_ref();
+        aside.is_some_and(|aside| !aside.untold.is_empty())
     }
 
     /// The branches that ring stop: the call has been answered by another of them, or goes on without.
     pub(crate) fn drop_fork(&mut self, core: &mut Core, answered: bool) {
-        let fork = self.aside.as_mut().and_then(|aside| aside.fork.take());
-        for branch in fork.into_iter().flat_map(|fork| fork.branches) {
+        let Some(aside) = self.aside.as_mut() else { return };
+        for branch in aside.fork.take().into_iter().flat_map(|fork| fork.branches) {
             core.handoffs.push_back(Handoff::Cancel { branch, answered });
+            aside.untold.push(branch);
         }
     }
 

@@ -81,6 +81,9 @@ pub(crate) struct Finish {
 const MAX_REMARKS: usize = 128;
 const LONGEST_REMARK: usize = 512;
 
+/// The word for an attempt that was answered.
+const ANSWERED: &str = "answered";
+
 pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -190,6 +193,26 @@ impl Story {
         }
     }
 
+    /// Somebody rings whose attempt is told of elsewhere.
+    pub(crate) fn rings(&mut self, now: Now) {
+        self.progress.get_or_insert(now.at);
+    }
+
+    /// Attempts that others have made meanwhile, in their place by time; but what is being tried, or was answered, stays the last.
+    pub(crate) fn add_tried(&mut self, tried: Vec<Tried>) {
+        let Some(since) = tried.first().map(|first| first.offset_ms) else {
+            return;
+        };
+        let stays = |last: &Tried| {
+            let close = last.close.as_ref();
+            close.is_none_or(|close| close.outcome == ANSWERED)
+        };
+        let end = self.tried.len() - usize::from(self.tried.last().is_some_and(stays));
+        let later = self.tried.iter().position(|other| other.offset_ms > since);
+        let at = later.map_or(end, |later| later.min(end));
+        self.tried.splice(at..at, tried);
+    }
+
     pub(crate) fn caller_heard(&mut self, now: Now) {
         let since = self.since_start(now);
         self.pdd_ms.get_or_insert(since);
@@ -226,7 +249,7 @@ impl Story {
         if let Some(tried) = self.tried.last_mut() {
             tried.pdd_ms.get_or_insert(age);
         }
-        self.close_attempt(now, "answered", 200, None);
+        self.close_attempt(now, ANSWERED, 200, None);
         self.answered = Some(now.at);
         self.ring_until(now);
         self.explain();

@@ -49,7 +49,7 @@ impl Switch {
                     if call.rings_at_once() {
                         call.on_branch_failed(core, now, errand, said, *tale);
                     } else if !call.looks_for(errand) {
-                        call.add_tale(errand, *tale);
+                        call.add_tale(core, errand, *tale);
                     } else {
                         call.on_errand_failed(core, now, said.0, *tale);
                     }

@@ -198,7 +198,7 @@ fn a_registration_holds_until_what_was_granted_has_run_out() {
 }
 
 /// Alice's REGISTER; challenged, she answers.
-fn register(bed: &mut Bed, party: &mut Party, lines: &[(&str, &str)]) -> Sip {
+pub(super) fn register(bed: &mut Bed, party: &mut Party, lines: &[(&str, &str)]) -> Sip {
     party.cseq += 1;
     let plain = |party: &mut Party, authorization: Option<String>| {
         let mut sip = Sip::new("REGISTER sip:127.0.0.1:5060 SIP/2.0")
