@@ -165,7 +165,7 @@ impl Call {
                 offer
             }
             Ok(Some(sdp)) => self.early_media(core, message, sdp),
-            Ok(None) if (180..=183).contains(&status) => self.ring_back(core),
+            Ok(None) if (180..=183).contains(&status) => self.ring_back(core, now),
             Ok(None) | Err(_) => None,
         };
         let progress = Progress { status, body, source };

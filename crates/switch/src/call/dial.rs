@@ -390,8 +390,9 @@ impl Call {
         let id = core.next_media();
         core.media.insert(id, self.key);
         self.media = Some(id);
-        let trunks = [Some(&self.a), self.b.as_ref()];
-        let timeout = |leg: &Leg| self.snapshot.trunk(leg.trunk).rtp_timeout;
+        let called = self.b.as_ref().map(|leg| leg.trunk);
+        let trunks = [Some(self.a.trunk), called.or_else(|| self.rings_at())];
+        let timeout = |trunk| self.snapshot.trunk(trunk).rtp_timeout;
         let trunks = trunks.into_iter().flatten().filter_map(timeout);
         let media = &self.snapshot.config.media;
         core.media(MediaCommand::Open {

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use route::{Attempt, AttemptOutcome, Verdict};
+use route::{Attempt, AttemptOutcome, TrunkIx, Verdict};
+use sdp::Media;
 use sip_msg::Message;
 use sip_proto::ClientId;
 use smallvec::SmallVec;
@@ -34,6 +35,8 @@ pub(crate) struct Fork {
     branches: SmallVec<[CallKey; 4]>,
     /// The caller has heard of ringing.
     told: bool,
+    /// What they were offered, which is the same for all; `None`: nobody asks.
+    asked: Option<(Media, TrunkIx)>,
     /// What those have said that won't have the call.
     failures: Vec<(u16, Option<u8>)>,
 }
@@ -113,6 +116,7 @@ impl Call {
                 fork.branches.push(branch.key);
             }
             branch.dial_next(core, now);
+            self.note_asked(&branch);
             self.vouch_as(&branch);
             // Before what it has to say already.
             core.handoffs.push_front(Handoff::Begin(Box::new(branch)));
@@ -125,8 +129,30 @@ impl Call {
         self.aside.as_ref().is_some_and(|aside| aside.fork.is_some())
     }
 
+    /// The trunk of the contacts that ring at once.
+    pub(super) fn rings_at(&self) -> Option<TrunkIx> {
+        let hunt = self.hunt.as_ref().filter(|_| self.rings_at_once())?;
+        hunt.current().map(|attempt| attempt.trunk)
+    }
+
     fn fork_mut(&mut self) -> Option<&mut Fork> {
         self.aside.as_mut()?.fork.as_deref_mut()
+    }
+
+    /// What the branches are offered, for a ringback of ours that has to agree with whatever they answer.
+    fn note_asked(&mut self, branch: &Self) {
+        if self.snapshot.trunk(self.a.trunk).ringback.is_none() {
+            return;
+        }
+        let Some(fork) = self.fork_mut() else { return };
+        if fork.asked.is_none() {
+            fork.asked = branch.b.as_ref().and_then(negotiate::asked);
+        }
+    }
+
+    /// What the contacts were offered that ring at once.
+    pub(super) fn asked_at_once(&self) -> Option<(Media, TrunkIx)> {
+        self.aside.as_ref()?.fork.as_ref()?.asked.clone()
     }
 
     /// What every branch needs of the caller: its offer noted, and ports.
@@ -236,7 +262,7 @@ impl Call {
             hunt.stage = Stage::Ringing;
         }
         self.story.rings(now);
-        let body = self.ring_back(core);
+        let body = self.ring_back(core, now);
         let status = if (180..=183).contains(&status) {
             180
         } else {

@@ -27,7 +27,7 @@ mod media;
 mod security;
 mod unfit;
 
-pub(crate) use answer::{answer, join, own_answer};
+pub(crate) use answer::{answer, asked, join, own_answer};
 pub(crate) use body::with_version;
 pub(crate) use events::{Events, hears, said, says};
 pub(crate) use media::{leg as media_leg, nobody, pt_maps};

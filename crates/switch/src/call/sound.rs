@@ -33,15 +33,28 @@ pub(crate) enum Playing {
 
 impl Call {
     /// The called side rings and sends nothing to hear: the body of our own progress, if its tone is ours to make.
-    pub(crate) fn ring_back(&mut self, core: &mut Core) -> Option<Bytes> {
+    pub(crate) fn ring_back(&mut self, core: &mut Core, now: Now) -> Option<Bytes> {
         let silent = self.hunt.as_ref().is_some_and(|hunt| hunt.early.is_empty());
         let name = self.snapshot.trunk(self.a.trunk).ringback.clone()?;
         if self.playing.is_some() || !silent {
             return None;
         }
-        let body = self.play_to_caller(core, &name)?;
-        self.playing = Some(Playing::Ringback);
-        Some(body)
+        let seats = self.media.is_none() && self.rings_at_once();
+        if seats && self.parked.is_empty() {
+            // For the side where nobody is before one of them answers.
+            self.parked.push(core.ports.reserve(now.at)?);
+        }
+        let body = self.play_to_caller(core, &name);
+        match body {
+            Some(_) => self.playing = Some(Playing::Ringback),
+            None if seats => {
+                for ports in self.parked.drain(..) {
+                    core.ports.release(now.at, ports);
+                }
+            }
+            None => {}
+        }
+        body
     }
 
     /// The called side is heard from now on, or nobody is.
@@ -162,17 +175,24 @@ impl Call {
             return None;
         }
         let alone = self.b.is_none();
+        let ports = self.parked.last().copied().filter(|_| alone);
+        if self.media.is_none() && ports.is_none() {
+            // An answer that is never sent would bind (RFC 3261 §13.2.1).
+            return None;
+        }
         if alone {
             // Nothing of an attempt that has failed holds any more.
             self.a.session.converted = None;
             self.a.session.events = Events::default();
         }
-        let (body, audio): (Bytes, Arc<Audio>) =
-            negotiate::own_answer(&self.snapshot, &mut self.a, self.b.as_ref()).ok()?;
+        let asked = match &self.b {
+            Some(b) => negotiate::asked(b),
+            None => self.asked_at_once(),
+        };
+        let (body, audio) = negotiate::own_answer(&self.snapshot, &mut self.a, asked.as_ref()).ok()?;
         let (a, b) = (Read::of(&self.a), self.b.as_ref().map(Read::of));
         let leg = negotiate::media_leg(&self.snapshot, &a, b.as_ref(), PtMap::identity(), false)?;
-        let ports = self.parked.last().filter(|_| alone);
-        let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, self.a.trunk, *ports));
+        let nobody = ports.map(|ports| negotiate::nobody(&self.snapshot, self.a.trunk, ports));
         let id = match (self.media, nobody) {
             (Some(id), nobody) => {
                 let of_a = (Side::A, leg.mux, leg);

@@ -1,11 +1,25 @@
 //! Several contacts of one user that ring at once: their record, what the caller hears, their trunk's places.
 
+use rtp_proto::control::{Codec, Command, Side, SoundSource, Tone};
 use switch::Input;
 use switch::record::CallRecord;
-use testkit::bed::{A, Bed, CONFIG, X, addr};
-use testkit::{Party, Sip};
+use testkit::bed::{A, Bed, CONFIG, X, addr, config};
+use testkit::{Party, Sip, sdp};
 
 use super::registrations::register;
+
+/// The tones that were played and hushed so far, in order.
+fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
+    let tone = |(_, command): &(_, Command)| match command {
+        Command::Play { side, sound, .. } => match sound.source {
+            SoundSource::Tone { tone, .. } => Some((*side, Some(tone))),
+            SoundSource::Clip { .. } => None,
+        },
+        Command::Hush { side, .. } => Some((*side, None)),
+        _ => None,
+    };
+    bed.world.media.log.iter().filter_map(tone).collect()
+}
 
 /// A caller, and alice's telephones, who are all behind one address: as many as there are preferences.
 struct Phones {
@@ -35,7 +49,11 @@ impl Phones {
     }
 
     fn call(&mut self) {
-        let invite = self.a.invite(Some(&Bed::caller_end().offer("sendrecv")));
+        self.call_with(&Bed::caller_end());
+    }
+
+    fn call_with(&mut self, end: &sdp::End) {
+        let invite = self.a.invite(Some(&end.offer("sendrecv")));
         self.bed.send(A, &invite);
     }
 
@@ -59,10 +77,35 @@ impl Phones {
     }
 
     /// They ring, and the caller hears of it once.
-    fn ring(&mut self, phones: &[(Party, Sip)]) {
+    fn ring(&mut self, phones: &[(Party, Sip)]) -> Sip {
         phones.iter().for_each(|phone| self.say(phone, 180));
-        self.bed.expect(A, "180 INVITE");
+        let ringing = self.bed.expect(A, "180 INVITE");
         self.bed.quiet(A, 100);
+        ringing
+    }
+
+    /// One of two telephones answers with these codecs, the other stops, and the caller has its 200.
+    fn answer(&mut self, one: &(Party, Sip), other: &(Party, Sip), codecs: &[(u8, &'static str)]) -> Sip {
+        let mut end = Bed::carrier_end(X);
+        end.codecs = codecs.to_vec();
+        let answer = one.0.reply(&one.1, 200, Some(&end.offer("sendrecv")));
+        self.bed.send(X, &answer);
+        self.bed.serve(X, &other.0, "CANCEL", 200);
+        self.bed.expect(X, "ACK");
+        self.refuse(other, 487);
+        let ok = self.bed.expect(A, "200 INVITE");
+        let ack = self.a.ack(&ok);
+        self.bed.send(A, &ack);
+        self.bed.wait(10);
+        ok
+    }
+
+    /// The caller hangs up on the telephone that has answered.
+    fn hang_up(&mut self, (phone, _): &(Party, Sip)) {
+        let bye = self.a.request("BYE");
+        self.bed.send(A, &bye);
+        self.bed.serve(X, phone, "BYE", 200);
+        self.bed.expect(A, "200 BYE");
     }
 
     /// A telephone refuses.
@@ -174,4 +217,79 @@ fn groups_of_telephones_are_in_the_record_in_their_order() {
     assert_eq!(said, [486, 487, 487, 486, 404]);
     let rang: Vec<bool> = record.attempts.iter().map(|one| one.pdd_ms.is_some()).collect();
     assert_eq!(rang, [false, true, true, false, false]);
+}
+
+/// The caller of [`CONFIG`] hears ringback; the pbx' keys.
+fn with_ringback(pbx: &str) -> String {
+    let sound = "[[sound]]\nname = \"ring\"\ntone = \"ringback\"\ncountry = \"de\"";
+    let keys = format!("ringback = \"ring\"\n{pbx}");
+    config(&[("name = \"pbx\"", &keys), ("", sound)])
+}
+
+/// Ringback is heard while several ring, and its answer is the one that the 200 repeats.
+#[test]
+fn ringback_is_heard_while_several_ring() {
+    for (codecs, converted) in [
+        (vec![(8, "PCMA/8000"), (101, "telephone-event/8000")], true),
+        (vec![(0, "PCMU/8000"), (101, "telephone-event/8000")], false),
+    ] {
+        let mut it = Phones::of(&with_ringback(""), "", &["0.5", "0.5"]);
+        it.call();
+        let phones = it.invited(2);
+        let ringing = it.ring(&phones);
+        assert_eq!(
+            sdp::live(ringing.sdp().expect("our own answer")).formats,
+            ["0", "101"]
+        );
+        assert_eq!(played(&it.bed), [(Side::A, Some(Tone::Ringback))]);
+        let ok = it.answer(&phones[1], &phones[0], &codecs);
+        assert_eq!(ok.sdp(), ringing.sdp());
+        assert_eq!(
+            played(&it.bed),
+            [(Side::A, Some(Tone::Ringback)), (Side::A, None)]
+        );
+        let spoken = it.bed.world.media.legs().each_ref().map(|leg| {
+            let audio = leg.needs.transcode.as_ref();
+            audio.map(|audio| audio.send.audio.codec)
+        });
+        let expected = [Codec::Pcmu, Codec::Pcma].map(|codec| converted.then_some(codec));
+        assert_eq!(spoken, expected, "{codecs:?}");
+        it.hang_up(&phones[1]);
+        it.bed.settle_one();
+    }
+}
+
+/// Where they may choose what the caller could not be given, nothing of ours is said, and nothing binds.
+#[test]
+fn no_ringback_binds_where_several_might_not_agree() {
+    let usual = Bed::caller_end().codecs;
+    let g729 = vec![(18, "G729/8000"), (0, "PCMU/8000")];
+    for (keys, codecs) in [("", g729), ("transcode = \"off\"", usual)] {
+        let mut it = Phones::of(&with_ringback(""), keys, &["0.5", "0.5"]);
+        let mut end = Bed::caller_end();
+        end.codecs.clone_from(&codecs);
+        it.call_with(&end);
+        let phones = it.invited(2);
+        assert_eq!(it.ring(&phones).sdp(), None);
+        assert_eq!(played(&it.bed), []);
+        let ok = it.answer(&phones[0], &phones[1], &codecs);
+        assert_eq!(sdp::live(ok.sdp().unwrap()).formats.len(), codecs.len());
+        it.hang_up(&phones[0]);
+        it.bed.settle_one();
+    }
+}
+
+/// No port is left for the tone: the caller hears its own, and what a telephone answers is the answer.
+#[test]
+fn a_ringback_that_cannot_be_played_binds_nobody() {
+    let few = with_ringback("").replace("10000-11999", "10000-10005");
+    let mut it = Phones::of(&few, "", &["0.5", "0.5"]);
+    it.call();
+    let phones = it.invited(2);
+    assert_eq!(it.ring(&phones).sdp(), None);
+    assert_eq!(played(&it.bed), []);
+    let ok = it.answer(&phones[0], &phones[1], &[(8, "PCMA/8000")]);
+    assert_eq!(sdp::live(ok.sdp().unwrap()).formats, ["8"]);
+    it.hang_up(&phones[0]);
+    it.bed.settle_one();
 }

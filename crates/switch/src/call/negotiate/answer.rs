@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use config::Trunk;
+use route::TrunkIx;
 use rtp_proto::control::Audio;
 use sdp::{Codec, CodecFilter, Direction, Media, PtMapping, RtcpPlan, Sdp, Transport};
 use sip_proto::Mint;
@@ -15,18 +16,23 @@ use super::{NOT_ACCEPTABLE, convert, events, live_media, security};
 use crate::call::leg::{Leg, Line, Session};
 use crate::snapshot::Snapshot;
 
-/// Our own answer to X's offer, for a sound of ours, and what X then hears. `y`: who may still answer, with what it was offered.
+/// What a leg was offered, and on which trunk.
+pub(crate) fn asked(y: &Leg) -> Option<(Media, TrunkIx)> {
+    Some((body::offered(&y.session)?, y.trunk))
+}
+
+/// Our own answer to X's offer, for a sound of ours, and what X then hears. `y`: what whoever may still answer [was
+/// offered](asked).
 ///
 /// # Errors
 /// [`NOT_ACCEPTABLE`] when there is nothing in the offer that we can speak, or nothing that would agree with each answer of Y's.
 pub(crate) fn own_answer(
     snapshot: &Snapshot,
     x: &mut Leg,
-    y: Option<&Leg>,
+    y: Option<&(Media, TrunkIx)>,
 ) -> Result<(Bytes, Arc<Audio>), u16> {
     let (offer, media) = live_media(&x.session).ok_or(NOT_ACCEPTABLE)?;
-    let to_y = y.and_then(|y| Some((body::offered(&y.session)?, snapshot.trunk(y.trunk))));
-    let to_y = to_y.as_ref().map(|(media, trunk)| (media, trunk.as_ref()));
+    let to_y = y.map(|(media, trunk)| (media, &**snapshot.trunk(*trunk)));
     let own = convert::alone(&media, snapshot.trunk(x.trunk), to_y, &x.session.own).ok_or(NOT_ACCEPTABLE)?;
     let mux = media.rtcp_mux();
     let at = body::receives(snapshot, x)?;
