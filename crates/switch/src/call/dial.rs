@@ -64,6 +64,8 @@ impl Call {
                 if self.ring_all(core, now, &attempt, further) {
                     return;
                 }
+                // The record has one for all of them.
+                self.story.attempt_begins(now, &attempt);
                 let outcome = AttemptOutcome::Unreachable;
                 if self.attempt_failed(core, now, outcome, None) == route::Verdict::Stop {
                     return;
@@ -122,14 +124,19 @@ impl Call {
         let place = self.place(&snapshot, attempt);
         self.story.attempt_begins(now, attempt);
         let place = place?;
-        let permit = core
-            .admit_attempt(now, trunk)
-            .ok_or(AttemptOutcome::Unreachable)?;
+        // Contacts that ring at once have one place among them, which is their call's.
+        let shares = self.errand().is_some_and(|errand| errand.rings);
+        let permit = if shares {
+            None
+        } else {
+            let permit = core.admit_attempt(now, trunk);
+            Some(permit.ok_or(AttemptOutcome::Unreachable)?)
+        };
         core.note_tried(now, &self.snapshot, attempt);
         if let Some(hunt) = &mut self.hunt {
             hunt.made += 1;
         }
-        self.begin_leg(core, attempt, Some(permit));
+        self.begin_leg(core, attempt, permit);
         let target = match place {
             Place::Contact(flow) => return self.send_invite_on(core, now, attempt, flow),
             Place::Target(target) => target,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use route::{Attempt, AttemptOutcome, TrunkIx, Verdict};
+use route::{Attempt, AttemptOutcome, Permit, TrunkIx, Verdict};
 use sdp::Media;
 use sip_msg::Message;
 use sip_proto::ClientId;
@@ -32,6 +32,8 @@ const MOST: usize = 8;
 /// The branches of a call that ring.
 #[derive(Default)]
 pub(crate) struct Fork {
+    /// Their one place on their trunk: the leg that answers gets it.
+    permit: Option<Permit>,
     branches: SmallVec<[CallKey; 4]>,
     /// The caller has heard of ringing.
     told: bool,
@@ -63,9 +65,6 @@ impl Picked {
         core.tags.remove(&leg.tag);
         if let Some(invite) = leg.uac.take().and_then(|uac| uac.invite) {
             leg.send_ack(core, now, &snapshot, self.client, &invite, None);
-        }
-        if let Some(permit) = leg.permit.take() {
-            core.live.release(permit);
         }
         if let Some(ports) = leg.ports.take() {
             core.ports.release(now.at, ports);
@@ -100,14 +99,23 @@ impl Call {
             let more = hunt.attempts.iter().skip(hunt.next).take(further);
             attempts.extend(more.cloned());
             hunt.next += further;
+        }
+        let Some(permit) = core.admit_attempt(now, self.snapshot.trunk(attempt.trunk)) else {
+            return false;
+        };
+        if let Some(hunt) = self.hunt.as_mut() {
             hunt.made += attempts.len();
         }
         if self.prepare_fork(core, now).is_none() {
+            core.live.release(permit);
             return false;
         }
         let ring = self.ring_time(attempt);
         self.set_stage(core, now, Stage::Progress, ring);
-        self.aside().fork = Some(Box::default());
+        self.aside().fork = Some(Box::new(Fork {
+            permit: Some(permit),
+            ..Fork::default()
+        }));
         for attempt in attempts {
             let Some(mut branch) = self.branch(core, now, &attempt) else {
                 continue;
@@ -121,7 +129,16 @@ impl Call {
             // Before what it has to say already.
             core.handoffs.push_front(Handoff::Begin(Box::new(branch)));
         }
-        self.fork_mut().is_some_and(|fork| !fork.branches.is_empty())
+        let rings = self.fork_mut().is_some_and(|fork| !fork.branches.is_empty());
+        if !rings {
+            self.drop_fork(core, false);
+        }
+        rings
+    }
+
+    /// The place that those have on their trunk who ring at once, for who comes instead of them.
+    pub(in crate::call) fn take_fork_permit(&mut self) -> Option<Permit> {
+        self.fork_mut()?.permit.take()
     }
 
     /// Whether several contacts ring at once.
@@ -331,10 +348,11 @@ impl Call {
         if let Some(fork) = self.fork_mut() {
             fork.branches.retain(|key| *key != picked.branch);
         }
+        let permit = self.take_fork_permit();
         self.drop_fork(core, true);
         let Picked {
             branch: _,
-            leg,
+            mut leg,
             client,
             response,
             early,
@@ -348,6 +366,7 @@ impl Call {
             .insert(client, crate::core::ClientOwner::Attempt(self.key));
         core.tags
             .insert(&leg.tag, (self.key, rtp_proto::control::Side::B));
+        leg.permit = permit;
         self.b = Some(leg);
         if let (Some(early), Some(hunt)) = (early, &mut self.hunt) {
             hunt.remember_early(response.to_tag().unwrap_or_default(), early);
@@ -384,7 +403,11 @@ impl Call {
     /// The branches that ring stop: the call has been answered by another of them, or goes on without.
     pub(crate) fn drop_fork(&mut self, core: &mut Core, answered: bool) {
         let Some(aside) = self.aside.as_mut() else { return };
-        for branch in aside.fork.take().into_iter().flat_map(|fork| fork.branches) {
+        let Some(fork) = aside.fork.take() else { return };
+        if let Some(permit) = fork.permit {
+            core.live.release(permit);
+        }
+        for branch in fork.branches {
             core.handoffs.push_back(Handoff::Cancel { branch, answered });
             aside.untold.push(branch);
         }

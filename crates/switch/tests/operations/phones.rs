@@ -3,7 +3,7 @@
 use rtp_proto::control::{Codec, Command, Side, SoundSource, Tone};
 use switch::Input;
 use switch::record::CallRecord;
-use testkit::bed::{A, Bed, CONFIG, X, addr, config};
+use testkit::bed::{A, B1, Bed, CONFIG, X, addr, config};
 use testkit::{Party, Sip, sdp};
 
 use super::registrations::register;
@@ -143,9 +143,8 @@ impl Phones {
 
 /// What became of the attempts, in order, each with the Call-ID of the telephone that it was.
 fn attempts(record: &CallRecord) -> Vec<(&str, u16, &str)> {
-    let attempt = |attempt: &'_ switch::record::AttemptRecord| attempt.sip;
     let all = record.attempts.iter();
-    all.map(|one| (one.outcome.as_str(), attempt(one), one.call_id.as_str()))
+    all.map(|one| (one.outcome.as_str(), one.sip, one.call_id.as_str()))
         .collect()
 }
 
@@ -292,4 +291,123 @@ fn a_ringback_that_cannot_be_played_binds_nobody() {
     assert_eq!(sdp::live(ok.sdp().unwrap()).formats, ["8"]);
     it.hang_up(&phones[0]);
     it.bed.settle_one();
+}
+
+/// Places on the trunk that are taken.
+fn places(it: &Phones) -> usize {
+    it.bed.world.switch().gauges().permits
+}
+
+/// However many ring, they are one call of their trunk's: one place, and one of its calls per second.
+#[test]
+fn telephones_that_ring_at_once_take_one_place() {
+    for keys in ["max_calls = 1", "max_cps = 1"] {
+        let mut it = Phones::of(CONFIG, keys, &["0.5"; 5]);
+        it.call();
+        let phones = it.invited(5);
+        assert_eq!(places(&it), 2, "its customer's, and theirs");
+        it.ring(&phones);
+        it.refuse(&phones[0], 486);
+        it.refuse(&phones[1], 480);
+        it.refuse(&phones[2], 486);
+        let ok = it.answer(&phones[3], &phones[4], &Bed::caller_end().codecs);
+        assert!(ok.sdp().is_some());
+        assert_eq!(places(&it), 2);
+        it.hang_up(&phones[3]);
+        it.bed.settle_one();
+        assert_eq!(places(&it), 0);
+    }
+}
+
+/// The next group has the place when the first gives up. While it is taken those of another call do not ring, also where the plan
+/// was made before that: its record has one attempt for all of them.
+#[test]
+fn telephones_that_find_no_place_do_not_ring() {
+    let number = "[[number]]\nmatch = \"200\"\nto = [\"b1\", \"phones\"]";
+    let mut it = Phones::of(
+        &config(&[("", number)]),
+        "max_calls = 1\nfailover = { answer = \"30s\" }",
+        &["0.5", "0.5", "0.4", "0.4"],
+    );
+    let mut early = it.bed.caller("200");
+    let invite = early.invite(Some(&Bed::caller_end().offer("sendrecv")));
+    it.bed.send(A, &invite);
+    let at_b = it.bed.expect(B1, "INVITE");
+    it.call();
+    let first = it.invited(2);
+    it.ring(&first);
+    let b = it.bed.callee(B1, &at_b);
+    it.bed.send(B1, &b.reply(&at_b, 503, None));
+    it.bed.expect(B1, "ACK");
+    let refusal = it.bed.expect(A, "503 INVITE");
+    let ack = early.ack(&refusal);
+    it.bed.send(A, &ack);
+    let next = it.invited(2);
+    it.cancelled(&first);
+    it.refuse(&next[0], 486);
+    it.refuse(&next[1], 486);
+    it.refused("486 INVITE");
+    let records = it.bed.settle();
+    let tried = records.iter().map(|record| {
+        let trunks = record
+            .attempts
+            .iter()
+            .map(|one| (one.trunk.as_str(), one.outcome.as_str()));
+        trunks.collect::<Vec<_>>()
+    });
+    let refused = ("phones", "unreachable");
+    let [cancelled, busy] = ["cancelled", "refused"].map(|word| ("phones", word));
+    assert_eq!(
+        tried.collect::<Vec<_>>(),
+        [
+            vec![("b1", "refused"), refused, refused],
+            vec![cancelled, cancelled, busy, busy]
+        ]
+    );
+    assert_eq!(places(&it), 0);
+}
+
+/// Whoever takes the call at another telephone has the place of those that rang.
+#[test]
+fn a_call_that_rings_at_several_is_taken_elsewhere_in_their_place() {
+    let keys = "max_calls = 1\ntransfer = \"accept\"";
+    let mut it = Phones::of(CONFIG, keys, &["0.5", "0.5"]);
+    it.call();
+    let phones = it.invited(2);
+    it.ring(&phones);
+    let (phone, invite) = &phones[0];
+    let replaces = format!(
+        "{};to-tag={};from-tag={}",
+        invite.call_id(),
+        invite.from_tag().unwrap(),
+        phone.tag()
+    );
+    let rng = it.bed.world.rng.fork();
+    let mut other = Party::caller(addr(X), it.bed.world.switch_addr(), "alice", "alice", rng);
+    let offer = Bed::carrier_end(X).offer("sendrecv");
+    let pick_up = other.invite(Some(&offer)).with("Replaces", replaces.clone());
+    it.bed.send(X, &pick_up);
+    let challenge = it.bed.expect(X, "401 INVITE");
+    let ack = other.ack(&challenge);
+    it.bed.send(X, &ack);
+    let value = challenge.need("WWW-Authenticate");
+    let answer = testkit::answer(value, "INVITE", &other.target, "alice", "secret");
+    let pick_up = other.invite(Some(&offer)).with("Replaces", replaces);
+    it.bed.send(X, &pick_up.with("Authorization", answer));
+    let ok = it.bed.expect(X, "200 INVITE");
+    let ack = other.ack(&ok);
+    it.bed.send(X, &ack);
+    it.cancelled(&phones);
+    let ok = it.bed.expect(A, "200 INVITE");
+    let ack = it.a.ack(&ok);
+    it.bed.send(A, &ack);
+    it.bed.wait(10);
+    assert_eq!(places(&it), 2);
+    let bye = it.a.request("BYE");
+    it.bed.send(A, &bye);
+    it.bed.serve(X, &other, "BYE", 200);
+    it.bed.expect(A, "200 BYE");
+    let record = it.bed.settle_one();
+    assert_eq!(record.attempts.len(), 2);
+    assert_eq!(places(&it), 0);
 }

@@ -82,9 +82,10 @@ impl Call {
                     return Err(status);
                 }
             };
-        if let Some(rings) = self.b.as_mut() {
-            leg.permit = rings.permit.take();
-        }
+        leg.permit = match self.b.as_mut() {
+            Some(rings) => rings.permit.take(),
+            None => self.take_fork_permit(),
+        };
         self.drop_b(core, now);
         self.drop_fork(core, true);
         core.disarm(&mut self.stage_timer);

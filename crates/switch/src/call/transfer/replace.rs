@@ -103,7 +103,8 @@ impl Call {
         trunk: &str,
         asked: &Asked,
     ) -> Option<Leg> {
-        let own = self.trunk_name(side) == Some(trunk);
+        // Whoever takes a call that rings, be it at several contacts, has their place.
+        let own = self.trunk_name(side) == Some(trunk) || self.rings_at_once();
         let ix = self.snapshot.tables.trunk_named(trunk)?;
         let (tag, session_id) = (core.tag(), core.random());
         let mut dialog = Dialog::uas(&asked.message, &tag).ok()?;
