@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip_msg::Limits;
-use sip_proto::{ConnId, Flow, ListenerId, PeerId, Transport};
+use sip_msg::{Limits, Message};
+use sip_proto::{ConnId, Flow, ListenerId, PeerId, Transport, reply};
 use switch::{Command, Input, Now, Switch, SwitchConfig};
 use testkit::bed::{A, CONFIG, addr};
 
@@ -47,19 +47,24 @@ impl Bare {
             .handle(self.now, Input::Message { flow, message }, &mut self.commands);
     }
 
-    /// Status and way of each answer since the last look.
-    fn answers(&mut self) -> Vec<(String, Flow)> {
+    fn sent(&mut self) -> Vec<sip_proto::Send> {
         let sent = self.commands.drain(..).filter_map(|command| match command {
             Command::Send(send) => Some(send),
             _ => None,
         });
-        let answer = |send: sip_proto::Send| {
-            let text = String::from_utf8_lossy(&send.bytes).into_owned();
-            let status = text.strip_prefix("SIP/2.0 ")?.get(..3)?.to_owned();
-            Some((status, send.flow))
-        };
+        sent.collect()
+    }
+
+    /// Status and way of each answer since the last look.
+    fn answers(&mut self) -> Vec<(u16, Flow)> {
+        let sent = self.sent().into_iter();
+        let answer = |send: sip_proto::Send| Some((read(&send.bytes).status()?, send.flow));
         sent.filter_map(answer).collect()
     }
+}
+
+fn read(bytes: &Bytes) -> Message {
+    sip_msg::parse(bytes.clone(), &Limits::default()).expect("a message")
 }
 
 fn request(method: &str, n: u32, to_tag: &str, more: &str) -> String {
@@ -84,13 +89,28 @@ fn answers_over_tls_say_which_trunk_they_are_for() {
     };
     let pbx = PeerId(1);
     bare.tell(flow, &request("INVITE", 1, "", ""));
+    let sent = bare.sent();
+    let invite = sent.last().expect("to the carrier");
+    bare.tell(flow, &request("INVITE", 1, "", ""));
     let answers = bare.answers();
-    let last = answers.last().expect("an answer");
-    assert!(last.0 != "100" && last.1.peer == pbx, "{answers:?}");
-    assert_eq!(last.1.remote, remote, "the port in its Via");
-    bare.tell(flow, &request("MESSAGE", 2, "", ""));
-    let answers = bare.answers();
-    assert!(answers.iter().all(|(_, flow)| flow.peer == pbx) && !answers.is_empty());
+    assert_eq!(answers[0].1.peer, pbx, "the last answer again: {answers:?}");
+    assert_eq!(answers[0].1.remote, remote, "the port in its Via");
+    let rings = reply(&read(&invite.bytes), &invite.flow, 180, None, Some(b"b")).finish();
+    bare.tell(invite.flow, &String::from_utf8_lossy(&rings));
+    let rings = read(&bare.sent()[0].bytes);
+    let tag = String::from_utf8_lossy(rings.to_tag().expect("a tag")).into_owned();
+    // Within the call, and outside of any.
+    for within in [
+        request("OPTIONS", 1, &format!(";tag={tag}"), "").replace("CSeq: 1", "CSeq: 2"),
+        request("REFER", 2, "", "Refer-To: <sip:c@127.0.0.10>\r\n"),
+    ] {
+        bare.tell(flow, &within);
+        let answers = bare.answers();
+        assert!(
+            answers.iter().all(|(_, flow)| flow.peer == pbx) && !answers.is_empty(),
+            "{within}: {answers:?}"
+        );
+    }
 }
 
 /// Above `max_rps` a copy of what was taken is still one: its sender would give up what rings at a carrier.
@@ -116,12 +136,12 @@ fn a_copy_of_what_was_taken_is_not_refused_by_the_rate_of_its_trunk() {
         answers.map(|(status, _)| status).collect::<Vec<_>>()
     };
     bare.tell(flow, &invite(1));
-    assert_eq!(statuses(&mut bare), ["100"]);
+    assert_eq!(statuses(&mut bare), [100]);
     for _ in 0..2 {
         bare.tell(flow, &invite(2));
-        assert_eq!(statuses(&mut bare), ["503"]);
+        assert_eq!(statuses(&mut bare), [503]);
         bare.tell(flow, &invite(1));
-        assert_eq!(statuses(&mut bare), ["100"]);
+        assert_eq!(statuses(&mut bare), [100]);
     }
     assert_eq!(bare.switch.gauges().calls, 1);
 }
