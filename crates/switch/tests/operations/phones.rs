@@ -116,7 +116,16 @@ impl Phones {
 
     /// These are cancelled, in whichever order.
     fn cancelled(&mut self, phones: &[(Party, Sip)]) {
-        let cancels: Vec<Sip> = phones.iter().map(|_| self.bed.expect(X, "CANCEL")).collect();
+        let cancels = self.cancels(phones.len());
+        self.stop(phones, &cancels);
+    }
+
+    fn cancels(&mut self, count: usize) -> Vec<Sip> {
+        (0..count).map(|_| self.bed.expect(X, "CANCEL")).collect()
+    }
+
+    /// They ring no more.
+    fn stop(&mut self, phones: &[(Party, Sip)], cancels: &[Sip]) {
         for (phone, invite) in phones {
             let own = |cancel: &&Sip| cancel.call_id() == invite.call_id();
             let cancel = cancels.iter().find(own).expect("its CANCEL");
@@ -394,10 +403,11 @@ fn a_call_that_rings_at_several_is_taken_elsewhere_in_their_place() {
     let answer = testkit::answer(value, "INVITE", &other.target, "alice", "secret");
     let pick_up = other.invite(Some(&offer)).with("Replaces", replaces);
     it.bed.send(X, &pick_up.with("Authorization", answer));
+    let cancels = it.cancels(phones.len());
     let ok = it.bed.expect(X, "200 INVITE");
     let ack = other.ack(&ok);
     it.bed.send(X, &ack);
-    it.cancelled(&phones);
+    it.stop(&phones, &cancels);
     let ok = it.bed.expect(A, "200 INVITE");
     let ack = it.a.ack(&ok);
     it.bed.send(A, &ack);
