@@ -375,26 +375,6 @@ fn an_interval_that_is_too_small_in_mid_call_is_raised() {
     bed.settle_one();
 }
 
-/// RFC 3261 §15: after our BYE there is nothing to offer again.
-#[test]
-fn an_interval_that_is_too_small_after_the_end_is_not_raised() {
-    let mut bed = Bed::new();
-    let (mut a, b, ..) = connect(&mut bed, &[], &[("Session-Expires", "90;refresher=uac")]);
-    let mut end = Bed::caller_end();
-    end.version += 1;
-    let hold = a.invite(Some(&end.offer("sendonly")));
-    bed.send(A, &hold);
-    let crossed = bed.expect(B1, "INVITE");
-    let bye = a.request("BYE");
-    bed.send(A, &bye);
-    bed.serve(B1, &b, "BYE", 200);
-    bed.send(B1, &b.reply(&crossed, 422, None).with("Min-SE", "600"));
-    bed.expect(B1, "ACK");
-    assert!(bed.drain(B1).is_empty(), "{}", bed.story());
-    bed.drain(A);
-    bed.settle_one();
-}
-
 /// SM-04 (c).
 #[test]
 fn a_caller_that_asks_for_too_little_is_told_so() {

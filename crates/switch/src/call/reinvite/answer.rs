@@ -51,7 +51,7 @@ impl Call {
                 }
             }
             401 | 407 if self.retry_reinvite(core, now, side, message) => {}
-            422 if self.phase != Phase::Ending && self.raise_exchange(core, now, side, message) => {}
+            422 if self.raise_exchange(core, now, side, message) => {}
             405 | 501 if !invite => self.without_update(core, now, side),
             408 | 481 => self.on_reinvite_dead(core, now, id),
             487 => self.refuse_exchange(core, now, given_up.unwrap_or(status)),
