@@ -9,6 +9,7 @@ use serde::Serialize;
 use switch::record::CallRecord;
 use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, RegistrationView, TargetView};
 
+use crate::events::Events;
 use crate::problem::Problem;
 use crate::trial::{TrialReport, TrialStart, TrialWish};
 
@@ -43,6 +44,9 @@ pub trait Backend: Send + Sync + 'static {
     fn ban(&self, address: IpAddr, time: Duration) -> Answer<'_, BanOutcome>;
     /// Lifts the bans of an address; whether there were any.
     fn unban(&self, address: IpAddr) -> Answer<'_, bool>;
+    /// The events after the one of this number as far as they are kept (without a number: none of them), then those that come; and calls
+    /// as they end, if they are wanted.
+    fn events(&self, after: Option<u64>, calls: bool) -> Events;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.

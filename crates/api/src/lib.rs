@@ -4,11 +4,13 @@
 //! documents (RFC 9457).
 
 mod backend;
+mod events;
 mod problem;
 mod routes;
 mod trial;
 
 pub use backend::{Answer, Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
+pub use events::{EventView, Events, Heard};
 pub use problem::Problem;
 pub use routes::router;
 pub use trial::{Check, TrialReport, TrialStart, TrialState, TrialWish, Verdict};

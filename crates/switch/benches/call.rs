@@ -94,6 +94,7 @@ impl Rig {
                     }
                     Command::KeepRegistrations(_)
                     | Command::Leg { .. }
+                    | Command::Event(_)
                     | Command::Probed { .. }
                     | Command::Alias { .. } => {}
                     Command::Record(

@@ -58,11 +58,13 @@ pub(crate) struct Edge {
     /// Buckets of trunks that have a limit: requests left, and when that was so.
     trunks: HashMap<u32, (f64, Instant)>,
     lines: Lines,
+    /// Who has been banned and what is to be said of it, until operators are told.
+    pub(crate) news: Vec<(String, String)>,
     /// Bans since the start.
     pub(crate) banned: u64,
 }
 
-/// How many lines of log this second has had.
+/// How many bans operators were told of this second.
 #[derive(Default)]
 struct Lines {
     second: Option<Instant>,
@@ -204,8 +206,13 @@ impl Edge {
         let Some(held_back) = self.lines.next(now.at) else {
             return;
         };
-        let (source, seconds) = (describe(place), time.as_secs());
-        tracing::warn!(%source, user, why = why.word(), seconds, held_back, "banned");
+        let of = user.map_or(String::new(), |user| format!(" as {user:?}"));
+        let more = match held_back {
+            0 => String::new(),
+            more => format!("; {more} more have not been told of"),
+        };
+        let text = format!("for {} s{of}: {}{more}", time.as_secs(), why.word());
+        self.news.push((describe(place), text));
     }
 }
 

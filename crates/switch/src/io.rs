@@ -164,6 +164,8 @@ pub enum Command {
         /// Where it is.
         url: stir::CertificateUrl,
     },
+    /// Tell operators.
+    Event(Box<crate::event::Event>),
 }
 
 /// Work for the record store. `ticket` comes back in [`Input::Stored`] or [`Input::StoreFailed`].

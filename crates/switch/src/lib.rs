@@ -11,6 +11,7 @@
 //! | `core.rs` | what calls share; who waits for what (`core/owners.rs`) |
 //! | `admit.rs` | who may call, and how much |
 //! | `edge.rs` | who is kept out |
+//! | `event.rs` | what operators are told of as it happens |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
@@ -42,6 +43,7 @@ mod auth;
 mod call;
 mod core;
 mod edge;
+mod event;
 mod gauges;
 mod handoff;
 mod headers;
@@ -68,6 +70,7 @@ mod trunks;
 mod vouch;
 
 pub use crate::edge::{BanOutcome, BanView};
+pub use crate::event::{Event, EventKind};
 pub use crate::gauges::{Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::{Host, Target};
-use route::{Asked, NetworkIx, Setback};
+use route::{Asked, HopFailure, NetworkIx, Setback};
 use sip_msg::{HeaderId, Message};
 use sip_proto::{Hop, Transport};
 use smallvec::SmallVec;
 
 use crate::core::{Core, Waiter};
+use crate::event::EventKind;
 use crate::io::{Command, Now};
 use crate::snapshot::Snapshot;
 
@@ -121,15 +122,21 @@ impl Core {
     pub(crate) fn hop_failed(&mut self, now: Now, network: NetworkIx, hop: Hop, setback: Setback) {
         if self.live.hop_failed(now.at, network, hop, setback) {
             let transport = hop.transport.via_name();
-            tracing::warn!(place = %hop.remote, transport, why = ?setback.why, "a place is left for last");
+            let why = match setback.why {
+                HopFailure::Refused(status) => format!("it has answered {status}"),
+                HopFailure::Unreachable => "it cannot be reached".to_owned(),
+                HopFailure::Silent => "it does not answer".to_owned(),
+            };
+            let text = format!("{transport}: {why}: it is left for last");
+            self.tell(now, EventKind::PlaceFailed, &hop.remote.to_string(), text);
         }
     }
 
     /// A place has answered a request of this kind.
     pub(crate) fn hop_answered(&mut self, now: Now, network: NetworkIx, hop: Hop, status: u16, to: Asked) {
         if self.live.hop_answered(now.at, network, hop, status, to) {
-            let transport = hop.transport.via_name();
-            tracing::warn!(place = %hop.remote, transport, status, "a place is back");
+            let text = format!("{}: it has answered {status}", hop.transport.via_name());
+            self.tell(now, EventKind::PlaceBack, &hop.remote.to_string(), text);
         }
     }
 }

@@ -19,6 +19,7 @@ use sip_proto::{Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
 use crate::admit;
 use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, Core, Timer};
+use crate::event::EventKind;
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, EndOutcome, Input, Now};
@@ -123,6 +124,9 @@ impl Switch {
         self.hand_over(now);
         self.settle(now);
         let core = &mut self.core;
+        for (source, text) in std::mem::take(&mut core.edge.news) {
+            core.tell(now, EventKind::Banned, &source, text);
+        }
         // Media first: whoever reads our message and speaks at once, or is put on hold by it, finds the relay ready for that.
         commands.append(&mut core.commands);
         commands.extend(core.outbox.sends.drain(..).map(Command::Send));

@@ -8,7 +8,8 @@ use route::{HopFailure, HopView, NetworkIx, TargetState, TrunkIx};
 use serde::Serialize;
 use sip_proto::Hop;
 
-use crate::io::Now;
+use crate::event::EventKind;
+use crate::io::{Command, Now};
 use crate::locate::Address;
 use crate::switch::Switch;
 
@@ -86,10 +87,16 @@ impl Switch {
     }
 
     /// Takes no new calls to and from a trunk, or does again. Says whether there is such a trunk.
-    pub fn drain_trunk(&mut self, trunk: &str, drained: bool) -> bool {
+    pub fn drain_trunk(&mut self, now: Now, trunk: &str, drained: bool, commands: &mut Vec<Command>) -> bool {
         let known = self.core_mut().live.drain(trunk, drained);
         if known {
-            tracing::info!(trunk, drained, "an operator's word on new calls");
+            let (kind, text) = if drained {
+                (EventKind::Draining, "no new calls, by an operator's word")
+            } else {
+                (EventKind::Resumed, "new calls again, by an operator's word")
+            };
+            self.core_mut().tell(now, kind, trunk, text.to_owned());
+            self.flush(now, commands);
         }
         known
     }

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     },
     /// Print records of finished calls.
     Records(RecordsArgs),
+    /// Follow what happens: targets that go down and come back, bans, registrations; until Ctrl-C.
+    Tail(TailArgs),
     /// Make the running switch read its configuration again.
     Reload,
     /// Make the running switch take no new calls, for good: only a new start ends that.
@@ -165,6 +167,17 @@ pub(crate) struct RecordsArgs {
     /// At most so many, the latest first; without it 100 in a table and all of them with --json.
     #[arg(long)]
     pub(crate) limit: Option<usize>,
+}
+
+/// What is followed.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// Begin with all events that the switch still remembers, a thousand at most, instead of those that come.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Calls too, as they end.
+    #[arg(long)]
+    pub(crate) calls: bool,
 }
 
 /// How the demo is run.

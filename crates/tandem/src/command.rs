@@ -4,6 +4,7 @@ mod call;
 mod client;
 mod place;
 mod show;
+mod tail;
 mod trial;
 
 use std::io::Write;
@@ -79,6 +80,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Unban { address } => client(Stake::Service)?.delete(&format!("/v1/bans/{address}"))?,
         Command::Records(args) => records(config, args, json)?,
+        Command::Tail(args) => tail::follow(&ask()?, &args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),
         Command::Demo(args) => return demo::run(&args),

@@ -11,6 +11,7 @@ mod backend;
 mod control;
 mod figures;
 mod ladder;
+mod news;
 mod pace;
 mod registrations;
 mod shard;
@@ -53,6 +54,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
     let (store, unfinished) = open_store(&snapshot, queue.clone())?;
     let (plane, leftovers) = start_media(&snapshot, queue.clone())?;
     let tap = shard::Tap::new(&snapshot.config);
+    let news = news::News::new();
     let sockets = shard::bind(&snapshot)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -68,6 +70,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         leftovers,
         store,
         tap,
+        news: news.clone(),
         unfinished,
     };
     let thread = std::thread::Builder::new()
@@ -87,6 +90,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         files: loaded.files,
         snapshot,
         queue,
+        news,
         metrics,
         api,
         stopped,

@@ -140,3 +140,71 @@ fn errors_of_the_api_are_problem_documents() {
     }
     bed.finish(0);
 }
+
+/// Lines that `tandem tail` prints, until it is dropped.
+struct Tail {
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl Tail {
+    fn start(bed: &Bed, words: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.arg("tail").args(words).arg("--config").arg(bed.config());
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap());
+        let lines = std::io::BufRead::lines(lines);
+        Self { child, lines }
+    }
+
+    fn next(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An operator sees what happens to trunks and, if they are wanted, calls as they end; whoever comes later sees what was.
+#[test]
+fn what_happens_is_followed() {
+    let bed = quick(|setup| setup);
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    assert_eq!(tandem(&bed, &["trunks", "drain", "b2"]).code, 0);
+    let mut tail = Tail::start(&bed, &["--all", "--calls"]);
+    let first = tail.next();
+    assert!(
+        first.contains(" draining ") && first.contains(" b2 no new calls"),
+        "{first}"
+    );
+    bulk::call(&alice, &bob, bulk::ends(&bed, 1)[0]).hang_up();
+    let call = tail.next();
+    assert!(
+        call.contains(" call ") && call.contains("pbx → b1: ") && call.ends_with(" s"),
+        "{call}"
+    );
+    assert_eq!(tandem(&bed, &["trunks", "resume", "b2"]).code, 0);
+    let mut json = Tail::start(&bed, &["--all", "--json"]);
+    let kinds = [(); 2].map(|()| {
+        let event: serde_json::Value = serde_json::from_str(&json.next()).unwrap();
+        (
+            event["number"].as_u64(),
+            event["kind"].as_str().unwrap().to_owned(),
+        )
+    });
+    assert_eq!(
+        kinds,
+        [(Some(1), "draining".to_owned()), (Some(2), "resumed".to_owned())]
+    );
+    assert!(
+        tail.next().contains(" resumed "),
+        "calls have no number of their own"
+    );
+    assert_eq!(bed.get("/v1/events?after=some").status, 400);
+    drop((tail, json));
+    bed.finish(1);
+}

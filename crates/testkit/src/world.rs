@@ -285,7 +285,7 @@ impl World {
                 Command::Media(command) => self.media.take(self.now, *command, &mut self.agenda),
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
                 Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
-                Command::Leg { .. } | Command::Probed { .. } => {}
+                Command::Leg { .. } | Command::Probed { .. } | Command::Event(_) => {}
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);
                 }

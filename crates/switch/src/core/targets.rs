@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use route::{Attempt, Outcome, TrunkIx};
+use route::{Attempt, HealthChange, Outcome, TrunkIx};
 use sip_proto::Hop;
 
 use super::Core;
+use crate::event::EventKind;
 use crate::io::Now;
 use crate::snapshot::Snapshot;
 
@@ -27,12 +28,23 @@ impl Core {
 
     /// Notes what a ping showed of a target of the tables in force.
     pub(crate) fn note_ping(&mut self, now: Now, ix: TrunkIx, target: usize, outcome: Outcome) {
-        let tables = &self.snapshot.tables;
-        if let Some(change) = self.live.note_target(now.at, tables, ix, target, outcome) {
-            let trunk = tables.trunk(ix);
-            let uri = trunk.targets.get(target).map_or("", |target| target.uri.as_str());
-            tracing::warn!(trunk = %trunk.name, target = uri, ?change, "a target's health has changed");
-        }
+        let snapshot = Arc::clone(&self.snapshot);
+        let tables = &snapshot.tables;
+        let Some(change) = self.live.note_target(now.at, tables, ix, target, outcome) else {
+            return;
+        };
+        let trunk = tables.trunk(ix);
+        let uri = trunk.targets.get(target).map_or("", |target| target.uri.as_str());
+        let (kind, text) = match (change, outcome) {
+            (HealthChange::Up, _) => (EventKind::TargetUp, format!("{uri} is back")),
+            (HealthChange::Down, Outcome::DownCode) => {
+                (EventKind::TargetDown, format!("{uri} says that it is down"))
+            }
+            (HealthChange::Down, Outcome::Miss | Outcome::Alive) => {
+                (EventKind::TargetDown, format!("{uri} does not answer"))
+            }
+        };
+        self.tell(now, kind, &trunk.name, text);
     }
 
     /// Notes where an attempt's target leads, if the tables are still those that it was planned with.

@@ -11,6 +11,7 @@ use super::round::{contact, credentials, network_of, next_hop, request_uri, send
 use super::wait::{Why, after_failure, fraction, refresh};
 use super::{State, gone};
 use crate::core::{Core, Timer};
+use crate::event::EventKind;
 use crate::io::Now;
 use crate::locate::retry_after;
 
@@ -119,8 +120,11 @@ fn accepted(core: &mut Core, now: Now, id: u32, message: &Message) {
     entry.state = State::Registered;
     if news {
         entry.since_ms = Some(now.unix_ms);
-        let registrar = entry.flow.map(|flow| flow.remote);
-        tracing::info!(trunk, ?registrar, seconds = granted.as_secs(), "registered");
+        let at = entry
+            .flow
+            .map_or(String::new(), |flow| format!("at {} ", flow.remote));
+        let text = format!("{at}for {} s", granted.as_secs());
+        core.tell(now, EventKind::Registered, &trunk, text);
         core.live.set_registered(&trunk, true);
     }
     if let Some(hop) = at {
@@ -255,7 +259,9 @@ fn auth_failed(core: &mut Core, now: Now, id: u32, why: String) {
         return;
     };
     if entry.state != State::AuthFailed {
-        tracing::warn!(trunk = %entry.trunk, aor = %entry.aor(), why, "registration refused: mend `register` or `auth`");
+        let text = format!("{}: {why}: mend `register` or `auth`", entry.aor());
+        let trunk = entry.trunk.clone();
+        core.tell(now, EventKind::NotRegistered, &trunk, text);
     }
     settle(core, now, id, State::AuthFailed, Why::Auth, why);
 }
@@ -273,7 +279,14 @@ pub(super) fn failed(core: &mut Core, now: Now, id: u32, why: Why, words: String
     let holds = entry.until.is_some_and(|end| end > until);
     let next = if holds { State::Registered } else { State::Failed };
     if entry.why.is_none() || (entry.state != next && entry.state != State::AuthFailed) {
-        tracing::warn!(trunk = %entry.trunk, aor = %entry.aor(), why = words, holds, "not registered, or not anew");
+        let still = if holds {
+            "; what was granted before still holds"
+        } else {
+            ""
+        };
+        let text = format!("{}: {words}{still}", entry.aor());
+        let trunk = entry.trunk.clone();
+        core.tell(now, EventKind::NotRegistered, &trunk, text);
     }
     settle(core, now, id, next, why, words);
 }

@@ -63,6 +63,19 @@ impl Client {
         }
     }
 
+    /// A body that comes bit by bit and may go on for ever.
+    pub(crate) fn stream(&self, path: &str) -> Result<impl std::io::Read + use<>> {
+        let request = self.agent.get(self.url(path)).config();
+        let endless = request
+            .timeout_global(None)
+            .timeout_connect(Some(TIMEOUT))
+            .build();
+        match endless.call() {
+            Ok(response) if response.status().is_success() => Ok(response.into_body().into_reader()),
+            response => bail!("no events: {}", self.read(response)?),
+        }
+    }
+
     pub(crate) fn post(&self, path: &str) -> Result<Value> {
         let response = self.agent.post(self.url(path)).send_empty();
         self.read(response)

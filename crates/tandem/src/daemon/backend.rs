@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::{
-    Answer, Backend, DrainOutcome, MessageView, Problem, ReloadReport, TrialReport, TrialStart, TrialWish,
-    TrunkView,
+    Answer, Backend, DrainOutcome, Events, MessageView, Problem, ReloadReport, TrialReport, TrialStart,
+    TrialWish, TrunkView,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::figures;
 use super::ladder;
+use super::news::News;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
 use super::trial::{Bench, Order};
 use crate::snapshot::{self, Refused};
@@ -38,6 +39,7 @@ pub(crate) struct Daemon {
     pub(crate) files: std::sync::Mutex<Vec<PathBuf>>,
     pub(crate) records: PathBuf,
     pub(crate) queue: Queue,
+    pub(crate) news: News,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) ready: AtomicBool,
     /// Tests of trunks.
@@ -199,6 +201,10 @@ impl Backend for Daemon {
             let shots = self.shots(id).await?;
             Ok(shots.map(|shots| sip_net::capture::pcap(&shots)))
         })
+    }
+
+    fn events(&self, after: Option<u64>, calls: bool) -> Events {
+        Box::pin(self.news.follow(after, calls))
     }
 
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome> {

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot, watch};
 
 use super::backend::Daemon;
+use super::news::News;
 use super::shard::{Ask, Queue, ShardInput};
 use super::trial::Bench;
 use super::watch::Watcher;
@@ -28,6 +29,7 @@ pub(crate) struct Control {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) queue: Queue,
+    pub(crate) news: News,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) api: std::net::TcpListener,
     /// Resolves when the shard has ended.
@@ -62,6 +64,7 @@ async fn serve(control: Control) -> Result<()> {
         started: control.snapshot,
         files: std::sync::Mutex::new(control.files),
         queue: control.queue.clone(),
+        news: control.news,
         metrics: control.metrics.clone(),
         ready: AtomicBool::new(true),
         bench: Bench::default(),

@@ -45,6 +45,7 @@ use sip_proto::{ConnId, ListenerId, Transport};
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
+use super::news::News;
 use super::pace::Pace;
 use super::registrations::{self, Registrations};
 use arrivals::Arrivals;
@@ -121,6 +122,7 @@ pub(crate) struct Parts {
     pub(crate) leftovers: Leftovers,
     pub(crate) store: Store,
     pub(crate) tap: Tap,
+    pub(crate) news: News,
     pub(crate) unfinished: Vec<records::Journaled>,
 }
 
@@ -174,6 +176,7 @@ struct Shard {
     /// For how long it has rested since it last looked at the sockets.
     rested: Duration,
     tap: Tap,
+    news: News,
     stopping: bool,
     leaving: bool,
     /// Names of trunks that earlier configurations had.
@@ -261,6 +264,7 @@ impl Shard {
             pace: Pace::default(),
             rested: Duration::ZERO,
             tap: parts.tap,
+            news: parts.news,
             stopping: false,
             leaving: false,
             retired: BTreeSet::new(),

@@ -68,6 +68,7 @@ impl Shard {
             Command::Record(job) => self.store(job),
             Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
             Command::Leg { call_id, call } => self.tap.leg(call_id, call),
+            Command::Event(event) => self.news.tell(*event),
             Command::Probed {
                 trial,
                 target,
@@ -204,7 +205,10 @@ impl Shard {
                 },
             ),
             RecordJob::Interim { ticket, record } => (ticket, Job::Interim { ticket, record }),
-            RecordJob::Final { ticket, record } => (ticket, Job::Final { ticket, record }),
+            RecordJob::Final { ticket, record } => {
+                self.news.call(&record);
+                (ticket, Job::Final { ticket, record })
+            }
         };
         if self.store.submit(job).is_err() {
             tracing::error!(ticket, "the record store's queue is full: a record is lost");

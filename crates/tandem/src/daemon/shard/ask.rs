@@ -22,7 +22,8 @@ impl Shard {
                 let _ = reply.send(traced);
             }
             Ask::DrainTrunk(name, drained, reply) => {
-                let _ = reply.send(self.switch.drain_trunk(&name, drained));
+                let known = self.switch.drain_trunk(now, &name, drained, &mut self.commands);
+                let _ = reply.send(known);
             }
             Ask::Bans(reply) => drop(reply.send(self.switch.bans(now))),
             Ask::Ban(address, time, reply) => drop(reply.send(self.switch.ban(now, address, time))),

@@ -1,0 +1,116 @@
+//! What an operator wants to be told of as it happens: the log has it, and whoever follows `/v1/events`.
+//!
+//! Few things are events, and each is told once per change, never once per call: nothing that strangers can do at will makes them
+//! pile up.
+
+use serde::Serialize;
+
+use crate::core::Core;
+use crate::io::{Command, Now};
+
+/// Something has changed that an operator may have to act on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+    /// What kind of thing.
+    pub kind: EventKind,
+    /// What it is about: a trunk, a customer, an address.
+    pub subject: String,
+    /// What has happened and why, in a line.
+    pub text: String,
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// A target of a trunk is held to be down.
+    TargetDown,
+    /// A target of a trunk is back.
+    TargetUp,
+    /// A place that a target's name leads to has failed, and is left for last.
+    PlaceFailed,
+    /// Such a place is back.
+    PlaceBack,
+    /// We are registered with a trunk.
+    Registered,
+    /// We are not registered with a trunk, or not anew.
+    NotRegistered,
+    /// An address, or a user at it, is kept out.
+    Banned,
+    /// A trunk takes no new calls, by an operator's word.
+    Draining,
+    /// A trunk takes new calls again.
+    Resumed,
+    /// A call is over. Made of its record by whoever tells of calls.
+    Call,
+}
+
+impl EventKind {
+    /// The kind in a word, as it stands in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TargetDown => "target-down",
+            Self::TargetUp => "target-up",
+            Self::PlaceFailed => "place-failed",
+            Self::PlaceBack => "place-back",
+            Self::Registered => "registered",
+            Self::NotRegistered => "not-registered",
+            Self::Banned => "banned",
+            Self::Draining => "draining",
+            Self::Resumed => "resumed",
+            Self::Call => "call",
+        }
+    }
+
+    /// Whether it is bad news.
+    #[must_use]
+    pub const fn is_trouble(self) -> bool {
+        match self {
+            Self::TargetDown | Self::PlaceFailed | Self::NotRegistered | Self::Banned => true,
+            Self::TargetUp
+            | Self::PlaceBack
+            | Self::Registered
+            | Self::Draining
+            | Self::Resumed
+            | Self::Call => false,
+        }
+    }
+}
+
+impl Core {
+    /// Tells operators.
+    pub(crate) fn tell(&mut self, now: Now, kind: EventKind, subject: &str, text: String) {
+        self.commands.push(Command::Event(Box::new(Event {
+            at_ms: now.unix_ms,
+            kind,
+            subject: subject.to_owned(),
+            text,
+        })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_a_kind_is_what_json_has() {
+        for kind in [
+            EventKind::TargetDown,
+            EventKind::TargetUp,
+            EventKind::PlaceFailed,
+            EventKind::PlaceBack,
+            EventKind::Registered,
+            EventKind::NotRegistered,
+            EventKind::Banned,
+            EventKind::Draining,
+            EventKind::Resumed,
+            EventKind::Call,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
+        }
+    }
+}
