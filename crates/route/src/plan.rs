@@ -4,7 +4,7 @@ mod draw;
 mod order;
 mod trace;
 
-use crate::deck::Rate;
+use crate::deck::{self, Rate};
 use crate::live::Live;
 use crate::tables::{Rule, Tables, TrunkIx};
 use config::{NumberIn, Role, Trunk};
@@ -253,9 +253,11 @@ impl Decision<'_> {
     }
 
     fn rate(&self, ix: TrunkIx) -> Option<Rate> {
-        self.tables
-            .deck(ix)?
-            .lookup(self.request.called, self.request.at_unix_s)
+        self.tables.deck(ix)?.lookup(&deck::Asked {
+            called: self.request.called,
+            caller: self.request.caller,
+            at_unix_s: self.request.at_unix_s,
+        })
     }
 
     /// Why the class or the deck keeps a carrier out.
