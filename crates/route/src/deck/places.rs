@@ -103,6 +103,11 @@ impl Places {
         }
     }
 
+    /// Whether the two are clones of one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.npa, &other.npa) && Arc::ptr_eq(&self.exchanges, &other.exchanges)
+    }
+
     /// The state that a number (`1` and ten digits, or the first four of those) belongs to.
     pub fn state(&self, number: Key) -> Option<State> {
         let digits = |from: usize, to: usize| {

@@ -202,6 +202,16 @@ impl Deck {
         self.rows.keys.iter().zip(&self.rows.says).map(row)
     }
 
+    /// The prefixes of all rows, as [`Deck::rows`] has them, and for each the place in [`Deck::said`] of what it says.
+    pub(crate) fn columns(&self) -> (&[Key], &[u32]) {
+        (&self.rows.keys, &self.rows.says)
+    }
+
+    /// What rows say, each thing once, with no prefix.
+    pub(crate) fn said(&self) -> impl ExactSizeIterator<Item = Row> + '_ {
+        self.rows.terms.iter().map(|terms| terms.row(Key::EMPTY))
+    }
+
     /// Which state a number belongs to, as this deck has it.
     pub fn places(&self) -> &Places {
         &self.places
