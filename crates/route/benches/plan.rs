@@ -7,7 +7,7 @@
 )]
 
 use criterion::{BatchSize, Criterion};
-use route::deck::{Deck, parse_csv};
+use route::deck::{Asked, Deck, parse_csv};
 use route::{Live, Request, Tables, TrunkIx, plan};
 use std::fmt::Write;
 use std::hint::black_box;
@@ -131,7 +131,13 @@ fn main() {
     criterion.bench_function("deck look-up, 250k prefixes, random number", |bencher| {
         bencher.iter_batched(
             || &numbers[random.next() as usize % numbers.len()],
-            |number| black_box(deck.lookup(number, NOW)),
+            |called| {
+                black_box(deck.lookup(&Asked {
+                    called,
+                    caller: "441632960000",
+                    at_unix_s: NOW,
+                }))
+            },
             BatchSize::SmallInput,
         );
     });

@@ -2,18 +2,25 @@
 //!
 //! A deck is read from CSV ([`parse_csv`]) off the shard and never changes after that; a clone shares it.
 
+mod calendar;
+mod condition;
 mod csv;
 mod date;
-mod trie;
+mod hours;
+mod key;
+mod places;
+mod store;
 
+pub use condition::{Asked, Condition, Facts, Jurisdiction};
 pub use csv::{MAX_ROWS, RowError, parse_csv};
-pub use trie::MAX_PREFIX;
+pub use hours::{Hours, Zone};
+pub use key::{Key, MAX_PREFIX};
+pub use places::{Places, State};
+pub use store::{Deck, Row};
 
 use std::fmt;
-use std::sync::Arc;
-use trie::Trie;
 
-/// An amount of money in the deck's currency, in billionths of its unit.
+/// An amount of money in billionths of the base currency's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Money(pub u64);
 
@@ -49,6 +56,8 @@ pub struct Rate {
     pub per_minute: Money,
     /// Fee for an answered call, whatever its length.
     pub fee: Money,
+    /// What an answered call costs at least, its fee included.
+    pub minimum: Money,
     /// Seconds charged at least.
     pub first_interval: u16,
     /// Steps of seconds by which a longer call is charged, at least 1.
@@ -73,43 +82,8 @@ pub fn cost(rate: Rate, talk_ms: u64) -> Money {
     let beyond = seconds.saturating_sub(first).div_ceil(increment);
     let billed = u128::from(first) + u128::from(beyond) * u128::from(increment);
     let talk = (u128::from(rate.per_minute.0) * billed).div_ceil(60);
-    Money(u64::try_from(talk + u128::from(rate.fee.0)).unwrap_or(u64::MAX))
-}
-
-/// A trunk's prices: immutable, and cheap to clone.
-#[derive(Clone, Default)]
-pub struct Deck {
-    trie: Arc<Trie>,
-}
-
-impl fmt::Debug for Deck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deck")
-            .field("prefixes", &self.prefixes())
-            .field("bytes", &self.bytes())
-            .finish()
-    }
-}
-
-impl Deck {
-    /// The row with the longest prefix of `number` that is in force at `at_unix_s` (seconds since 1970); of
-    /// several for one prefix
-    /// the one that came into force last. `number` may begin with `+`; it ends at its first byte that is no
-    /// digit.
-    pub fn lookup(&self, number: &str, at_unix_s: u64) -> Option<Rate> {
-        self.trie
-            .lookup(number.strip_prefix('+').unwrap_or(number), at_unix_s)
-    }
-
-    /// Distinct prefixes.
-    pub fn prefixes(&self) -> usize {
-        self.trie.prefixes()
-    }
-
-    /// Heap memory that it takes, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.trie.bytes()
-    }
+    let sum = Money(u64::try_from(talk + u128::from(rate.fee.0)).unwrap_or(u64::MAX));
+    sum.max(rate.minimum)
 }
 
 #[cfg(test)]
@@ -121,6 +95,7 @@ mod tests {
         Rate {
             per_minute,
             fee,
+            minimum: Money(0),
             first_interval,
             increment,
             blocked: false,
@@ -147,6 +122,13 @@ mod tests {
         for (rate, talk_ms, expected) in table {
             assert_eq!(cost(rate, talk_ms), Money(expected), "{rate:?} for {talk_ms} ms");
         }
+        let minimum = |least| Rate {
+            minimum: Money(least),
+            ..rate(minute, 60, 60, 500)
+        };
+        assert_eq!(cost(minimum(minute + 501), 1), Money(minute + 501));
+        assert_eq!(cost(minimum(minute + 499), 1), Money(minute + 500));
+        assert_eq!(cost(minimum(minute), 0), Money(0));
         assert_eq!(cost(rate(u64::MAX, 60, 60, u64::MAX), u64::MAX), Money(u64::MAX));
     }
 

@@ -12,6 +12,7 @@ mod failover;
 mod live;
 mod number;
 mod plan;
+mod prices;
 mod tables;
 
 pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
@@ -22,4 +23,5 @@ pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
     plan,
 };
-pub use tables::{BuildError, Called, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use prices::TooMuch;
+pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

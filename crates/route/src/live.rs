@@ -1,12 +1,15 @@
 //! What changes under calls: how many each trunk carries, how fast they come, which targets are alive.
 //! Owned by one shard.
 
+mod gate;
 mod health;
 mod hops;
 mod pace;
 
+use crate::prices::Prices;
 use crate::tables::{NetworkIx, Tables, TrunkIx};
 use config::Trunk;
+use gate::Gate;
 use health::{Health, Rules};
 use hops::Places;
 use pace::Pace;
@@ -15,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use gate::Gates;
 pub use health::{HealthChange, Outcome, TargetState};
 pub use hops::{Asked, HopFailure, HopView, Setback};
 
@@ -26,11 +30,15 @@ pub use hops::{Asked, HopFailure, HopView, Setback};
 #[derive(Debug, Default)]
 pub struct Live {
     slots: Vec<Slot>,
+    /// By slot: whether all is well.
+    gates: Vec<Gate>,
     free: Vec<u32>,
     names: HashMap<Box<str>, u32>,
     /// The tables in force: their identity, held so that no later ones can have it, and the slot of each trunk.
     installed: Option<Arc<[Arc<Trunk>]>>,
     places: Box<[u32]>,
+    /// What carriers ask, by the tables in force.
+    prices: Option<Arc<Prices>>,
     permits: u64,
     hops: Places,
 }
@@ -46,6 +54,8 @@ struct Slot {
     listed: bool,
     /// It wants us to be registered first, and we are not.
     unregistered: bool,
+    /// Calls to it have nowhere to go: it has neither targets nor users.
+    is_nowhere: bool,
     max_calls: u32,
     pace: Pace,
     /// It takes no new calls: by its configuration, and by command.
@@ -88,9 +98,9 @@ impl Live {
         Self::default()
     }
 
-    /// Makes `tables` the ones in force, with their limits and targets. A trunk that is gone takes no more
+    /// Makes `tables` the ones in force, with their limits, targets and prices. A trunk that is gone takes no more
     /// calls, and is forgotten once
-    /// its last has ended.
+    /// its last has ended. The prices that were in force are let go of: see [`Tables::retire`].
     pub fn install(&mut self, tables: &Tables) {
         for slot in &mut self.slots {
             slot.open = false;
@@ -99,6 +109,7 @@ impl Live {
         let places: Vec<u32> = tables.trunks().map(|(_, trunk)| self.place(trunk)).collect();
         self.places = places.into_boxed_slice();
         self.installed = Some(Arc::clone(tables.identity()));
+        self.prices = tables.prices();
         let gone: Vec<u32> = self
             .names
             .values()
@@ -108,6 +119,7 @@ impl Live {
         for index in gone {
             self.forget(index);
         }
+        self.gates = self.slots.iter().map(Slot::gate).collect();
     }
 
     /// The slot of `trunk`, brought up to date with it.
@@ -127,6 +139,7 @@ impl Live {
             slot.name = trunk.name.as_str().into();
             slot.open = trunk.enabled;
             slot.listed = true;
+            slot.is_nowhere = trunk.targets.is_empty() && trunk.users.is_empty();
             slot.unregistered &= trunk.register.as_ref().is_some_and(|register| register.required);
             slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
             slot.pace.set(trunk.max_cps);
@@ -144,9 +157,20 @@ impl Live {
 
     /// Says whether calls may go to the trunk of this name as far as our registration there goes.
     pub fn set_registered(&mut self, trunk: &str, registered: bool) {
-        let index = self.names.get(trunk).copied();
-        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index as usize)) {
+        let Some(index) = self.names.get(trunk).copied() else {
+            return;
+        };
+        if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.unregistered = !registered;
+        }
+        self.look(index);
+    }
+
+    /// Something has changed in a slot.
+    fn look(&mut self, index: u32) {
+        let slot = self.slots.get(index as usize);
+        if let (Some(slot), Some(gate)) = (slot, self.gates.get_mut(index as usize)) {
+            *gate = slot.gate();
         }
     }
 
@@ -162,6 +186,7 @@ impl Live {
             self.names.remove(&slot.name);
             self.free.push(index);
         }
+        self.look(index);
     }
 
     /// A place for one call on `trunk` (of `tables`), be it the call's customer or its carrier. The limits
@@ -173,19 +198,23 @@ impl Live {
         slot.pace.take(now);
         slot.calls += 1;
         self.permits += 1;
+        self.look(index);
         Ok(Permit { slot: index })
     }
 
     /// A place in the pace of `trunk` alone (`max_cps`), for a call that gets no [place](Self::try_admit) but is dealt with at
     /// length; whether there was one.
     pub fn try_pace(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> bool {
-        let index = self.find(tables, trunk);
-        let Some(slot) = index.and_then(|index| self.slots.get_mut(index as usize)) else {
+        let Some(index) = self.find(tables, trunk) else {
+            return false;
+        };
+        let Some(slot) = self.slots.get_mut(index as usize) else {
             return false;
         };
         let has_room = slot.pace.has_room(now);
         if has_room {
             slot.pace.take(now);
+            self.look(index);
         }
         has_room
     }
@@ -208,6 +237,7 @@ impl Live {
             slot.calls = slot.calls.saturating_sub(1);
             self.permits = self.permits.saturating_sub(1);
         }
+        self.look(index);
         if self.idle(index) {
             self.forget(index);
         }
@@ -238,7 +268,9 @@ impl Live {
         outcome: Outcome,
     ) -> Option<HealthChange> {
         let (health, rules) = self.health_mut(tables, trunk, target)?;
-        health.note(now, rules, outcome)
+        let change = health.note(now, rules, outcome);
+        self.look(self.find(tables, trunk)?);
+        change
     }
 
     /// A call is about to be made to a target. Of one that is down and not pinged the next call keeps away again for a while.
@@ -260,6 +292,9 @@ impl Live {
     ) {
         if let Some((health, _)) = self.health_mut(tables, trunk, target) {
             health.back_off(now, retry_after);
+        }
+        if let Some(index) = self.find(tables, trunk) {
+            self.look(index);
         }
     }
 
@@ -293,12 +328,15 @@ impl Live {
     /// Takes no new calls to and from a trunk from now on, or does again. Says whether there is such a trunk in the config in
     /// force. What its configuration says of that stays as it is.
     pub fn drain(&mut self, trunk: &str, drained: bool) -> bool {
-        let index = self.names.get(trunk).copied();
-        let slot = index.and_then(|index| self.slots.get_mut(index as usize));
+        let Some(index) = self.names.get(trunk).copied() else {
+            return false;
+        };
+        let slot = self.slots.get_mut(index as usize);
         let Some(slot) = slot.filter(|slot| slot.listed) else {
             return false;
         };
         slot.drained = drained;
+        self.look(index);
         true
     }
 
@@ -367,13 +405,33 @@ impl Live {
         self.hops.view(now, network, hop)
     }
 
+    /// What carriers ask, by the tables in force.
+    pub(crate) fn prices(&self) -> Option<&Prices> {
+        self.prices.as_deref()
+    }
+
+    /// Tells which trunks of `tables` are well at `now`, as far as that can be told without looking.
+    pub(crate) fn gates(&self, now: Instant, tables: &Tables) -> Gates<'_> {
+        let places = if self.has_installed(tables) { &*self.places } else { &[] };
+        Gates {
+            places,
+            gates: &self.gates,
+            now,
+        }
+    }
+
+    /// Whether these are the tables in force.
+    pub(crate) fn has_installed(&self, tables: &Tables) -> bool {
+        let installed = self.installed.as_ref();
+        installed.is_some_and(|installed| Arc::ptr_eq(installed, tables.identity()))
+    }
+
     /// Index of a trunk's slot: by place for the tables in force, by name for older ones.
     fn find(&self, tables: &Tables, trunk: TrunkIx) -> Option<u32> {
-        match &self.installed {
-            Some(installed) if Arc::ptr_eq(installed, tables.identity()) => {
-                self.places.get(trunk.0 as usize).copied()
-            }
-            Some(_) | None => self.names.get(tables.trunk(trunk).name.as_str()).copied(),
+        if self.has_installed(tables) {
+            self.places.get(trunk.0 as usize).copied()
+        } else {
+            self.names.get(tables.trunk(trunk).name.as_str()).copied()
         }
     }
 

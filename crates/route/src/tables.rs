@@ -2,11 +2,15 @@
 //! built off the shard.
 
 mod build;
+mod carriers;
 mod numbers;
 mod sources;
 mod users;
 
 use crate::deck::{Deck, Money};
+use crate::plan::Standing;
+use crate::prices::Prices;
+use carriers::Carriers;
 use config::{Config, NumberRule, Role, Trunk};
 use numbers::Numbers;
 use sources::Sources;
@@ -15,6 +19,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use build::BuildError;
+pub(crate) use carriers::weight;
+pub use carriers::Retired;
 pub use sources::WhyNot;
 pub use users::{Called, UserIx};
 
@@ -47,8 +53,10 @@ impl NetworkIx {
 pub struct Tables {
     trunks: Arc<[Arc<Trunk>]>,
     facts: Box<[Facts]>,
+    /// Decks of customers, by trunk.
+    decks: HashMap<TrunkIx, Deck>,
     names: HashMap<Box<str>, TrunkIx>,
-    carriers: Box<[TrunkIx]>,
+    carriers: Carriers,
     classes: Box<[Class]>,
     sources: Sources,
     rules: Box<[Rule]>,
@@ -57,40 +65,26 @@ pub struct Tables {
 }
 
 /// What was worked out about a trunk beforehand.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Facts {
-    deck: Option<Deck>,
-    class: Option<usize>,
+    class: Option<u32>,
     weight: u32,
     network: NetworkIx,
+    /// Its `failover.attempts`.
+    attempts: Option<u16>,
+    /// How many targets it has.
+    targets: u16,
+    /// Its place in the table of prices.
+    seat: Option<u16>,
 }
 
-/// A class of service, by trunk index.
+/// A class of service.
 #[derive(Debug)]
 pub(crate) struct Class {
-    pub(crate) name: Box<str>,
-    leave: Box<[Leave]>,
+    pub(crate) name: Arc<str>,
     pub(crate) max_price: Option<Money>,
-}
-
-/// What a class says to a trunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leave {
-    /// It may be used.
-    Allowed,
-    /// The class names others.
-    NotListed,
-    /// The class excludes it.
-    Excluded,
-}
-
-impl Class {
-    pub(crate) fn leave(&self, trunk: TrunkIx) -> Leave {
-        self.leave
-            .get(trunk.0 as usize)
-            .copied()
-            .unwrap_or(Leave::NotListed)
-    }
+    /// The carriers, with those left out already that it leaves out whatever is called.
+    pub(crate) carriers: Box<[Standing]>,
 }
 
 /// A number rule with its trunks resolved.
@@ -144,8 +138,7 @@ impl Tables {
 
     /// The network that a trunk is in.
     pub fn network(&self, ix: TrunkIx) -> NetworkIx {
-        self.facts
-            .get(ix.0 as usize)
+        self.facts(ix)
             .map_or(NetworkIx::NOWHERE, |facts| facts.network)
     }
 
@@ -284,24 +277,60 @@ impl Tables {
         self.users.called(trunk, self.trunk(trunk), called)
     }
 
-    /// The carriers, in the order of the config.
-    pub(crate) fn carriers(&self) -> &[TrunkIx] {
+    /// The carriers, and what they ask.
+    pub(crate) fn carriers(&self) -> &Carriers {
         &self.carriers
     }
 
-    /// A trunk's deck.
-    pub(crate) fn deck(&self, ix: TrunkIx) -> Option<&Deck> {
-        self.facts.get(ix.0 as usize)?.deck.as_ref()
+    /// What the carriers ask; `None`: nothing, or these tables are no longer in force.
+    pub(crate) fn prices(&self) -> Option<Arc<Prices>> {
+        self.carriers.prices()
+    }
+
+    /// Memory that the table of prices takes, in bytes.
+    pub fn price_bytes(&self) -> usize {
+        self.prices().map_or(0, |prices| prices.bytes())
+    }
+
+    /// These tables are no longer in force: gives up the table of prices, which is to be dropped by somebody for whom nobody waits.
+    /// Calls that were planned with these tables keep what they need of them; what they plan from now on goes by the prices in force.
+    /// To be called when others have been [installed](crate::Live::install).
+    pub fn retire(&self) -> Retired {
+        self.carriers.retire()
+    }
+
+    /// A customer's own deck. What carriers ask is in one table for all of them.
+    pub fn deck(&self, ix: TrunkIx) -> Option<&Deck> {
+        self.decks.get(&ix)
+    }
+
+    /// A carrier's place in the table of prices.
+    pub(crate) fn seat(&self, ix: TrunkIx) -> Option<u16> {
+        self.facts(ix)?.seat
+    }
+
+    fn facts(&self, ix: TrunkIx) -> Option<&Facts> {
+        self.facts.get(ix.0 as usize)
     }
 
     /// The class of service of calls from a trunk.
     pub(crate) fn class(&self, ix: TrunkIx) -> Option<&Class> {
-        self.classes.get(self.facts.get(ix.0 as usize)?.class?)
+        self.classes.get(self.facts(ix)?.class? as usize)
     }
 
     /// A trunk's weight among equals: that of its foremost targets together.
     pub(crate) fn weight(&self, ix: TrunkIx) -> u32 {
-        self.facts.get(ix.0 as usize).map_or(0, |facts| facts.weight)
+        self.facts(ix).map_or(0, |facts| facts.weight)
+    }
+
+    /// A trunk's `failover.attempts`.
+    pub(crate) fn attempts(&self, ix: TrunkIx) -> Option<u16> {
+        self.facts(ix)?.attempts
+    }
+
+    /// How many targets a trunk has.
+    pub(crate) fn targets(&self, ix: TrunkIx) -> u16 {
+        self.facts(ix).map_or(0, |facts| facts.targets)
     }
 
     /// The list of trunks, which is also the identity of these tables: no two that live at once share it.

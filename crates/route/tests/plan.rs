@@ -83,7 +83,7 @@ impl Bed {
 
     fn places(&self, plan: &Plan) -> HashMap<String, Place> {
         let name = |c: &route::Candidate| (self.tables.trunk(c.trunk).name.clone(), c.place);
-        plan.trace.candidates.iter().map(name).collect()
+        plan.trace.candidates().iter().map(name).collect()
     }
 }
 
@@ -475,35 +475,6 @@ fn the_limit_on_attempts_is_the_lowest_that_anybody_wrote() {
         );
         assert!(plan.attempts.len() >= plan.limit && plan.attempts.len() <= 32 + 4);
     }
-}
-
-#[test]
-fn numbers_are_written_as_each_trunk_wants_them() {
-    let text = [
-        carrier("a", "priority = 1\nnumber_format = \"digits\""),
-        carrier(
-            "b",
-            "priority = 2\nnumber_format = { style = \"digits\", prepend = \"9\", strip = 2 }",
-        ),
-        carrier("c", "priority = 3\nnumber_format = \"e164\""),
-        pbx(""),
-    ]
-    .concat();
-    let bed = Bed::new(tables(&text));
-    let plan = bed.plan("442071838750");
-    let written: Vec<_> = plan
-        .attempts
-        .iter()
-        .map(|attempt| (&*attempt.called, &*attempt.caller))
-        .collect();
-    assert_eq!(
-        written,
-        [
-            ("442071838750", "441632960000"),
-            ("92071838750", "441632960000"),
-            ("+442071838750", "+441632960000")
-        ]
-    );
 }
 
 #[test]

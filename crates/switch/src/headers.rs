@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use config::{Host, NumberIn, Target, Trunk};
-use route::Attempt;
 use sip_msg::{HeaderId, Message, NameAddr, Uri, Value, Writer};
 use sip_proto::Flow;
 
@@ -65,10 +64,10 @@ fn without_separators(number: &[u8]) -> String {
 }
 
 /// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
-pub(crate) fn request_uri(attempt: &Attempt, trunk: &Trunk, target: &Target) -> Vec<u8> {
+pub(crate) fn request_uri(called: &str, trunk: &Trunk, target: &Target) -> Vec<u8> {
     let mut uri = Vec::with_capacity(64);
-    let style = trunk.write_style(NumberIn::RequestUri);
-    number_uri(&mut Value::from(&mut uri), &attempt.called, style, &|value| {
+    let (number, style) = trunk.write_number(NumberIn::RequestUri, called);
+    number_uri(&mut Value::from(&mut uri), &number, style, &|value| {
         target_host(value, target);
     });
     by_transport(&mut uri, target);

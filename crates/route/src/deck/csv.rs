@@ -1,10 +1,11 @@
 //! Reading a deck: comma, semicolon or tab separated values with a header line (RFC 4180 quoting).
 
-use super::date::{self, DAY};
-use super::trie::{Key, MAX_PREFIX, Row, Trie};
-use super::{Deck, Money, Rate};
+use super::calendar::DAY;
+use super::date;
+use super::key::{Key, MAX_PREFIX};
+use super::places::Places;
+use super::{Condition, Deck, Money, Rate, Row};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// Rows that a deck may have at most.
 pub const MAX_ROWS: usize = 2_000_000;
@@ -28,7 +29,8 @@ pub struct RowError {
 ///
 /// The first line names the columns, in any order and case: `prefix` (digits, `+` tolerated), `rate` (per
 /// minute), and if wanted
-/// `first_interval` and `increment` (seconds, 1 where not given), `fee` (per answered call),
+/// `first_interval` and `increment` (seconds, 1 where not given), `fee` (per answered call), `minimum` (that an answered call costs
+/// at least),
 /// `effective_from` and `effective_to`
 /// (`YYYY-MM-DD`, with `THH:MM:SSZ` if wanted, UTC, or seconds since 1970; a bare date in `effective_to` is
 /// the last day),
@@ -71,7 +73,7 @@ pub fn parse_csv(text: &str) -> Result<Deck, Vec<RowError>> {
             message: "the deck has no rows below its header".into(),
         });
     }
-    rows.sort_unstable_by_key(|row| (row.key, std::cmp::Reverse(row.from), row.line));
+    rows.sort_unstable_by_key(Row::order);
     for pair in rows.windows(2) {
         if let [first, second] = pair
             && (first.key, first.from) == (second.key, second.from)
@@ -88,9 +90,7 @@ pub fn parse_csv(text: &str) -> Result<Deck, Vec<RowError>> {
         }
     }
     if errors.is_empty() {
-        Ok(Deck {
-            trie: Arc::new(Trie::build(&rows)),
-        })
+        Ok(Deck::of_sorted(&rows, Places::default()))
     } else {
         errors.sort_by_key(|error| error.line);
         Err(errors)
@@ -194,6 +194,7 @@ struct Columns {
     first_interval: Option<usize>,
     increment: Option<usize>,
     fee: Option<usize>,
+    minimum: Option<usize>,
     effective_from: Option<usize>,
     effective_to: Option<usize>,
     blocked: Option<usize>,
@@ -227,6 +228,7 @@ impl Columns {
             first_interval: find("first_interval"),
             increment: find("increment"),
             fee: find("fee"),
+            minimum: find("minimum"),
             effective_from: find("effective_from"),
             effective_to: find("effective_to"),
             blocked: find("blocked"),
@@ -266,6 +268,8 @@ impl Columns {
         );
         let fee = cell(self.fee);
         let fee = note("fee", if fee.is_empty() { Ok(0) } else { amount(fee) });
+        let minimum = cell(self.minimum);
+        let minimum = note("minimum", if minimum.is_empty() { Ok(0) } else { amount(minimum) });
         let first_interval = note(
             "first_interval",
             interval(cell(self.first_interval), 0).map(u64::from),
@@ -287,19 +291,22 @@ impl Columns {
         if errors.len() > before {
             return None;
         }
+        let key = key.ok()?;
         let rate = Rate {
             per_minute: Money(per_minute),
             fee: Money(fee),
+            minimum: Money(minimum),
             first_interval: first_interval as u16,
             increment: increment as u16,
             blocked,
-            prefix_len: 0,
+            prefix_len: key.digits() as u8,
         };
         Some(Row {
-            key: key.ok()?,
+            key,
             rate,
             from: from as u32,
             until: until as u32,
+            condition: Condition::ALWAYS,
             line: record.line,
         })
     }

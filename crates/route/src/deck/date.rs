@@ -1,5 +1,7 @@
 //! Dates of decks: `2026-02-01`, `2026-02-01 12:30`, `2026-02-01T12:30:00Z`, or seconds since 1970. All UTC.
 
+use super::calendar::{self, DAY};
+
 /// A moment as a deck writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -8,9 +10,6 @@ pub(super) struct Moment {
     /// No time of day was written.
     pub(super) whole_day: bool,
 }
-
-/// Seconds in a day.
-pub(super) const DAY: u32 = 86_400;
 
 /// Reads a moment; `None` if it is none, or lies before 1970 or after 2105.
 pub(super) fn parse(text: &str) -> Option<Moment> {
@@ -47,19 +46,11 @@ fn days(date: &str) -> Option<u64> {
     if parts.next().is_some() || !(1970..=2105).contains(&year) || !(1..=12).contains(&month) {
         return None;
     }
-    let leap = |y: u32| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
-    let length = |m: u32| match m {
-        2 if leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if day < 1 || day > length(month) {
+    let year = year as i32;
+    if day < 1 || day > calendar::length(year, month) {
         return None;
     }
-    let years: u32 = (1970..year).map(|y| if leap(y) { 366 } else { 365 }).sum();
-    let months: u32 = (1..month).map(length).sum();
-    Some(u64::from(years + months + day - 1))
+    u64::try_from(calendar::days(year, month, day)).ok()
 }
 
 /// Seconds from midnight to `HH:MM` or `HH:MM:SS`.

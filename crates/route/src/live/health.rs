@@ -1,6 +1,7 @@
 //! Health of one target: down only by evidence in a row, up by answers in a row. One that is down and that nobody asks with
 //! OPTIONS gets a call now and then, or it would never be heard of again.
 
+use super::gate::Gate;
 use super::hops::LONGEST_REST;
 use config::Trunk;
 use sip_proto::Hop;
@@ -162,6 +163,15 @@ impl Health {
     pub(super) fn tried(&mut self, now: Instant) {
         if self.down {
             self.last_try = Some(now);
+        }
+    }
+
+    /// Says what is the matter with it: all that makes it shunned or spared, now or later.
+    pub(super) fn tell(&self, rules: Rules, gate: &mut Gate) {
+        gate.trouble(self.down);
+        gate.trouble_until(self.shunned_until);
+        if let (Some(whole), Some(since)) = (rules.health.slow_start, self.since) {
+            gate.trouble_until(since.checked_add(whole));
         }
     }
 

@@ -20,6 +20,10 @@ pub(super) struct Pace {
     begun: VecDeque<Instant>,
 }
 
+/// No moment that is counted.
+#[derive(Debug)]
+pub(super) struct Never;
+
 /// At most `calls` per `window`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Limit {
@@ -57,6 +61,18 @@ impl Pace {
                 .begun
                 .front()
                 .is_none_or(|&oldest| now.saturating_duration_since(oldest) >= limit.window)
+    }
+
+    /// From when on there is room; `None`: there is.
+    ///
+    /// # Errors
+    /// There is none as far as time is counted.
+    pub(super) fn room_at(&self) -> Result<Option<Instant>, Never> {
+        let full = self.limit.filter(|limit| self.begun.len() >= limit.calls);
+        let (Some(limit), Some(oldest)) = (full, self.begun.front()) else {
+            return Ok(None);
+        };
+        oldest.checked_add(limit.window).map(Some).ok_or(Never)
     }
 
     /// Notes that a call begins now.

@@ -22,14 +22,23 @@ impl Draw {
         bits as f64 / (1u64 << 53) as f64
     }
 
+    /// The place of a trunk among others of its weight, which is not 0. In the order of [`Draw::chance`].
+    pub(super) fn even_chance(self, trunk: TrunkIx) -> Chance {
+        Chance(!self.bits(trunk, None))
+    }
+
+    fn bits(self, trunk: TrunkIx, target: Option<usize>) -> u64 {
+        let place = (u64::from(trunk.0) << 32) | target.map_or(0, |target| target as u64 + 1);
+        mix(self.0 ^ mix(place)) >> 11
+    }
+
     /// The place of a trunk, or of one of its targets, with this weight. Weight 0 comes after every other
     /// (RFC 2782).
     pub(super) fn chance(self, trunk: TrunkIx, target: Option<usize>, weight: u32) -> Chance {
         if weight == 0 {
             return Chance(u64::MAX);
         }
-        let place = (u64::from(trunk.0) << 32) | target.map_or(0, |target| target as u64 + 1);
-        let bits = mix(self.0 ^ mix(place)) >> 11;
+        let bits = self.bits(trunk, target);
         // Exponentially distributed at a rate of the weight: of several, the first is each with its
         // weight's share of probability.
         let uniform = (bits as f64 + 1.0) / (1u64 << 53) as f64;
@@ -81,6 +90,18 @@ mod tests {
         let place = |draw| Draw::new(draw).chance(TrunkIx(3), Some(1), 10);
         assert_eq!(place(7), place(7));
         assert_ne!(place(7), place(8));
+    }
+
+    #[test]
+    fn among_equal_weights_the_place_needs_no_logarithm() {
+        for round in 0..1000 {
+            let draw = Draw::new(round);
+            let mut by_weight: Vec<u32> = (0..20).collect();
+            let mut even = by_weight.clone();
+            by_weight.sort_by_key(|&trunk| draw.chance(TrunkIx(trunk), None, 7));
+            even.sort_by_key(|&trunk| draw.even_chance(TrunkIx(trunk)));
+            assert_eq!(by_weight, even);
+        }
     }
 
     #[test]

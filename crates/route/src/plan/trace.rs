@@ -1,11 +1,15 @@
 //! What a decision saw, kept as data; words are made of it only when somebody asks.
 
+use super::draw::Draw;
+use super::order::{self, Standing};
 use super::{NoRouteReason, Request};
 use crate::deck::{Money, Rate};
 use crate::live::Refusal;
 use crate::number::bare;
-use crate::tables::{Tables, TrunkIx};
+use crate::prices::Terms;
+use crate::tables::{self, Tables, TrunkIx};
 use config::Trunk;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,16 +18,16 @@ use std::sync::Arc;
 pub struct Trace {
     /// By what the candidates were chosen.
     pub basis: Basis,
-    /// Every trunk that was looked at: those that were taken, in their order, then those placed last, then
-    /// those dropped.
-    pub candidates: Vec<Candidate>,
     /// The random number that decided among equals.
     pub draw: u64,
     /// The class of service of the call.
-    pub class: Option<Box<str>>,
+    pub class: Option<Arc<str>>,
+    /// Every trunk that was looked at, as it came.
+    standings: Vec<Standing>,
     from: TrunkIx,
-    called: Box<str>,
+    called: SmallVec<[u8; 24]>,
     trunks: Arc<[Arc<Trunk>]>,
+    terms: Arc<[Terms]>,
 }
 
 /// By what the candidates of a call were chosen.
@@ -100,6 +104,10 @@ pub enum LeftOut {
 }
 
 impl Place {
+    pub(super) fn is_dropped(self) -> bool {
+        matches!(self, Self::Dropped(_))
+    }
+
     /// Which part of the order it belongs to.
     pub(super) fn rank(self) -> u8 {
         match self {
@@ -153,25 +161,47 @@ impl Trace {
     pub(super) fn new(
         tables: &Tables,
         request: &Request<'_>,
-        class: Option<Box<str>>,
+        terms: &Arc<[Terms]>,
         basis: Basis,
-        candidates: Vec<Candidate>,
+        standings: Vec<Standing>,
     ) -> Self {
-        let trunks = Arc::clone(tables.identity());
         Self {
             basis,
-            candidates,
             draw: request.draw,
-            class,
+            class: tables.class(request.from).map(|class| Arc::clone(&class.name)),
+            standings,
             from: request.from,
-            called: bare(request.called).into(),
-            trunks,
+            called: bare(request.called).as_bytes().into(),
+            trunks: Arc::clone(tables.identity()),
+            terms: Arc::clone(terms),
         }
+    }
+
+    /// Every trunk that was looked at: those that were taken, in their order, then those placed last, then
+    /// those dropped.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let weight = |trunk| self.trunk(trunk).map_or(0, tables::weight);
+        let order = match self.basis {
+            Basis::Carriers => order::all(&self.standings, Draw::new(self.draw), weight),
+            Basis::Number(_) | Basis::NoTransit => order::by_part(&self.standings),
+        };
+        let candidate = |index: &u32| {
+            let standing = self.standings.get(*index as usize)?;
+            let terms = self.terms.get(standing.offer.terms as usize);
+            Some(Candidate {
+                trunk: standing.trunk,
+                rate: terms.map(|terms| terms.rate(standing.offer.prefix_len)),
+                priority: standing.priority,
+                weight: weight(standing.trunk),
+                place: standing.place,
+            })
+        };
+        order.iter().filter_map(candidate).collect()
     }
 
     /// Why a trace without a single attempt is one.
     pub(super) fn no_route(&self) -> NoRouteReason {
-        let out_of_service = |candidate: &Candidate| match candidate.place {
+        let out_of_service = |standing: &Standing| match standing.place {
             Place::Dropped(
                 LeftOut::Disabled | LeftOut::Draining | LeftOut::NoTarget | LeftOut::Unregistered,
             )
@@ -181,7 +211,7 @@ impl Trace {
         };
         if self.basis == Basis::NoTransit {
             NoRouteReason::UnknownNumber
-        } else if self.candidates.iter().any(out_of_service) {
+        } else if self.standings.iter().any(out_of_service) {
             NoRouteReason::OutOfService
         } else {
             NoRouteReason::NoCarrier
@@ -193,9 +223,9 @@ impl Trace {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.headline()];
         let mut place = 0;
-        for candidate in &self.candidates {
+        for candidate in self.candidates() {
             let name = self.name(candidate.trunk);
-            let offer = self.offer(candidate);
+            let offer = self.offer(&candidate);
             lines.push(match candidate.place {
                 Place::InOrder => {
                     place += 1;
@@ -225,7 +255,7 @@ impl Trace {
             ),
             Basis::NoTransit => "no number rule, and a carrier's call goes to no other carrier".into(),
         };
-        format!("{} from {from}{class}: {by}", self.called)
+        format!("{} from {from}{class}: {by}", self.called())
     }
 
     fn offer(&self, candidate: &Candidate) -> String {
@@ -238,10 +268,8 @@ impl Trace {
         let Some(rate) = rate else {
             return format!("no price, priority {priority}, weight {weight}");
         };
-        let prefix = self
-            .called
-            .get(..usize::from(rate.prefix_len))
-            .unwrap_or(&self.called);
+        let called = self.called();
+        let prefix = called.get(..usize::from(rate.prefix_len)).unwrap_or(called);
         let fee = if rate.fee == Money(0) {
             String::new()
         } else {
@@ -255,6 +283,15 @@ impl Trace {
     }
 
     fn name(&self, ix: TrunkIx) -> &str {
-        self.trunks.get(ix.0 as usize).map_or("?", |trunk| &trunk.name)
+        self.trunk(ix).map_or("?", |trunk| &trunk.name)
+    }
+
+    fn trunk(&self, ix: TrunkIx) -> Option<&Trunk> {
+        self.trunks.get(ix.0 as usize).map(|trunk| &**trunk)
+    }
+
+    /// The called number, without `+`.
+    fn called(&self) -> &str {
+        std::str::from_utf8(&self.called).unwrap_or_default()
     }
 }

@@ -3,9 +3,12 @@
 use super::numbers::Numbers;
 use super::sources::Sources;
 use super::users::Users;
-use super::{Class, Facts, Leave, NetworkIx, Rule, Tables, TrunkIx};
+use super::carriers::{self, Carriers};
+use super::{Class, Facts, NetworkIx, Rule, Tables, TrunkIx};
 use crate::deck::{Deck, Money};
-use config::{Config, Role, Trunk};
+use crate::plan::{LeftOut, Place, Standing};
+use crate::prices::TooMuch;
+use config::{Config, Trunk};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -48,6 +51,9 @@ pub enum BuildError {
     /// A trunk has a deck that was not given, or several were.
     #[error("trunk {0:?} needs its deck exactly once")]
     Deck(String),
+    /// There are more prices than can be had.
+    #[error("{0}")]
+    TooMuch(#[from] TooMuch),
 }
 
 impl Tables {
@@ -58,22 +64,24 @@ impl Tables {
         let mut errors = Vec::new();
         let names = names(config, &mut errors);
         let decks = by_trunk(config, &names, decks, &mut errors);
+        let (carriers, decks) = Carriers::build(&config.trunks, decks).unwrap_or_else(|too_much| {
+            errors.push(too_much.into());
+            Default::default()
+        });
         let classes: Vec<Class> = config
             .classes
             .iter()
-            .map(|class| resolve(class, config, &names, &mut errors))
+            .map(|class| resolve(class, &carriers, &names, &mut errors))
             .collect();
-        let facts: Vec<Facts> = config
-            .trunks
-            .iter()
-            .zip(decks)
-            .map(|(trunk, deck)| Facts {
-                deck,
-                class: class_of(trunk, config, &mut errors),
-                weight: weight(trunk),
-                network: network(trunk, config, &mut errors),
-            })
-            .collect();
+        let facts = |trunk: &Arc<Trunk>| Facts {
+            class: class_of(trunk, config, &mut errors),
+            weight: carriers::weight(trunk),
+            network: network(trunk, config, &mut errors),
+            attempts: trunk.failover.attempts,
+            targets: u16::try_from(trunk.targets.len()).unwrap_or(u16::MAX),
+            seat: carriers.seat(&trunk.name),
+        };
+        let facts: Vec<Facts> = config.trunks.iter().map(facts).collect();
         let mut rules: Vec<Rule> = config
             .numbers
             .iter()
@@ -95,14 +103,12 @@ impl Tables {
             return Err(errors);
         }
         let users = Users::build(&config.trunks, &mut rules, &mut numbers);
-        let of_carriers = |(index, trunk): (usize, &Arc<Trunk>)| {
-            (trunk.role == Role::Carrier).then_some(TrunkIx(index as u32))
-        };
         Ok(Self {
             trunks: config.trunks.as_slice().into(),
             facts: facts.into(),
+            decks,
             names,
-            carriers: config.trunks.iter().enumerate().filter_map(of_carriers).collect(),
+            carriers,
             classes: classes.into(),
             sources: Sources::build(config),
             rules: rules.into(),
@@ -180,28 +186,36 @@ fn by_trunk(
     placed
 }
 
-fn resolve(class: &config::Class, config: &Config, names: &Names, errors: &mut Vec<BuildError>) -> Class {
+fn resolve(
+    class: &config::Class,
+    carriers: &Carriers,
+    names: &Names,
+    errors: &mut Vec<BuildError>,
+) -> Class {
     let by = || format!("class {:?}", class.name);
     let listed = known(&class.trunks, names, by, errors);
     let excluded = known(&class.excluded, names, by, errors);
-    let leave = (0..config.trunks.len()).map(|index| {
-        let ix = TrunkIx(index as u32);
-        if excluded.contains(&ix) {
-            Leave::Excluded
-        } else if class.trunks.is_empty() || listed.contains(&ix) {
-            Leave::Allowed
+    let place = |trunk: &TrunkIx| {
+        if excluded.contains(trunk) {
+            Place::Dropped(LeftOut::Excluded)
+        } else if class.trunks.is_empty() || listed.contains(trunk) {
+            Place::InOrder
         } else {
-            Leave::NotListed
+            Place::Dropped(LeftOut::NotListed)
         }
-    });
+    };
+    let standing = |standing: &Standing| Standing {
+        place: place(&standing.trunk),
+        ..*standing
+    };
     Class {
         name: class.name.as_str().into(),
-        leave: leave.collect(),
         max_price: class.max_price.map(Money::from_units),
+        carriers: carriers.all().iter().map(standing).collect(),
     }
 }
 
-fn class_of(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Option<usize> {
+fn class_of(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Option<u32> {
     let name = trunk.class.as_ref()?;
     let index = config.classes.iter().position(|class| class.name == *name);
     if index.is_none() {
@@ -210,7 +224,7 @@ fn class_of(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Opt
             class: name.clone(),
         });
     }
-    index
+    u32::try_from(index?).ok()
 }
 
 fn network(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> NetworkIx {
@@ -222,15 +236,4 @@ fn network(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Netw
         });
     }
     network
-}
-
-/// The weights of the targets that come first, together.
-fn weight(trunk: &Trunk) -> u32 {
-    let first = trunk.targets.iter().map(|target| target.priority).min();
-    trunk
-        .targets
-        .iter()
-        .filter(|target| Some(target.priority) == first)
-        .map(|target| u32::from(target.weight))
-        .sum()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use config::NumberIn;
 use route::{Attempt, AttemptOutcome, Called};
 use sip_msg::{SipUri, Value};
 use smallvec::SmallVec;
@@ -52,7 +53,9 @@ pub(crate) fn expand(
         expanded.limit += contacts.len() - 1;
         for mut contact in contacts {
             if by == Called::Number {
-                contact.uri = with_user(&contact.uri, &attempt.called);
+                let trunk = snapshot.trunk(attempt.trunk);
+                let number = trunk.write_number(NumberIn::RequestUri, called).0;
+                contact.uri = with_user(&contact.uri, &number);
             }
             expanded.attempts.push(Attempt {
                 contact: u16::try_from(expanded.contacts.len()).ok(),

@@ -101,7 +101,7 @@ impl Page {
         let target = trunk.targets.get(attempt.target)?;
         let host = |value: &mut Value<'_>| headers::target_host(value, target);
         let to = headers::to_uri(&self.called, trunk, &host);
-        Some((headers::request_uri(attempt, trunk, target), to))
+        Some((headers::request_uri(&self.called, trunk, target), to))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::deck::Asked;
 
 /// Any moment at which undated rows are in force.
 const NOW: u64 = 1_769_904_000; // 2026-02-01T00:00:00Z
@@ -15,8 +16,16 @@ fn errors(text: &str) -> Vec<(u32, &'static str)> {
         .collect()
 }
 
+fn rate_of(deck: &Deck, called: &str, at_unix_s: u64) -> Option<Rate> {
+    deck.lookup(&Asked {
+        called,
+        caller: "",
+        at_unix_s,
+    })
+}
+
 fn price(deck: &Deck, number: &str, at: u64) -> Option<(u64, u8)> {
-    deck.lookup(number, at)
+    rate_of(deck, number, at)
         .map(|rate| (rate.per_minute.0, rate.prefix_len))
 }
 
@@ -53,20 +62,21 @@ fn every_column_is_read_in_any_order_and_case() {
     let rate = |per_minute, fee, first_interval, increment, blocked, prefix_len| Rate {
         per_minute: Money(per_minute),
         fee: Money(fee),
+        minimum: Money(0),
         first_interval,
         increment,
         blocked,
         prefix_len,
     };
     assert_eq!(
-        deck.lookup("4412", NOW),
+        rate_of(&deck, "4412", NOW),
         Some(rate(12_500_000, 1_000_000, 30, 6, false, 2))
     );
     assert_eq!(
-        deck.lookup("3412", NOW),
+        rate_of(&deck, "3412", NOW),
         Some(rate(1_500_000_000, 0, 1, 1, false, 2))
     );
-    assert_eq!(deck.lookup("88112", NOW), Some(rate(0, 0, 1, 1, true, 3)));
+    assert_eq!(rate_of(&deck, "88112", NOW), Some(rate(0, 0, 1, 1, true, 3)));
 }
 
 #[test]
@@ -102,7 +112,7 @@ fn the_row_in_force_is_the_one_that_began_last() {
 #[test]
 fn a_deck_that_is_wholly_in_the_future_prices_nothing_yet() {
     let deck = deck("prefix,rate,effective_from\n44,1,2026-02-02\n");
-    assert_eq!(deck.lookup("44", NOW), None);
+    assert_eq!(rate_of(&deck, "44", NOW), None);
 }
 
 #[test]
@@ -118,7 +128,7 @@ fn every_bad_row_is_reported_with_its_line_and_column() {
                 \n\
                 49,1,,,,,,\n\
                 +49,2,,,,,,\n\
-                1234567890123456789012345,1,,,,,,\n";
+                12345678901234567,1,,,,,,\n";
     let expected = [
         (2, "rate"),
         (3, "prefix"),

@@ -1,7 +1,7 @@
 //! The INVITE of an attempt, as it is written.
 
 use bytes::Bytes;
-use config::Trunk;
+use config::{NumberIn, Trunk};
 use route::Attempt;
 use rtp_proto::control::Side;
 use sip_msg::{HeaderId, Message, Method, Value, Writer};
@@ -61,7 +61,10 @@ impl Call {
         if let Some(leg) = &self.b {
             match &caller {
                 Some(caller) => towards.write_from(&mut writer, caller, &leg.tag),
-                None => towards.write_plain_from(&mut writer, invite, &attempt.caller, &leg.tag),
+                None => {
+                    let number = trunk.write_number(NumberIn::From, &self.story.caller).0;
+                    towards.write_plain_from(&mut writer, invite, &number, &leg.tag);
+                }
             }
             let to = self.to_uri(&towards, attempt, contact.is_some());
             writer.parts(HeaderId::To, |value| {
@@ -125,7 +128,7 @@ impl Call {
         match (contact, trunk.targets.get(attempt.target)) {
             (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
             (Some(contact), _) => contact.uri.to_vec(),
-            (None, Some(target)) => headers::request_uri(attempt, trunk, target),
+            (None, Some(target)) => headers::request_uri(&self.story.called, trunk, target),
             (None, None) => Vec::new(),
         }
     }

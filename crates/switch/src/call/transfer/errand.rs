@@ -196,7 +196,7 @@ impl Call {
         let snapshot = &self.snapshot;
         if snapshot.transfer(customer) == Mode::Return {
             return Ok(Way {
-                attempts: back_to(snapshot, customer, caller, called),
+                attempts: back_to(snapshot, customer),
                 limit: RETURNS,
                 trace: None,
             });
@@ -425,7 +425,7 @@ impl Call {
 const RETURNS: usize = 3;
 
 /// The transferor's own targets, in their order.
-fn back_to(snapshot: &Snapshot, trunk: TrunkIx, caller: &str, called: &str) -> SmallVec<[Attempt; 4]> {
+fn back_to(snapshot: &Snapshot, trunk: TrunkIx) -> SmallVec<[Attempt; 4]> {
     let targets = &snapshot.trunk(trunk).targets;
     let mut order: Vec<usize> = (0..targets.len()).collect();
     order.sort_by_key(|target| targets.get(*target).map(|target| target.priority));
@@ -433,8 +433,6 @@ fn back_to(snapshot: &Snapshot, trunk: TrunkIx, caller: &str, called: &str) -> S
         trunk,
         target,
         contact: None,
-        called: called.into(),
-        caller: caller.into(),
         rate: None,
     };
     order.into_iter().map(attempt).collect()

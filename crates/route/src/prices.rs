@@ -1,0 +1,202 @@
+//! The prices of all carriers in one table: what each of them asks for a number, found in one walk.
+//!
+//! Fifty decks looked into one after the other are fifty walks through memory that no cache holds. Here the decks' prefixes are one
+//! set ([`pages`]), and what all carriers ask for one prefix stands side by side: a walk finds the prefixes that a number has, and
+//! then the carriers' entries are read from the longest on, until each has one that holds. An entry is twelve bytes: whose it is, what
+//! it is compared by, and where the rest is told, which only those few need that a call is offered to.
+//!
+//! The table is made of whole decks, off the shard, and never changes. It is by far the largest thing that a configuration has, so
+//! it is not kept for calls of older configurations: they ask the one in force, by the names of their trunks.
+
+mod merge;
+mod pages;
+mod price;
+mod shelve;
+mod terms;
+
+pub use merge::TooMuch;
+pub(crate) use price::{COMPARED_MINUTES, Price};
+pub(crate) use terms::{Question, Terms};
+
+use crate::deck::{Deck, Key};
+use pages::{Pages, Path};
+use std::collections::HashMap;
+use std::sync::Arc;
+use terms::Said;
+
+/// Most carriers.
+pub(crate) const MAX_CARRIERS: usize = 16_000;
+
+/// Most rows that all decks have together.
+pub(crate) const MAX_ROWS_IN_ALL: usize = 1_000_000_000;
+
+/// What one carrier asks for one prefix; or where that is told, if there are several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    /// Whose it is.
+    seat: u16,
+    /// When it holds: [`terms::Span`].
+    span: u16,
+    /// What it is compared by. Of a run: where it begins.
+    price: u32,
+    /// What it asks. Of a run: how many entries it has.
+    term: u32,
+}
+
+impl Entry {
+    /// In the place of a seat: there is no row.
+    const NO_SEAT: u16 = u16::MAX;
+    /// In the place of a seat: there are several, elsewhere.
+    const RUN: u16 = u16::MAX - 1;
+
+    /// No row has the prefix.
+    const NOTHING: Self = Self {
+        seat: Self::NO_SEAT,
+        span: 0,
+        price: 0,
+        term: 0,
+    };
+
+    fn is_nothing(self) -> bool {
+        self.seat == Self::NO_SEAT
+    }
+}
+
+/// What a carrier asks for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// Index of its terms; [`Offer::NO_TERMS`] where it asks nothing.
+    pub(crate) terms: u32,
+    /// What it is compared by; [`Price::NONE`] where it asks nothing, or does not sell.
+    pub(crate) price: Price,
+    /// How many digits of the number its row has.
+    pub(crate) prefix_len: u8,
+}
+
+impl Offer {
+    /// In the place of terms: none.
+    const NO_TERMS: u32 = u32::MAX;
+
+    /// It has no price.
+    pub(crate) const NONE: Self = Self {
+        terms: Self::NO_TERMS,
+        price: Price::NONE,
+        prefix_len: 0,
+    };
+
+    /// Whether there is a row for the call, be it one that says that it isn't sold.
+    pub(crate) fn is_some(self) -> bool {
+        self.terms != Self::NO_TERMS
+    }
+
+    /// Whether the carrier says that it does not sell the destination.
+    pub(crate) fn is_blocked(self) -> bool {
+        self.is_some() && self.price == Price::NONE
+    }
+}
+
+/// The prices of all carriers that have decks.
+#[derive(Debug)]
+pub(crate) struct Prices {
+    seats: HashMap<Box<str>, u16>,
+    pages: Pages,
+    runs: Box<[Entry]>,
+    said: Said,
+}
+
+impl Prices {
+    /// Of these carriers, by name; the place of each among them is its seat.
+    ///
+    /// # Errors
+    /// There is more than one table holds.
+    pub(crate) fn build(decks: &[(Box<str>, Deck)]) -> Result<Self, TooMuch> {
+        merge::merge(decks)
+    }
+
+    /// The seat of the carrier of this name.
+    pub(crate) fn seat(&self, name: &str) -> Option<u16> {
+        self.seats.get(name).copied()
+    }
+
+    /// How many seats there are.
+    pub(crate) fn seats(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// What offers ask, by [`Offer::terms`].
+    pub(crate) fn terms(&self) -> &Arc<[Terms]> {
+        &self.said.terms
+    }
+
+    /// Heap memory that it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.pages.bytes() + size_of_val(&*self.runs) + self.said.bytes()
+    }
+
+    /// Notes what each carrier asks: `offer` shows where, in what is each seat's. What is noted already stays.
+    pub(crate) fn note<T>(
+        &self,
+        question: &mut Question<'_>,
+        places: &mut [T],
+        offer: impl Fn(&mut T) -> &mut Offer,
+    ) {
+        let path = self.path(question);
+        let mut missing = places.len().min(self.seats());
+        for (entry, prefix_len) in path.longest_first() {
+            for entry in self.entries(&entry) {
+                let Some(place) = places.get_mut(usize::from(entry.seat)).map(&offer) else {
+                    continue;
+                };
+                if place.is_some() || !self.said.holds(entry.span, entry.term, question) {
+                    continue;
+                }
+                *place = entry.offer(prefix_len);
+                missing -= 1;
+            }
+            if missing == 0 {
+                break;
+            }
+        }
+    }
+
+    /// What one carrier asks.
+    pub(crate) fn find(&self, question: &mut Question<'_>, seat: u16) -> Offer {
+        let path = self.path(question);
+        for (entry, prefix_len) in path.longest_first() {
+            for entry in self.entries(&entry).iter().filter(|entry| entry.seat == seat) {
+                if self.said.holds(entry.span, entry.term, question) {
+                    return entry.offer(prefix_len);
+                }
+            }
+        }
+        Offer::NONE
+    }
+
+    fn path(&self, question: &Question<'_>) -> Path {
+        self.pages.path(Key::of_number(question.called()))
+    }
+
+    /// The entries that one stands for.
+    fn entries<'a>(&'a self, entry: &'a Entry) -> &'a [Entry] {
+        if entry.seat != Entry::RUN {
+            return std::slice::from_ref(entry);
+        }
+        let start = entry.price as usize;
+        self.runs
+            .get(start..start + entry.term as usize)
+            .unwrap_or_default()
+    }
+}
+
+impl Entry {
+    fn offer(self, prefix_len: u8) -> Offer {
+        Offer {
+            terms: self.term,
+            price: Price::of_bits(self.price),
+            prefix_len,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

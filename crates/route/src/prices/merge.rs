@@ -1,0 +1,136 @@
+//! From decks to the table: all rows in the order of their prefixes, and who has the same prefix side by side.
+
+use super::shelve::Shelver;
+use super::terms::{Gathering, Short};
+use super::{Entry, MAX_CARRIERS, MAX_ROWS_IN_ALL, Prices};
+use crate::deck::{Deck, Key};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+/// Decks don't fit into one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    /// There are too many carriers.
+    #[error("there are {0} carriers; there may be {MAX_CARRIERS}")]
+    Carriers(usize),
+    /// They are too long.
+    #[error("the decks have {0} rows together; there may be {MAX_ROWS_IN_ALL}")]
+    Rows(usize),
+}
+
+/// A deck of which rows are yet to come.
+struct Source<'a> {
+    keys: &'a [Key],
+    says: &'a [u32],
+    /// What its rows say, by `says`.
+    short: Vec<Short>,
+}
+
+pub(super) fn merge(decks: &[(Box<str>, Deck)]) -> Result<Prices, TooMuch> {
+    if decks.len() > MAX_CARRIERS {
+        return Err(TooMuch::Carriers(decks.len()));
+    }
+    let rows = decks.iter().map(|(_, deck)| deck.len()).sum();
+    if rows > MAX_ROWS_IN_ALL {
+        return Err(TooMuch::Rows(rows));
+    }
+    let mut gathering = Gathering::new();
+    let mut sources: Vec<Source<'_>> = Vec::with_capacity(decks.len());
+    for (_, deck) in decks {
+        let places = gathering.places(deck.places());
+        let short = deck.said().map(|row| gathering.short(&row, places)).collect();
+        let (keys, says) = deck.columns();
+        sources.push(Source { keys, says, short });
+    }
+    // As many as there can be: memory that is not written to is not taken.
+    let mut runs = Runs {
+        shelver: Shelver::new(rows),
+        runs: Vec::with_capacity(rows),
+        last: (0, 0),
+    };
+    let first = |(seat, source): (usize, &Source<'_>)| source.keys.first().map(|key| Reverse((*key, seat)));
+    let mut heads: BinaryHeap<Reverse<(Key, usize)>> = sources.iter().enumerate().filter_map(first).collect();
+    let mut present = Key::EMPTY;
+    let mut entries: Vec<Entry> = Vec::new();
+    while let Some(mut head) = heads.peek_mut() {
+        let Reverse((key, seat)) = *head;
+        if key != present {
+            runs.add(present, &mut entries);
+            present = key;
+        }
+        let next = match sources.get_mut(seat) {
+            Some(source) => source.take(key, seat, &mut entries),
+            None => None,
+        };
+        match next {
+            Some(next) => *head = Reverse((next, seat)),
+            None => drop(PeekMut::pop(head)),
+        }
+    }
+    runs.add(present, &mut entries);
+    let mut entries = runs.runs;
+    entries.shrink_to_fit();
+    let seats = decks.iter().zip(0..).map(|((name, _), seat)| (name.clone(), seat));
+    Ok(Prices {
+        seats: seats.collect(),
+        pages: runs.shelver.done(),
+        runs: entries.into_boxed_slice(),
+        said: gathering.done(),
+    })
+}
+
+impl Source<'_> {
+    /// Takes the rows of its next prefix, which is `key`. Gives the prefix behind it.
+    fn take(&mut self, key: Key, seat: usize, entries: &mut Vec<Entry>) -> Option<Key> {
+        loop {
+            let (next, says) = (self.keys.first().copied()?, self.says.first().copied()?);
+            if next != key {
+                return Some(next);
+            }
+            let short = self.short.get(says as usize)?;
+            entries.push(Entry {
+                seat: seat as u16,
+                span: short.span,
+                price: short.price.bits(),
+                term: short.term,
+            });
+            self.keys = self.keys.get(1..).unwrap_or_default();
+            self.says = self.says.get(1..).unwrap_or_default();
+        }
+    }
+}
+
+/// Entries side by side, and where those of a prefix are.
+struct Runs {
+    shelver: Shelver,
+    runs: Vec<Entry>,
+    /// Where the last run is.
+    last: (usize, usize),
+}
+
+impl Runs {
+    /// All entries of a prefix have come; `entries` is empty then.
+    fn add(&mut self, key: Key, entries: &mut Vec<Entry>) {
+        match entries.as_slice() {
+            [] => return,
+            [only] => self.shelver.add(key, *only),
+            several => {
+                let (start, end) = self.last;
+                // Neighbours are often of one destination, for which each carrier asks the same.
+                if self.runs.get(start..end) != Some(several) {
+                    self.last = (self.runs.len(), self.runs.len() + several.len());
+                    self.runs.extend_from_slice(several);
+                }
+                let run = Entry {
+                    seat: Entry::RUN,
+                    span: 0,
+                    price: self.last.0 as u32,
+                    term: several.len() as u32,
+                };
+                self.shelver.add(key, run);
+            }
+        }
+        entries.clear();
+    }
+}

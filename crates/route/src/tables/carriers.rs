@@ -1,0 +1,123 @@
+//! The carriers, in the order in which a plan looks at them, and the table of what they ask.
+
+use super::TrunkIx;
+use crate::deck::Deck;
+use crate::plan::Standing;
+use crate::prices::{MAX_CARRIERS, Prices, Terms, TooMuch};
+use config::{Role, Trunk};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The carriers of one configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Carriers {
+    /// Those with decks first, each at its seat; then those without.
+    all: Box<[Standing]>,
+    priced: usize,
+    /// Most attempts that one of them has written.
+    most_attempts: usize,
+    terms: Arc<[Terms]>,
+    /// Until these tables are no longer in force.
+    prices: Mutex<Option<Arc<Prices>>>,
+}
+
+/// What is left of tables that are no longer in force: memory, and a lot of it. Whoever drops it is busy for milliseconds.
+#[derive(Debug, Default)]
+#[must_use = "it is to be dropped where nobody waits"]
+pub struct Retired {
+    _prices: Option<Arc<Prices>>,
+}
+
+impl Carriers {
+    /// Of the trunks and their decks. Gives back the decks of those that are no carriers.
+    pub(super) fn build(
+        trunks: &[Arc<Trunk>],
+        decks: Vec<Option<Deck>>,
+    ) -> Result<(Self, HashMap<TrunkIx, Deck>), TooMuch> {
+        let (mut all, mut unpriced) = (Vec::new(), Vec::new());
+        let (mut carried, mut others) = (Vec::new(), HashMap::new());
+        let mut most_attempts = 0;
+        for ((trunk, deck), index) in trunks.iter().zip(decks).zip(0..) {
+            let ix = TrunkIx(index);
+            if trunk.role != Role::Carrier {
+                others.extend(deck.map(|deck| (ix, deck)));
+                continue;
+            }
+            most_attempts = most_attempts.max(trunk.failover.attempts.map_or(0, usize::from));
+            let standing = Standing::new(ix, trunk);
+            match deck {
+                Some(deck) => {
+                    all.push(standing);
+                    carried.push((trunk.name.as_str().into(), deck));
+                }
+                None => unpriced.push(standing),
+            }
+        }
+        let priced = all.len();
+        all.append(&mut unpriced);
+        if all.len() > MAX_CARRIERS {
+            return Err(TooMuch::Carriers(all.len()));
+        }
+        let prices = if priced == 0 {
+            None
+        } else {
+            Some(Arc::new(Prices::build(&carried)?))
+        };
+        let carriers = Self {
+            all: all.into_boxed_slice(),
+            priced,
+            most_attempts,
+            terms: prices.as_ref().map(|prices| Arc::clone(prices.terms())).unwrap_or_default(),
+            prices: Mutex::new(prices),
+        };
+        Ok((carriers, others))
+    }
+
+    /// All carriers, as they stand before anything is known of a call.
+    pub(crate) fn all(&self) -> &[Standing] {
+        &self.all
+    }
+
+    /// How many of them, the first, have decks.
+    pub(crate) fn priced(&self) -> usize {
+        self.priced
+    }
+
+    /// Most attempts that one of them has written.
+    pub(crate) fn most_attempts(&self) -> usize {
+        self.most_attempts
+    }
+
+    /// What offers ask; as long as these tables are.
+    pub(crate) fn terms(&self) -> &Arc<[Terms]> {
+        &self.terms
+    }
+
+    /// The place of the carrier of this name among those with decks.
+    pub(super) fn seat(&self, name: &str) -> Option<u16> {
+        self.prices()?.seat(name)
+    }
+
+    /// What they ask; `None`: nothing, or these tables are no longer in force.
+    pub(super) fn prices(&self) -> Option<Arc<Prices>> {
+        self.prices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn retire(&self) -> Retired {
+        let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+        Retired {
+            _prices: prices.take(),
+        }
+    }
+}
+
+/// A trunk's weight among equals: that of the targets that come first, together.
+pub(crate) fn weight(trunk: &Trunk) -> u32 {
+    let first = trunk.targets.iter().map(|target| target.priority).min();
+    trunk
+        .targets
+        .iter()
+        .filter(|target| Some(target.priority) == first)
+        .map(|target| u32::from(target.weight))
+        .sum()
+}
