@@ -7,7 +7,10 @@ use std::time::Duration;
 use records::Filter;
 use serde::Serialize;
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, RegistrationView, TargetView};
+use switch::{
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, Explanation, NoAnswer, Question,
+    RegistrationView, TargetView,
+};
 
 use crate::events::Events;
 use crate::problem::Problem;
@@ -44,6 +47,8 @@ pub trait Backend: Send + Sync + 'static {
     fn ban(&self, address: IpAddr, time: Duration) -> Answer<'_, BanOutcome>;
     /// Lifts the bans of an address; whether there were any.
     fn unban(&self, address: IpAddr) -> Answer<'_, bool>;
+    /// What would become of a call, without one.
+    fn explain(&self, question: Question) -> Answer<'_, Result<Explanation, NoAnswer>>;
     /// The events after the one of this number as far as they are kept (without a number: none of them), then those that come; and calls
     /// as they end, if they are wanted.
     fn events(&self, after: Option<u64>, calls: bool) -> Events;

@@ -5,6 +5,7 @@
 
 mod backend;
 mod events;
+mod explain;
 mod problem;
 mod routes;
 mod trial;

@@ -16,6 +16,7 @@ use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome};
 
 use crate::backend::{Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 use crate::events::events;
+use crate::explain::explain;
 use crate::problem::Problem;
 use crate::trial::{TrialReport, TrialStart, TrialWish};
 
@@ -41,6 +42,7 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/trunks/{name}/test", get(trunk_test).post(test_trunk))
         .route("/v1/bans", get(bans).post(ban))
         .route("/v1/bans/{address}", axum::routing::delete(unban))
+        .route("/v1/routes/explain", get(explain))
         .route("/v1/events", get(events))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))

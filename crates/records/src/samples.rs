@@ -84,6 +84,7 @@ pub(crate) fn record(n: u64) -> CallRecord {
         mos_min: Some(4.31),
         stir: None,
         test: false,
+        route: None,
         decision: vec![
             "carrier-a: priority 1, weight 10".to_owned(),
             "carrier-b: priority 2, weight 10".to_owned(),

@@ -99,6 +99,7 @@ fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, numbers: &[Stri
                     from,
                     caller: "441632960000",
                     called,
+                    class: None,
                     at_unix_s: NOW,
                     draw,
                 };

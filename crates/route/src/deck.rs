@@ -68,6 +68,12 @@ pub struct Rate {
     pub prefix_len: u8,
 }
 
+/// A moment as decks write it (`2026-02-01`, `2026-02-01T12:00:00Z`, seconds since 1970): seconds since 1970. `None`: it is none, or
+/// lies before 1970 or after 2105.
+pub fn moment(text: &str) -> Option<u64> {
+    date::parse(text).map(|moment| u64::from(moment.unix_s))
+}
+
 /// What an answered call with `talk_ms` of conversation costs at `rate`; nothing for 0 ms, which is a call
 /// that was not answered.
 ///

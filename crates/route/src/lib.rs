@@ -20,8 +20,8 @@ pub use live::{
     Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
 };
 pub use plan::{
-    Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
-    plan,
+    Attempt, Basis, Candidate, CandidateView, DecisionView, Late, LeftOut, NoRoute, NoRouteReason, Place,
+    Plan, RateView, Request, Score, Trace, plan,
 };
 pub use prices::TooMuch;
 pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

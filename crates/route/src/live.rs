@@ -412,7 +412,11 @@ impl Live {
 
     /// Tells which trunks of `tables` are well at `now`, as far as that can be told without looking.
     pub(crate) fn gates(&self, now: Instant, tables: &Tables) -> Gates<'_> {
-        let places = if self.has_installed(tables) { &*self.places } else { &[] };
+        let places = if self.has_installed(tables) {
+            &*self.places
+        } else {
+            &[]
+        };
         Gates {
             places,
             gates: &self.gates,

@@ -5,6 +5,7 @@ mod decide;
 mod draw;
 mod order;
 mod trace;
+mod view;
 
 use crate::deck::Rate;
 use crate::live::Live;
@@ -17,6 +18,7 @@ use std::time::Instant;
 pub use order::Score;
 pub(crate) use order::Standing;
 pub use trace::{Basis, Candidate, Late, LeftOut, Place, Trace};
+pub use view::{CandidateView, DecisionView, RateView};
 
 /// What a decision has to go by.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,8 @@ pub struct Request<'a> {
     pub caller: &'a str,
     /// Called number or user, likewise.
     pub called: &'a str,
+    /// A class of service in place of the trunk's, by name; one that there is not is as none.
+    pub class: Option<&'a str>,
     /// Now, seconds since 1970 (UTC): which prices are in force.
     pub at_unix_s: u64,
     /// A random number, for the weights. The same number gives the same plan.

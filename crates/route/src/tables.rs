@@ -19,8 +19,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use build::BuildError;
-pub(crate) use carriers::weight;
 pub use carriers::Retired;
+pub(crate) use carriers::weight;
 pub use sources::WhyNot;
 pub use users::{Called, UserIx};
 
@@ -138,8 +138,7 @@ impl Tables {
 
     /// The network that a trunk is in.
     pub fn network(&self, ix: TrunkIx) -> NetworkIx {
-        self.facts(ix)
-            .map_or(NetworkIx::NOWHERE, |facts| facts.network)
+        self.facts(ix).map_or(NetworkIx::NOWHERE, |facts| facts.network)
     }
 
     /// Whose a request from `addr` to the number `called` is, which came by a listener in `network`: a trunk of another network
@@ -316,6 +315,14 @@ impl Tables {
     /// The class of service of calls from a trunk.
     pub(crate) fn class(&self, ix: TrunkIx) -> Option<&Class> {
         self.classes.get(self.facts(ix)?.class? as usize)
+    }
+
+    /// The class of service of a call: the one of this name, or the trunk's.
+    pub(crate) fn class_of(&self, ix: TrunkIx, name: Option<&str>) -> Option<&Class> {
+        match name {
+            None => self.class(ix),
+            Some(name) => self.classes.iter().find(|class| &*class.name == name),
+        }
     }
 
     /// A trunk's weight among equals: that of its foremost targets together.

@@ -120,8 +120,7 @@ fn prefixes_of_the_greatest_length_are_found_and_longer_numbers_too() {
     let deck = parse_csv(&format!("prefix,rate\n{digits},1\n")).unwrap();
     assert_eq!(lookup(&deck, digits, 0).map(|rate| rate.prefix_len), Some(16));
     assert_eq!(
-        lookup(&deck, &format!("{digits}999999999999"), 0)
-            .map(|rate| rate.prefix_len),
+        lookup(&deck, &format!("{digits}999999999999"), 0).map(|rate| rate.prefix_len),
         Some(16)
     );
     assert_eq!(lookup(&deck, &digits[..15], 0), None);

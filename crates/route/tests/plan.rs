@@ -45,6 +45,7 @@ impl Bed {
             from: ix(&self.tables, from),
             caller: "+441632960000",
             called,
+            class: None,
             at_unix_s: self.at,
             draw,
         };

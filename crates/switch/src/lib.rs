@@ -11,6 +11,7 @@
 //! | `core.rs` | what calls share; who waits for what (`core/owners.rs`) |
 //! | `admit.rs` | who may call, and how much |
 //! | `edge.rs` | who is kept out |
+//! | `explain.rs` | what would become of a call that nobody makes |
 //! | `event.rs` | what operators are told of as it happens |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
@@ -44,6 +45,7 @@ mod call;
 mod core;
 mod edge;
 mod event;
+mod explain;
 mod gauges;
 mod handoff;
 mod headers;
@@ -71,6 +73,7 @@ mod vouch;
 
 pub use crate::edge::{BanOutcome, BanView};
 pub use crate::event::{Event, EventKind};
+pub use crate::explain::{AttemptView, Explanation, NoAnswer, Question};
 pub use crate::gauges::{Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;

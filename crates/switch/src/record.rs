@@ -77,7 +77,10 @@ pub struct CallRecord {
     /// It was a test of a trunk (`tandem trunk test`), and nobody's call.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
-    /// Why the attempts stood in this order: the route decision's trace, one line per candidate; then a line for each trunk that could
+    /// The route decision as data: what it saw, and what it made of it. Absent where the call did not come to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Box<route::DecisionView>>,
+    /// Why the attempts stood in this order: the route decision in words, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.
     pub decision: Vec<String>,
 }

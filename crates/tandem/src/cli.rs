@@ -76,6 +76,12 @@ pub(crate) enum Command {
     },
     /// Print records of finished calls.
     Records(RecordsArgs),
+    /// Look into how calls are routed.
+    Route {
+        /// What about it.
+        #[command(subcommand)]
+        action: RouteAction,
+    },
     /// Follow what happens: targets that go down and come back, bans, registrations; until Ctrl-C.
     Tail(TailArgs),
     /// Make the running switch read its configuration again.
@@ -167,6 +173,34 @@ pub(crate) struct RecordsArgs {
     /// At most so many, the latest first; without it 100 in a table and all of them with --json.
     #[arg(long)]
     pub(crate) limit: Option<usize>,
+}
+
+/// What about routes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RouteAction {
+    /// Say what would become of a call now, and why, without making one.
+    Explain(ExplainArgs),
+}
+
+/// Which call.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The calling number, or the name of the trunk that the call comes from.
+    pub(crate) from: String,
+    /// The called number.
+    pub(crate) to: String,
+    /// The trunk that the call comes from; without it FROM, or the only customer.
+    #[arg(long)]
+    pub(crate) trunk: Option<String>,
+    /// A class of service in place of the trunk's.
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+    /// The prices in force then: seconds since 1970, 2026-02-01 or 2026-02-01T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The random number that decides among equals, as a record has it.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) draw: Option<u64>,
 }
 
 /// What is followed.

@@ -3,6 +3,7 @@
 mod call;
 mod client;
 mod place;
+mod routes;
 mod show;
 mod tail;
 mod trial;
@@ -16,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, RecordsArgs, TrunkAction, TrunksAction};
+use crate::cli::{Cli, Command, RecordsArgs, RouteAction, TrunkAction, TrunksAction};
 use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
 use client::{Client, escaped};
@@ -80,6 +81,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Unban { address } => client(Stake::Service)?.delete(&format!("/v1/bans/{address}"))?,
         Command::Records(args) => records(config, args, json)?,
+        Command::Route {
+            action: RouteAction::Explain(args),
+        } => routes::explain(&ask()?, &args, json)?,
         Command::Tail(args) => tail::follow(&ask()?, &args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),

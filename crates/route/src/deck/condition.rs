@@ -67,7 +67,9 @@ impl Facts {
             caller,
             jurisdiction: places.jurisdiction(caller, called),
             // The last second of them is never "until before".
-            at: u32::try_from(asked.at_unix_s).unwrap_or(u32::MAX - 1).min(u32::MAX - 1),
+            at: u32::try_from(asked.at_unix_s)
+                .unwrap_or(u32::MAX - 1)
+                .min(u32::MAX - 1),
         }
     }
 }
@@ -98,7 +100,8 @@ impl Condition {
 
     /// Whether it holds.
     pub fn holds(&self, facts: &Facts) -> bool {
-        self.jurisdiction.is_none_or(|wanted| wanted == facts.jurisdiction)
+        self.jurisdiction
+            .is_none_or(|wanted| wanted == facts.jurisdiction)
             && self.origin.begins(facts.caller)
             && self.hours.is_none_or(|hours| hours.contains(facts.at))
     }

@@ -269,7 +269,14 @@ impl Columns {
         let fee = cell(self.fee);
         let fee = note("fee", if fee.is_empty() { Ok(0) } else { amount(fee) });
         let minimum = cell(self.minimum);
-        let minimum = note("minimum", if minimum.is_empty() { Ok(0) } else { amount(minimum) });
+        let minimum = note(
+            "minimum",
+            if minimum.is_empty() {
+                Ok(0)
+            } else {
+                amount(minimum)
+            },
+        );
         let first_interval = note(
             "first_interval",
             interval(cell(self.first_interval), 0).map(u64::from),

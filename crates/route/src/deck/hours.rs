@@ -91,8 +91,7 @@ const ZONES: &[(&str, i16, Summer)] = &[
 ];
 
 /// What zones may be written as.
-const ZONE_EXPECTED: &str =
-    "an offset from UTC like \"+01:00\", which holds all year, or a zone like \"Europe/Berlin\", which has its summer time";
+const ZONE_EXPECTED: &str = "an offset from UTC like \"+01:00\", which holds all year, or a zone like \"Europe/Berlin\", which has its summer time";
 
 /// Furthest ahead of UTC and behind it that a clock is, in minutes.
 const FURTHEST: i16 = 14 * 60;
@@ -106,14 +105,21 @@ impl Zone {
     /// # Errors
     /// What to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let known = ZONES.iter().position(|(name, ..)| name.eq_ignore_ascii_case(text));
+        let known = ZONES
+            .iter()
+            .position(|(name, ..)| name.eq_ignore_ascii_case(text));
         if let Some(index) = known.and_then(|index| u8::try_from(index).ok()) {
             return Ok(Self::Named(Named(index)));
         }
         if text.eq_ignore_ascii_case("Z") || text.eq_ignore_ascii_case("GMT") {
             return Ok(Self::UTC);
         }
-        let fault = || format!("{text:?} is no time zone here; write {ZONE_EXPECTED} ({})", Self::names());
+        let fault = || {
+            format!(
+                "{text:?} is no time zone here; write {ZONE_EXPECTED} ({})",
+                Self::names()
+            )
+        };
         let (sign, clock) = match text.split_at_checked(1) {
             Some(("+", rest)) => (1, rest),
             Some(("-", rest)) => (-1, rest),
@@ -128,7 +134,11 @@ impl Zone {
 
     /// The names of all zones, with commas.
     fn names() -> String {
-        ZONES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
+        ZONES
+            .iter()
+            .map(|(name, ..)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Seconds that the clock is ahead of UTC at a moment (seconds since 1970).
@@ -233,7 +243,9 @@ impl Hours {
     pub fn parse(text: &str, zone: Zone) -> Result<Vec<Self>, String> {
         let window = |part: &str| {
             let fault = || {
-                format!("{part:?} is no span of hours; write days, hours or both, like \"Mon-Fri 08:00-18:00\"")
+                format!(
+                    "{part:?} is no span of hours; write days, hours or both, like \"Mon-Fri 08:00-18:00\""
+                )
             };
             let mut words = part.split_ascii_whitespace();
             let (first, second) = (words.next().ok_or_else(fault)?, words.next());
@@ -252,7 +264,11 @@ impl Hours {
             };
             Self::new(days, from, to, zone).ok_or_else(fault)
         };
-        text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(window).collect()
+        text.split(';')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(window)
+            .collect()
     }
 
     fn days(self) -> u8 {
@@ -300,7 +316,12 @@ impl Hours {
     /// Days and hours as they are written in a deck, without the zone.
     pub fn window(self) -> String {
         let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        format!("{} {}-{}", days_text(self.days()), clock(self.from()), clock(self.to()))
+        format!(
+            "{} {}-{}",
+            days_text(self.days()),
+            clock(self.from()),
+            clock(self.to())
+        )
     }
 }
 
@@ -338,7 +359,15 @@ fn days_of(text: &str) -> Option<u8> {
     let day = |name: &str| {
         let short = name.get(..3)?;
         let index = DAYS.iter().position(|day| day.eq_ignore_ascii_case(short))?;
-        const FULL: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+        const FULL: [&str; 7] = [
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+        ];
         let whole = FULL.get(index)?;
         (name.len() == 3 || name.eq_ignore_ascii_case(whole)).then_some(index)
     };

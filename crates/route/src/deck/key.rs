@@ -97,7 +97,18 @@ mod tests {
 
     #[test]
     fn keys_sort_as_their_text_does_and_say_it_again() {
-        let mut texts = vec!["", "0", "00", "01", "1", "12", "120", "19", "2", "9999999999999999"];
+        let mut texts = vec![
+            "",
+            "0",
+            "00",
+            "01",
+            "1",
+            "12",
+            "120",
+            "19",
+            "2",
+            "9999999999999999",
+        ];
         let mut keys: Vec<Key> = texts.iter().rev().map(|text| Key::new(text).unwrap()).collect();
         keys.sort_unstable();
         texts.sort_unstable();

@@ -47,7 +47,9 @@ pub struct Places {
 
 impl fmt::Debug for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Places").field("exchanges", &self.exchanges.len()).finish_non_exhaustive()
+        f.debug_struct("Places")
+            .field("exchanges", &self.exchanges.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -119,11 +121,18 @@ impl Places {
         let npa = digits(1, 4)?;
         let exchange = || {
             let code = digits(1, 7)?;
-            let index = self.exchanges.binary_search_by_key(&code, |(code, _)| *code).ok()?;
+            let index = self
+                .exchanges
+                .binary_search_by_key(&code, |(code, _)| *code)
+                .ok()?;
             self.exchanges.get(index).map(|(_, state)| *state)
         };
         let by_npa = || self.npa.get(npa as usize).copied();
-        let state = if self.exchanges.is_empty() { None } else { exchange() };
+        let state = if self.exchanges.is_empty() {
+            None
+        } else {
+            exchange()
+        };
         state.or_else(by_npa).filter(|state| *state != State::NONE)
     }
 
@@ -160,9 +169,16 @@ mod tests {
             ("2125550100", "12125550100", Jurisdiction::Indeterminate),
         ];
         for (caller, called, expected) in table {
-            assert_eq!(places.jurisdiction(key(caller), key(called)), expected, "{caller} {called}");
+            assert_eq!(
+                places.jurisdiction(key(caller), key(called)),
+                expected,
+                "{caller} {called}"
+            );
         }
-        assert_eq!(places.state(key("1212")).map(|s| s.to_string()).as_deref(), Some("NY"));
+        assert_eq!(
+            places.state(key("1212")).map(|s| s.to_string()).as_deref(),
+            Some("NY")
+        );
         assert_eq!(places.state(key("121")), None);
     }
 

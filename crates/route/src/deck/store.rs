@@ -34,7 +34,12 @@ impl Row {
 
     /// The order of rows: by prefix; of one prefix, that which is a call's if several hold comes first.
     pub(super) fn order(&self) -> (Key, Reverse<u8>, Reverse<u32>, u32) {
-        (self.key, Reverse(self.condition.precedence()), Reverse(self.from), self.line)
+        (
+            self.key,
+            Reverse(self.condition.precedence()),
+            Reverse(self.from),
+            self.line,
+        )
     }
 }
 
@@ -172,7 +177,9 @@ impl Deck {
             let key = *keys.get(end.checked_sub(1)?)?;
             if key.begins(wanted) {
                 let start = keys.partition_point(|other| *other < key);
-                let held = (start..end).filter_map(|at| self.row(at)).find(|row| row.holds(facts));
+                let held = (start..end)
+                    .filter_map(|at| self.row(at))
+                    .find(|row| row.holds(facts));
                 if held.is_some() {
                     return held;
                 }
@@ -197,7 +204,11 @@ impl Deck {
         let terms = &self.rows.terms;
         let row = |(key, says): (&Key, &u32)| {
             let nothing = || Terms::of(&Row::NOTHING);
-            terms.get(*says as usize).copied().unwrap_or_else(nothing).row(*key)
+            terms
+                .get(*says as usize)
+                .copied()
+                .unwrap_or_else(nothing)
+                .row(*key)
         };
         self.rows.keys.iter().zip(&self.rows.says).map(row)
     }

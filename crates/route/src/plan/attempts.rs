@@ -25,7 +25,10 @@ impl Decision<'_> {
         };
         let tried = || {
             let at = |index: &u32| standings.get(*index as usize);
-            order.iter().filter_map(at).take_while(|standing| !standing.place.is_dropped())
+            order
+                .iter()
+                .filter_map(at)
+                .take_while(|standing| !standing.place.is_dropped())
         };
         let mut attempts = SmallVec::with_capacity(most.min(order.len()));
         let mut spare: SmallVec<[(&Standing, usize); 4]> = SmallVec::new();

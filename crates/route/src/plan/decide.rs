@@ -82,7 +82,7 @@ impl<'a> Decision<'a> {
             live,
             now,
             gates: live.gates(now, tables),
-            class: tables.class(request.from),
+            class: tables.class_of(request.from, request.class),
             prices: Asks::of(tables, live),
         }
     }
@@ -169,7 +169,11 @@ impl<'a> Decision<'a> {
     /// Why the class or the deck keeps a carrier out that has a deck.
     fn barred(&self, offer: Offer) -> Option<LeftOut> {
         if offer.price == Price::NONE {
-            return Some(if offer.is_some() { LeftOut::Blocked } else { LeftOut::NoPrice });
+            return Some(if offer.is_some() {
+                LeftOut::Blocked
+            } else {
+                LeftOut::NoPrice
+            });
         }
         let most = self.class?.max_price?;
         // Three minutes cost no less than three times the price of one.

@@ -105,7 +105,10 @@ pub(super) fn foremost(
     weight: impl Fn(TrunkIx) -> u32,
 ) -> Order {
     let keys = || {
-        let tried = standings.iter().zip(0..).filter(|(standing, _)| !standing.place.is_dropped());
+        let tried = standings
+            .iter()
+            .zip(0..)
+            .filter(|(standing, _)| !standing.place.is_dropped());
         tried.map(|(standing, index)| standing.key(index))
     };
     // One more: whether the last of them has equals that are not among them.
@@ -161,7 +164,11 @@ fn by_draw(
     weight: impl Fn(TrunkIx) -> u32,
     order: &mut Order,
 ) {
-    let known = |index: u32| standings.get(index as usize).map(|standing| (standing.trunk, index));
+    let known = |index: u32| {
+        standings
+            .get(index as usize)
+            .map(|standing| (standing.trunk, index))
+    };
     let mut weights = members.clone().filter_map(known).map(|(trunk, _)| weight(trunk));
     let first = weights.next();
     // The draw by weight is a logarithm for each, which none of equal weight needs.

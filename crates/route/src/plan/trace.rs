@@ -24,7 +24,7 @@ pub struct Trace {
     pub class: Option<Arc<str>>,
     /// Every trunk that was looked at, as it came.
     standings: Vec<Standing>,
-    from: TrunkIx,
+    pub(super) from: TrunkIx,
     called: SmallVec<[u8; 24]>,
     trunks: Arc<[Arc<Trunk>]>,
     terms: Arc<[Terms]>,
@@ -168,7 +168,9 @@ impl Trace {
         Self {
             basis,
             draw: request.draw,
-            class: tables.class(request.from).map(|class| Arc::clone(&class.name)),
+            class: tables
+                .class_of(request.from, request.class)
+                .map(|class| Arc::clone(&class.name)),
             standings,
             from: request.from,
             called: bare(request.called).as_bytes().into(),
@@ -218,71 +220,12 @@ impl Trace {
         }
     }
 
-    /// The decision in plain words, for the record and for people who ask: a line for the call, then one
-    /// per candidate.
+    /// The decision in plain words: [`DecisionView::lines`](super::DecisionView::lines).
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![self.headline()];
-        let mut place = 0;
-        for candidate in self.candidates() {
-            let name = self.name(candidate.trunk);
-            let offer = self.offer(&candidate);
-            lines.push(match candidate.place {
-                Place::InOrder => {
-                    place += 1;
-                    format!("{place}. {name}: {offer}")
-                }
-                Place::Last(late) => {
-                    place += 1;
-                    format!("{place}. {name}: {offer}; placed last: {late}")
-                }
-                Place::Dropped(why) => format!("not {name}: {offer}; {why}"),
-            });
-        }
-        lines
+        self.view().lines()
     }
 
-    fn headline(&self) -> String {
-        let from = self.name(self.from);
-        let class = match &self.class {
-            Some(class) => format!(", class {class}"),
-            None => String::new(),
-        };
-        let by = match &self.basis {
-            Basis::Number(pattern) => format!("number rule {pattern}, its trunks in its order"),
-            Basis::Carriers => format!(
-                "carriers by price, then priority, then weight (draw {})",
-                self.draw
-            ),
-            Basis::NoTransit => "no number rule, and a carrier's call goes to no other carrier".into(),
-        };
-        format!("{} from {from}{class}: {by}", self.called())
-    }
-
-    fn offer(&self, candidate: &Candidate) -> String {
-        let Candidate {
-            rate,
-            priority,
-            weight,
-            ..
-        } = candidate;
-        let Some(rate) = rate else {
-            return format!("no price, priority {priority}, weight {weight}");
-        };
-        let called = self.called();
-        let prefix = called.get(..usize::from(rate.prefix_len)).unwrap_or(called);
-        let fee = if rate.fee == Money(0) {
-            String::new()
-        } else {
-            format!(" and {} a call", rate.fee)
-        };
-        let (first, increment) = (rate.first_interval, rate.increment);
-        format!(
-            "{}/min{fee} ({first}/{increment}) for {prefix}, priority {priority}, weight {weight}",
-            rate.per_minute
-        )
-    }
-
-    fn name(&self, ix: TrunkIx) -> &str {
+    pub(super) fn name(&self, ix: TrunkIx) -> &str {
         self.trunk(ix).map_or("?", |trunk| &trunk.name)
     }
 
@@ -291,7 +234,7 @@ impl Trace {
     }
 
     /// The called number, without `+`.
-    fn called(&self) -> &str {
+    pub(super) fn called(&self) -> &str {
         std::str::from_utf8(&self.called).unwrap_or_default()
     }
 }

@@ -71,7 +71,10 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)]) -> Result<Prices, TooMuch> {
     runs.add(present, &mut entries);
     let mut entries = runs.runs;
     entries.shrink_to_fit();
-    let seats = decks.iter().zip(0..).map(|((name, _), seat)| (name.clone(), seat));
+    let seats = decks
+        .iter()
+        .zip(0..)
+        .map(|((name, _), seat)| (name.clone(), seat));
     Ok(Prices {
         seats: seats.collect(),
         pages: runs.shelver.done(),

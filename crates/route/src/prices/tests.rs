@@ -45,7 +45,10 @@ fn condition() -> impl Strategy<Value = Condition> {
 fn any_row() -> impl Strategy<Value = Row> {
     let moment = || proptest::option::of(BASE..BASE + 8);
     let digits = prop_oneof![4 => "[0-2]{1,5}", 1 => "[12]{9,16}", 1 => "1212[0-9]{0,6}"];
-    let rate = (prop_oneof![0u64..5, 0u64..8_000_000_000], proptest::bool::weighted(0.1));
+    let rate = (
+        prop_oneof![0u64..5, 0u64..8_000_000_000],
+        proptest::bool::weighted(0.1),
+    );
     (digits, rate, moment(), moment(), condition()).prop_map(|(digits, rate, from, until, condition)| {
         let mut row = row(&digits, rate.0);
         row.rate.blocked = rate.1;
@@ -78,8 +81,13 @@ fn rates(table: &Prices, asked: Asked<'_>) -> Vec<Option<Rate>> {
         let terms = table.terms().get(offer.terms as usize);
         assert_eq!(terms.is_some(), offer.is_some());
         let rate = terms.map(|terms| terms.rate(offer.prefix_len));
-        let price = rate.filter(|rate| !rate.blocked).map_or(Price::NONE, Price::of_rate);
-        assert_eq!((offer.price, offer.is_blocked()), (price, rate.is_some_and(|rate| rate.blocked)));
+        let price = rate
+            .filter(|rate| !rate.blocked)
+            .map_or(Price::NONE, Price::of_rate);
+        assert_eq!(
+            (offer.price, offer.is_blocked()),
+            (price, rate.is_some_and(|rate| rate.blocked))
+        );
         rate
     };
     offers.iter().zip(0..).map(rate).collect()
@@ -112,7 +120,10 @@ fn each_deck_is_asked_with_its_own_map_of_places() {
         row.condition.jurisdiction = Some(jurisdiction);
         row
     };
-    let rows = vec![row_for(Jurisdiction::Intrastate, 1), row_for(Jurisdiction::Indeterminate, 2)];
+    let rows = vec![
+        row_for(Jurisdiction::Intrastate, 1),
+        row_for(Jurisdiction::Indeterminate, 2),
+    ];
     let elsewhere = Places::default().with(&[(212, None)]);
     let decks = [
         Deck::new(rows.clone(), Places::default()),
@@ -141,7 +152,12 @@ fn more_kinds_of_dates_than_an_entry_can_name_hold_all_the_same() {
     let table = table(std::slice::from_ref(&deck));
     for index in [0, 1, 65_000, 65_534, 65_535, 65_536, 69_999] {
         let number = format!("{index:05}");
-        for (at, holds) in [(index, false), (index + 1, true), (BASE + index - 1, true), (BASE + index, false)] {
+        for (at, holds) in [
+            (index, false),
+            (index + 1, true),
+            (BASE + index - 1, true),
+            (BASE + index, false),
+        ] {
             let rates = rates(&table, ask(&number, "", at));
             assert_eq!(rates[0].is_some(), holds, "{number} at {at}");
         }

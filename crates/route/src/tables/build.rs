@@ -1,9 +1,9 @@
 //! Building tables from a config and its decks.
 
+use super::carriers::{self, Carriers};
 use super::numbers::Numbers;
 use super::sources::Sources;
 use super::users::Users;
-use super::carriers::{self, Carriers};
 use super::{Class, Facts, NetworkIx, Rule, Tables, TrunkIx};
 use crate::deck::{Deck, Money};
 use crate::plan::{LeftOut, Place, Standing};
@@ -186,12 +186,7 @@ fn by_trunk(
     placed
 }
 
-fn resolve(
-    class: &config::Class,
-    carriers: &Carriers,
-    names: &Names,
-    errors: &mut Vec<BuildError>,
-) -> Class {
+fn resolve(class: &config::Class, carriers: &Carriers, names: &Names, errors: &mut Vec<BuildError>) -> Class {
     let by = || format!("class {:?}", class.name);
     let listed = known(&class.trunks, names, by, errors);
     let excluded = known(&class.excluded, names, by, errors);

@@ -67,7 +67,10 @@ impl Carriers {
             all: all.into_boxed_slice(),
             priced,
             most_attempts,
-            terms: prices.as_ref().map(|prices| Arc::clone(prices.terms())).unwrap_or_default(),
+            terms: prices
+                .as_ref()
+                .map(|prices| Arc::clone(prices.terms()))
+                .unwrap_or_default(),
             prices: Mutex::new(prices),
         };
         Ok((carriers, others))

@@ -58,6 +58,7 @@ impl Call {
             [a, b]
         });
         let [codec_a, codec_b] = codecs;
+        let route = story.trace.as_deref().map(|trace| Box::new(trace.view()));
         let both = || [a.quality, b.quality].into_iter().flatten();
         CallRecord {
             version: RECORD_VERSION,
@@ -100,7 +101,8 @@ impl Call {
             mos_min: both().map(|quality| quality.mos_min).reduce(f32::min),
             stir: story.vouch.as_ref().and_then(|vouch| vouch.record()),
             test: self.a.flow.listener == TRIAL_LISTENER,
-            decision: story.decision.lines().map(str::to_owned).collect(),
+            decision: story.lines(route.as_ref().map(|route| route.lines()).unwrap_or_default()),
+            route,
         }
     }
 }

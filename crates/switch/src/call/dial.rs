@@ -266,7 +266,12 @@ impl Call {
         if self.snapshot.trunk(attempt.trunk).overload_control {
             core.endpoint.tell(flow.remote);
         }
-        let credentials = core.preemptive(&self.snapshot, attempt, body.as_deref().unwrap_or_default());
+        let credentials = core.preemptive(
+            &self.snapshot,
+            attempt,
+            &self.story.called,
+            body.as_deref().unwrap_or_default(),
+        );
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
         let named = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.named);
         let bytes = self.vouched(core, now, bytes);

@@ -29,11 +29,10 @@ pub(crate) struct Story {
     pub(crate) tried: Vec<Tried>,
     /// When the present attempt's INVITE was sent; until then, when the attempt began.
     attempt: Option<Instant>,
-    trace: Option<Box<Trace>>,
+    /// Why the attempts stand in their order.
+    pub(crate) trace: Option<Box<Trace>>,
     /// What became of the decision, to be written behind it.
     remarks: Vec<String>,
-    /// The decision and the remarks in words, a line each, once there is nothing more to decide.
-    pub(crate) decision: Box<str>,
     pub(crate) finish: Option<Box<Finish>>,
     /// Who vouches for the caller.
     pub(crate) vouch: Option<Box<Vouch>>,
@@ -104,7 +103,6 @@ impl Story {
             attempt: None,
             trace: None,
             remarks: Vec::new(),
-            decision: Box::default(),
             finish: None,
             vouch: None,
         }
@@ -130,27 +128,17 @@ impl Story {
         self.remarks.push(line);
     }
 
-    /// Puts the decision into words.
-    fn explain(&mut self) {
-        if self.trace.is_none() && self.remarks.is_empty() {
-            return;
-        }
-        let decision = self.trace.take().map(|trace| trace.lines()).unwrap_or_default();
-        let mut text = std::mem::take(&mut self.decision).into_string();
-        for line in decision.iter().chain(&self.remarks) {
-            if !text.is_empty() {
-                text.push('\n');
-            }
+    /// The decision, whose words are given, and what became of it: a line each.
+    pub(crate) fn lines(&self, decision: Vec<String>) -> Vec<String> {
+        let mut lines = decision;
+        lines.extend(self.remarks.iter().cloned());
+        for line in &mut lines {
             // A called number may have line ends, escaped (RFC 3261 §19.1.2): they make no line here.
-            let mut parts = line.split(['\n', '\r']);
-            text.push_str(parts.next().unwrap_or_default());
-            for part in parts {
-                text.push(' ');
-                text.push_str(part);
+            if line.contains(['\n', '\r']) {
+                *line = line.replace(['\n', '\r'], " ");
             }
         }
-        self.decision = text.into();
-        self.remarks = Vec::new();
+        lines
     }
 
     pub(crate) fn attempt_begins(&mut self, now: Now, attempt: &Attempt) {
@@ -252,7 +240,6 @@ impl Story {
         self.close_attempt(now, ANSWERED, 200, None);
         self.answered = Some(now.at);
         self.ring_until(now);
-        self.explain();
     }
 
     /// The caller has given up before it could be told of the answer.
@@ -283,7 +270,6 @@ impl Story {
     ) {
         self.close_attempt(now, "cancelled", ending.status, None);
         self.ring_until(now);
-        self.explain();
         let sip = if answered { 200 } else { ending.status };
         self.finish = Some(Box::new(Finish {
             after_ms: self.since_start(now),
@@ -310,11 +296,9 @@ mod tests {
         let source = SocketAddr::from(([192, 0, 2, 1], 5060));
         let mut story = Story::new(now, String::new(), String::new(), source);
         story.remark("to 1\r\n1. carrier-a: free".into());
-        story.answered(now);
         story.remark("a later line".into());
-        story.explain();
-        let lines: Vec<&str> = story.decision.lines().collect();
-        assert_eq!(lines, ["to 1  1. carrier-a: free", "a later line"]);
+        let lines = story.lines(vec!["to +44\n20".into()]);
+        assert_eq!(lines, ["to +44 20", "to 1  1. carrier-a: free", "a later line"]);
     }
 
     #[test]

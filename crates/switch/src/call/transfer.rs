@@ -403,8 +403,8 @@ impl Call {
             Side::A => "caller",
             Side::B => "called side",
         };
-        for line in tale.lines.lines() {
-            self.story.remark(line.to_owned());
+        for line in tale.lines {
+            self.story.remark(line);
         }
         self.story
             .remark(format!("transfer by the {who} to {}: {outcome}, {sip}", open.to));

@@ -57,16 +57,17 @@ impl Core {
         }
     }
 
-    /// The headers that spare a trunk its challenges, once it has challenged before.
+    /// The headers that spare a trunk its challenges, for an INVITE to this number, once it has challenged before.
     pub(crate) fn preemptive(
         &mut self,
         snapshot: &Snapshot,
         attempt: &Attempt,
+        called: &str,
         body: &[u8],
     ) -> Option<Credentials> {
         let trunk = snapshot.trunk(attempt.trunk);
         let credentials = credentials_of(trunk)?;
-        let uri = crate::headers::request_uri(attempt, trunk, trunk.targets.get(attempt.target)?);
+        let uri = crate::headers::request_uri(called, trunk, trunk.targets.get(attempt.target)?);
         self.spare_challenge(&trunk.name, &credentials, &Method::Invite, &uri, body)
     }
 

@@ -14,7 +14,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
 use sip_net::capture::Shot;
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, Snapshot};
+use switch::{
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, Explanation, NoAnswer, Question, Snapshot,
+};
 use tokio::sync::{Mutex, oneshot};
 
 use super::figures;
@@ -201,6 +203,10 @@ impl Backend for Daemon {
             let shots = self.shots(id).await?;
             Ok(shots.map(|shots| sip_net::capture::pcap(&shots)))
         })
+    }
+
+    fn explain(&self, question: Question) -> Answer<'_, Result<Explanation, NoAnswer>> {
+        Box::pin(self.ask(|reply| Ask::Explain(Box::new(question), reply)))
     }
 
     fn events(&self, after: Option<u64>, calls: bool) -> Events {

@@ -25,8 +25,7 @@ fn rate_of(deck: &Deck, called: &str, at_unix_s: u64) -> Option<Rate> {
 }
 
 fn price(deck: &Deck, number: &str, at: u64) -> Option<(u64, u8)> {
-    rate_of(deck, number, at)
-        .map(|rate| (rate.per_minute.0, rate.prefix_len))
+    rate_of(deck, number, at).map(|rate| (rate.per_minute.0, rate.prefix_len))
 }
 
 #[test]

@@ -83,9 +83,17 @@ fn clocks_are_put_forward_in_summer_where_the_zone_does() {
 #[test]
 fn what_is_read_is_written_again() {
     for (text, zone, written) in [
-        ("Mon-Fri 08:00-18:00", "Europe/Paris", "Mon-Fri 08:00-18:00 Europe/Paris"),
+        (
+            "Mon-Fri 08:00-18:00",
+            "Europe/Paris",
+            "Mon-Fri 08:00-18:00 Europe/Paris",
+        ),
         ("8:00-18:00", "utc", "daily 08:00-18:00 UTC"),
-        ("Monday,wed-Fri,sun", "+5:30", "Mon,Wed-Fri,Sun 00:00-24:00 +05:30"),
+        (
+            "Monday,wed-Fri,sun",
+            "+5:30",
+            "Mon,Wed-Fri,Sun 00:00-24:00 +05:30",
+        ),
         ("daily 20:00-08:00", "-03:00", "daily 20:00-08:00 -03:00"),
     ] {
         let hours = only(text, zone);

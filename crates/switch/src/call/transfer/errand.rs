@@ -63,7 +63,7 @@ struct Way {
 pub(crate) struct Tale {
     pub(in crate::call) tried: Vec<Tried>,
     /// Why they stood in their order.
-    pub(super) lines: Box<str>,
+    pub(super) lines: Vec<String>,
 }
 
 /// A target that has answered.
@@ -215,6 +215,7 @@ impl Call {
             from: customer,
             caller,
             called,
+            class: None,
             at_unix_s: now.unix_ms / 1000,
             draw: core.random(),
         };
@@ -404,9 +405,12 @@ impl Call {
     }
 
     pub(in crate::call) fn tale(&mut self) -> Tale {
+        let trace = self.story.trace.take();
         Tale {
+            lines: self
+                .story
+                .lines(trace.map(|trace| trace.lines()).unwrap_or_default()),
             tried: std::mem::take(&mut self.story.tried),
-            lines: std::mem::take(&mut self.story.decision),
         }
     }
 

@@ -28,6 +28,7 @@ impl Shard {
             Ask::Bans(reply) => drop(reply.send(self.switch.bans(now))),
             Ask::Ban(address, time, reply) => drop(reply.send(self.switch.ban(now, address, time))),
             Ask::Unban(address, reply) => drop(reply.send(self.switch.unban(address))),
+            Ask::Explain(question, reply) => drop(reply.send(self.switch.explain(now, &question))),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);

@@ -11,8 +11,8 @@ use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView,
-    TrialId,
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, Explanation, Gauges, NoAnswer, Question,
+    RegistrationView, Snapshot, TargetView, TrialId,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,6 +47,7 @@ pub(crate) enum Ask {
     Ban(IpAddr, Duration, oneshot::Sender<BanOutcome>),
     /// Whether the address was banned.
     Unban(IpAddr, oneshot::Sender<bool>),
+    Explain(Box<Question>, oneshot::Sender<Result<Explanation, NoAnswer>>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),

@@ -1,0 +1,209 @@
+//! A decision as data that outlives its tables: for the record, for whoever asks, and for replaying it.
+
+use super::trace::{Basis, Candidate, Place, Trace};
+use crate::deck::{Money, Rate};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+
+/// What a decision saw and what it made of it, by names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionView {
+    /// The trunk that the call came from.
+    pub from: String,
+    /// The called number, without `+`.
+    pub called: String,
+    /// The class of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// By what the candidates were chosen: `carriers`, `number` (a rule), or `no-transit` (a carrier's call to a number without one).
+    pub basis: String,
+    /// The number rule, by its `match`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The random number that decided among equals, in decimal digits: JSON's numbers have no room for all of them.
+    pub draw: String,
+    /// Every trunk that was looked at: those that stand in order, then those placed last, then those dropped.
+    pub candidates: Vec<CandidateView>,
+}
+
+/// A trunk that was looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateView {
+    /// The trunk.
+    pub trunk: String,
+    /// Its place among the attempts, from 1; absent: it was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u16>,
+    /// Why it is placed last, or was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What its deck asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateView>,
+    /// Its `priority`.
+    pub priority: u16,
+    /// Weight of its foremost targets together.
+    pub weight: u32,
+}
+
+/// What a deck asks, in the base currency, amounts as decimal text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateView {
+    /// The prefix that has matched.
+    pub prefix: String,
+    /// Price of a minute.
+    pub per_minute: String,
+    /// Fee for an answered call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<String>,
+    /// Least charge for an answered call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<String>,
+    /// Seconds charged at least.
+    pub first_interval: u16,
+    /// Steps of seconds by which a longer call is charged.
+    pub increment: u16,
+}
+
+impl RateView {
+    fn of(rate: Rate, called: &str) -> Self {
+        let some = |amount: Money| (amount != Money(0)).then(|| amount.to_string());
+        Self {
+            prefix: called
+                .get(..usize::from(rate.prefix_len))
+                .unwrap_or(called)
+                .to_owned(),
+            per_minute: rate.per_minute.to_string(),
+            fee: some(rate.fee),
+            minimum: some(rate.minimum),
+            first_interval: rate.first_interval,
+            increment: rate.increment,
+        }
+    }
+}
+
+/// Trunks that are dropped for the same reason share a line where there are more than so many.
+const APART: usize = 3;
+
+impl Trace {
+    /// The decision as data.
+    pub fn view(&self) -> DecisionView {
+        let mut place = 0;
+        let view = |candidate: Candidate| {
+            let (in_order, why) = match candidate.place {
+                Place::InOrder => (true, None),
+                Place::Last(late) => (true, Some(late.to_string())),
+                Place::Dropped(why) => (false, Some(why.to_string())),
+            };
+            place += u16::from(in_order);
+            CandidateView {
+                trunk: self.name(candidate.trunk).to_owned(),
+                place: in_order.then_some(place),
+                why,
+                rate: candidate.rate.map(|rate| RateView::of(rate, self.called())),
+                priority: candidate.priority,
+                weight: candidate.weight,
+            }
+        };
+        let (basis, rule) = match &self.basis {
+            Basis::Number(pattern) => ("number", Some(pattern.to_string())),
+            Basis::Carriers => ("carriers", None),
+            Basis::NoTransit => ("no-transit", None),
+        };
+        DecisionView {
+            from: self.name(self.from).to_owned(),
+            called: self.called().to_owned(),
+            class: self.class.as_ref().map(ToString::to_string),
+            basis: basis.to_owned(),
+            rule,
+            draw: self.draw.to_string(),
+            candidates: self.candidates().into_iter().map(view).collect(),
+        }
+    }
+}
+
+impl DecisionView {
+    /// In plain words, for people who ask: a line for the call, then one per candidate; many that were dropped for the same reason
+    /// share theirs.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.headline()];
+        let mut told: Vec<&str> = Vec::new();
+        for candidate in &self.candidates {
+            let (trunk, offer) = (&candidate.trunk, candidate.offer());
+            let why = candidate.why.as_deref();
+            lines.push(match (candidate.place, why) {
+                (Some(place), None) => format!("{place}. {trunk}: {offer}"),
+                (Some(place), Some(late)) => format!("{place}. {trunk}: {offer}; placed last: {late}"),
+                (None, why) => {
+                    let why = why.unwrap_or_default();
+                    let alike = self.dropped_for(why);
+                    if alike.len() <= APART {
+                        format!("not {trunk}: {offer}; {why}")
+                    } else if told.contains(&why) {
+                        continue;
+                    } else {
+                        told.push(why);
+                        format!("not {}: {why}", alike.join(", "))
+                    }
+                }
+            });
+        }
+        lines
+    }
+
+    fn dropped_for(&self, why: &str) -> Vec<&str> {
+        let is =
+            |candidate: &&CandidateView| candidate.place.is_none() && candidate.why.as_deref() == Some(why);
+        self.candidates
+            .iter()
+            .filter(is)
+            .map(|candidate| candidate.trunk.as_str())
+            .collect()
+    }
+
+    fn headline(&self) -> String {
+        let class = match &self.class {
+            Some(class) => format!(", class {class}"),
+            None => String::new(),
+        };
+        let by = match (self.basis.as_str(), &self.rule) {
+            (_, Some(rule)) => format!("number rule {rule}, its trunks in its order"),
+            ("carriers", None) => format!(
+                "carriers by price, then priority, then weight (draw {})",
+                self.draw
+            ),
+            (_, None) => "no number rule, and a carrier's call goes to no other carrier".into(),
+        };
+        format!("{} from {}{class}: {by}", self.called, self.from)
+    }
+}
+
+impl CandidateView {
+    /// What it asks, and what places it among those that ask the same.
+    fn offer(&self) -> String {
+        let mut text = match &self.rate {
+            None => "no price".to_owned(),
+            Some(rate) => rate.to_string(),
+        };
+        let _ = write!(text, ", priority {}, weight {}", self.priority, self.weight);
+        text
+    }
+}
+
+impl std::fmt::Display for RateView {
+    /// `0.0125/min and 0.002 a call (30/6) for 4420`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/min", self.per_minute)?;
+        if let Some(fee) = &self.fee {
+            write!(f, " and {fee} a call")?;
+        }
+        if let Some(minimum) = &self.minimum {
+            write!(f, ", {minimum} at least")?;
+        }
+        write!(
+            f,
+            " ({}/{}) for {}",
+            self.first_interval, self.increment, self.prefix
+        )
+    }
+}
