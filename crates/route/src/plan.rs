@@ -1,6 +1,7 @@
 //! From a call to its attempts, in order, each with the reason for its place.
 
 mod draw;
+mod only;
 mod order;
 mod trace;
 
@@ -13,6 +14,7 @@ use order::Standing;
 use smallvec::SmallVec;
 use std::time::Instant;
 
+pub use only::plan_only;
 pub use order::Score;
 pub use trace::{Basis, Candidate, Late, LeftOut, Place, Trace};
 

@@ -6,6 +6,7 @@ mod numbers;
 mod sources;
 mod users;
 
+use crate::backup::Backups;
 use crate::deck::{Deck, Money};
 use config::{Config, NumberRule, Role, Trunk};
 use numbers::Numbers;
@@ -98,6 +99,7 @@ impl Class {
 pub(crate) struct Rule {
     pub(crate) rule: NumberRule,
     pub(crate) to: Box<[TrunkIx]>,
+    pub(crate) backups: Backups,
 }
 
 /// Whose a request is, by the address it came from.
