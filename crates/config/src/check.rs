@@ -1,6 +1,7 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
 mod access;
+mod hunting;
 mod identity;
 mod media;
 mod network;
@@ -8,7 +9,7 @@ mod stir;
 mod transport;
 
 use crate::document::{Cx, Place};
-use crate::model::{Advance, Class, Config, NumberRule, Role, SessionTimer, Target, Trunk};
+use crate::model::{Class, Config, Role, SessionTimer, Target, Trunk};
 use crate::report::{Fault, nearest, quote};
 use crate::values::Host;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     for (index, trunk) in config.trunks.iter_mut().enumerate() {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
-        failover(trunk, &path, cx);
+        hunting::failover(trunk, &path, cx);
         identity::complete(trunk, &path, cx);
         if let Some(timer) = &trunk.session_timer {
             session_timer(timer, &format!("{path}.session_timer"), cx);
@@ -35,7 +36,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     for (index, class) in config.classes.iter().enumerate() {
         class_trunks(class, &cx.entry("class", index), &config, cx);
     }
-    numbers(&config.numbers, cx);
+    hunting::numbers(&config, cx);
     derive_targets(&mut config, cx);
     transport::complete(&config, cx);
     config
@@ -135,47 +136,6 @@ fn session_timer(timer: &SessionTimer, path: &str, cx: &mut Cx<'_>) {
     }
 }
 
-/// A status advances or stops, not both. Where one of the lists is written, the other's defaults give way to it.
-fn failover(trunk: &mut Arc<Trunk>, path: &str, cx: &mut Cx<'_>) {
-    let written = |key: &str| cx.is_written(&format!("{path}.failover.{key}"));
-    let (advance, stop) = (written("advance"), written("stop"));
-    let both: Vec<(usize, u16)> = trunk
-        .failover
-        .advance
-        .iter()
-        .enumerate()
-        .filter_map(|(index, entry)| match entry {
-            Advance::Status(status) if trunk.failover.stop.contains(status) => Some((index, *status)),
-            Advance::Status(_) | Advance::Timeout => None,
-        })
-        .collect();
-    if both.is_empty() {
-        return;
-    }
-    let twice = |status: u16| both.iter().any(|(_, other)| *other == status);
-    match (advance, stop) {
-        (true, true) => {
-            for (index, status) in &both {
-                let at = format!("{path}.failover.advance[{index}]");
-                let fault = Fault::new(format!("{status} is in `stop` too"));
-                cx.refuse(
-                    cx.place(&at),
-                    &at,
-                    fault.expected("each status in one of the two lists"),
-                );
-            }
-        }
-        (true, false) => Arc::make_mut(trunk)
-            .failover
-            .stop
-            .retain(|status| !twice(*status)),
-        (false, _) => Arc::make_mut(trunk).failover.advance.retain(|entry| match entry {
-            Advance::Status(status) => !twice(*status),
-            Advance::Timeout => true,
-        }),
-    }
-}
-
 /// Customers that cannot be told apart by where they call from.
 fn twins(config: &Config, cx: &mut Cx<'_>) {
     let customer = |trunk: &&Arc<Trunk>| trunk.role == Role::Customer;
@@ -248,39 +208,6 @@ fn class_trunks(class: &Class, path: &str, config: &Config, cx: &mut Cx<'_>) {
     if class.objective.price == 0.0 && class.objective.quality == 0.0 && !cx.is_bad(&objective) {
         let fault = Fault::new("nothing counts: both weights are 0").expected("at least one above 0");
         cx.refuse(cx.place(&objective), &objective, fault);
-    }
-}
-
-fn numbers(rules: &[NumberRule], cx: &mut Cx<'_>) {
-    for (at, rule) in rules.iter().enumerate() {
-        let path = cx.entry("number", at);
-        let twin = |other: &NumberRule| {
-            let (a, b) = (&other.pattern, &rule.pattern);
-            a.digits == b.digits && a.prefix == b.prefix && a.text != b.text
-        };
-        if let Some(first) = rules.iter().take(at).position(twin) {
-            let first = cx.name_of(cx.place(&cx.entry("number", first)));
-            let wrong = format!("fits the same numbers as the rule at {first}");
-            let key = format!("{path}.match");
-            cx.refuse(
-                cx.place(&key),
-                &key,
-                Fault::new(wrong).expected("each pattern once"),
-            );
-        }
-        let names = rule.to.iter().enumerate().map(|(index, name)| {
-            let entry = format!("{path}.to[{index}]");
-            (
-                if cx.is_written(&entry) {
-                    entry
-                } else {
-                    format!("{path}.to")
-                },
-                name.as_str(),
-            )
-        });
-        let names: Vec<(String, &str)> = names.collect();
-        refer(names.into_iter(), "trunk", cx);
     }
 }
 

@@ -2,38 +2,44 @@
 
 mod access;
 mod edge;
+mod failover;
 mod headers;
 mod identity;
 mod listen;
+mod number_rule;
 mod numbers;
+mod parallel;
 mod sdp;
 mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
+pub use failover::{Advance, AfterRinging, Failover, Redirects, Stop};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
     Reasons, RequestMode, Requests, Screening, ScreeningMode,
 };
 pub use listen::{ClientCertificate, Connections, Listen, ListenTls, TlsVersion, Transport};
+pub use number_rule::{Backup, NumberRule};
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
+pub use parallel::{Parallel, Until};
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
-    Advance, Announcement, Auth, Dtmf, Failover, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying,
-    SrtpSuite, Target, Transcode, Transfer, Trunk, TrunkTls,
+    Announcement, Auth, Dtmf, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying, SrtpSuite, Target,
+    Transcode, Transfer, Trunk, TrunkTls,
 };
 
-use crate::form::compound::{Include, List, OneOrList, Opt, OrOff};
+use crate::form::compound::{Include, List, Opt, OrOff};
 use crate::form::net::{Address, HostAndPort, Ip, NameServer, Ports};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
-use crate::form::text::{FilePath, InterfaceName, Name, NumberPattern, Text};
+use crate::form::text::{FilePath, InterfaceName, Name, Text};
 use crate::profile::{Profile, Profiles};
 use crate::section::{Table, Tables, section};
-use crate::values::{Pattern, Secret};
+use crate::values::Secret;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -310,6 +316,8 @@ section! {
         live excluded: Vec<String> = List<Name>, default("[]");
         /// A carrier whose deck asks more per minute isn't chosen.
         live max_price: Option<f64> = Opt<Decimal<0, 1_000_000>>, optional;
+        /// Several carriers at once; absent: one after the other.
+        live parallel: Option<Parallel> = Opt<Table<Parallel>>, optional;
     }
 }
 
@@ -322,17 +330,6 @@ section! {
         live price: f64 = Decimal<0, 1_000_000>, default("0.5");
         /// Weight of measured quality.
         live quality: f64 = Decimal<0, 1_000_000>, default("0.5");
-    }
-}
-
-section! {
-    /// Who gets calls to certain numbers. The longest pattern that fits decides.
-    NumberRule, label Some("match"), later [],
-    {
-        /// The numbers.
-        live pattern named "match": Pattern = NumberPattern, required;
-        /// The trunk that gets the call, or several to be tried in this order.
-        live to: Vec<String> = OneOrList<Name>, required;
     }
 }
 

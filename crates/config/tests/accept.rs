@@ -9,7 +9,8 @@ mod common;
 
 use common::{GOOD, Memory};
 use config::{
-    Advance, Config, Dtmf, Engine, Host, NumberStyle, Role, Srtp, SrtpSuite, Transport, check, parse,
+    Advance, AfterRinging, Backup, Config, Dtmf, Engine, Host, NumberStyle, Redirects, Role, Srtp, SrtpSuite,
+    Stop, Transport, Until, check, parse,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -103,10 +104,10 @@ fn failover_lists_are_by_default_what_the_policy_says() {
     }
     assert!(failover.advance.contains(&Advance::Timeout));
     for status in [484, 486, 487, 600, 603, 604, 606, 607] {
-        assert!(failover.stop.contains(&status), "{status}");
+        assert!(failover.stop.contains(&Stop::Status(status)), "{status}");
     }
     for status in [400, 403, 404, 480, 488, 501, 505] {
-        assert!(!failover.stop.contains(&status), "{status}");
+        assert!(!failover.stop.contains(&Stop::Status(status)), "{status}");
         assert!(!failover.advance.contains(&Advance::Status(status)), "{status}");
     }
 }
@@ -115,9 +116,9 @@ fn failover_lists_are_by_default_what_the_policy_says() {
 fn a_failover_list_that_is_not_written_gives_way_to_the_other() {
     let failover = carrier("failover = { advance = [486, 503] }").failover.clone();
     assert_eq!(failover.advance, [Advance::Status(486), Advance::Status(503)]);
-    assert!(!failover.stop.contains(&486) && failover.stop.contains(&600));
+    assert!(!failover.stop.contains(&Stop::Status(486)) && failover.stop.contains(&Stop::Status(600)));
     let failover = carrier("failover = { stop = [503] }").failover.clone();
-    assert_eq!(failover.stop, [503]);
+    assert_eq!(failover.stop, [Stop::Status(503)]);
     assert!(
         !failover.advance.contains(&Advance::Status(503)) && failover.advance.contains(&Advance::Timeout)
     );
@@ -276,7 +277,7 @@ attempts = 2
     assert_eq!(trunk.failover.advance, [Advance::Status(404), Advance::Timeout]);
     assert_eq!(
         (trunk.failover.stop.as_slice(), trunk.failover.attempts),
-        (&[486][..], Some(2))
+        (&[Stop::Status(486)][..], Some(2))
     );
 }
 
@@ -489,5 +490,73 @@ to = "pbx"
         report.warnings.len(),
         1,
         "only that calls to the PBX would come back to us: {report}"
+    );
+}
+
+#[test]
+fn causes_may_be_written_as_q850_has_them() {
+    let keys = "failover = { advance = [503, \"q850:34\"], stop = [\"q850:17\", 600], after_ringing = true, no_answer = 408, time = \"20s\" }";
+    let failover = carrier(keys).failover.clone();
+    assert_eq!(failover.advance, [Advance::Status(503), Advance::Q850(34)]);
+    assert_eq!(failover.stop, [Stop::Q850(17), Stop::Status(600)]);
+    assert_eq!(failover.after_ringing, AfterRinging::Everything);
+    assert_eq!(
+        (failover.no_answer, failover.time),
+        (408, Some(Duration::from_secs(20)))
+    );
+    for (word, meant) in [
+        ("false", AfterRinging::Nothing),
+        ("\"failures\"", AfterRinging::Failures),
+    ] {
+        let keys = format!("failover = {{ after_ringing = {word} }}");
+        assert_eq!(carrier(&keys).failover.after_ringing, meant);
+    }
+    let usual = &carrier("").failover;
+    assert_eq!(usual.after_ringing, AfterRinging::Failures);
+    assert_eq!((usual.no_answer, usual.time), (480, None));
+}
+
+#[test]
+fn backups_are_trunks_numbers_or_both() {
+    let backup = |trunk: Option<&str>, number: Option<&str>| Backup {
+        trunk: trunk.map(str::to_owned),
+        number: number.map(str::to_owned),
+    };
+    let config = good(
+        "[[number]]\nmatch = \"+4420*\"\nto = \"pbx\"\nring = \"25s\"\non_busy = \"carrier-a\"\n\
+         on_no_answer = [{ trunk = \"carrier-a\", number = \"200\" }, \"+4930\"]\non_failure = { number = \"reception\" }\n",
+    );
+    let rule = &config.numbers[0];
+    assert_eq!(rule.ring, Some(Duration::from_secs(25)));
+    assert_eq!(rule.on_busy, [backup(Some("carrier-a"), None)]);
+    assert_eq!(
+        rule.on_no_answer,
+        [
+            backup(Some("carrier-a"), Some("200")),
+            backup(None, Some("+4930"))
+        ]
+    );
+    assert_eq!(rule.on_failure, [backup(None, Some("reception"))]);
+    assert_eq!(rule.on_unregistered, []);
+}
+
+#[test]
+fn redirections_and_parallel_attempts_are_asked_for() {
+    assert_eq!(carrier("").redirects, None);
+    assert_eq!(
+        carrier("redirects = \"follow\"").redirects,
+        Some(Redirects::Follow)
+    );
+    let class = |keys: &str| good(&format!("[[class]]\nname = \"c\"\n{keys}")).classes[0].parallel;
+    assert_eq!(class(""), None);
+    let usual = class("parallel = {}").unwrap();
+    assert_eq!(
+        (usual.attempts, usual.after, usual.until),
+        (2, Duration::from_millis(1500), Until::Progress)
+    );
+    let own = class("parallel = { attempts = 3, after = \"0s\", until = \"answer\" }").unwrap();
+    assert_eq!(
+        (own.attempts, own.after, own.until),
+        (3, Duration::ZERO, Until::Answer)
     );
 }

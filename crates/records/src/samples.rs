@@ -19,6 +19,8 @@ pub(crate) fn record(n: u64) -> CallRecord {
         sip,
         q850: Some(16),
         outcome: outcome.to_owned(),
+        called: None,
+        why: None,
     };
     let media = MediaRecord {
         codec: Some("PCMU/8000".to_owned()),

@@ -1,7 +1,7 @@
 //! The cause table: after which failures the next attempt is made, and what the caller hears when none is left.
 
 use crate::cause;
-use config::{Advance, Failover};
+use config::{Advance, AfterRinging, Failover, Redirects, Stop};
 
 /// How one attempt ended without being answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,10 @@ pub enum AttemptOutcome {
     /// A 100 but no 18x within `failover.progress`.
     TimeoutProgress,
     /// Progress, but no answer within `failover.answer`.
-    TimeoutAnswer,
+    TimeoutAnswer {
+        /// What the caller is to hear: the trunk's `failover.no_answer`.
+        status: u16,
+    },
     /// The INVITE could not be delivered: no address, connection refused, transport error (RFC 3261 §8.1.3.1).
     Unreachable,
     /// No INVITE was sent: what the caller offers is nothing that this trunk's own keys let us offer there (codecs, encryption).
@@ -32,15 +35,29 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
-    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for ringing out and for whoever is not registered, 503 for an
+    /// The SIP status that stands for this outcome: the one received, 408 for silence, 480 for whoever is not registered, 503 for an
     /// unreachable target (RFC 3261 §8.1.3.1), 488 for an offer that could not be made (RFC 3261 §21.4.26).
     pub fn status(self) -> u16 {
         match self {
-            Self::Final { status, .. } => status,
+            Self::Final { status, .. } | Self::TimeoutAnswer { status } => status,
             Self::TimeoutTrying | Self::TimeoutProgress => 408,
-            Self::TimeoutAnswer | Self::NotRegistered => 480,
+            Self::NotRegistered => 480,
             Self::Unreachable | Self::HeldBack => 503,
             Self::Incompatible => 488,
+        }
+    }
+
+    /// The Q.850 cause that was given for it.
+    pub fn q850(self) -> Option<u8> {
+        match self {
+            Self::Final { q850, .. } => q850,
+            Self::TimeoutTrying
+            | Self::TimeoutProgress
+            | Self::TimeoutAnswer { .. }
+            | Self::Unreachable
+            | Self::Incompatible
+            | Self::NotRegistered
+            | Self::HeldBack => None,
         }
     }
 }
@@ -56,16 +73,19 @@ pub enum Verdict {
 
 /// Whether the next attempt follows `outcome` at a trunk with these `failover` keys.
 ///
-/// A status in `stop` stops, one in `advance` advances; with the keys' defaults that is what the called party said on
-/// the one side, and what went wrong on the way on the other. A status in both goes by the list that it is not in by
-/// default. A status in neither stops, but for 401 and 407 (our credentials failed, which is no word on the call),
-/// any 4xx with a network cause before anything rang (not 403, 484, 486, 487, 488), and a 5xx that the default lists
+/// A Q.850 cause that a list names decides first, then the status: one in `stop` stops, one in `advance` advances; with the keys'
+/// defaults that is what the called party said on the one side, and what went wrong on the way on the other. One in both goes by
+/// the list that it is not in by default. A status in neither stops, but for 401 and 407 (our credentials failed, which is no word
+/// on the call), any 4xx with a network cause before anything rang (not 403, 484, 486, 487, 488), and a 5xx that the default lists
 /// don't know (not 501, 505). A timeout before progress advances if `advance` has `"timeout"`; an unreachable target, and one that
-/// nothing could be offered to, always: another may take what this one was not asked. Nobody is rung twice: an answer that
-/// does not come stops, whatever the keys say.
+/// nothing could be offered to, always: another may take what this one was not asked. After ringing `after_ringing` has its say
+/// over all of this: by default 408 and 5xx may advance then and nothing else, and an answer that does not come stops.
 pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
     let advance = match outcome {
-        AttemptOutcome::TimeoutAnswer => false,
+        AttemptOutcome::TimeoutAnswer { .. } => match failover.after_ringing {
+            AfterRinging::Nothing | AfterRinging::Failures => false,
+            AfterRinging::Everything => true,
+        },
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => {
             failover.advance.contains(&Advance::Timeout)
         }
@@ -74,16 +94,55 @@ pub fn verdict(failover: &Failover, outcome: AttemptOutcome) -> Verdict {
         | AttemptOutcome::NotRegistered
         | AttemptOutcome::HeldBack => true,
         AttemptOutcome::Final { status, q850, rang } => {
-            let advances = failover.advance.contains(&Advance::Status(status));
-            match (advances, failover.stop.contains(&status)) {
-                (true, true) => stops_by_default(status),
-                (true, false) => true,
-                (false, true) => false,
-                (false, false) => by_nature(status, q850, rang),
-            }
+            let may = !rang
+                || match failover.after_ringing {
+                    AfterRinging::Nothing => false,
+                    AfterRinging::Failures => matches!(status, 401 | 407 | 408 | 500..=599),
+                    AfterRinging::Everything => true,
+                };
+            may && by_lists(failover, status, q850).unwrap_or_else(|| by_nature(status, q850, rang))
         }
     };
     if advance { Verdict::Advance } else { Verdict::Stop }
+}
+
+/// What the lists say; `None`: nothing.
+fn by_lists(failover: &Failover, status: u16, q850: Option<u8>) -> Option<bool> {
+    if let Some(cause) = q850 {
+        let advances = failover.advance.contains(&Advance::Q850(cause));
+        if advances != failover.stop.contains(&Stop::Q850(cause)) {
+            return Some(advances);
+        }
+    }
+    let advances = failover.advance.contains(&Advance::Status(status));
+    match (advances, failover.stop.contains(&Stop::Status(status))) {
+        (true, true) => Some(stops_by_default(status)),
+        (false, false) => None,
+        (advances, _) => Some(advances),
+    }
+}
+
+/// What becomes of a redirection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redirection {
+    /// The call goes on to whom it names.
+    Follow,
+    /// The hunt ends, and the caller is told whom it names.
+    Tell,
+    /// It is a failure like others, and nobody hears whom it names.
+    Fail(Verdict),
+}
+
+/// What becomes of a redirection by a trunk with these keys. Where a list of `failover` names it, it advances or stops as that says.
+/// Only 300, 301 and 302 can be followed: 305 names a proxy, 380 another service.
+pub fn redirection(failover: &Failover, redirects: Redirects, status: u16, q850: Option<u8>) -> Redirection {
+    match (by_lists(failover, status, q850), redirects) {
+        (Some(true), _) => Redirection::Fail(Verdict::Advance),
+        (Some(false), Redirects::Refuse) => Redirection::Fail(Verdict::Stop),
+        (Some(false), Redirects::Follow | Redirects::Pass) | (None, Redirects::Pass) => Redirection::Tell,
+        (None, Redirects::Follow) if (300..=302).contains(&status) => Redirection::Follow,
+        (None, Redirects::Follow | Redirects::Refuse) => Redirection::Fail(Verdict::Advance),
+    }
 }
 
 /// Whether a status says by itself that the called party, or the caller, has ended the call.

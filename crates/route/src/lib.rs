@@ -3,8 +3,10 @@
 //! - [`Tables`] is immutable: trunks, sources, number rules and price decks, built off the shard from one config.
 //! - [`Live`] is what changes under calls: calls and calls per second per trunk, health per target. A shard owns it.
 //! - [`plan`](fn@plan) orders the attempts of one call and keeps the reasons ([`Trace`]).
+//! - [`Unanswered`] and [`Tables::backups`] say who gets a call that nobody has answered.
 //! - [`verdict`] says whether another attempt follows a failed one; [`cause`] maps SIP status to Q.850 and back.
 
+mod backup;
 pub mod cause;
 pub mod deck;
 pub mod destinations;
@@ -15,13 +17,14 @@ mod plan;
 mod prices;
 mod tables;
 
-pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
+pub use backup::{Backup, Unanswered};
+pub use failover::{AttemptOutcome, Redirection, Verdict, most_telling, redirection, verdict};
 pub use live::{
     Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
 };
 pub use plan::{
     Attempt, Basis, Candidate, CandidateView, DecisionView, Late, LeftOut, NoRoute, NoRouteReason, Place,
-    Plan, RateView, Request, Score, Trace, plan,
+    Plan, RateView, Request, Score, Trace, plan, plan_only,
 };
 pub use prices::TooMuch;
 pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

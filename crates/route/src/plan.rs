@@ -3,6 +3,7 @@
 mod attempts;
 mod decide;
 mod draw;
+mod only;
 mod order;
 mod trace;
 mod view;
@@ -15,6 +16,7 @@ use decide::Decision;
 use smallvec::SmallVec;
 use std::time::Instant;
 
+pub use only::plan_only;
 pub use order::Score;
 pub(crate) use order::Standing;
 pub use trace::{Basis, Candidate, Late, LeftOut, Place, Trace};

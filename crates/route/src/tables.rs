@@ -7,6 +7,7 @@ mod numbers;
 mod sources;
 mod users;
 
+use crate::backup::Backups;
 use crate::deck::{Deck, Money};
 use crate::plan::Standing;
 use crate::prices::Prices;
@@ -92,6 +93,7 @@ pub(crate) struct Class {
 pub(crate) struct Rule {
     pub(crate) rule: NumberRule,
     pub(crate) to: Box<[TrunkIx]>,
+    pub(crate) backups: Backups,
 }
 
 /// Whose a request is, by the address it came from.

@@ -2,6 +2,7 @@
 
 mod account;
 mod bodies;
+mod branch;
 mod called;
 mod caller;
 mod connect;
@@ -11,10 +12,13 @@ mod digits;
 mod end;
 mod failover;
 mod fork;
+mod hunt;
 mod info;
 mod leg;
 mod negotiate;
+mod onward;
 mod plane;
+mod race;
 mod reason;
 pub(crate) mod registered;
 mod reinvite;
@@ -29,7 +33,7 @@ mod update;
 
 use std::sync::Arc;
 
-use route::{Attempt, AttemptOutcome, TrunkIx};
+use route::{AttemptOutcome, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
 use sdp::{PtMapping, Sdp};
@@ -41,10 +45,9 @@ use smallvec::SmallVec;
 use crate::core::{Asked, ClientOwner, Core, Timer};
 use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
-use crate::locate::Hops;
-use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
 
+pub(crate) use self::branch::{Errand, ErrandKind, Tale};
 use self::connect::Connecting;
 use self::digits::Telling;
 use self::end::Ended;
@@ -52,7 +55,9 @@ pub(crate) use self::end::Ending;
 pub(crate) use self::failover::caller_status;
 use self::fork::Fork;
 pub(crate) use self::fork::Picked;
+pub(crate) use self::hunt::{Course, Hunt};
 pub(crate) use self::leg::{ALLOW, Leg, Uac, contact};
+use self::onward::Onward;
 use self::reinvite::Exchange;
 use self::relay::Relays;
 use self::reliable::Provisionals;
@@ -60,7 +65,7 @@ use self::sound::Playing;
 pub(crate) use self::story::Story;
 pub(crate) use self::terms::refusal;
 use self::transfer::Transfers;
-pub(crate) use self::transfer::{Errand, Fetched, Tale, Won};
+pub(crate) use self::transfer::{Fetched, Won};
 
 /// How far a call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,57 +102,8 @@ pub(crate) struct Invite {
     pub(crate) carried: Option<Box<(TrunkIx, Message)>>,
 }
 
-/// The search for someone who answers.
-pub(crate) struct Hunt {
-    /// The plan's attempts, in order.
-    pub(crate) attempts: SmallVec<[Attempt; 4]>,
-    /// How many of them may be made.
-    pub(crate) limit: usize,
-    /// Index of the next one.
-    pub(crate) next: usize,
-    pub(crate) stage: Stage,
-    /// This attempt has rung.
-    pub(crate) rang: bool,
-    /// Attempts made.
-    pub(crate) made: usize,
-    /// How the failed ones failed.
-    pub(crate) outcomes: Vec<AttemptOutcome>,
-    /// Where the registered users among the attempts are.
-    contacts: Vec<Contact>,
-    /// Where else this attempt's target is.
-    pub(crate) hops: Hops,
-    /// What the branches of this attempt's fork have answered early, by their tags; the last to speak is last.
-    early: SmallVec<[(Box<[u8]>, Sdp); 1]>,
-    /// The session that was agreed with a branch before its 2xx, by PRACK or UPDATE: its tag, who offered, and how payload types go.
-    settled: Option<Box<Settled>>,
-}
-
 /// A branch's tag, the side that made the offer, and the payload types of the answer.
 type Settled = (Box<[u8]>, Side, PtMapping);
-
-/// Most branches of a fork whose early answers are kept.
-const MAX_EARLY: usize = 16;
-
-impl Hunt {
-    /// The attempt that is being made.
-    pub(crate) fn current(&self) -> Option<&Attempt> {
-        self.attempts.get(self.next.checked_sub(1)?)
-    }
-
-    /// Keeps a branch's early answer in case that its 2xx has none.
-    pub(crate) fn remember_early(&mut self, tag: &[u8], answer: Sdp) {
-        self.early.retain(|(known, _)| **known != *tag);
-        if self.early.len() < MAX_EARLY {
-            self.early.push((Box::from(tag), answer));
-        }
-    }
-
-    /// The early answer of the branch with this tag; else the last of any.
-    pub(crate) fn early_answer(&self, tag: &[u8]) -> Option<Sdp> {
-        let own = self.early.iter().find(|(known, _)| **known == *tag);
-        own.or(self.early.last()).map(|(_, answer)| answer.clone())
-    }
-}
 
 /// One call.
 pub(crate) struct Call {
@@ -183,10 +139,12 @@ struct Aside {
     transfers: Option<Box<Transfers>>,
     /// It has no caller, and finds the target of another call's transfer.
     errand: Option<Box<Errand>>,
-    /// Contacts that ring at once.
+    /// Contacts that ring at once, or carriers that are asked at once.
     fork: Option<Box<Fork>>,
-    /// Contacts that rang and have stopped, of which the record has not heard yet.
+    /// Those of them that have stopped, of which the record has not heard yet.
     untold: SmallVec<[CallKey; 4]>,
+    /// It has been sent on by whom it was for.
+    onward: Option<Box<Onward>>,
     /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
     hidden: bool,
 }

@@ -20,7 +20,7 @@ pub(crate) enum Handoff {
     Progress { of: CallKey, status: u16 },
     /// It has answered.
     Answered { of: CallKey, won: Box<Won> },
-    /// A contact that rings with others has answered.
+    /// A contact that rings with others has answered, or of several carriers one is the first.
     Picked { of: CallKey, picked: Box<Picked> },
     /// An errand, or such a contact, has come to nothing.
     Failed {
@@ -30,8 +30,8 @@ pub(crate) enum Handoff {
         said: (u16, Option<u8>),
         tale: Box<Tale>,
     },
-    /// Its call does not wait for it any more: it was answered by another, or goes on without.
-    Cancel { branch: CallKey, answered: bool },
+    /// Its call does not wait for it any more.
+    Cancel { branch: CallKey, why: Dropped },
     /// The far end of another call of the transferor's is to be put in the transferor's place.
     Fetch {
         of: CallKey,
@@ -47,6 +47,17 @@ pub(crate) enum Handoff {
         called: String,
         replaces: Box<Replaces>,
     },
+}
+
+/// Why nobody waits any more for what was asked at once with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// The call is over, or goes on elsewhere.
+    GivenUp,
+    /// Another has answered.
+    Answered,
+    /// Another was faster.
+    Overtaken,
 }
 
 /// The dialog that a Replaces header names (RFC 3891 §6.1), as whoever gets it knows it.

@@ -15,6 +15,7 @@ use sip_msg::{HeaderId, Message, NameAddr, Uri};
 use crate::headers::{display_of, user_of};
 use crate::snapshot::Snapshot;
 
+pub(crate) use diversion::Diverted;
 pub(crate) use privacy::Privacy;
 pub(crate) use screen::Refused;
 pub(crate) use write::{Towards, anonymous, connected, number_uri};
@@ -31,6 +32,23 @@ pub(crate) struct Caller {
     asserted: String,
     asserted_display: Option<String>,
     privacy: Privacy,
+}
+
+/// For whom a request is now.
+#[derive(Clone, Copy)]
+pub(crate) struct Whereto<'a> {
+    /// The number that is called.
+    pub(crate) called: &'a str,
+    /// Who has sent it there, of those that it was for here, the first one first.
+    pub(crate) diverted: &'a [Diverted],
+}
+
+impl<'a> Whereto<'a> {
+    /// For whom it was from the beginning.
+    pub(crate) fn undiverted(called: &'a str) -> Self {
+        let diverted = &[];
+        Self { called, diverted }
+    }
 }
 
 impl Caller {

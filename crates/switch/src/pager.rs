@@ -447,7 +447,7 @@ impl Page {
             AttemptOutcome::Final { q850, .. } => q850,
             AttemptOutcome::TimeoutTrying
             | AttemptOutcome::TimeoutProgress
-            | AttemptOutcome::TimeoutAnswer
+            | AttemptOutcome::TimeoutAnswer { .. }
             | AttemptOutcome::Unreachable
             | AttemptOutcome::NotRegistered
             | AttemptOutcome::HeldBack

@@ -166,9 +166,17 @@ pub struct AttemptRecord {
     pub sip: u16,
     /// Q.850 cause from the answer's Reason header.
     pub q850: Option<u8>,
-    /// What became of it, in a word: `answered`, `refused`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`, `incompatible` (the
-    /// caller's offer is nothing for this trunk: it was not asked), `cancelled`.
+    /// What became of it, in a word: `answered`, `refused`, `redirected`, `timeout-trying`, `timeout-progress`, `timeout-answer`, `unreachable`,
+    /// `incompatible` (the caller's offer is nothing for this trunk: it was not asked), `cancelled`, `overtaken` (of several carriers that
+    /// were asked at once another was faster).
     pub outcome: String,
+    /// The number that it called, where the call had been sent on to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
+    /// Why it had been, in a word: `busy`, `no-answer`, `failure`, `unregistered` (a backup of the number before), `redirected` (by its called
+    /// side).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A side of a call.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::vouch::Stir;
-use config::{Config, Role, SessionTimer, Transfer, Trunk};
+use config::{Config, Parallel, Redirects, Role, SessionTimer, Transfer, Trunk};
 use route::{NetworkIx, Tables, TrunkIx};
 use rtp_proto::control::Sound;
 use rtp_proto::dtls::Engines;
@@ -161,6 +161,24 @@ impl Snapshot {
             Role::Customer => Transfer::Accept,
             Role::Carrier => Transfer::Refuse,
         })
+    }
+
+    /// What becomes of this trunk's redirections.
+    #[must_use]
+    pub fn redirects(&self, ix: TrunkIx) -> Redirects {
+        let trunk = self.trunk(ix);
+        trunk.redirects.unwrap_or(match trunk.role {
+            Role::Customer => Redirects::Follow,
+            Role::Carrier => Redirects::Pass,
+        })
+    }
+
+    /// How several carriers are asked at once for calls of this trunk, if they are.
+    #[must_use]
+    pub fn parallel(&self, ix: TrunkIx) -> Option<Parallel> {
+        let class = self.trunk(ix).class.as_ref()?;
+        let mut classes = self.config.classes.iter();
+        classes.find(|other| other.name == *class)?.parallel
     }
 
     /// What we call ourselves towards whoever is at the other end of `flow`.

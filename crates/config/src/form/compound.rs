@@ -1,11 +1,12 @@
 //! Forms made of other forms.
 
+pub(crate) use super::hunting::{AdvanceForm, AfterRingingForm, BackupForm, StopForm};
 use super::scalar::{Choice, Whole};
 use super::{Form, wrong_type};
 use crate::diff::Change;
 use crate::document::{Cx, Item};
-use crate::model::{Advance, NumberFormat, NumberStyle, UriStyle};
-use crate::report::{Fault, nearest, quote};
+use crate::model::{NumberFormat, NumberStyle, UriStyle};
+use crate::report::Fault;
 use crate::section::{Info, Table};
 use serde_json::{Value as Json, json};
 use std::marker::PhantomData;
@@ -157,38 +158,6 @@ impl<F: Form> Form for OneOrList<F> {
 
 /// A final status that isn't a success.
 pub(crate) type FailureStatus = Whole<u16, 300, 699>;
-
-/// One entry of `failover.advance`: a status or `"timeout"`.
-pub(crate) struct AdvanceForm;
-
-impl Form for AdvanceForm {
-    type Out = Advance;
-    fn expected() -> String {
-        "a status from 300 to 699 or \"timeout\"".to_owned()
-    }
-    fn schema() -> Json {
-        json!({ "oneOf": [{ "const": "timeout" }, FailureStatus::schema()] })
-    }
-    fn read(cx: &mut Cx<'_>, path: &str, item: Item<'_>) -> Option<Advance> {
-        match item.value.get_ref().as_str() {
-            Some("timeout") => Some(Advance::Timeout),
-            Some(text) => {
-                let fault = Fault::new(format!("{} is not known here", quote(text)))
-                    .expected(Self::expected())
-                    .meant(nearest(text, ["timeout"]).map(quote));
-                cx.refuse(item.place(), path, fault);
-                None
-            }
-            None => FailureStatus::read(cx, path, item).map(Advance::Status),
-        }
-    }
-    fn show(value: &Advance) -> Option<toml::Value> {
-        match value {
-            Advance::Status(status) => FailureStatus::show(status),
-            Advance::Timeout => Some(toml::Value::String("timeout".to_owned())),
-        }
-    }
-}
 
 /// `number_format`: a style's word, or a table where digits are to be changed too.
 pub(crate) struct NumberFormatForm;

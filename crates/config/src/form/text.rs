@@ -3,7 +3,7 @@
 mod number;
 mod protocol;
 
-pub(crate) use self::number::{CountryCode, DestinationForm, Digits, E164, NumberPattern};
+pub(crate) use self::number::{CountryCode, DestinationForm, Dialled, Digits, E164, NumberPattern};
 pub(crate) use self::protocol::{Codec, HeaderName, MediaType, PassedHeader, SdpAttribute};
 use super::{Form, wrong_type};
 use crate::document::{Cx, Item};

@@ -1,12 +1,13 @@
 //! Trunks.
 
 use super::edge::Destinations;
+use super::failover::{Failover, Redirects};
 use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
 use super::sdp::SdpChanges;
 use super::{SessionTimer, Transport, TrunkStir};
-use crate::form::compound::{AdvanceForm, FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
+use crate::form::compound::{FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, HostName, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
@@ -111,6 +112,8 @@ section! {
         live register: Option<Register> = Opt<Table<Register>>, optional;
         /// What its failures mean for a call.
         live failover: Failover = Table<Failover>, default("{}");
+        /// What becomes of its redirections (3xx): where it would send its callers.
+        live redirects: Option<Redirects> = Opt<Choice<Redirects>>, derived(None, "`\"follow\"` for a customer, `\"pass\"` for a carrier");
         /// In place of `sip.session_timer`, for calls with this trunk.
         live session_timer: Option<SessionTimer> = Opt<Table<SessionTimer>>, derived(None, "`sip.session_timer`");
         /// Whether provisional responses (180, 183 …) are acknowledged on this trunk's side of a call (PRACK, RFC 3262),
@@ -381,37 +384,4 @@ section! {
         /// For so long after it has come back it gets a share of its calls only, which grows from a twentieth to all.
         live slow_start: Option<Duration> = OrOff<Time<1_000, 3_600_000>>, default("'off'");
     }
-}
-
-section! {
-    /// When the next attempt of a call is made and how long each may take. A status in neither list stops, unless a
-    /// Reason header with a network cause (Q.850) comes with it and nothing rang. Where only one of the two lists is
-    /// written, what it names is in the other no longer.
-    Failover, label None, later [],
-    {
-        /// What advances to the next attempt; `"timeout"`: no 100 within `trying`, or no progress within `progress`.
-        live advance: Vec<Advance> = List<AdvanceForm>, default("[408, 500, 502, 503, 504, 513, 580, 'timeout']");
-        /// What ends the call at once: the called party has answered, in its way.
-        live stop: Vec<u16> = List<FailureStatus>, default("[484, 486, 487, 600, 603, 604, 606, 607, 608]");
-        /// Time for the first answer of any kind.
-        live trying: Duration = Time<100, 60_000>, default("'4s'");
-        /// Time, from the start of the attempt, for progress (101 to 198) or a final answer.
-        live progress: Duration = Time<100, 300_000>, default("'15s'");
-        /// Time, from the first progress on, for the final answer; then the call ends with 480.
-        live answer: Duration = Time<1_000, 3_600_000>, default("'3m'");
-        /// A place that a target's name leads to (RFC 3263) and that has failed is left for last for this long; longer with each trial
-        /// that fails again. Places of one target are tried one after the other, and count as one attempt.
-        live rest: Duration = Time<100, 3_600_000>, default("'30s'");
-        /// Attempts per call at most: the fewest that the calling trunk, or a carrier that has been tried, has written.
-        live attempts: Option<u16> = Opt<Whole<u16, 1, 32>>, derived(None, "3, where no trunk of the call has written it");
-    }
-}
-
-/// One entry of `failover.advance`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Advance {
-    /// This final status, 300..=699.
-    Status(u16),
-    /// No 100 within `trying`, or no progress within `progress`.
-    Timeout,
 }

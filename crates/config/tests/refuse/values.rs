@@ -314,7 +314,7 @@ fn wrong_types_and_ranges_of_numbers_are_told() {
         ),
         (
             "failover = { advance = [\"timeot\"] }",
-            "failover.advance[0]: \"timeot\" is not known here; expected a status from 300 to 699 or \"timeout\"; did you mean \"timeout\"?",
+            "failover.advance[0]: \"timeot\" is not known here; expected a status from 300 to 699, a cause such as \"q850:34\", or \"timeout\"; did you mean \"timeout\"?",
         ),
         (
             "failover = { advance = [200] }",
@@ -322,7 +322,35 @@ fn wrong_types_and_ranges_of_numbers_are_told() {
         ),
         (
             "failover = { advance = [503, 486], stop = [486] }",
-            "failover.advance[1]: 486 is in `stop` too; expected each status in one of the two lists",
+            "failover.advance[1]: 486 is in `stop` too; expected each status and cause in one of the two lists",
+        ),
+        (
+            "failover = { advance = [\"q850:128\"] }",
+            "failover.advance[0]: \"q850:128\" is not known here; expected a status from 300 to 699, a cause such as \"q850:34\", or \"timeout\"",
+        ),
+        (
+            "failover = { stop = [\"timeout\"] }",
+            "failover.stop[0]: \"timeout\" is not known here; expected a status from 300 to 699, or a cause such as \"q850:17\"",
+        ),
+        (
+            "failover = { advance = [\"q850:17\"], stop = [\"q850:17\"] }",
+            "failover.advance[0]: \"q850:17\" is in `stop` too; expected each status and cause in one of the two lists",
+        ),
+        (
+            "failover = { after_ringing = \"failure\" }",
+            "failover.after_ringing: \"failure\" is not known here; expected false, \"failures\" or true; did you mean \"failures\"?",
+        ),
+        (
+            "failover = { after_ringing = 1 }",
+            "failover.after_ringing: is an integer; expected false, \"failures\" or true",
+        ),
+        (
+            "failover = { no_answer = 302 }",
+            "failover.no_answer: 302 is out of range; expected a whole number from 400 to 699",
+        ),
+        (
+            "redirects = \"folow\"",
+            "redirects: \"folow\" is not known here; expected \"follow\", \"pass\" or \"refuse\"; did you mean \"follow\"?",
         ),
         (
             "class = \"c\"",

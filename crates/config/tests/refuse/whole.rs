@@ -240,6 +240,51 @@ fn names_that_nothing_bears_are_refused() {
 }
 
 #[test]
+fn backups_that_lead_nowhere_are_refused() {
+    let number = |keys: &str| said(&format!("{GOOD}[[number]]\nmatch = \"1\"\n{keys}"));
+    let expected = "a trunk's name, a number such as \"+442079460000\", or { trunk = …, number = … }";
+    let many: Vec<String> = (0..9)
+        .map(|n| format!("{{ trunk = \"pbx\", number = \"20{n}\" }}"))
+        .collect();
+    for (said, expected) in [
+        (
+            number("to = \"pbx\"\non_busy = \"pbxx\""),
+            "t:20:11: number.1.on_busy: there is no trunk \"pbxx\"; did you mean \"pbx\"?".to_owned(),
+        ),
+        (
+            number("to = \"pbx\"\non_failure = [\"pbx\", { trunk = \"y\", number = \"2\" }]"),
+            "t:20:22: number.1.on_failure[1]: there is no trunk \"y\"".to_owned(),
+        ),
+        (
+            number("to = \"pbx\"\non_busy = \"a b\""),
+            format!("t:20:11: number.1.on_busy: \"a b\" is neither a trunk nor a number; expected {expected}"),
+        ),
+        (
+            number("to = \"pbx\"\non_busy = { }"),
+            format!("t:20:11: number.1.on_busy: names neither a trunk nor a number; expected {expected}"),
+        ),
+        (
+            number("to = \"pbx\"\non_busy = { number = \"sip:200@pbx\" }"),
+            "t:20:22: number.1.on_busy.number: \"sip:200@pbx\" is nothing to call; expected a number or name to call, 1 to 64 \
+             characters without spaces, such as \"+442079460000\" or \"voicemail\"; did you mean \"200\"?"
+                .to_owned(),
+        ),
+        (
+            number("to = \"carrier-a\"\non_no_answer = \"+4930\""),
+            "t:20:16: number.1.on_no_answer: no customer in `to` whose call this could be; expected the trunk as well: \
+             { trunk = \"…\", number = \"…\" }"
+                .to_owned(),
+        ),
+        (
+            number(&format!("to = \"pbx\"\non_unregistered = [{}]", many.join(", "))),
+            "t:20:19: number.1.on_unregistered: 9 backups are too many; expected 8 at most: the caller waits for each".to_owned(),
+        ),
+    ] {
+        assert_eq!(said, [expected]);
+    }
+}
+
+#[test]
 fn every_error_is_told_at_once_in_the_order_of_the_file() {
     let said = said(
         "[[number]]\nmatch = \"x\"\nto = \"gone\"\n[sip]\nt9 = 1\nt1 = 2\n[media]\nports = \"9-1\"\n[[trunk]]\nname = \"a\"\n\

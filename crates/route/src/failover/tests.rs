@@ -5,7 +5,10 @@ fn keys(advance: &[Advance], stop: &[u16]) -> Failover {
     Failover {
         rest: Duration::from_secs(30),
         advance: advance.to_vec(),
-        stop: stop.to_vec(),
+        stop: stop.iter().copied().map(Stop::Status).collect(),
+        after_ringing: AfterRinging::Failures,
+        no_answer: 480,
+        time: None,
         trying: Duration::from_secs(4),
         progress: Duration::from_secs(15),
         answer: Duration::from_secs(180),
@@ -20,6 +23,8 @@ fn defaults() -> Failover {
     keys.advance.push(Advance::Timeout);
     keys
 }
+
+const RANG_OUT: AttemptOutcome = AttemptOutcome::TimeoutAnswer { status: 480 };
 
 fn answer(status: u16, q850: Option<u8>, rang: bool) -> AttemptOutcome {
     AttemptOutcome::Final { status, q850, rang }
@@ -130,7 +135,7 @@ fn the_lists_of_the_trunk_take_the_place_of_the_defaults() {
 fn a_status_in_both_lists_goes_by_the_one_that_had_to_be_written() {
     let mut keys = defaults();
     keys.advance.push(Advance::Status(486));
-    keys.stop.push(503);
+    keys.stop.push(Stop::Status(503));
     assert_eq!(verdict(&keys, answer(486, None, false)), Verdict::Advance);
     assert_eq!(verdict(&keys, answer(503, None, false)), Verdict::Stop);
 }
@@ -158,7 +163,102 @@ fn a_trunk_that_could_not_be_offered_the_call_is_passed_over() {
 #[test]
 fn nobody_is_rung_twice_when_the_answer_does_not_come() {
     let eager = keys(&[Advance::Timeout, Advance::Status(480)], &[]);
-    assert_eq!(verdict(&eager, AttemptOutcome::TimeoutAnswer), Verdict::Stop);
+    assert_eq!(verdict(&eager, RANG_OUT), Verdict::Stop);
+}
+
+/// What each setting lets advance once it has rung: (status, cause), and the verdicts by `false`, `"failures"`, `true`.
+#[test]
+fn after_ringing_no_more_advances_than_was_asked_for() {
+    let (stop, advance) = (Verdict::Stop, Verdict::Advance);
+    let table = [
+        (503, None, [stop, advance, advance]),
+        (408, None, [stop, advance, advance]),
+        (500, Some(17), [stop, advance, advance]),
+        (599, None, [stop, advance, advance]),
+        (480, None, [stop, stop, advance]),
+        (480, Some(34), [stop, stop, advance]),
+        (404, Some(34), [stop, stop, stop]),
+        (486, None, [stop, stop, stop]),
+        (603, None, [stop, stop, stop]),
+        (604, None, [stop, stop, advance]),
+        (403, Some(19), [stop, stop, advance]),
+    ];
+    let settings = [
+        AfterRinging::Nothing,
+        AfterRinging::Failures,
+        AfterRinging::Everything,
+    ];
+    for (at, after_ringing) in settings.into_iter().enumerate() {
+        let mut keys = defaults();
+        keys.after_ringing = after_ringing;
+        keys.stop.retain(|entry| *entry != Stop::Status(604));
+        let more = [Advance::Status(480), Advance::Status(604), Advance::Q850(19)];
+        keys.advance.extend(more);
+        for (status, cause, expected) in table {
+            let got = verdict(&keys, answer(status, cause, true));
+            assert_eq!(got, expected[at], "{status} {cause:?} {after_ringing:?}");
+        }
+        assert_eq!(verdict(&keys, RANG_OUT), [stop, stop, advance][at]);
+        for (status, cause) in [(503, None), (480, None), (404, Some(34)), (403, Some(19))] {
+            assert_eq!(verdict(&keys, answer(status, cause, false)), advance, "{status}");
+        }
+    }
+}
+
+#[test]
+fn a_cause_that_a_list_names_decides_before_the_status() {
+    let mut keys = defaults();
+    keys.advance.extend([Advance::Q850(34), Advance::Q850(21)]);
+    keys.stop.extend([Stop::Q850(17), Stop::Q850(1)]);
+    let table = [
+        (503, 17, Verdict::Stop),
+        (500, 1, Verdict::Stop),
+        (403, 21, Verdict::Advance),
+        (603, 21, Verdict::Advance),
+        (486, 34, Verdict::Advance),
+        (404, 38, Verdict::Advance),
+        (503, 38, Verdict::Advance),
+        (486, 38, Verdict::Stop),
+    ];
+    for (status, cause, expected) in table {
+        assert_eq!(
+            verdict(&keys, answer(status, Some(cause), false)),
+            expected,
+            "{status} {cause}"
+        );
+    }
+}
+
+#[test]
+fn redirections_are_followed_told_or_failures_as_the_keys_say() {
+    use Redirection::{Fail, Follow, Tell};
+    use config::Redirects as R;
+    let next = Fail(Verdict::Advance);
+    let table = [
+        (R::Follow, 302, Follow),
+        (R::Follow, 300, Follow),
+        (R::Follow, 301, Follow),
+        (R::Follow, 305, next),
+        (R::Follow, 380, next),
+        (R::Pass, 302, Tell),
+        (R::Pass, 305, Tell),
+        (R::Refuse, 302, next),
+    ];
+    for (redirects, status, expected) in table {
+        let got = redirection(&defaults(), redirects, status, None);
+        assert_eq!(got, expected, "{redirects} {status}");
+    }
+    let mut listed = defaults();
+    listed.advance.push(Advance::Status(302));
+    listed.stop.push(Stop::Status(301));
+    for (redirects, moved_for_good) in [
+        (R::Follow, Tell),
+        (R::Pass, Tell),
+        (R::Refuse, Fail(Verdict::Stop)),
+    ] {
+        assert_eq!(redirection(&listed, redirects, 302, None), next);
+        assert_eq!(redirection(&listed, redirects, 301, None), moved_for_good);
+    }
 }
 
 #[test]
@@ -166,7 +266,8 @@ fn outcomes_stand_for_a_status() {
     assert_eq!(answer(486, None, true).status(), 486);
     assert_eq!(AttemptOutcome::TimeoutTrying.status(), 408);
     assert_eq!(AttemptOutcome::TimeoutProgress.status(), 408);
-    assert_eq!(AttemptOutcome::TimeoutAnswer.status(), 480);
+    assert_eq!(RANG_OUT.status(), 480);
+    assert_eq!(AttemptOutcome::TimeoutAnswer { status: 486 }.status(), 486);
     assert_eq!(AttemptOutcome::Unreachable.status(), 503);
     assert_eq!(AttemptOutcome::Incompatible.status(), 488);
 }

@@ -43,7 +43,7 @@ impl HopFailure {
             AttemptOutcome::Final { status: 503, .. } => Some(Self::Refused(503)),
             AttemptOutcome::Final { .. }
             | AttemptOutcome::TimeoutProgress
-            | AttemptOutcome::TimeoutAnswer
+            | AttemptOutcome::TimeoutAnswer { .. }
             | AttemptOutcome::NotRegistered
             | AttemptOutcome::HeldBack
             | AttemptOutcome::Incompatible => None,

@@ -8,7 +8,7 @@ use crate::tables::{Rule, TrunkIx};
 use smallvec::SmallVec;
 
 /// What holds where no trunk has written `failover.attempts`.
-const USUAL_ATTEMPTS: usize = 3;
+pub(super) const USUAL_ATTEMPTS: usize = 3;
 
 /// Attempts kept beyond the limit, to stand in for those that a trunk's limits refuse at their moment, and for trunks that can't be
 /// offered the call.

@@ -3,7 +3,7 @@
 use super::draw::Draw;
 use super::trace::{Late, LeftOut, Place};
 use super::{Request, Score, Standing};
-use crate::deck::{Asked, Money};
+use crate::deck::{Asked, Money, Rate};
 use crate::live::{Gates, Live};
 use crate::prices::{COMPARED_MINUTES, Offer, Price, Prices, Question, Terms};
 use crate::tables::{Class, Rule, Tables, TrunkIx};
@@ -119,6 +119,19 @@ impl<'a> Decision<'a> {
             }
         };
         rule.to.iter().map(standing).collect()
+    }
+
+    /// What one trunk asks, if it has a deck; a deck without a price for the number is no reason to leave it out here.
+    ///
+    /// # Errors
+    /// It says that it does not sell the number.
+    pub(super) fn rate(&self, ix: TrunkIx) -> Result<Option<Rate>, LeftOut> {
+        let offer = self.offer(ix, &mut self.question());
+        if offer.is_blocked() {
+            return Err(LeftOut::Blocked);
+        }
+        let terms = self.terms().get(offer.terms as usize);
+        Ok(terms.map(|terms| terms.rate(offer.prefix_len)))
     }
 
     /// What one trunk asks.

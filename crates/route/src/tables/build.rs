@@ -5,10 +5,11 @@ use super::numbers::Numbers;
 use super::sources::Sources;
 use super::users::Users;
 use super::{Class, Facts, NetworkIx, Rule, Tables, TrunkIx};
+use crate::backup::{Backup, Backups};
 use crate::deck::{Deck, Money};
 use crate::plan::{LeftOut, Place, Standing};
 use crate::prices::TooMuch;
-use config::{Config, Trunk};
+use config::{Config, NumberRule, Role, Trunk};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -87,9 +88,11 @@ impl Tables {
             .iter()
             .map(|rule| {
                 let by = || format!("number {:?}", rule.pattern.text);
+                let to = known(&rule.to, &names, by, &mut errors);
                 Rule {
                     rule: rule.clone(),
-                    to: known(&rule.to, &names, by, &mut errors).into(),
+                    backups: backups(rule, &to, config, &names, &mut errors),
+                    to: to.into(),
                 }
             })
             .collect();
@@ -155,6 +158,42 @@ fn known(
         }
     }
     trunks
+}
+
+/// A rule's backups with their trunks.
+fn backups(
+    rule: &NumberRule,
+    to: &[TrunkIx],
+    config: &Config,
+    names: &Names,
+    errors: &mut Vec<BuildError>,
+) -> Backups {
+    let is_customer = |ix: &&TrunkIx| {
+        let trunk = config.trunks.get(ix.0 as usize);
+        trunk.is_some_and(|trunk| trunk.role == Role::Customer)
+    };
+    let payer = to.iter().find(is_customer).copied();
+    let by = || format!("number {:?}", rule.pattern.text);
+    let mut list = |backups: &[config::Backup]| -> Box<[Backup]> {
+        let resolved = backups.iter().filter_map(|backup| {
+            let trunk = match &backup.trunk {
+                Some(name) => Some(known(std::slice::from_ref(name), names, &by, errors).pop()?),
+                None => None,
+            };
+            Some(Backup {
+                trunk,
+                number: backup.number.as_deref().map(Box::from),
+                payer,
+            })
+        });
+        resolved.collect()
+    };
+    Backups {
+        busy: list(&rule.on_busy),
+        no_answer: list(&rule.on_no_answer),
+        failure: list(&rule.on_failure),
+        unregistered: list(&rule.on_unregistered),
+    }
 }
 
 /// The deck of each trunk of the config.

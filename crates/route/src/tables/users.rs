@@ -1,6 +1,7 @@
 //! Users of trunks: by name, and which of them a call is for.
 
 use super::{Rule, TrunkIx, numbers::Numbers};
+use crate::backup::Backups;
 use crate::number::bare;
 use config::{Challenge, NumberRule, Pattern, Trunk};
 use std::collections::HashMap;
@@ -64,8 +65,14 @@ impl Users {
                 rule: NumberRule {
                     pattern,
                     to: vec![trunk.name.clone()],
+                    ring: None,
+                    on_busy: Vec::new(),
+                    on_no_answer: Vec::new(),
+                    on_failure: Vec::new(),
+                    on_unregistered: Vec::new(),
                 },
                 to: Box::new([ix]),
+                backups: Backups::default(),
             });
         }
         users

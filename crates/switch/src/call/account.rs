@@ -122,6 +122,8 @@ fn attempt_record(snapshot: &Snapshot, tried: &Tried) -> AttemptRecord {
         sip: close.map_or(0, |close| close.sip),
         q850: close.and_then(|close| close.q850),
         outcome: close.map(|close| close.outcome.to_owned()).unwrap_or_default(),
+        called: tried.onto.as_ref().map(|onto| onto.0.to_string()),
+        why: tried.onto.as_ref().map(|onto| onto.1.to_owned()),
     }
 }
 

@@ -28,6 +28,9 @@ impl Call {
         if !current {
             return;
         }
+        if self.phase == Phase::Dialing && self.is_won_by(message) {
+            return self.hand_over_leg(core, id, message);
+        }
         let changed = self.heard(Side::B, message);
         let message = changed.as_ref().unwrap_or(message);
         let status = message.status().unwrap_or(500);
@@ -131,17 +134,17 @@ impl Call {
     fn on_progress(&mut self, core: &mut Core, now: Now, status: u16, message: &Message) {
         let Some(attempt) = self.attempt() else { return };
         let stage = self.hunt.as_ref().map(|hunt| hunt.stage);
+        if let Some(hunt) = self.hunt.as_mut().filter(|_| status != 199) {
+            hunt.rings(now);
+        }
         match (status, stage) {
             // A branch has failed: nobody rings for that.
             (199, _) => self.on_trying(core, now),
             (_, Some(Stage::Ringing) | None) => {}
             (_, Some(_)) => {
-                let ring = self.ring_time(&attempt);
+                let ring = self.ring_time(now, &attempt);
                 self.set_stage(core, now, Stage::Ringing, ring);
             }
-        }
-        if let Some(hunt) = &mut self.hunt {
-            hunt.rang |= status != 199;
         }
         self.story.progress(now);
         if let Some(leg) = &mut self.b {
@@ -228,7 +231,7 @@ impl Call {
         let (auth, cseq) = (uac.auth, invite.cseq().0 + 1);
         let body = bodies::session_in(&invite);
         let body_bytes = body.as_deref().unwrap_or_default();
-        let credentials = core.preemptive(&snapshot, &attempt, &self.story.called, body_bytes);
+        let credentials = core.preemptive(&snapshot, &attempt, self.called(), body_bytes);
         let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, credentials);
         let bytes = self.vouched(core, now, bytes);
         self.launch(core, now, flow, bytes, auth).is_some()

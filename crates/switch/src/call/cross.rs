@@ -15,7 +15,7 @@ impl Call {
     fn facts(&self) -> Facts<'_> {
         Facts {
             caller: &self.story.caller,
-            called: &self.story.called,
+            called: self.called(),
             call_id: &self.id,
         }
     }

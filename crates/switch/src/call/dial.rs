@@ -9,55 +9,26 @@ use rtp_proto::PtMap;
 use rtp_proto::control::{self, Command as MediaCommand, MediaId, Side};
 use sip_msg::{NameAddr, SipUri};
 use sip_proto::{Flow, Hop, Transport, digest};
-use smallvec::SmallVec;
 
 use super::leg::{self, Leg, Uac};
 use super::negotiate::{Read, Unfit};
-use super::{Call, Hunt, Invite, Stage, bodies, negotiate, registered};
-use crate::core::{ClientOwner, Core, Timer, Waiter};
+use super::{Call, Errand, ErrandKind, Hunt, Invite, Stage, bodies, negotiate};
+use crate::core::{ClientOwner, Core, Waiter};
 use crate::io::Now;
-use crate::locate::{Address, Hops, Located};
+use crate::locate::{Address, Located};
 use crate::snapshot::Snapshot;
 
 impl Call {
-    /// Begins the hunt along a plan.
-    pub(crate) fn start(&mut self, core: &mut Core, now: Now, plan: route::Plan) {
-        self.story.decision(plan.trace);
-        self.hunt_along(core, now, plan.attempts, plan.limit);
-    }
-
-    /// Dials these, in this order, `limit` of them at most.
-    pub(crate) fn hunt_along(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        attempts: SmallVec<[Attempt; 4]>,
-        limit: usize,
-    ) {
-        let expanded = registered::expand(core, &self.snapshot, attempts, limit, &self.story.called);
-        self.hunt = Some(Box::new(Hunt {
-            attempts: expanded.attempts,
-            limit: expanded.limit,
-            contacts: expanded.contacts,
-            next: 0,
-            stage: Stage::Trying,
-            rang: false,
-            made: 0,
-            outcomes: Vec::new(),
-            hops: Hops::default(),
-            early: SmallVec::new(),
-            settled: None,
-        }));
-        self.dial_next(core, now);
-    }
-
     /// Dials the plan's next attempt that can be dialled; ends the call when there is none.
     pub(crate) fn dial_next(&mut self, core: &mut Core, now: Now) {
-        while let Some(attempt) = self.take_attempt() {
+        while let Some(attempt) = self.take_attempt(now) {
             if self.is_caller_settled() {
                 let why = "no other carrier: the caller has answered the offer of the one before";
                 self.story.remark(why.to_owned());
                 break;
+            }
+            if self.races(&attempt) && self.race(core, now, &attempt) {
+                return;
             }
             let further = self.rings_with(&attempt);
             if further > 0 {
@@ -65,7 +36,7 @@ impl Call {
                     return;
                 }
                 // The record has one for all of them.
-                self.story.attempt_begins(now, &attempt);
+                self.attempt_begins(now, &attempt);
                 let outcome = AttemptOutcome::Unreachable;
                 if self.attempt_failed(core, now, outcome, None) == route::Verdict::Stop {
                     return;
@@ -92,20 +63,6 @@ impl Call {
         made_none && self.a.session.remote.is_some()
     }
 
-    fn take_attempt(&mut self) -> Option<Attempt> {
-        let hunt = self.hunt.as_mut()?;
-        if hunt.made >= hunt.limit {
-            return None;
-        }
-        let attempt = hunt.attempts.get(hunt.next)?.clone();
-        hunt.next += 1;
-        hunt.rang = false;
-        hunt.early.clear();
-        hunt.settled = None;
-        hunt.hops = Hops::default();
-        Some(attempt)
-    }
-
     /// Where the attempt goes.
     fn place<'t>(&self, snapshot: &'t Snapshot, attempt: &Attempt) -> Result<Place<'t>, AttemptOutcome> {
         if attempt.target == Attempt::REGISTERED {
@@ -122,10 +79,12 @@ impl Call {
         let snapshot = self.snapshot.clone();
         let trunk = snapshot.trunk(attempt.trunk);
         let place = self.place(&snapshot, attempt);
-        self.story.attempt_begins(now, attempt);
+        self.attempt_begins(now, attempt);
         let place = place?;
         // Contacts that ring at once have one place among them, which is their call's.
-        let shares = self.errand().is_some_and(|errand| errand.rings);
+        let shares = self
+            .errand()
+            .is_some_and(|errand| errand.kind == ErrandKind::Contact);
         let permit = if shares {
             None
         } else {
@@ -183,10 +142,9 @@ impl Call {
         permit: Option<Permit>,
     ) -> Result<(), AttemptOutcome> {
         let hunt = self.hunt.as_mut().ok_or(AttemptOutcome::Unreachable)?;
-        hunt.rang = false;
-        hunt.early.clear();
+        hunt.begin_anew();
         let attempt = hunt.current().cloned().ok_or(AttemptOutcome::Unreachable)?;
-        self.story.attempt_begins(now, &attempt);
+        self.attempt_begins(now, &attempt);
         self.begin_leg(core, &attempt, permit);
         self.send_invite(core, now, &attempt, hop)
     }
@@ -269,7 +227,7 @@ impl Call {
         let credentials = core.preemptive(
             &self.snapshot,
             attempt,
-            &self.story.called,
+            self.called(),
             body.as_deref().unwrap_or_default(),
         );
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
@@ -286,9 +244,10 @@ impl Call {
         self.launch(core, now, flow, bytes, digest::Attempt::default())
             .ok_or(AttemptOutcome::Unreachable)?;
         core.counters.attempts += 1;
-        let (story, to) = (&self.story, self.snapshot.trunk(attempt.trunk));
-        if self.errand().is_none() {
-            core.loops.sent(self.key, &story.caller, &story.called, &to.name);
+        if self.errand().is_none_or(Errand::is_rival) {
+            let to = self.snapshot.trunk(attempt.trunk);
+            core.loops
+                .sent(self.key, &self.story.caller, self.called(), &to.name);
         }
         let trying = self.snapshot.trunk(attempt.trunk).failover.trying;
         self.set_stage(core, now, Stage::Trying, trying);
@@ -415,15 +374,6 @@ impl Call {
             one_way: media.one_way_after,
         });
         id
-    }
-
-    /// Sets the attempt's stage and its timer.
-    pub(crate) fn set_stage(&mut self, core: &mut Core, now: Now, stage: Stage, limit: std::time::Duration) {
-        if let Some(hunt) = &mut self.hunt {
-            hunt.stage = stage;
-        }
-        core.disarm(&mut self.stage_timer);
-        self.stage_timer = Some(core.arm(now, limit, Timer::Stage(self.key)));
     }
 }
 

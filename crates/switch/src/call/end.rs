@@ -13,6 +13,7 @@ use super::reason::Why;
 use super::terms::Hint;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
+use crate::handoff::Dropped;
 use crate::headers;
 use crate::io::Now;
 use crate::record::HungUpBy;
@@ -107,7 +108,7 @@ impl Call {
             return self.end_errand(core, now, &ending);
         }
         self.drop_transfer(core, now);
-        self.drop_fork(core, false);
+        self.drop_fork(core, Dropped::GivenUp);
         let joined = self.end_connecting(core, now, &ending);
         if self.invite.is_some() && ending.status < 300 {
             // Somebody hung up what the caller was never told of.

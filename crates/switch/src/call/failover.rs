@@ -1,18 +1,40 @@
 //! Whether the hunt goes on after an attempt has failed, and what the caller hears when it does not.
 
-use route::{Attempt, AttemptOutcome, HopFailure, Outcome, Setback, Verdict};
+use route::{Attempt, AttemptOutcome, HopFailure, Outcome, Redirection, Setback, TrunkIx, Verdict};
 use sip_msg::Message;
 use sip_proto::Hop;
 
 use super::end::Ending;
-use super::{Call, Phase, Stage, registered};
+use super::{Call, Errand, Phase, Stage, registered};
 use crate::core::Core;
+use crate::handoff::Dropped;
 use crate::headers;
 use crate::io::Now;
 use crate::locate;
 use crate::record::HungUpBy;
 
+/// What comes after an attempt that has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Another attempt, if there is one.
+    Attempt,
+    /// Whom it has named, if the call can go there; it had rung before, or not.
+    Follow(bool),
+    /// The caller hears whom it has named.
+    Tell,
+    /// The caller hears how it has failed.
+    Stop,
+}
+
 impl Call {
+    /// What the caller hears when the present attempt has rung for as long as it may.
+    fn no_answer(&self) -> u16 {
+        let attempt = self.hunt.as_ref().and_then(|hunt| hunt.current());
+        attempt.map_or(480, |attempt| {
+            self.snapshot.trunk(attempt.trunk).failover.no_answer
+        })
+    }
+
     /// The current attempt is over without an answer: note it, and dial the next or end the call.
     pub(crate) fn attempt_over(
         &mut self,
@@ -22,7 +44,7 @@ impl Call {
         answer: Option<&Message>,
     ) {
         let (mut outcome, mut answer) = (outcome, answer);
-        self.drop_fork(core, false);
+        self.drop_fork(core, Dropped::GivenUp);
         let next = self.next_hop(core, now, outcome, answer);
         if let Some(hop) = next.filter(|_| !self.is_caller_settled()) {
             core.disarm(&mut self.stage_timer);
@@ -79,7 +101,7 @@ impl Call {
         hunt.hops.next().filter(|_| advances)
     }
 
-    /// Notes how the attempt failed. When the hunt stops here, the call is ended.
+    /// Notes how the attempt failed. When the hunt stops here, the call is ended, or goes on elsewhere.
     pub(crate) fn attempt_failed(
         &mut self,
         core: &mut Core,
@@ -90,6 +112,23 @@ impl Call {
         core.disarm(&mut self.stage_timer);
         let q850 = answer.and_then(headers::q850);
         self.story.attempt_failed(now, outcome, q850);
+        if self.errand().is_some_and(Errand::is_rival) {
+            self.lose(core, outcome, answer);
+            return Verdict::Stop;
+        }
+        let attempt = self.hunt.as_ref().and_then(|hunt| hunt.current().cloned());
+        self.weigh(core, now, attempt.as_ref(), outcome, answer)
+    }
+
+    /// What follows from how an attempt of this hunt has failed. When the hunt stops here, the call is ended, or goes on elsewhere.
+    pub(super) fn weigh(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        attempt: Option<&Attempt>,
+        outcome: AttemptOutcome,
+        answer: Option<&Message>,
+    ) -> Verdict {
         let Some(hunt) = self.hunt.as_mut() else {
             return Verdict::Stop;
         };
@@ -102,39 +141,123 @@ impl Call {
             // Nobody was asked.
             hunt.made = hunt.made.saturating_sub(1);
         }
-        let attempt = hunt.current();
-        let verdict = attempt.map_or(Verdict::Stop, |attempt| {
-            if hunt.has_further_contact() && registered::goes_on(outcome) {
-                return Verdict::Advance;
+        let next = attempt.map_or(Next::Stop, |attempt| self.next(now, attempt, outcome));
+        tracing::debug!(call = %self.id, ?outcome, ?next, "attempt failed");
+        let next = match (next, attempt) {
+            (Next::Follow(rang), Some(attempt)) => {
+                if self.redirected(core, now, attempt.trunk, answer, rang) {
+                    return Verdict::Stop;
+                }
+                Next::Attempt
             }
-            route::verdict(&self.snapshot.trunk(attempt.trunk).failover, outcome)
-        });
-        tracing::debug!(call = %self.id, ?outcome, ?verdict, "attempt failed");
-        match verdict {
+            (other, _) => other,
+        };
+        match next {
             // Who was passed over was not dialled.
-            Verdict::Advance if unasked => {}
-            Verdict::Advance => core.counters.failovers += 1,
-            Verdict::Stop => {
-                let (status, by) = match outcome {
-                    AttemptOutcome::Final { status, .. } => (caller_status(status), HungUpBy::Called),
-                    other => (other.status(), HungUpBy::Switch),
-                };
-                let redirect = answer
-                    .filter(|_| (300..400).contains(&status))
-                    .and_then(contact_user);
-                self.fail(
-                    core,
-                    now,
-                    Ending {
-                        by,
-                        q850,
-                        redirect,
-                        ..Ending::failed(outcome_kind(outcome), status)
-                    },
-                );
+            Next::Attempt if unasked => Verdict::Advance,
+            Next::Attempt => {
+                core.counters.failovers += 1;
+                Verdict::Advance
+            }
+            Next::Stop | Next::Tell | Next::Follow(_) => {
+                self.stop(core, now, outcome, answer.filter(|_| next == Next::Tell));
+                Verdict::Stop
             }
         }
-        verdict
+    }
+
+    /// What comes after an attempt that has failed so.
+    fn next(&self, now: Now, attempt: &Attempt, outcome: AttemptOutcome) -> Next {
+        let keys = &self.snapshot.trunk(attempt.trunk).failover;
+        let redirection = match outcome {
+            AttemptOutcome::Final {
+                status: status @ 300..400,
+                q850,
+                ..
+            } => {
+                let redirects = self.snapshot.redirects(attempt.trunk);
+                Some(route::redirection(keys, redirects, status, q850))
+            }
+            AttemptOutcome::Final { .. }
+            | AttemptOutcome::TimeoutTrying
+            | AttemptOutcome::TimeoutProgress
+            | AttemptOutcome::TimeoutAnswer { .. }
+            | AttemptOutcome::Unreachable
+            | AttemptOutcome::Incompatible
+            | AttemptOutcome::NotRegistered
+            | AttemptOutcome::HeldBack => None,
+        };
+        let hunt = self.hunt.as_deref();
+        if redirection == Some(Redirection::Follow) {
+            return Next::Follow(hunt.is_some_and(|hunt| hunt.rang));
+        }
+        let further = hunt.is_some_and(|hunt| hunt.has_further_contact() && !hunt.has_rung_out(now));
+        if further && registered::goes_on(outcome) {
+            return Next::Attempt;
+        }
+        let verdict = match redirection {
+            Some(Redirection::Tell) => return Next::Tell,
+            Some(Redirection::Fail(verdict)) => verdict,
+            Some(Redirection::Follow) | None => route::verdict(keys, outcome),
+        };
+        match verdict {
+            Verdict::Advance => Next::Attempt,
+            Verdict::Stop => Next::Stop,
+        }
+    }
+
+    /// The called side has redirected the call. Whether that is the end of this hunt: it goes on to whom it names, or the call that
+    /// waits for this branch will see to it.
+    fn redirected(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        by: TrunkIx,
+        answer: Option<&Message>,
+        rang: bool,
+    ) -> bool {
+        let branch = self
+            .aside
+            .as_mut()
+            .and_then(|aside| aside.errand.as_deref_mut())
+            .filter(|errand| errand.is_branch());
+        if let Some(branch) = branch {
+            branch.moved = answer.cloned();
+            return false;
+        }
+        self.drop_fork(core, Dropped::GivenUp);
+        self.follow(core, now, by, answer, rang)
+    }
+
+    /// The hunt ends with this. `tells`: the redirection that the caller hears of.
+    fn stop(&mut self, core: &mut Core, now: Now, outcome: AttemptOutcome, tells: Option<&Message>) {
+        self.drop_fork(core, Dropped::GivenUp);
+        if self.goes_on(core, now, outcome) {
+            return;
+        }
+        if !self.ended_before().is_empty() {
+            // What those have said whom the call was for before may tell more.
+            return self.fail_telling(core, now);
+        }
+        let (status, by) = match outcome {
+            AttemptOutcome::Final { status, .. } => (caller_status(status), HungUpBy::Called),
+            other => (other.status(), HungUpBy::Switch),
+        };
+        let redirect = tells.and_then(contact_user);
+        let status = match status {
+            300..400 if tells.is_none() => 480,
+            other => other,
+        };
+        self.fail(
+            core,
+            now,
+            Ending {
+                by,
+                q850: outcome.q850(),
+                redirect,
+                ..Ending::failed(outcome_kind(outcome), status)
+            },
+        );
     }
 
     /// Every attempt has failed, or none could be made.
@@ -142,30 +265,35 @@ impl Call {
         if self.phase != Phase::Dialing {
             return;
         }
-        let all = self.hunt.as_ref().map_or(&[][..], |hunt| &hunt.outcomes);
-        // What somebody has said, or was silent about, tells more than what nobody was asked.
-        let asked = |outcome: &&AttemptOutcome| **outcome != AttemptOutcome::Incompatible;
-        let unfit = !all.is_empty() && !all.iter().any(|outcome| asked(&outcome));
-        let kind = match all {
-            [AttemptOutcome::NotRegistered] => "not-registered",
+        let own = self.hunt.as_ref().map_or(&[][..], |hunt| &hunt.outcomes);
+        let most = telling(own).unwrap_or(AttemptOutcome::Unreachable);
+        if !self.goes_on(core, now, most) {
+            self.fail_telling(core, now);
+        }
+    }
+
+    /// The call fails with what tells most of all that was said.
+    fn fail_telling(&mut self, core: &mut Core, now: Now) {
+        let own = self.hunt.as_ref().map_or(&[][..], |hunt| &hunt.outcomes);
+        let before = self.ended_before();
+        let all: Vec<AttemptOutcome> = before.iter().chain(own).copied().collect();
+        let unfit = !all.is_empty() && all.iter().all(|outcome| *outcome == AttemptOutcome::Incompatible);
+        let most = telling(&all);
+        let kind = match (all.as_slice(), most) {
+            ([AttemptOutcome::NotRegistered], _) => "not-registered",
             _ if unfit => "incompatible",
-            _ => "no-carrier",
+            (_, Some(most)) if !before.is_empty() => outcome_kind(most),
+            (_, _) => "no-carrier",
         };
-        let outcomes: Vec<(u16, Option<u8>)> = all
-            .iter()
-            .filter(|outcome| unfit || asked(outcome))
-            .map(|outcome| (outcome.status(), outcome_q850(*outcome)))
-            .collect();
-        let status = caller_status(route::most_telling(&outcomes));
-        let q850 = outcomes
-            .iter()
-            .find(|(s, _)| *s == status)
-            .and_then(|(_, q850)| *q850);
+        let status = most.map_or(503, |most| match caller_status(most.status()) {
+            300..400 => 480,
+            status => status,
+        });
         self.fail(
             core,
             now,
             Ending {
-                q850,
+                q850: most.and_then(AttemptOutcome::q850),
                 ..Ending::failed(kind, status)
             },
         );
@@ -176,6 +304,9 @@ impl Call {
         if self.on_played(core, now) {
             return;
         }
+        if self.phase == Phase::Dialing && self.is_racing() {
+            return self.ask_more(core, now, true);
+        }
         let Some(hunt) = self.hunt.as_ref().filter(|_| self.phase == Phase::Dialing) else {
             return;
         };
@@ -183,7 +314,9 @@ impl Call {
             Stage::Resolving(_) => AttemptOutcome::Unreachable,
             Stage::Trying => AttemptOutcome::TimeoutTrying,
             Stage::Progress => AttemptOutcome::TimeoutProgress,
-            Stage::Ringing => AttemptOutcome::TimeoutAnswer,
+            Stage::Ringing => AttemptOutcome::TimeoutAnswer {
+                status: self.no_answer(),
+            },
         };
         if matches!(hunt.stage, Stage::Resolving(_) | Stage::Trying)
             && hunt.hops.is_empty()
@@ -204,17 +337,25 @@ pub(crate) fn caller_status(status: u16) -> u16 {
     }
 }
 
-fn outcome_q850(outcome: AttemptOutcome) -> Option<u8> {
-    match outcome {
-        AttemptOutcome::Final { q850, .. } => q850,
-        AttemptOutcome::TimeoutTrying
-        | AttemptOutcome::TimeoutProgress
-        | AttemptOutcome::TimeoutAnswer
-        | AttemptOutcome::Unreachable
-        | AttemptOutcome::Incompatible
-        | AttemptOutcome::NotRegistered
-        | AttemptOutcome::HeldBack => None,
+/// The most telling of these; `None`: there are none. What somebody has said, or was silent about, tells more than what nobody was asked.
+fn telling(all: &[AttemptOutcome]) -> Option<AttemptOutcome> {
+    let asked = |outcome: &&AttemptOutcome| **outcome != AttemptOutcome::Incompatible;
+    let moved = |outcome: &&AttemptOutcome| (300..400).contains(&outcome.status());
+    // Where somebody has sent the call tells nothing once it was there.
+    let mut some: Vec<AttemptOutcome> = all.iter().filter(asked).filter(|o| !moved(o)).copied().collect();
+    if some.is_empty() {
+        some = all.iter().filter(asked).copied().collect();
     }
+    if some.is_empty() {
+        some = all.to_vec();
+    }
+    let said: Vec<(u16, Option<u8>)> = some
+        .iter()
+        .map(|outcome| (outcome.status(), outcome.q850()))
+        .collect();
+    let most = route::most_telling(&said);
+    let found = some.iter().find(|outcome| outcome.status() == most);
+    found.or(some.first()).copied()
 }
 
 fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
@@ -225,7 +366,7 @@ fn outcome_kind(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::Final { status: 300..400, .. } => "redirected",
         AttemptOutcome::Final { .. } => "refused",
         AttemptOutcome::TimeoutTrying | AttemptOutcome::TimeoutProgress => "timeout",
-        AttemptOutcome::TimeoutAnswer => "no-answer",
+        AttemptOutcome::TimeoutAnswer { .. } => "no-answer",
         AttemptOutcome::Unreachable => "unreachable",
         AttemptOutcome::Incompatible => "incompatible",
         AttemptOutcome::NotRegistered => "not-registered",

@@ -15,35 +15,51 @@ use smallvec::SmallVec;
 
 use super::end::Ending;
 use super::leg::{Bye, Leg};
+use super::race::{Race, Standing};
 use super::reliable::Progress;
-use super::transfer::{Errand, Tale};
-use super::{Call, Hunt, NewCall, Phase, Stage, Story, negotiate};
+use super::{Call, Course, Errand, ErrandKind, Hunt, NewCall, Phase, Stage, Story, Tale, negotiate};
 use crate::core::Core;
-use crate::handoff::Handoff;
+use crate::handoff::{Dropped, Handoff};
 use crate::ident::CallKey;
 use crate::io::Now;
-use crate::locate::Hops;
 use crate::snapshot::Snapshot;
 use crate::vouch::Vouch;
 
 /// Contacts that ring at once at most; the others come after them.
 const MOST: usize = 8;
 
+/// The word for an attempt that was given up because another was faster.
+pub(super) const OVERTAKEN: &str = "overtaken";
+
 /// The branches of a call that ring.
 #[derive(Default)]
 pub(crate) struct Fork {
-    /// Their one place on their trunk: the leg that answers gets it.
+    /// They are carriers ([`race`](super::race)); `None`: they are a user's contacts.
+    pub(super) race: Option<Race>,
+    /// Their one place on their trunk, if they are contacts: the leg that answers gets it.
     permit: Option<Permit>,
-    branches: SmallVec<[CallKey; 4]>,
+    pub(super) branches: SmallVec<[CallKey; 4]>,
     /// The caller has heard of ringing.
-    told: bool,
+    pub(super) told: bool,
     /// What they were offered, which is the same for all; `None`: nobody asks.
     asked: Option<(Media, TrunkIx)>,
     /// What those have said that won't have the call.
     failures: Vec<(u16, Option<u8>)>,
+    /// A redirection by one of them.
+    moved: Option<Message>,
 }
 
-/// A branch that has answered: its leg, with the INVITE that was answered.
+impl Fork {
+    /// Of carriers, none of which is asked yet.
+    pub(super) fn of(race: Race) -> Self {
+        Self {
+            race: Some(race),
+            ..Self::default()
+        }
+    }
+}
+
+/// A branch that has answered, or of several carriers one that is the first: its leg, with the INVITE that was answered.
 pub(crate) struct Picked {
     pub(super) branch: CallKey,
     pub(super) leg: Leg,
@@ -53,11 +69,16 @@ pub(crate) struct Picked {
     pub(super) tale: Tale,
     pub(super) vouch: Option<Box<Vouch>>,
     pub(super) snapshot: Arc<Snapshot>,
+    /// Where its attempt stands, if the response is still to be looked at.
+    pub(super) course: Option<Box<Standing>>,
 }
 
 impl Picked {
     /// There is no call any more that waits for it: as an INVITE that was given up and answered all the same.
     pub(crate) fn not_wanted(self, core: &mut Core, now: Now) {
+        if self.course.is_some() {
+            return self.let_go(core, now);
+        }
         let Self {
             mut leg, snapshot, ..
         } = self;
@@ -110,14 +131,17 @@ impl Call {
             core.live.release(permit);
             return false;
         }
-        let ring = self.ring_time(attempt);
-        self.set_stage(core, now, Stage::Progress, ring);
+        let ring = self.ring_time(now, attempt);
+        if let Some(hunt) = self.hunt.as_mut() {
+            hunt.stage = Stage::Progress;
+        }
+        self.arm_stage(core, now, ring);
         self.aside().fork = Some(Box::new(Fork {
             permit: Some(permit),
             ..Fork::default()
         }));
         for attempt in attempts {
-            let Some(mut branch) = self.branch(core, now, &attempt) else {
+            let Some(mut branch) = self.branch(core, now, &attempt, ErrandKind::Contact) else {
                 continue;
             };
             if let Some(fork) = self.fork_mut() {
@@ -131,7 +155,7 @@ impl Call {
         }
         let rings = self.fork_mut().is_some_and(|fork| !fork.branches.is_empty());
         if !rings {
-            self.drop_fork(core, false);
+            self.drop_fork(core, Dropped::GivenUp);
         }
         rings
     }
@@ -143,16 +167,21 @@ impl Call {
 
     /// Whether several contacts ring at once.
     pub(crate) fn rings_at_once(&self) -> bool {
-        self.aside.as_ref().is_some_and(|aside| aside.fork.is_some())
+        let fork = self.aside.as_ref().and_then(|aside| aside.fork.as_ref());
+        fork.is_some_and(|fork| fork.race.is_none())
     }
 
     /// The trunk of the contacts that ring at once.
     pub(super) fn rings_at(&self) -> Option<TrunkIx> {
-        let hunt = self.hunt.as_ref().filter(|_| self.rings_at_once())?;
-        hunt.current().map(|attempt| attempt.trunk)
+        self.rang_at().filter(|_| self.rings_at_once())
     }
 
-    fn fork_mut(&mut self) -> Option<&mut Fork> {
+    /// The trunk of the present attempt.
+    fn rang_at(&self) -> Option<TrunkIx> {
+        Some(self.hunt.as_ref()?.current()?.trunk)
+    }
+
+    pub(super) fn fork_mut(&mut self) -> Option<&mut Fork> {
         self.aside.as_mut()?.fork.as_deref_mut()
     }
 
@@ -173,7 +202,7 @@ impl Call {
     }
 
     /// What every branch needs of the caller: its offer noted, and ports.
-    fn prepare_fork(&mut self, core: &mut Core, now: Now) -> Option<()> {
+    pub(super) fn prepare_fork(&mut self, core: &mut Core, now: Now) -> Option<()> {
         let offer = self.invite.as_ref()?.offer.clone()?;
         if self.a.ports.is_none() {
             self.a.ports = Some(core.ports.reserve(now.at)?);
@@ -181,9 +210,17 @@ impl Call {
         negotiate::note(&self.snapshot, core.endpoint.mint(), &mut self.a, &offer).ok()
     }
 
-    fn branch(&self, core: &mut Core, now: Now, attempt: &Attempt) -> Option<Self> {
+    /// A call that makes this attempt with this call's offer.
+    pub(super) fn branch(
+        &self,
+        core: &mut Core,
+        now: Now,
+        attempt: &Attempt,
+        kind: ErrandKind,
+    ) -> Option<Self> {
         let invite = self.invite.as_ref()?;
-        let contact = self.hunt.as_ref()?.contact(attempt)?.clone();
+        let hunt = self.hunt.as_ref()?;
+        let contact = hunt.contact(attempt).cloned();
         let (caller, called) = (self.story.caller.to_string(), self.story.called.to_string());
         let mut branch = Self::new(NewCall {
             key: CallKey(core.next_id()),
@@ -200,6 +237,7 @@ impl Call {
         // Its attempt is one of this call's.
         branch.story.started = self.story.started;
         branch.vouch_as(self);
+        branch.goes_with(self);
         branch.a.session = self.a.session.clone();
         // The caller's own: not the branch's to give back.
         branch.a.ports = self.a.ports;
@@ -210,25 +248,21 @@ impl Call {
             offer: invite.offer.clone()?,
             invite: invite.asked.message.clone(),
             uri: None,
-            rings: true,
+            kind,
+            moved: None,
         }));
-        branch.hunt = Some(Box::new(Hunt {
-            attempts: std::iter::once(Attempt {
-                contact: Some(0),
-                ..attempt.clone()
-            })
-            .collect(),
+        let attempt = Attempt {
+            contact: contact.as_ref().map(|_| 0),
+            ..attempt.clone()
+        };
+        let course = Course {
+            attempts: std::iter::once(attempt).collect(),
             limit: 1,
-            contacts: vec![contact],
-            next: 0,
-            stage: Stage::Trying,
-            rang: false,
-            made: 0,
-            outcomes: Vec::new(),
-            hops: Hops::default(),
-            early: SmallVec::new(),
-            settled: None,
-        }));
+            by_number: false,
+        };
+        let mut own = Hunt::new(now, course, contact.into_iter().collect());
+        own.clock = hunt.clock;
+        branch.hunt = Some(Box::new(own));
         Some(branch)
     }
 
@@ -256,6 +290,7 @@ impl Call {
             tale,
             vouch: self.story.vouch.take(),
             snapshot: self.snapshot.clone(),
+            course: None,
         };
         core.handoffs.push_back(Handoff::Picked {
             of,
@@ -273,10 +308,15 @@ impl Call {
         if std::mem::replace(&mut fork.told, true) {
             return;
         }
+        let races = fork.race.is_some();
         if let Some(hunt) = &mut self.hunt {
-            hunt.rang = true;
+            hunt.rings(now);
             // Its time goes on.
             hunt.stage = Stage::Ringing;
+        }
+        if races {
+            // Nobody else is asked while somebody rings.
+            core.disarm(&mut self.stage_timer);
         }
         self.story.rings(now);
         let body = self.ring_back(core, now);
@@ -311,20 +351,28 @@ impl Call {
         let Some(fork) = self.fork_mut() else { return };
         fork.branches.retain(|key| *key != branch);
         fork.failures.push(failure);
+        fork.moved = fork.moved.take().or(tale.answer);
         if !fork.branches.is_empty() && failure.0 < 600 {
             return;
         }
         let failures = std::mem::take(&mut fork.failures);
+        let moved = fork.moved.take();
         let final_word = failures.iter().find(|(status, _)| *status >= 600);
         let status = final_word.map_or_else(|| route::most_telling(&failures), |(status, _)| *status);
         let said = failures.iter().find(|failure| failure.0 == status);
         let rang = self.hunt.as_ref().is_some_and(|hunt| hunt.rang);
-        self.drop_fork(core, false);
+        self.drop_fork(core, Dropped::GivenUp);
         if self.phase != Phase::Dialing {
             return;
         }
+        let trunk = self.rang_at();
+        if let (None, Some(moved), Some(trunk)) = (final_word, moved, trunk)
+            && self.follow(core, now, trunk, Some(&moved), rang)
+        {
+            return;
+        }
         let outcome = AttemptOutcome::Final {
-            // Where a contact would send the caller is not kept.
+            // Nobody is sent where a contact would send the caller and we can't.
             status: if status < 400 { 480 } else { status },
             q850: said.and_then(|(_, q850)| *q850),
             rang,
@@ -340,8 +388,12 @@ impl Call {
             && self
                 .fork_mut()
                 .is_some_and(|fork| fork.branches.contains(&picked.branch));
+        if waits && self.is_racing() {
+            return self.goes_to(core, now, picked);
+        }
         if !waits {
-            let (branch, tale) = (picked.branch, std::mem::take(&mut picked.tale));
+            let (branch, mut tale) = (picked.branch, std::mem::take(&mut picked.tale));
+            tale.close();
             picked.not_wanted(core, now);
             return self.add_tale(core, branch, tale);
         }
@@ -349,7 +401,7 @@ impl Call {
             fork.branches.retain(|key| *key != picked.branch);
         }
         let permit = self.take_fork_permit();
-        self.drop_fork(core, true);
+        self.drop_fork(core, Dropped::Answered);
         let Picked {
             branch: _,
             mut leg,
@@ -359,6 +411,7 @@ impl Call {
             tale,
             vouch,
             snapshot: _,
+            course: _,
         } = picked;
         self.story.tried.extend(tale.tried);
         self.story.vouch = vouch;
@@ -386,6 +439,9 @@ impl Call {
             return;
         };
         self.story.add_tried(tale.tried);
+        for line in tale.remarks {
+            self.story.remark(line);
+        }
         if let Some(aside) = &mut self.aside {
             aside.untold.retain(|key| *key != branch);
         }
@@ -401,24 +457,29 @@ impl Call {
     }
 
     /// The branches that ring stop: the call has been answered by another of them, or goes on without.
-    pub(crate) fn drop_fork(&mut self, core: &mut Core, answered: bool) {
+    pub(crate) fn drop_fork(&mut self, core: &mut Core, why: Dropped) {
         let Some(aside) = self.aside.as_mut() else { return };
         let Some(fork) = aside.fork.take() else { return };
         if let Some(permit) = fork.permit {
             core.live.release(permit);
         }
         for branch in fork.branches {
-            core.handoffs.push_back(Handoff::Cancel { branch, answered });
+            core.handoffs.push_back(Handoff::Cancel { branch, why });
             aside.untold.push(branch);
         }
     }
 
     /// Ends a branch or an errand that nobody waits for.
-    pub(crate) fn cancel_errand(&mut self, core: &mut Core, now: Now, answered: bool) {
+    pub(crate) fn cancel_errand(&mut self, core: &mut Core, now: Now, why: Dropped) {
+        let (said, kind) = match why {
+            Dropped::GivenUp => (None, "cancelled"),
+            Dropped::Answered => (Some(200), "cancelled"),
+            Dropped::Overtaken => (None, OVERTAKEN),
+        };
         let ending = Ending {
-            said: answered.then_some(200),
+            said,
             by: crate::record::HungUpBy::Caller,
-            ..Ending::failed("cancelled", 487)
+            ..Ending::failed(kind, 487)
         };
         self.end(core, now, ending);
     }

@@ -1,13 +1,11 @@
 //! Calls to users who have registered: their contacts by preference, those of the same at once ([`fork`](super::fork)).
 
-use std::time::Duration;
-
 use config::NumberIn;
 use route::{Attempt, AttemptOutcome, Called};
 use sip_msg::{SipUri, Value};
 use smallvec::SmallVec;
 
-use super::{Call, Hunt};
+use super::Hunt;
 use crate::core::Core;
 use crate::headers;
 use crate::registrar::Contact;
@@ -101,26 +99,13 @@ impl Hunt {
     }
 }
 
-impl Call {
-    /// How long the present attempt may ring.
-    pub(super) fn ring_time(&self, attempt: &Attempt) -> Duration {
-        let answer = self.snapshot.trunk(attempt.trunk).failover.answer;
-        let further = self.hunt.as_ref().is_some_and(|hunt| hunt.has_further_contact());
-        if further {
-            answer.min(self.snapshot.config.registrar.ring)
-        } else {
-            answer
-        }
-    }
-}
-
 /// Whether the next contact is called after this: only a word for the user, not for one of its phones, ends it (RFC 3261 §16.7).
 pub(super) fn goes_on(outcome: AttemptOutcome) -> bool {
     match outcome {
         AttemptOutcome::Final { status, .. } => status < 600,
         AttemptOutcome::TimeoutTrying
         | AttemptOutcome::TimeoutProgress
-        | AttemptOutcome::TimeoutAnswer
+        | AttemptOutcome::TimeoutAnswer { .. }
         | AttemptOutcome::Unreachable
         | AttemptOutcome::Incompatible
         | AttemptOutcome::NotRegistered

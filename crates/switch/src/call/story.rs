@@ -46,6 +46,8 @@ pub(crate) struct Tried {
     pub(crate) call_id: Box<[u8]>,
     /// Where its name led.
     pub(crate) address: Option<Box<SocketAddr>>,
+    /// The number that it called and why, where the call had been sent on to it.
+    pub(crate) onto: Option<Box<(Box<str>, &'static str)>>,
     /// Milliseconds from the call's INVITE to this one's.
     pub(crate) offset_ms: u64,
     /// Milliseconds from this INVITE to its first 18x or answer.
@@ -141,7 +143,13 @@ impl Story {
         lines
     }
 
-    pub(crate) fn attempt_begins(&mut self, now: Now, attempt: &Attempt) {
+    /// `onto`: the number that is called and why, where the call has been sent on to it.
+    pub(crate) fn attempt_begins(
+        &mut self,
+        now: Now,
+        attempt: &Attempt,
+        onto: Option<(Box<str>, &'static str)>,
+    ) {
         self.attempt = Some(now.at);
         // Most calls have one.
         self.tried.reserve_exact(1);
@@ -150,6 +158,7 @@ impl Story {
             target: attempt.target,
             call_id: Box::default(),
             address: None,
+            onto: onto.map(Box::new),
             offset_ms: self.since_start(now),
             pdd_ms: None,
             close: None,
@@ -181,6 +190,27 @@ impl Story {
         }
     }
 
+    /// An attempt that was told of elsewhere is this call's own from now on. `since`: when its INVITE was sent.
+    pub(crate) fn takes_over(&mut self, tried: Vec<Tried>, since: Option<Instant>) {
+        self.tried.extend(tried);
+        self.attempt = since;
+    }
+
+    /// When the present attempt's INVITE was sent.
+    pub(crate) fn attempt_since(&self) -> Option<Instant> {
+        self.attempt
+    }
+
+    /// What became of the decision, for a record that somebody else writes.
+    pub(crate) fn take_remarks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.remarks)
+    }
+
+    /// The present attempt is given up because another was faster.
+    pub(crate) fn overtaken(&mut self, now: Now) {
+        self.close_attempt(now, "overtaken", 487, None);
+    }
+
     /// Somebody rings whose attempt is told of elsewhere.
     pub(crate) fn rings(&mut self, now: Now) {
         self.progress.get_or_insert(now.at);
@@ -208,10 +238,11 @@ impl Story {
 
     pub(crate) fn attempt_failed(&mut self, now: Now, outcome: AttemptOutcome, q850: Option<u8>) {
         let word = match outcome {
+            AttemptOutcome::Final { status: 300..400, .. } => "redirected",
             AttemptOutcome::Final { .. } => "refused",
             AttemptOutcome::TimeoutTrying => "timeout-trying",
             AttemptOutcome::TimeoutProgress => "timeout-progress",
-            AttemptOutcome::TimeoutAnswer => "timeout-answer",
+            AttemptOutcome::TimeoutAnswer { .. } => "timeout-answer",
             AttemptOutcome::Unreachable => "unreachable",
             AttemptOutcome::Incompatible => "incompatible",
             AttemptOutcome::NotRegistered => "not-registered",

@@ -6,7 +6,6 @@ use route::TrunkIx;
 use sip_msg::{HeaderId, Message, Writer};
 use sip_proto::session_timer::{self, Answer, Wanted};
 
-use super::Invite;
 use super::end::Ending;
 use super::leg::Leg;
 use crate::snapshot::Snapshot;
@@ -107,20 +106,17 @@ pub(crate) fn tells_reliably(snapshot: &Snapshot, trunk: TrunkIx, invite: &Messa
     }
 }
 
-/// Supported, Require and the session timer of the first INVITE on a called leg.
+/// Supported, Require and the session timer of the first INVITE on a called leg. `invite`: the caller's, and whether it has made an offer.
 pub(crate) fn ask(
     writer: &mut Writer,
     snapshot: &Snapshot,
     leg: &Leg,
     caller: TrunkIx,
-    invite: Option<&Invite>,
+    invite: Option<(&Message, bool)>,
 ) {
-    let message = invite.map(|invite| &invite.asked.message);
+    let message = invite.map(|(message, _)| message);
     // An offer that comes reliably wants its answer in the PRACK: only a caller that is told reliably can give it.
-    let can = match (invite, message) {
-        (Some(invite), Some(message)) if invite.offer.is_none() => tells_reliably(snapshot, caller, message),
-        (_, _) => true,
-    };
+    let can = invite.is_none_or(|(message, offers)| offers || tells_reliably(snapshot, caller, message));
     let reliable = match snapshot.trunk(leg.trunk).reliable_provisional {
         ReliableProvisional::Off => Some(false),
         ReliableProvisional::Required if can => None,

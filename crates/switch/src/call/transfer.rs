@@ -19,19 +19,20 @@ use rtp_proto::control::{Command as MediaCommand, Side};
 use sip_msg::{HeaderId, Message, Method, NameAddr, Uri};
 use sip_proto::reply;
 
+use super::branch::Tale;
 use super::end::Ending;
 use super::leg::{self, Bye, Leg, Outgoing, Session};
 use super::sound::Playing;
 use super::story::{Tried, ms};
 use super::{Call, Phase, negotiate};
 use crate::core::{Asked, ClientOwner, Core};
-use crate::handoff::{Handoff, Replaces, uri_headers};
+use crate::handoff::{Dropped, Handoff, Replaces, uri_headers};
 use crate::headers;
 use crate::ident::CallKey;
 use crate::io::Now;
 
 pub(crate) use self::attended::Fetched;
-pub(crate) use self::errand::{Errand, Tale, Won};
+pub(crate) use self::errand::Won;
 use self::forward::Forwarded;
 
 /// Transfers that one call may be asked for: who goes in a circle is stopped.
@@ -431,7 +432,7 @@ impl Call {
         if let Some(errand) = open.errand {
             core.handoffs.push_back(Handoff::Cancel {
                 branch: errand,
-                answered: false,
+                why: Dropped::GivenUp,
             });
         }
         if open.leaving.is_some() {
@@ -444,8 +445,9 @@ impl Call {
         self.close_transfer(now, "cancelled", 487, Box::default(), Tale::default());
     }
 
-    /// The call is over: its transferors' trunks have their places back.
+    /// The call is over: the trunks of its transferors, and of those who have sent it on, have their places back.
     pub(crate) fn release_places(&mut self, core: &mut Core) {
+        self.leave_places(core, 0);
         for place in self
             .moves_mut()
             .into_iter()

@@ -1,11 +1,12 @@
 //! By whom a call was diverted: Diversion (RFC 5806) and History-Info (RFC 7044), and the one made of the other (RFC 7544).
 
 use config::{DiversionMode, NumberIn, Trunk, UriStyle};
+use route::Unanswered;
 use sip_msg::{HeaderId, Message, NameAddr, SipUri, Uri, Value, Writer};
 use smallvec::SmallVec;
 
 use super::write::Towards;
-use super::{anonymous, is_anonymous, number_of, number_uri};
+use super::{Whereto, anonymous, is_anonymous, number_of, number_uri};
 use crate::headers::display_of;
 
 /// Diversions of a call that are told of; more than that is a loop.
@@ -13,7 +14,7 @@ const MOST: usize = 8;
 
 /// Somebody who has sent a call on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Diverted {
+pub(crate) struct Diverted {
     /// His number; empty: he is not to be known.
     pub(super) number: String,
     display: Option<String>,
@@ -77,6 +78,44 @@ impl Reason {
                 .map_or(Self::Unknown, |(reason, _, _)| *reason),
             None => Self::Unknown,
         }
+    }
+}
+
+impl Diverted {
+    /// Calls to this number have gone on to its backups.
+    pub(crate) fn by_rule(number: &str, why: Unanswered) -> Self {
+        Self {
+            number: number.to_owned(),
+            display: None,
+            reason: match why {
+                Unanswered::Busy => Reason::UserBusy,
+                Unanswered::NoAnswer => Reason::NoAnswer,
+                Unanswered::Failure | Unanswered::Unregistered => Reason::Unavailable,
+            },
+            private: false,
+        }
+    }
+
+    /// Whoever has this number has redirected a call to it: for the reason that its answer gives (RFC 5806 §3), else of its own will,
+    /// while it rang or from the beginning.
+    pub(crate) fn by_redirection(number: &str, answer: &Message, from: &Trunk, rang: bool) -> Self {
+        let own = if rang {
+            Reason::Deflection
+        } else {
+            Reason::Unconditional
+        };
+        let said = read_diversion(answer, from).into_iter().next();
+        Self {
+            number: number.to_owned(),
+            display: None,
+            reason: said.as_ref().map_or(own, |said| said.reason),
+            private: said.is_some_and(|said| said.private),
+        }
+    }
+
+    /// Its number; empty: it is not to be known.
+    pub(crate) fn number(&self) -> &str {
+        &self.number
     }
 }
 
@@ -174,15 +213,26 @@ pub(super) fn write(
     writer: &mut Writer,
     message: &Message,
     from: &Trunk,
-    called: &str,
+    whereto: Whereto<'_>,
     hidden: bool,
 ) {
-    let (as_diversion, as_history) = match towards.trunk.identity.diversion {
+    let mode = towards.trunk.identity.diversion;
+    let (mut as_diversion, mut as_history) = match mode {
         DiversionMode::Strip => return,
         DiversionMode::Pass => (read_diversion(message, from), read_history(message, from)),
         DiversionMode::Diversion => (read(message, from), SmallVec::new()),
         DiversionMode::HistoryInfo => (SmallVec::new(), read(message, from)),
     };
+    if !whereto.diverted.is_empty() {
+        // Here it was diverted after all that.
+        let in_history = !as_history.is_empty() || mode == DiversionMode::HistoryInfo;
+        if in_history {
+            lead(&mut as_history, whereto.diverted);
+        }
+        if !in_history || !as_diversion.is_empty() {
+            lead(&mut as_diversion, whereto.diverted);
+        }
+    }
     for who in &as_diversion {
         writer.parts(HeaderId::Diversion, |value| {
             if is_shown(towards, who, hidden) {
@@ -196,7 +246,13 @@ pub(super) fn write(
             value.text(if private { ";privacy=full" } else { ";privacy=off" });
         });
     }
-    write_history(towards, writer, &as_history, called, hidden);
+    write_history(towards, writer, &as_history, whereto.called, hidden);
+}
+
+/// Puts those who have sent a call on here, which stand with the first one first, before those who have done so elsewhere.
+fn lead(said: &mut SmallVec<[Diverted; 2]>, here: &[Diverted]) {
+    said.insert_many(0, here.iter().rev().cloned());
+    said.truncate(MOST);
 }
 
 /// Whether the trunk may know who has sent the call on.

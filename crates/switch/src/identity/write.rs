@@ -4,7 +4,7 @@ use config::{Assertion, CallerHeader, DiversionMode, NumberIn, PrivacyMode, Trun
 use sip_msg::{HeaderId, Message, Value, Writer};
 use sip_proto::Flow;
 
-use super::{Caller, Privacy, diversion, identity_in, is_private, number_of};
+use super::{Caller, Privacy, Whereto, diversion, identity_in, is_private, number_of};
 use crate::headers::{display_of, escape_user};
 use crate::snapshot::Snapshot;
 
@@ -107,7 +107,7 @@ impl Towards<'_> {
         caller: &Caller,
         message: &Message,
         from: &Trunk,
-        called: &str,
+        whereto: Whereto<'_>,
     ) {
         let identity = &self.trunk.identity;
         self.assert(
@@ -120,7 +120,7 @@ impl Towards<'_> {
         self.write_privacy(writer, caller.privacy);
         if identity.diversion != DiversionMode::Strip {
             let hidden = caller.privacy.hides_history();
-            diversion::write(self, writer, message, from, called, hidden);
+            diversion::write(self, writer, message, from, whereto, hidden);
         }
     }
 

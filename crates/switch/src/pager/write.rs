@@ -8,7 +8,7 @@ use sip_proto::Flow;
 use super::Page;
 use crate::core::{Core, Credentials};
 use crate::headers;
-use crate::identity::{self, Towards};
+use crate::identity::{self, Towards, Whereto};
 use crate::rules;
 
 /// Hops a request may still take where it does not say (RFC 3261 §8.1.1.6).
@@ -72,7 +72,8 @@ impl Page {
         for (id, value) in credentials.into_iter().flatten() {
             writer.header(id, &value);
         }
-        towards.write_identity(&mut writer, &caller, message, from, &self.called);
+        let whereto = Whereto::undiverted(&self.called);
+        towards.write_identity(&mut writer, &caller, message, from, whereto);
         headers::pass(&mut writer, message, [from, trunk]);
         for id in [
             HeaderId::ContentDisposition,

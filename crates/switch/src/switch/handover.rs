@@ -46,7 +46,9 @@ impl Switch {
                     said,
                     tale,
                 } => self.with_call(of, |call, core| {
-                    if call.rings_at_once() {
+                    if call.is_racing() {
+                        call.on_rival_failed(core, now, errand, *tale);
+                    } else if call.rings_at_once() {
                         call.on_branch_failed(core, now, errand, said, *tale);
                     } else if !call.looks_for(errand) {
                         call.add_tale(core, errand, *tale);
@@ -54,8 +56,8 @@ impl Switch {
                         call.on_errand_failed(core, now, said.0, *tale);
                     }
                 }),
-                Handoff::Cancel { branch, answered } => {
-                    self.with_call(branch, |call, core| call.cancel_errand(core, now, answered));
+                Handoff::Cancel { branch, why } => {
+                    self.with_call(branch, |call, core| call.cancel_errand(core, now, why));
                 }
                 Handoff::Fetch {
                     of,

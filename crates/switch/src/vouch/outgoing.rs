@@ -47,7 +47,7 @@ impl Call {
     fn asked_by(&self) -> Option<&Message> {
         match (&self.invite, self.errand()) {
             (Some(invite), _) => Some(&invite.asked.message),
-            (None, Some(errand)) if errand.rings => Some(&errand.invite),
+            (None, Some(errand)) if errand.is_branch() => Some(&errand.invite),
             (None, Some(_) | None) => None,
         }
     }
@@ -152,7 +152,8 @@ impl Call {
         })
     }
 
-    /// Hands on what others have signed, if it holds for what the INVITE presents; a call that the calling trunk's own number has
+    /// Hands on what others have signed, if it holds for what the INVITE presents; a call that the calling trunk's own number, or one
+    /// that we have the call sent on from, has
     /// retargeted gets our signature to it (RFC 8946 §4.1).
     fn hand_on(&self, stir: &Stir, signer: Option<&Signer>, presented: &Facts, edits: &mut Edits) -> Said {
         let Some(message) = self.asked_by() else {
@@ -170,7 +171,9 @@ impl Call {
         let mut said = Said::HandedOn;
         let mut diversion = None;
         if !dests.iter().any(|dest| presented.dest.contains(dest)) {
-            let diverting = dests.iter().find(|dest| self.has_number(dest));
+            let ours =
+                |dest: &&Party| self.has_number(dest) || dest.tn().is_some_and(|tn| self.was_sent_on_by(tn));
+            let diverting = dests.iter().find(ours);
             diversion = diverting.and_then(|div| {
                 let claims = Claims {
                     div: Some(div.clone()),

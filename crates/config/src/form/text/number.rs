@@ -31,6 +31,34 @@ impl TextForm for Digits {
     }
 }
 
+/// A number or name that is called: what stands in front of the @ of a URI.
+pub(crate) struct Dialled;
+
+impl TextForm for Dialled {
+    type Out = String;
+    fn expected() -> String {
+        "a number or name to call, 1 to 64 characters without spaces, such as \"+442079460000\" or \"voicemail\""
+            .to_owned()
+    }
+    fn parse(text: &str) -> Result<String, Fault> {
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"@<>\":;?,\\".contains(&byte));
+        if plain && (1..=64).contains(&text.len()) {
+            return Ok(text.to_owned());
+        }
+        let meant = text.strip_prefix("sip:").and_then(|rest| rest.split('@').next());
+        let meant = meant.filter(|user| Self::parse(user).is_ok()).map(quote);
+        Err(Fault::new(format!("{} is nothing to call", quote(text))).meant(meant))
+    }
+    fn write(value: &String) -> String {
+        value.clone()
+    }
+    fn schema() -> Json {
+        json!({ "type": "string", "minLength": 1, "maxLength": 64 })
+    }
+}
+
 /// A country's code (ITU-T E.164).
 pub(crate) struct CountryCode;
 

@@ -78,7 +78,7 @@ impl Call {
         self.write_ours(&mut writer, &towards, attempt, credentials);
         if let Some(message) = invite {
             if let Some(caller) = &caller {
-                towards.write_identity(&mut writer, caller, message, from, &self.story.called);
+                towards.write_identity(&mut writer, caller, message, from, self.whereto());
             }
             // RFC 5393 §5.4.3.
             writer.copy(message, HeaderId::MaxBreadth);
@@ -112,7 +112,7 @@ impl Call {
         leg::contact(writer, snapshot, flow, secure);
         leg::allow(writer);
         if let Some(leg) = &self.b {
-            terms::ask(writer, snapshot, leg, self.a.trunk, self.invite.as_deref());
+            terms::ask(writer, snapshot, leg, self.a.trunk, self.asked());
         }
         if let Some(agent) = &snapshot.config.sip.user_agent {
             writer.header(HeaderId::UserAgent, agent.as_bytes());
@@ -128,14 +128,23 @@ impl Call {
         match (contact, trunk.targets.get(attempt.target)) {
             (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
             (Some(contact), _) => contact.uri.to_vec(),
-            (None, Some(target)) => headers::request_uri(&self.story.called, trunk, target),
+            (None, Some(target)) => headers::request_uri(self.called(), trunk, target),
             (None, None) => Vec::new(),
+        }
+    }
+
+    /// The caller's INVITE, and whether it has made an offer.
+    fn asked(&self) -> Option<(&Message, bool)> {
+        match (&self.invite, self.errand()) {
+            (Some(invite), _) => Some((&invite.asked.message, invite.offer.is_some())),
+            (None, Some(errand)) if errand.is_rival() => Some((&errand.invite, true)),
+            (None, Some(_) | None) => None,
         }
     }
 
     /// What To says where it is not the Request-URI.
     fn to_uri(&self, towards: &Towards<'_>, attempt: &Attempt, registered: bool) -> Option<Vec<u8>> {
-        let (trunk, called) = (towards.trunk, &*self.story.called);
+        let (trunk, called) = (towards.trunk, self.called());
         if registered {
             // To whom, and not where it is (RFC 3261 §8.1.1.2).
             return Some(headers::to_uri(called, trunk, &|value| towards.host(value)));

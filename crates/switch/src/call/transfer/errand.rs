@@ -7,18 +7,20 @@ use std::sync::Arc;
 use config::Transfer as Mode;
 use route::{Attempt, TrunkIx};
 use rtp_proto::control::Side;
-use sdp::{PtMapping, Sdp};
+use sdp::PtMapping;
 use sip_msg::{HeaderId, Limits, Message, Method, Writer};
 use sip_proto::ClientId;
 use smallvec::SmallVec;
 
+use super::Target;
 use super::forward::referrer;
 use super::seat::resumed;
-use super::{Target, Tried};
 use crate::admit;
+use crate::call::branch::{Errand, ErrandKind, Tale};
 use crate::call::end::{Ended, Ending};
+use crate::call::fork::OVERTAKEN;
 use crate::call::leg::{Bye, Leg, Session};
-use crate::call::{Call, NewCall, Phase, Story, negotiate, sdp_of};
+use crate::call::{Call, Course, NewCall, Phase, Story, negotiate, sdp_of};
 use crate::core::Core;
 use crate::handoff::{Handoff, uri_headers};
 use crate::headers;
@@ -28,26 +30,10 @@ use crate::io::Now;
 use crate::orphan;
 use crate::snapshot::Snapshot;
 
-/// What makes a call an errand.
-pub(crate) struct Errand {
-    pub(crate) of: CallKey,
-    /// Whose call it is: the transferor's.
-    pub(crate) customer: TrunkIx,
-    /// The transferee's session, as an offer.
-    pub(crate) offer: Sdp,
-    /// The INVITE that the transferor would have sent for the transferee.
-    pub(crate) invite: Message,
-    /// Its Request-URI, where that is the Refer-To's as it stands.
-    pub(crate) uri: Option<Vec<u8>>,
-    /// It is none, but one of several contacts of a user that ring at once.
-    pub(crate) rings: bool,
-}
-
 /// An errand that may begin.
 pub(crate) struct Planned {
     call: Call,
-    attempts: SmallVec<[Attempt; 4]>,
-    limit: usize,
+    course: Course,
 }
 
 /// Where an errand looks.
@@ -56,14 +42,6 @@ struct Way {
     limit: usize,
     /// Why they stand in their order; `None`: they are the transferor's own targets.
     trace: Option<route::Trace>,
-}
-
-/// What an errand leaves for the record.
-#[derive(Default)]
-pub(crate) struct Tale {
-    pub(in crate::call) tried: Vec<Tried>,
-    /// Why they stood in their order.
-    pub(super) lines: Vec<String>,
 }
 
 /// A target that has answered.
@@ -104,7 +82,7 @@ impl Call {
         if invite.header(HeaderId::Replaces).is_some() && self.snapshot.transfer(trunk) != Mode::Refuse {
             writer.copy(invite, HeaderId::Replaces);
         }
-        let Some(errand) = self.errand().filter(|errand| !errand.rings) else {
+        let Some(errand) = self.errand().filter(|errand| !errand.is_branch()) else {
             return;
         };
         if errand.uri.is_some() {
@@ -173,12 +151,16 @@ impl Call {
             offer,
             invite,
             uri: returns.then(|| target.uri.to_vec()),
-            rings: false,
+            kind: ErrandKind::Transfer,
+            moved: None,
         }));
         Ok(Planned {
             call,
-            attempts: way.attempts,
-            limit: way.limit,
+            course: Course {
+                attempts: way.attempts,
+                limit: way.limit,
+                by_number: !returns,
+            },
         })
     }
 
@@ -305,15 +287,11 @@ impl Call {
 
     /// Sends somebody to look for the target.
     pub(super) fn run_errand(&mut self, core: &mut Core, now: Now, planned: Planned) {
-        let Planned {
-            mut call,
-            attempts,
-            limit,
-        } = planned;
+        let Planned { mut call, course } = planned;
         if let Some(open) = self.open_mut() {
             open.errand = Some(call.key);
         }
-        call.hunt_along(core, now, attempts, limit);
+        call.hunt_along(core, now, course);
         // Before what it has to say already.
         core.handoffs.push_front(Handoff::Begin(Box::new(call)));
     }
@@ -339,7 +317,7 @@ impl Call {
         invite: &Message,
         message: &Message,
     ) {
-        if self.errand().is_some_and(|errand| errand.rings) {
+        if self.errand().is_some_and(Errand::is_branch) {
             return self.branch_answered(core, now, id, message);
         }
         let tag = message.to_tag().unwrap_or_default();
@@ -394,6 +372,9 @@ impl Call {
         // What a CANCEL says of why.
         self.ended = Some(Box::new(Ended::unwritten(ending)));
         self.drop_b(core, now);
+        if ending.kind == OVERTAKEN {
+            self.story.overtaken(now);
+        }
         self.story.finish(now, ending, false, [None, None]);
         core.handoffs.push_back(Handoff::Failed {
             of,
@@ -406,16 +387,23 @@ impl Call {
 
     pub(in crate::call) fn tale(&mut self) -> Tale {
         let trace = self.story.trace.take();
+        let aside = self.aside.as_mut();
+        let moved = aside.and_then(|aside| aside.errand.as_mut()?.moved.take());
         Tale {
             lines: self
                 .story
                 .lines(trace.map(|trace| trace.lines()).unwrap_or_default()),
             tried: std::mem::take(&mut self.story.tried),
+            remarks: self.story.take_remarks(),
+            lost: None,
+            answer: moved,
         }
     }
 
     pub(in crate::call) fn close_errand(&mut self, core: &mut Core) {
         core.disarm(&mut self.stage_timer);
+        core.loops.settled(self.key);
+        self.leave_places(core, 0);
         self.phase = Phase::Ending;
         self.hunt = None;
         // Ports of attempts that failed were never opened, and have gone back already; the transferee keeps its own.

@@ -9,9 +9,9 @@ use rtp_proto::control::Side;
 
 use super::{Open, Tale};
 use crate::call::leg::Leg;
-use crate::call::{Call, Phase, negotiate, sdp_of};
+use crate::call::{Call, ErrandKind, Phase, negotiate, sdp_of};
 use crate::core::{Asked, Core};
-use crate::handoff::Replaces;
+use crate::handoff::{Dropped, Replaces};
 use crate::headers;
 use crate::ident::CallKey;
 use crate::io::Now;
@@ -24,7 +24,7 @@ impl Call {
             return None;
         }
         match self.errand() {
-            Some(errand) => errand.rings.then_some(errand.of),
+            Some(errand) => (errand.kind == ErrandKind::Contact).then_some(errand.of),
             None => Some(self.key),
         }
     }
@@ -87,7 +87,7 @@ impl Call {
             None => self.take_fork_permit(),
         };
         self.drop_b(core, now);
-        self.drop_fork(core, true);
+        self.drop_fork(core, Dropped::Answered);
         core.disarm(&mut self.stage_timer);
         self.moves_or_new().open = Some(Open {
             by: Side::B,
