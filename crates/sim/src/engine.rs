@@ -21,7 +21,7 @@ pub enum Picker<'a> {
 }
 
 /// How often [`Policy::tick`] is called.
-const TICK: Ms = 1_000;
+const TICK: Ms = 5_000;
 
 /// How well a switch notices: of calls that a recording has answered, those whose media give it away; of calls that are dead, those that are seen
 /// to be; and of good ones, those taken for bad.

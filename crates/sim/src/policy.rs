@@ -1,9 +1,11 @@
 //! Who picks the carrier.
 
+mod learner;
 mod oracle;
 mod plain;
 mod threshold;
 
+pub use learner::Learner;
 pub use oracle::Oracle;
 pub use plain::LeastCost;
 pub use threshold::ThresholdLocking;
@@ -133,6 +135,6 @@ pub trait Policy {
     /// Something was seen.
     fn note(&mut self, seen: &Seen<'_>);
 
-    /// Time passes: called every second.
+    /// Time passes: called every few seconds.
     fn tick(&mut self, now: Ms);
 }

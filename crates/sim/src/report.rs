@@ -6,7 +6,7 @@ pub use table::{gain, table};
 
 use crate::engine::{Picker, play};
 use crate::measure::{Day, Totals, Turn, turns};
-use crate::policy::{LeastCost, Oracle, Policy, ThresholdLocking};
+use crate::policy::{Learner, LeastCost, Oracle, Policy, ThresholdLocking};
 use crate::scenario::Scenario;
 use crate::world::{Call, Ms, World, calls};
 use serde::Serialize;
@@ -23,11 +23,13 @@ pub enum Who {
     LeastCost,
     /// The cheapest that is up and whose ASR is not below a threshold.
     ThresholdLocking,
+    /// Learns.
+    Learner,
 }
 
 impl Who {
     /// All that are measured against the oracle and plain least cost.
-    pub const MEASURED: [Self; 1] = [Self::ThresholdLocking];
+    pub const MEASURED: [Self; 2] = [Self::Learner, Self::ThresholdLocking];
 
     /// As it is called in tables.
     pub fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Who {
             Self::Oracle => "oracle",
             Self::LeastCost => "plain least cost",
             Self::ThresholdLocking => "threshold locking",
+            Self::Learner => "learner",
         }
     }
 
@@ -45,6 +48,7 @@ impl Who {
             Self::Oracle => play(world, calls, Picker::Oracle(Oracle::new(world))),
             Self::LeastCost => blind(&mut LeastCost),
             Self::ThresholdLocking => blind(&mut ThresholdLocking::new(ThresholdLocking::BEST)),
+            Self::Learner => blind(&mut Learner::new(world)),
         }
     }
 }
