@@ -4,6 +4,7 @@
 //! - [`Live`] is what changes under calls: calls and calls per second per trunk, health per target. A shard owns it.
 //! - [`plan`](fn@plan) orders the attempts of one call and keeps the reasons ([`Trace`]).
 //! - [`Unanswered`] and [`Tables::backups`] say who gets a call that nobody has answered.
+//! - [`Quality`] keeps what came of attempts and calls, and works out what is believed of each trunk; [`learn`] weighs that against price.
 //! - [`verdict`] says whether another attempt follows a failed one; [`cause`] maps SIP status to Q.850 and back.
 
 mod backup;
@@ -11,10 +12,12 @@ pub mod cause;
 pub mod deck;
 pub mod destinations;
 mod failover;
+pub mod learn;
 mod live;
 mod number;
 mod plan;
 mod prices;
+pub mod quality;
 mod tables;
 
 pub use backup::{Backup, Unanswered};
@@ -28,3 +31,5 @@ pub use plan::{
 };
 pub use prices::TooMuch;
 pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use quality::Quality;
+pub use tables::{BuildError, Called, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

@@ -31,12 +31,13 @@ const LAYERS: &[(&str, u8)] = &[
     ("tandem", 5),
 ];
 
-/// Crates that exist for tests, fuzzing and benches only: they may use anything, nothing that ships may use them.
+/// Crates that exist for tests, fuzzing, benches and simulations only: they may use anything, nothing that ships may use them.
 const FOR_TESTS: &[&str] = &[
     "tandem-testkit",
     "tandem-testbed",
     "tandem-fuzz",
     "tandem-benches",
+    "tandem-sim",
 ];
 
 /// Drivers know what is below them and not each other, but for the API, which shows what the record store reads.

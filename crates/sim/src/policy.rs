@@ -1,0 +1,140 @@
+//! Who picks the carrier.
+
+mod learner;
+mod oracle;
+mod plain;
+mod threshold;
+
+pub use learner::Learner;
+pub use oracle::Oracle;
+pub use plain::LeastCost;
+pub use threshold::ThresholdLocking;
+
+use crate::world::Ms;
+
+/// What a carrier that could take a call asks for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Offer {
+    /// Which.
+    pub carrier: usize,
+    /// Price of a minute.
+    pub price: f64,
+    /// Price over that of the cheapest that sells the destination, relative to it.
+    pub extra: f64,
+}
+
+/// A call that wants a carrier: all that a switch knows of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Now.
+    pub now: Ms,
+    /// The call's number, for what is told of it later.
+    pub call: usize,
+    /// The called number in E.164 with `+`.
+    pub number: &'a str,
+    /// The row of the decks that has it.
+    pub destination: usize,
+    /// Its class.
+    pub class: usize,
+    /// A random number, for the weights.
+    pub draw: u64,
+    /// Carriers that sell the destination and have not as many calls as was agreed, in the order of the configuration.
+    pub offers: &'a [Offer],
+}
+
+/// How an attempt ended, as a switch sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// 200.
+    Answered,
+    /// Any other final answer.
+    Final {
+        /// SIP status.
+        status: u16,
+        /// Whether it rang before.
+        rang: bool,
+    },
+    /// No answer of any kind within `failover.trying`.
+    Timeout,
+    /// The caller gave up before it rang.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Whether another carrier is asked then.
+    pub fn advances(self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Final { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+            Self::Answered | Self::Cancelled => false,
+        }
+    }
+}
+
+/// What a switch sees after it has sent a call somewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Saw {
+    /// An attempt has ended, or was answered.
+    Attempt {
+        /// How.
+        outcome: Outcome,
+        /// Time until it rang, or its end was told, if it came so far.
+        told: Option<Ms>,
+        /// How long it took.
+        after: Ms,
+    },
+    /// An answered call has ended.
+    Ended {
+        /// How long they talked.
+        talked: Ms,
+        /// As measured, where packets came.
+        mos: Option<f64>,
+        /// Fraction of packets lost.
+        loss: f64,
+        /// Jitter in milliseconds.
+        jitter_ms: f64,
+        /// Media from which it was told that not the called party had answered.
+        false_answer: bool,
+        /// Nothing was heard.
+        dead_air: bool,
+    },
+    /// The application says how it was.
+    Feedback {
+        /// From 1 to 5.
+        score: u8,
+    },
+}
+
+/// What was seen, and of what.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Now.
+    pub now: Ms,
+    /// The call's number.
+    pub call: usize,
+    /// The called number.
+    pub number: &'a str,
+    /// The row of the decks that has it.
+    pub destination: usize,
+    /// Its class.
+    pub class: usize,
+    /// Where it went.
+    pub carrier: usize,
+    /// Which attempt of the call it was, from 0.
+    pub attempt: usize,
+    /// What was seen.
+    pub saw: Saw,
+}
+
+/// A way of picking carriers that knows what a switch knows.
+pub trait Policy {
+    /// Puts the carriers into their order, best first. Those that are left out take the call after all others. Where the first is picked to
+    /// learn of it, and not since it is the best, that is said: by the best instead.
+    fn order(&mut self, ask: &Ask<'_>, order: &mut Vec<usize>) -> Option<usize>;
+
+    /// Something was seen.
+    fn note(&mut self, seen: &Seen<'_>);
+
+    /// Time passes: called every few seconds.
+    fn tick(&mut self, now: Ms);
+}
