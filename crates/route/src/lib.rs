@@ -32,4 +32,3 @@ pub use plan::{
 pub use prices::TooMuch;
 pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
 pub use quality::Quality;
-pub use tables::{BuildError, Called, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

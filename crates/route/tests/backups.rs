@@ -72,6 +72,7 @@ fn only(tables: &Tables, live: &Live, to: &str, target: Option<usize>) -> Result
         from: ix(tables, "pbx"),
         caller: "+4930111",
         called: "+442071838750",
+        class: None,
         at_unix_s: 1_769_904_000,
         draw: 1,
     };
