@@ -1,6 +1,7 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
 mod access;
+mod billing;
 mod identity;
 mod media;
 mod network;
@@ -21,6 +22,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     for (index, trunk) in config.trunks.iter_mut().enumerate() {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
+        billing::complete(trunk, &path, cx);
         failover(trunk, &path, cx);
         identity::complete(trunk, &path, cx);
         if let Some(timer) = &trunk.session_timer {
@@ -86,7 +88,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                 .into_iter()
                 .map(|name| (format!("{path}.class"), name));
             refer(class, "class", cx);
-            &["deck"]
+            &["deck", "rates"]
         }
         Role::Carrier => {
             if trunk.targets.is_empty() && trunk.register.is_none() {
@@ -96,7 +98,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                     "where calls to it go: targets = [{ uri = \"sip:203.0.113.20:5060\" }]",
                 );
             }
-            &["class"]
+            &["class", "sell_deck", "sell_rates", "unpriced", "credit"]
         }
     };
     for key in useless {

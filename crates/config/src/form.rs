@@ -1,6 +1,8 @@
 //! Forms: how one kind of value is written, read, checked, shown and described.
 
 pub(crate) mod compound;
+pub(crate) mod map;
+pub(crate) mod money;
 pub(crate) mod net;
 pub(crate) mod rule;
 pub(crate) mod scalar;

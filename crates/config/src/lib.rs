@@ -27,15 +27,15 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Ban, CallerHeader, Capture,
-    Challenge, Class, ClientCertificate, Config, Connections, Country, Destinations, Digest, DigestAlgorithm,
+    Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Ban, Billing, CallerHeader, Capture,
+    Challenge, Class, ClientCertificate, Config, Connections, Country, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, Destinations, Digest, DigestAlgorithm,
     DiversionMode, Dns, Dtmf, Edge, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Health, Hep,
     Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind, Network, Node, NumberFormat,
     NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode,
     ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode,
-    Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp,
+    Requests, Role, RowJurisdiction, Rtcp, Screening, ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp,
     SrtpKeying, SrtpSuite, Stir, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk,
-    TrunkStir, TrunkTls, UnknownSources, UriStyle, User, Verify, VerstatPlace, Way, Weights,
+    TrunkStir, TrunkTls, UnknownSources, Unpriced, UriStyle, User, Verify, VerstatPlace, Way, Weights,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

@@ -4,18 +4,24 @@
 
 mod calendar;
 mod condition;
-mod csv;
+mod currency;
 mod date;
 mod hours;
 mod key;
 mod places;
+mod read;
+mod sheet;
 mod store;
 
 pub use condition::{Asked, Condition, Facts, Jurisdiction};
-pub use csv::{MAX_ROWS, RowError, parse_csv};
+pub use currency::{Currency, Exchange};
 pub use hours::{Hours, Zone};
 pub use key::{Key, MAX_PREFIX};
 pub use places::{Places, State};
+pub use read::{
+    DateOrder, Field, Format, Layout, MAX_FAULTS, MAX_ROWS, RowError, parse_csv, read, read_bytes,
+};
+pub use sheet::{Line, Sheet};
 pub use store::{Deck, Row};
 
 use std::fmt;
