@@ -8,7 +8,7 @@ mod problem;
 mod routes;
 mod trial;
 
-pub use backend::{Answer, Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
+pub use backend::{Answer, Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 pub use problem::Problem;
 pub use routes::router;
 pub use trial::{Check, TrialReport, TrialStart, TrialState, TrialWish, Verdict};

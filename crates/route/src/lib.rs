@@ -22,4 +22,4 @@ pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
     plan,
 };
-pub use tables::{BuildError, Called, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use tables::{BuildError, Called, NetworkIx, Sale, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

@@ -3,18 +3,21 @@
 
 mod build;
 mod numbers;
+mod sold;
 mod sources;
 mod users;
 
 use crate::deck::{Deck, Money};
 use config::{Config, NumberRule, Role, Trunk};
 use numbers::Numbers;
+use sold::Sold;
 use sources::Sources;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use build::BuildError;
+pub use sold::Sale;
 pub use sources::WhyNot;
 pub use users::{Called, UserIx};
 
@@ -54,6 +57,7 @@ pub struct Tables {
     rules: Box<[Rule]>,
     numbers: Numbers,
     users: Users,
+    sold: Sold,
 }
 
 /// What was worked out about a trunk beforehand.

@@ -11,6 +11,7 @@
 //! | `core.rs` | what calls share; who waits for what (`core/owners.rs`) |
 //! | `admit.rs` | who may call, and how much |
 //! | `edge.rs` | who is kept out |
+//! | `credit.rs`, `call/bill.rs` | what customers may still spend; what a call costs and brings |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
@@ -41,6 +42,7 @@ mod admit;
 mod auth;
 mod call;
 mod core;
+mod credit;
 mod edge;
 mod gauges;
 mod handoff;
@@ -67,6 +69,7 @@ mod trial;
 mod trunks;
 mod vouch;
 
+pub use crate::credit::CreditView;
 pub use crate::edge::{BanOutcome, BanView};
 pub use crate::gauges::{Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};

@@ -2,6 +2,8 @@
 
 mod call;
 mod client;
+mod credit;
+mod decks;
 mod place;
 mod show;
 mod trial;
@@ -79,6 +81,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Unban { address } => client(Stake::Service)?.delete(&format!("/v1/bans/{address}"))?,
         Command::Records(args) => records(config, args, json)?,
+        Command::Decks { action } => return decks::run(config, &action, json),
+        Command::Credit { action } => credit::run(&ask()?, action.as_ref(), json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),
         Command::Demo(args) => return demo::run(&args),

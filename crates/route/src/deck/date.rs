@@ -226,13 +226,18 @@ impl Moment {
 
 /// A moment as our own decks write it: a bare date at midnight, else with its time, UTC.
 pub(super) fn write(unix_s: u32) -> String {
-    let (days, seconds) = (unix_s / DAY, unix_s % DAY);
-    let (year, month, day) = calendar::date(i64::from(days));
-    if seconds == 0 {
-        return format!("{year}-{month:02}-{day:02}");
+    if !unix_s.is_multiple_of(DAY) {
+        return write_moment(unix_s);
     }
+    let (year, month, day) = calendar::date(i64::from(unix_s / DAY));
+    format!("{year}-{month:02}-{day:02}")
+}
+
+/// A moment with its time of day, UTC.
+pub(super) fn write_moment(unix_s: u32) -> String {
+    let (date, seconds) = (write(unix_s - unix_s % DAY), unix_s % DAY);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!("{date}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]

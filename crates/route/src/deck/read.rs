@@ -5,9 +5,11 @@ mod columns;
 mod cut;
 mod dates;
 mod header;
+mod places;
 mod row;
 
 pub use header::Field;
+pub use places::read_places;
 
 use super::hours::Zone;
 use super::sheet::{Line, Sheet};
@@ -79,6 +81,31 @@ impl Default for Format {
     }
 }
 
+impl Format {
+    /// What a trunk's `deck_format` says.
+    ///
+    /// # Errors
+    /// A time zone that there is none of.
+    pub fn of(said: &config::DeckFormat) -> Result<Self, String> {
+        let column = |(name, over): (&String, &String)| Some((Field::named(name)?, over.clone()));
+        Ok(Self {
+            layout: match said.layout {
+                config::DeckLayout::Auto => Layout::Auto,
+                config::DeckLayout::International => Layout::International,
+                config::DeckLayout::UnitedStates => Layout::UnitedStates,
+            },
+            columns: said.columns.iter().filter_map(column).collect(),
+            dates: said.dates.map(|order| match order {
+                config::DayOrMonth::DayFirst => DateOrder::DayFirst,
+                config::DayOrMonth::MonthFirst => DateOrder::MonthFirst,
+            }),
+            decimal: said.decimal.as_ref().and_then(|mark| mark.bytes().next()),
+            zone: Zone::parse(&said.timezone).map_err(|message| format!("timezone: {message}"))?,
+            currency: said.currency.as_deref().and_then(Currency::new),
+        })
+    }
+}
+
 /// Reads a deck; every bad row is reported.
 ///
 /// The first line that names a column of prefixes and one of prices is the header; what stands above it is passed over. Columns come
@@ -87,6 +114,21 @@ impl Default for Format {
 /// # Errors
 /// Every row that can't be used, by line.
 pub fn read(text: &str, format: &Format) -> Result<Sheet, Vec<RowError>> {
+    match read_text(text, format)? {
+        (sheet, errors) if errors.is_empty() => Ok(sheet),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// As [`read_bytes`]; rows that can't be used are left out, and told.
+///
+/// # Errors
+/// What makes all rows doubtful: there is no header, or the file does not show how its dates or decimals are written.
+pub fn read_good(bytes: &[u8], format: &Format) -> Result<(Sheet, Vec<RowError>), Vec<RowError>> {
+    read_text(&decode(bytes), format)
+}
+
+fn read_text(text: &str, format: &Format) -> Result<(Sheet, Vec<RowError>), Vec<RowError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (separator, columns) = header(text, format)?;
     let mut records = Records::new(text, separator);
@@ -209,7 +251,8 @@ const MAX_WINDOWS: usize = 64;
 fn contradictions(rows: &[Line], fault: &mut impl FnMut(RowError)) {
     for (index, line) in rows.iter().enumerate().skip(1) {
         let overlaps = |other: &&Line| match (line.row.condition.hours, other.row.condition.hours) {
-            (Some(a), Some(b)) => a.overlaps(b),
+            // Which of two spans an hour is in is no matter where both cost the same.
+            (Some(a), Some(b)) => a.overlaps(b) && !line.costs_the_same_as(other),
             (None, _) | (_, None) => true,
         };
         let message = if index > MAX_WINDOWS {

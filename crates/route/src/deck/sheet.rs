@@ -1,5 +1,6 @@
 //! A deck as its file has it: rows in their own currencies, before they are anybody's prices.
 
+mod inline;
 mod surcharge;
 mod write;
 
@@ -28,6 +29,12 @@ impl Line {
         own == *other
     }
 
+    /// Whether it asks for the same, for as long.
+    pub(super) fn costs_the_same_as(&self, other: &Self) -> bool {
+        let what = |line: &Self| (line.row.rate, line.row.until, line.currency, line.surcharge);
+        what(self) == what(other)
+    }
+
     /// Whether its price is a surcharge.
     pub fn is_surcharge(&self) -> bool {
         self.surcharge
@@ -45,6 +52,8 @@ pub struct Sheet {
     pub(super) columns: Vec<(&'static str, String)>,
     pub(super) passed_over: Vec<String>,
     pub(super) notes: Vec<String>,
+    /// Its dates were days of UTC.
+    pub(super) by_utc: bool,
 }
 
 impl Sheet {
@@ -77,7 +86,15 @@ impl Sheet {
     ///
     /// # Errors
     /// Currencies that nobody has set a rate for, each at its first row; more rows than a deck may have, once surcharges are added.
-    pub fn deck(mut self, exchange: &Exchange, places: Places) -> Result<Deck, Vec<RowError>> {
+    pub fn deck(self, exchange: &Exchange, places: Places) -> Result<Deck, Vec<RowError>> {
+        Ok(Deck::new(self.rows(exchange)?, places))
+    }
+
+    /// The rows of the deck that it makes, as [`Sheet::deck`] has them, with their lines.
+    ///
+    /// # Errors
+    /// As [`Sheet::deck`].
+    pub fn rows(mut self, exchange: &Exchange) -> Result<Vec<Row>, Vec<RowError>> {
         let prices: Vec<_> = self.currencies.iter().map(|currency| exchange.price(*currency)).collect();
         let mut errors = Vec::new();
         for (index, currency) in self.currencies.iter().enumerate() {
@@ -110,6 +127,6 @@ impl Sheet {
         if !self.surcharges.is_empty() {
             surcharge::add(&mut rows, &self.surcharges, MAX_ROWS).map_err(|error| vec![error])?;
         }
-        Ok(Deck::new(rows, places))
+        Ok(rows)
     }
 }

@@ -1,6 +1,7 @@
 //! Building tables from a config and its decks.
 
 use super::numbers::Numbers;
+use super::sold::Sold;
 use super::sources::Sources;
 use super::users::Users;
 use super::{Class, Facts, Leave, NetworkIx, Rule, Tables, TrunkIx};
@@ -48,12 +49,15 @@ pub enum BuildError {
     /// A trunk has a deck that was not given, or several were.
     #[error("trunk {0:?} needs its deck exactly once")]
     Deck(String),
+    /// The same of what a customer pays.
+    #[error("trunk {0:?} needs its sell_deck exactly once")]
+    SellDeck(String),
 }
 
 impl Tables {
-    /// Builds the tables of one config. `decks` are by trunk name, one for every trunk with a `deck`; a
+    /// Builds the tables of one config. `decks` are by trunk name, one for every trunk with a `deck` or `rates`; a
     /// deck is shared when cloned, so one that
-    /// has not changed need not be read again. Every fault is reported at once.
+    /// has not changed need not be read again. What customers pay comes on top ([`Tables::selling`]). Every fault is reported at once.
     pub fn build(config: &Config, decks: Vec<(String, Deck)>) -> Result<Self, Vec<BuildError>> {
         let mut errors = Vec::new();
         let names = names(config, &mut errors);
@@ -108,6 +112,7 @@ impl Tables {
             rules: rules.into(),
             numbers,
             users,
+            sold: Sold::default(),
         })
     }
 }
@@ -173,7 +178,7 @@ fn by_trunk(
         }
     }
     for (trunk, deck) in config.trunks.iter().zip(&placed) {
-        if trunk.deck.is_some() && deck.is_none() {
+        if (trunk.deck.is_some() || !trunk.rates.is_empty()) && deck.is_none() {
             errors.push(BuildError::Deck(trunk.name.clone()));
         }
     }

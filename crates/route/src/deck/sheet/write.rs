@@ -1,6 +1,7 @@
 //! A sheet as a file of ours.
 
 use super::{Line, Sheet};
+use crate::deck::calendar::DAY;
 use crate::deck::{Field, Key, date};
 use std::fmt::Write;
 
@@ -21,8 +22,8 @@ const COLUMNS: &[Column] = &[
         unless(line.row.rate.minimum.0 == 0, || line.row.rate.minimum.to_string())
     }),
     (Field::Currency, |sheet, line| sheet.currency(line).map(|currency| currency.to_string()).unwrap_or_default()),
-    (Field::EffectiveFrom, |_, line| unless(line.row.from == 0, || date::write(line.row.from))),
-    (Field::EffectiveTo, |_, line| unless(line.row.until == u32::MAX, || end(line.row.until))),
+    (Field::EffectiveFrom, |sheet, line| unless(line.row.from == 0, || sheet.beginning(line.row.from))),
+    (Field::EffectiveTo, |sheet, line| unless(line.row.until == u32::MAX, || sheet.end(line.row.until))),
     (Field::Blocked, |_, line| unless(!line.row.rate.blocked, || "true".into())),
     (Field::Jurisdiction, |_, line| {
         line.row.condition.jurisdiction.map(|jurisdiction| jurisdiction.to_string()).unwrap_or_default()
@@ -37,17 +38,17 @@ fn unless(absent: bool, text: impl FnOnce() -> String) -> String {
     if absent { String::new() } else { text() }
 }
 
-/// An end as its last day where it is one, else the moment.
-fn end(until: u32) -> String {
-    use crate::deck::calendar::DAY;
-    if until.is_multiple_of(DAY) && until > 0 {
-        date::write(until - DAY)
-    } else {
-        date::write(until)
-    }
-}
-
 impl Sheet {
+    fn beginning(&self, from: u32) -> String {
+        if self.by_utc { date::write(from) } else { date::write_moment(from) }
+    }
+
+    /// An end as its last day where it is one, else the moment. Days of another clock are moments of ours.
+    fn end(&self, until: u32) -> String {
+        let last_day = self.by_utc && until.is_multiple_of(DAY) && until > 0;
+        if last_day { date::write(until - DAY) } else { date::write_moment(until) }
+    }
+
     /// The sheet as CSV with our own columns, one prefix a line; read again it is the same.
     pub fn to_csv(&self) -> String {
         let used = |column: &&Column| {

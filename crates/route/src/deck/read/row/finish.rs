@@ -2,14 +2,25 @@
 
 use super::Reader;
 use crate::deck::read::{DateOrder, Field, MAX_FAULTS, RowError, settle};
+use crate::deck::hours::Zone;
 use crate::deck::sheet::Sheet;
+use std::collections::HashSet;
+
+/// Whether a fault is one row's or makes all of them doubtful.
+#[derive(PartialEq, Eq)]
+enum Doubt {
+    None,
+    All,
+}
 
 impl Reader<'_> {
-    /// Puts everything together.
-    pub(in crate::deck::read) fn finish(mut self) -> Result<Sheet, Vec<RowError>> {
+    /// Puts everything together. Rows with faults are left out.
+    ///
+    /// # Errors
+    /// All faults, if one of them makes every row doubtful.
+    pub(in crate::deck::read) fn finish(mut self) -> Result<(Sheet, Vec<RowError>), Vec<RowError>> {
         let mut notes = self.notes();
-        self.finish_dates(&mut notes);
-        self.finish_decimals();
+        let doubtful = [self.finish_dates(&mut notes), self.finish_decimals()].contains(&Doubt::All);
         if self.lines.is_empty() && self.errors.is_empty() {
             let line = self.columns.line;
             self.fault(line, Field::Prefix, "the deck has no rows below its header".into());
@@ -24,18 +35,25 @@ impl Reader<'_> {
         if same > 0 {
             notes.push(format!("{same} rows say the same as another"));
         }
-        if !self.errors.is_empty() {
-            self.errors.sort_by_key(|error| error.line);
+        self.errors.sort_by_key(|error| error.line);
+        if doubtful {
             return Err(self.errors);
         }
-        Ok(Sheet {
+        if !self.errors.is_empty() {
+            let bad: HashSet<u32> = self.errors.iter().map(|error| error.line).collect();
+            lines.retain(|line| !bad.contains(&line.row.line));
+            surcharges.retain(|line| !bad.contains(&line.row.line));
+        }
+        let sheet = Sheet {
             lines,
             surcharges,
             currencies: self.currencies,
             columns: self.columns.describe(),
             passed_over: self.columns.passed_over(),
             notes,
-        })
+            by_utc: self.format.zone == Zone::UTC,
+        };
+        Ok((sheet, self.errors))
     }
 
     fn notes(&self) -> Vec<String> {
@@ -57,7 +75,7 @@ impl Reader<'_> {
     }
 
     /// Makes moments of dates.
-    fn finish_dates(&mut self, notes: &mut Vec<String>) {
+    fn finish_dates(&mut self, notes: &mut Vec<String>) -> Doubt {
         let (order, shown) = match self.dates.order() {
             Ok(order) => order,
             Err((line, message)) => {
@@ -66,7 +84,8 @@ impl Reader<'_> {
                 } else {
                     Field::EffectiveTo
                 };
-                return self.fault(line, field, message);
+                self.fault(line, field, message);
+                return Doubt::All;
             }
         };
         if let Some(line) = shown {
@@ -98,12 +117,13 @@ impl Reader<'_> {
         for (line, field, message) in wrong.into_iter().take(MAX_FAULTS) {
             self.fault(line, field, message.into());
         }
+        Doubt::None
     }
 
     /// Points and commas in one file, or commas that may be anything.
-    fn finish_decimals(&mut self) {
+    fn finish_decimals(&mut self) -> Doubt {
         if self.format.decimal.is_some() {
-            return;
+            return Doubt::None;
         }
         let say = "say decimal = \",\" or decimal = \".\"";
         let (line, message) = match (self.marks.point, self.marks.comma) {
@@ -115,8 +135,9 @@ impl Reader<'_> {
                 comma,
                 format!("the file does not show whether its commas stand before decimals or between thousands; {say}"),
             ),
-            (None | Some(_), None) | (None, Some(_)) => return,
+            (None | Some(_), None) | (None, Some(_)) => return Doubt::None,
         };
         self.fault(line, Field::Rate, message);
+        Doubt::All
     }
 }
