@@ -4,13 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
-use records::Filter;
-use serde::Serialize;
+use records::{Booked, Filter, Payment};
+use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
-use switch::{
-    BanOutcome, BanView, BindingView, CallView, EndOutcome, Explanation, NoAnswer, Question,
-    RegistrationView, TargetView,
-};
+use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, NoAnswer, Question, RegistrationView, TargetView};
 
 use crate::events::Events;
 use crate::problem::Problem;
@@ -52,6 +49,12 @@ pub trait Backend: Send + Sync + 'static {
     /// The events after the one of this number as far as they are kept (without a number: none of them), then those that come; and calls
     /// as they end, if they are wanted.
     fn events(&self, after: Option<u64>, calls: bool) -> Events;
+    /// What customers may still spend, by name.
+    fn credit(&self) -> Answer<'_, Vec<CreditView>>;
+    /// A customer's payments, the last first.
+    fn payments(&self, customer: String) -> Answer<'_, Vec<Payment>>;
+    /// Books a payment of a customer's and lets it count; `None`: there is no such customer.
+    fn pay(&self, customer: String, wish: PaymentWish) -> Answer<'_, Option<Booked>>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.
@@ -81,6 +84,18 @@ pub struct MessageView {
     pub method: String,
     /// All of it.
     pub text: String,
+}
+
+/// A payment as it is asked for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentWish {
+    /// In the base currency; less than nothing: it is taken back.
+    pub amount: f64,
+    /// What tells it from others: it is booked once, however often it is asked for.
+    pub reference: Option<String>,
+    /// What it is for.
+    pub note: Option<String>,
 }
 
 /// What became of an operator's word on a trunk's new calls.

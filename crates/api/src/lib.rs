@@ -10,7 +10,7 @@ mod problem;
 mod routes;
 mod trial;
 
-pub use backend::{Answer, Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
+pub use backend::{Answer, Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 pub use events::{EventView, Events, Heard};
 pub use problem::Problem;
 pub use routes::router;

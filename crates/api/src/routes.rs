@@ -9,14 +9,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use records::Filter;
-use serde::Deserialize;
+use records::{Booked, Filter, Payment};
+use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome};
+use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome};
 
-use crate::backend::{Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 use crate::events::events;
 use crate::explain::explain;
+use crate::backend::{Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 use crate::problem::Problem;
 use crate::trial::{TrialReport, TrialStart, TrialWish};
 
@@ -44,6 +44,8 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/bans/{address}", axum::routing::delete(unban))
         .route("/v1/routes/explain", get(explain))
         .route("/v1/events", get(events))
+        .route("/v1/credit", get(credit))
+        .route("/v1/credit/{customer}", get(credit_of).post(pay))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -222,6 +224,61 @@ async fn unban(State(backend): State<Shared>, Path(address): Path<String>) -> Re
 fn address_of(text: &str) -> Result<IpAddr, Problem> {
     let why = || format!("{text:?} is no IP address; write 192.0.2.1 or 2001:db8::1");
     text.parse().map_err(|_| Problem::new(400, "bad address", why()))
+}
+
+async fn credit(State(backend): State<Shared>) -> Result<Json<Vec<CreditView>>, Problem> {
+    backend.credit().await.map(Json)
+}
+
+/// A customer's account and its payments.
+#[derive(Debug, Serialize)]
+struct Account {
+    #[serde(flatten)]
+    credit: CreditView,
+    payments: Vec<Payment>,
+}
+
+async fn credit_of(State(backend): State<Shared>, Path(customer): Path<String>) -> Result<Json<Account>, Problem> {
+    let views = backend.credit().await?;
+    let credit = views.into_iter().find(|view| view.customer == customer);
+    let credit = credit.ok_or_else(|| Problem::not_found("credit of customer", &customer))?;
+    let payments = backend.payments(customer).await?;
+    Ok(Json(Account { credit, payments }))
+}
+
+/// Most of a payment, in units.
+const MOST_PAID: f64 = 1_000_000_000.0;
+
+/// Characters of a reference or a note.
+const LONGEST_TEXT: usize = 200;
+
+async fn pay(
+    State(backend): State<Shared>,
+    Path(customer): Path<String>,
+    wish: Result<Json<PaymentWish>, axum::extract::rejection::JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(wish) = wish.map_err(|error| Problem::new(400, "bad payment", error.to_string()))?;
+    if wish.amount == 0.0 || !(-MOST_PAID..=MOST_PAID).contains(&wish.amount) {
+        let why = format!("amount: {} is not an amount from -{MOST_PAID} to {MOST_PAID} that is something", wish.amount);
+        return Err(Problem::new(400, "bad payment", why));
+    }
+    for text in [&wish.reference, &wish.note].into_iter().flatten() {
+        let fits = (1..=LONGEST_TEXT).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if !fits {
+            let why = format!("reference and note are texts of 1 to {LONGEST_TEXT} characters on one line");
+            return Err(Problem::new(400, "bad payment", why));
+        }
+    }
+    match backend.pay(customer.clone(), wish).await? {
+        Some(Booked::Now) => Ok(StatusCode::CREATED),
+        Some(Booked::Before) => Ok(StatusCode::OK),
+        Some(Booked::Otherwise(amount)) => Err(Problem::new(
+            409,
+            "booked already",
+            format!("a payment of {amount} has this reference; give another one another reference"),
+        )),
+        None => Err(Problem::not_found("customer with credit", &customer)),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod access;
 mod hunting;
+mod billing;
 mod identity;
 mod media;
 mod network;
@@ -23,6 +24,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         let path = cx.entry("trunk", index);
         role(trunk, &path, cx);
         hunting::failover(trunk, &path, cx);
+        billing::complete(trunk, &path, cx);
         identity::complete(trunk, &path, cx);
         if let Some(timer) = &trunk.session_timer {
             session_timer(timer, &format!("{path}.session_timer"), cx);
@@ -87,7 +89,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                 .into_iter()
                 .map(|name| (format!("{path}.class"), name));
             refer(class, "class", cx);
-            &["deck"]
+            &["deck", "rates"]
         }
         Role::Carrier => {
             if trunk.targets.is_empty() && trunk.register.is_none() {
@@ -97,7 +99,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                     "where calls to it go: targets = [{ uri = \"sip:203.0.113.20:5060\" }]",
                 );
             }
-            &["class"]
+            &["class", "sell_deck", "sell_rates", "unpriced", "credit"]
         }
     };
     for key in useless {

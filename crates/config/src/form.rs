@@ -2,6 +2,8 @@
 
 pub(crate) mod compound;
 mod hunting;
+pub(crate) mod map;
+pub(crate) mod money;
 pub(crate) mod net;
 pub(crate) mod rule;
 pub(crate) mod scalar;

@@ -1,6 +1,7 @@
 //! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
 
 mod access;
+mod billing;
 mod edge;
 mod failover;
 mod headers;
@@ -14,6 +15,9 @@ mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
+pub use billing::{
+    Billing, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, RowJurisdiction, Unpriced,
+};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
 pub use failover::{Advance, AfterRinging, Failover, Redirects, Stop};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
@@ -90,6 +94,8 @@ section! {
         live edge: Edge = Table<Edge>, default("{}");
         /// Where customers may call that have no `destinations` of their own.
         live destinations: Destinations = Table<Destinations>, default("{}");
+        /// Currencies of decks and records.
+        live billing: Billing = Table<Billing>, default("{}");
         /// Sounds that trunks' keys name.
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.

@@ -7,12 +7,14 @@
 //! [`Reader`] answers queries, from this process or another. What operators need to know stands in `docs/records.md`.
 #![cfg_attr(not(test), warn(missing_docs))]
 
+mod accounts;
 mod reader;
 #[cfg(test)]
 mod samples;
 mod schema;
 mod store;
 
+pub use accounts::{Accounts, Booked, Payment};
 pub use reader::{Filter, ReadError, Reader};
 pub use schema::StoreError;
 pub use store::{Health, Job, Journaled, Outcome, OutcomeSink, Store, StoreConfig};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use switch::record::{
-    AttemptRecord, CallRecord, Cause, Heard, HungUpBy, LossStructure, MediaRecord, Quality, RECORD_VERSION,
+    AccountRecord, AttemptRecord, Balance, CallRecord, Cause, Heard, HungUpBy, LossStructure, MediaRecord, Money, Quality, RECORD_VERSION,
     RecordState,
 };
 
@@ -85,6 +85,14 @@ pub(crate) fn record(n: u64) -> CallRecord {
         mos: Some(4.38),
         mos_min: Some(4.31),
         stir: None,
+        cost: Some(Money(4_500_000)),
+        price: Some(Money(10_000_000)),
+        margin: Some(Balance(5_500_000)),
+        currency: Some("USD".to_owned()),
+        accounts: vec![AccountRecord {
+            customer: "pbx".to_owned(),
+            price: Money(10_000_000),
+        }],
         test: false,
         route: None,
         decision: vec![

@@ -4,20 +4,27 @@
 
 mod calendar;
 mod condition;
-mod csv;
+mod currency;
 mod date;
 mod hours;
 mod key;
 mod places;
+mod read;
+mod sheet;
 mod store;
 
 pub use condition::{Asked, Condition, Facts, Jurisdiction};
-pub use csv::{MAX_ROWS, RowError, parse_csv};
+pub use currency::{Currency, Exchange};
 pub use hours::{Hours, Zone};
 pub use key::{Key, MAX_PREFIX};
 pub use places::{Places, State};
+pub use read::{
+    DateOrder, Field, Format, Layout, MAX_FAULTS, MAX_ROWS, RowError, parse_csv, read, read_bytes, read_good, read_places,
+};
+pub use sheet::{Line, Sheet};
 pub use store::{Deck, Row};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// An amount of money in billionths of the base currency's unit.
@@ -26,10 +33,10 @@ pub struct Money(pub u64);
 
 impl Money {
     /// Billionths in one unit.
-    pub(crate) const UNIT: u64 = 1_000_000_000;
+    pub const UNIT: u64 = 1_000_000_000;
 
     /// Of an amount in units; negative and undefined amounts count as nothing.
-    pub(crate) fn from_units(units: f64) -> Self {
+    pub fn from_units(units: f64) -> Self {
         // A cast from float saturates, and takes NaN for 0.
         Self((units * Self::UNIT as f64).round() as u64)
     }
@@ -47,6 +54,82 @@ impl fmt::Display for Money {
             write!(f, "{units}.{decimals}")
         }
     }
+}
+
+impl Serialize for Money {
+    /// In units, as a number: exact to the billionth up to nine million units.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / Self::UNIT as f64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Self::from_units)
+    }
+}
+
+/// An amount that may be owed: [`Money`], or less than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Balance(pub i64);
+
+impl Balance {
+    /// Of an amount in units; an undefined one counts as nothing.
+    pub fn from_units(units: f64) -> Self {
+        // A cast from float saturates, and takes NaN for 0.
+        Self((units * Money::UNIT as f64).round() as i64)
+    }
+
+    /// With an amount more.
+    #[must_use]
+    pub fn plus(self, amount: Money) -> Self {
+        Self(self.0.saturating_add(i64::try_from(amount.0).unwrap_or(i64::MAX)))
+    }
+
+    /// With an amount less.
+    #[must_use]
+    pub fn less(self, amount: Money) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(amount.0).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Balance {
+    /// As [`Money`] is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", Money(self.0.unsigned_abs()))
+    }
+}
+
+impl Serialize for Balance {
+    /// As [`Money`] is written.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0 as f64 / Money::UNIT as f64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Balance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Self::from_units)
+    }
+}
+
+/// A moment (seconds since 1970) as our decks write it: `2026-02-01`, `2026-02-01T12:00:00Z`.
+pub fn date_text(unix_s: u32) -> String {
+    date::write(unix_s)
+}
+
+/// Reads a moment as decks write it, by UTC; of a date alone its first second.
+///
+/// # Errors
+/// What to write instead.
+pub fn moment(text: &str) -> Result<u32, String> {
+    let moment = date::read(text)?;
+    if moment.shows() != date::Shows::Nothing {
+        return Err(format!("{text:?} may be another day elsewhere; write 2026-12-31"));
+    }
+    let at = moment.unix_s(DateOrder::DayFirst, Zone::UTC, false);
+    at.ok_or_else(|| format!("{text:?} lies outside the years 1970 to 2105"))
 }
 
 /// What one row of a deck asks.
@@ -68,10 +151,21 @@ pub struct Rate {
     pub prefix_len: u8,
 }
 
-/// A moment as decks write it (`2026-02-01`, `2026-02-01T12:00:00Z`, seconds since 1970): seconds since 1970. `None`: it is none, or
-/// lies before 1970 or after 2105.
-pub fn moment(text: &str) -> Option<u64> {
-    date::parse(text).map(|moment| u64::from(moment.unix_s))
+impl fmt::Display for Rate {
+    /// `0.0125/min and 0.001 a call (60/1)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.blocked {
+            return f.write_str("blocked");
+        }
+        write!(f, "{}/min", self.per_minute)?;
+        if self.fee != Money(0) {
+            write!(f, " and {} a call", self.fee)?;
+        }
+        if self.minimum != Money(0) {
+            write!(f, ", at least {}", self.minimum)?;
+        }
+        write!(f, " ({}/{})", self.first_interval, self.increment)
+    }
 }
 
 /// What an answered call with `talk_ms` of conversation costs at `rate`; nothing for 0 ms, which is a call
@@ -82,14 +176,18 @@ pub fn cost(rate: Rate, talk_ms: u64) -> Money {
     if talk_ms == 0 {
         return Money(0);
     }
+    let talk = (u128::from(rate.per_minute.0) * u128::from(billed_s(rate, talk_ms))).div_ceil(60);
+    let sum = Money(u64::try_from(talk + u128::from(rate.fee.0)).unwrap_or(u64::MAX));
+    sum.max(rate.minimum)
+}
+
+/// The seconds that are charged for `talk_ms` of conversation: the first interval, and begun increments behind it.
+pub fn billed_s(rate: Rate, talk_ms: u64) -> u64 {
     let seconds = talk_ms.div_ceil(1000);
     let first = u64::from(rate.first_interval);
     let increment = u64::from(rate.increment.max(1));
     let beyond = seconds.saturating_sub(first).div_ceil(increment);
-    let billed = u128::from(first) + u128::from(beyond) * u128::from(increment);
-    let talk = (u128::from(rate.per_minute.0) * billed).div_ceil(60);
-    let sum = Money(u64::try_from(talk + u128::from(rate.fee.0)).unwrap_or(u64::MAX));
-    sum.max(rate.minimum)
+    first.saturating_add(beyond.saturating_mul(increment))
 }
 
 #[cfg(test)]
@@ -139,6 +237,16 @@ mod tests {
     }
 
     #[test]
+    fn money_survives_being_a_number_in_json() {
+        for amount in [0, 1, 12_500_000, 999_999_999, 8_999_999_999_999_999] {
+            let text = serde_json::to_string(&(Money(amount), Balance(-(amount as i64)))).unwrap();
+            let back: (Money, Balance) = serde_json::from_str(&text).unwrap();
+            assert_eq!(back, (Money(amount), Balance(-(amount as i64))), "{text}");
+        }
+        assert_eq!(serde_json::to_string(&Money(12_500_000)).unwrap(), "0.0125");
+    }
+
+    #[test]
     fn money_is_written_without_idle_decimals() {
         for (amount, text) in [
             (0, "0"),
@@ -148,6 +256,7 @@ mod tests {
         ] {
             assert_eq!(Money(amount).to_string(), text);
         }
+        assert_eq!(Balance(-12_500_000).to_string(), "-0.0125");
         assert_eq!(Money::from_units(0.0125), Money(12_500_000));
         assert_eq!(Money::from_units(-1.0), Money(0));
         assert_eq!(Money::from_units(f64::NAN), Money(0));

@@ -30,5 +30,5 @@ pub use plan::{
     Plan, RateView, Request, Score, Trace, plan, plan_only,
 };
 pub use prices::TooMuch;
-pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
 pub use quality::Quality;
+pub use tables::{BuildError, Called, NetworkIx, Retired, Sale, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

@@ -4,6 +4,7 @@
 mod build;
 mod carriers;
 mod numbers;
+mod sold;
 mod sources;
 mod users;
 
@@ -14,6 +15,7 @@ use crate::prices::Prices;
 use carriers::Carriers;
 use config::{Config, NumberRule, Role, Trunk};
 use numbers::Numbers;
+use sold::Sold;
 use sources::Sources;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 pub use build::BuildError;
 pub use carriers::Retired;
 pub(crate) use carriers::weight;
+pub use sold::Sale;
 pub use sources::WhyNot;
 pub use users::{Called, UserIx};
 
@@ -63,6 +66,7 @@ pub struct Tables {
     rules: Box<[Rule]>,
     numbers: Numbers,
     users: Users,
+    sold: Sold,
 }
 
 /// What was worked out about a trunk beforehand.

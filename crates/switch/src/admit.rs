@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use config::{Role, Transfer};
-use route::{TrunkIx, destinations};
+use route::{TrunkIx, deck, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
 use sip_proto::{DropReason, Flow, Transport, reply};
@@ -374,6 +374,12 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     }
     let draw = core.random();
     let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
+    let sale = sale(&call.snapshot, call.a.trunk, now, (&caller, &called));
+    if let Err((ending, why)) = call.sell(core, now, call.a.trunk, sale) {
+        call.story.remark(why);
+        tracing::debug!(call = %call.id, kind = ending.kind, "refused for its price");
+        return call.fail(core, now, ending);
+    }
     let request = route::Request {
         from: call.a.trunk,
         caller: &caller,
@@ -404,6 +410,17 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
             }
         }
     }
+}
+
+/// What a customer pays for a call from one number to another.
+pub(crate) fn sale(snapshot: &Snapshot, customer: TrunkIx, now: Now, (caller, called): (&str, &str)) -> route::Sale {
+    let asked = deck::Asked {
+        called,
+        caller,
+        at_unix_s: now.unix_ms / 1000,
+    };
+    let to_carriers = snapshot.tables.number(called).is_none();
+    snapshot.tables.sale(customer, &asked, to_carriers)
 }
 
 /// Answers a request that no dialog or call wants.

@@ -1,6 +1,7 @@
 //! A call: two legs, one plan, one media session, and what becomes of it.
 
 mod account;
+mod bill;
 mod bodies;
 mod branch;
 mod called;
@@ -48,6 +49,7 @@ use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
 
 pub(crate) use self::branch::{Errand, ErrandKind, Tale};
+pub(crate) use self::bill::Charge;
 use self::connect::Connecting;
 use self::digits::Telling;
 use self::end::Ended;
@@ -261,6 +263,7 @@ impl Call {
             Timer::Prack(_) => self.on_prack_timer(core, now),
             Timer::Ping(_)
             | Timer::Source(_)
+            | Timer::Credit(_)
             | Timer::Certificate(_)
             | Timer::Page(_)
             | Timer::Register(_)

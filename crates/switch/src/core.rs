@@ -23,6 +23,7 @@ use sip_proto::{
 pub(crate) use self::challenges::Credentials;
 pub(crate) use self::owners::{ClientOwner, Timer, Waiter};
 use crate::auth::Access;
+use crate::credit::Ledger;
 use crate::edge::Edge;
 use crate::gauges::Counters;
 use crate::handoff::Handoff;
@@ -85,6 +86,8 @@ pub(crate) struct Core {
     pub(crate) registrar: Registrar,
     /// Certificates of callers' signers.
     pub(crate) certificates: Certificates,
+    /// What customers may still spend.
+    pub(crate) credit: Ledger,
     /// What calls have for each other.
     pub(crate) handoffs: VecDeque<Handoff>,
     /// Tests of trunks.
@@ -129,6 +132,7 @@ impl Core {
             registrations: Registrations::default(),
             registrar: Registrar::default(),
             certificates: Certificates::default(),
+            credit: Ledger::default(),
             handoffs: VecDeque::new(),
             trials: Trials::default(),
             counters: Counters::default(),
@@ -143,7 +147,7 @@ impl Core {
     pub(crate) fn waiting(&self) -> usize {
         let answers = self.servers.len() + self.clients.len() + self.pages.len();
         let asked = self.media.len() + self.tickets.len() + self.queries.len();
-        answers + asked + self.certificates.fetches() + self.loops.len()
+        answers + asked + self.certificates.fetches() + self.loops.len() + self.credit.places()
     }
 
     /// A number that was not given before: call keys, media ids, tickets, queries.

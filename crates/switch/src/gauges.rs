@@ -57,6 +57,8 @@ pub struct Counters {
     pub auth_failed: u64,
     /// Calls of customers refused for where they go.
     pub refused_destination: u64,
+    /// Calls of customers without credit.
+    pub refused_credit: u64,
     /// INVITEs refused for a limit or the drain.
     pub refused_limit: u64,
     /// Calls answered.

@@ -13,6 +13,7 @@
 //! | `edge.rs` | who is kept out |
 //! | `explain.rs` | what would become of a call that nobody makes |
 //! | `event.rs` | what operators are told of as it happens |
+//! | `credit.rs`, `call/bill.rs` | what customers may still spend; what a call costs and brings |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
@@ -43,6 +44,7 @@ mod admit;
 mod auth;
 mod call;
 mod core;
+mod credit;
 mod edge;
 mod event;
 mod explain;
@@ -71,6 +73,7 @@ mod trial;
 mod trunks;
 mod vouch;
 
+pub use crate::credit::CreditView;
 pub use crate::edge::{BanOutcome, BanView};
 pub use crate::event::{Event, EventKind};
 pub use crate::explain::{AttemptView, Explanation, NoAnswer, Question};

@@ -3,6 +3,7 @@
 //! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
 
 pub use rtp_proto::control::{Heard, LossStructure, Quality};
+pub use route::deck::{Balance, Money};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -80,9 +81,33 @@ pub struct CallRecord {
     /// The route decision as data: what it saw, and what it made of it. Absent where the call did not come to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Box<route::DecisionView>>,
+    /// What the carriers that answered ask, in `currency`; 0 where nobody answered; absent where no deck prices who was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+    /// What the customer pays, likewise; absent where it has no prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    /// `price` less `cost`; absent where one of them is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<Balance>,
+    /// The base currency (`billing.currency`) when the call began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// What is taken off which customer's credit for it: the store does that together with writing the final record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountRecord>,
     /// Why the attempts stood in this order: the route decision in words, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.
     pub decision: Vec<String>,
+}
+
+/// A price that is taken off a customer's credit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// The customer's trunk.
+    pub customer: String,
+    /// The amount, in the record's currency.
+    pub price: Money,
 }
 
 /// STIR/SHAKEN of a call: what came of the caller's signature, and what went on.

@@ -94,5 +94,8 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
     "restart".clone_into(&mut record.cause.kind);
     record.cause.sip = 200;
     record.cause.q850 = Some(41);
+    for account in &record.accounts {
+        core.take_off_credit(&account.customer, account.price);
+    }
     core.store(CallKey(0), record, StoreKind::Final);
 }

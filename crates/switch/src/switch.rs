@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use route::SourceMatch;
+use route::deck::Balance;
 use rtp_proto::control;
 use sip_msg::{Limits, Message, Method, ParseError};
 use sip_proto::{Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
@@ -20,6 +21,7 @@ use crate::admit;
 use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, Core, Timer};
 use crate::event::EventKind;
+use crate::credit::CreditView;
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, EndOutcome, Input, Now};
@@ -251,6 +253,7 @@ impl Switch {
                 Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
                 Timer::SaveBindings => registrar::save_due(&mut self.core, now),
                 Timer::Source(number) => self.core.look_up_source(now, number),
+                Timer::Credit(account) => self.on_credit_timer(now, account),
                 Timer::Certificate(key) => {
                     self.with_call(key, |call, core| admit::on_certificate(call, core, now, true));
                 }
@@ -437,6 +440,32 @@ impl Switch {
         }
     }
 
+    /// A customer's credit is used up by some of its calls: they end.
+    fn on_credit_timer(&mut self, now: Now, account: u32) {
+        let over = self.core.on_credit_timer(now, account);
+        for key in &over {
+            self.with_call(*key, |call, core| {
+                call.end(core, now, Ending::by_switch("credit-exhausted", 200, 31));
+            });
+        }
+        self.core.credit_ended(now, account, &over);
+    }
+
+    /// The balances of customers, as the store has them: at the start, before anything else.
+    pub fn restore_credit(&mut self, balances: impl IntoIterator<Item = (String, Balance)>) {
+        self.core.credit.restore(balances);
+    }
+
+    /// A payment of a customer's is in the store.
+    pub fn add_credit(&mut self, now: Now, customer: &str, amount: Balance) {
+        self.core.add_credit(now, customer, amount);
+    }
+
+    /// What customers may still spend, by name.
+    pub fn credit(&mut self, now: Now) -> Vec<CreditView> {
+        self.core.credit_views(now)
+    }
+
     fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
@@ -444,6 +473,7 @@ impl Switch {
         self.core.certificates.forget_trust();
         self.core.snapshot = snapshot;
         self.core.edge.install();
+        self.core.install_credit(now);
         self.core.install_overload();
         self.pingers.install(&mut self.core, now);
         self.core.install_source_names(now);

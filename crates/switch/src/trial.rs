@@ -100,8 +100,10 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
     let mut config: Config = running.config.clone();
     for other in &mut config.trunks {
         // What the call would cost is of no interest, and decks are not at hand.
-        if other.deck.is_some() {
-            Arc::make_mut(other).deck = None;
+        if other.deck.is_some() || !other.rates.is_empty() {
+            let other = Arc::make_mut(other);
+            other.rates.clear();
+            other.deck = None;
         }
         // A user's number is called where the user is, unless it is the trunk's own.
         if other.name != trunk && !other.users.is_empty() {

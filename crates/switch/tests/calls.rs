@@ -15,6 +15,7 @@ mod calls {
     mod challenge;
     mod codecs;
     mod connect;
+    mod credit;
     mod digits;
     mod dtls;
     mod early_media;
@@ -24,6 +25,7 @@ mod calls {
     mod flow;
     mod hold;
     mod midcall;
+    mod money;
     mod odd;
     mod offers;
     mod pickups;

@@ -84,6 +84,18 @@ pub(crate) enum Command {
     },
     /// Follow what happens: targets that go down and come back, bans, registrations; until Ctrl-C.
     Tail(TailArgs),
+    /// Read, compare and look into price decks.
+    Decks {
+        /// What to do.
+        #[command(subcommand)]
+        action: DecksAction,
+    },
+    /// List what customers may still spend.
+    Credit {
+        /// Another thing to do than to list it.
+        #[command(subcommand)]
+        action: Option<CreditAction>,
+    },
     /// Make the running switch read its configuration again.
     Reload,
     /// Make the running switch take no new calls, for good: only a new start ends that.
@@ -226,4 +238,109 @@ pub(crate) struct DemoArgs {
     /// The loopback address that everybody is on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) loopback: std::net::Ipv4Addr,
+}
+
+/// What to do with decks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DecksAction {
+    /// Read a deck as carriers write it, tell of every bad row, and write it with our own columns.
+    Import(ImportArgs),
+    /// Compare two decks: what is new and gone, what became dearer and cheaper, and from when on.
+    Diff(DiffArgs),
+    /// Show what a trunk's deck says, or what a number costs by it and why.
+    Show(ShowArgs),
+}
+
+/// How a deck's file is written, as far as it does not show that.
+#[derive(Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// The trunk whose deck_format holds where the others say nothing.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) trunk: Option<String>,
+    /// What its codes are: auto, international, or us (area codes and exchanges).
+    #[arg(long)]
+    pub(crate) layout: Option<String>,
+    /// A column that its header does not make known: our name for it, and what stands over it.
+    #[arg(long = "column", value_name = "NAME=HEADER")]
+    pub(crate) columns: Vec<String>,
+    /// What comes first in 03/04/2026: day-first or month-first.
+    #[arg(long)]
+    pub(crate) dates: Option<String>,
+    /// What stands before decimals: . or ,
+    #[arg(long)]
+    pub(crate) decimal: Option<String>,
+    /// The clock that its dates and hours are read by: UTC, +01:00, Europe/Berlin.
+    #[arg(long)]
+    pub(crate) timezone: Option<String>,
+    /// The currency of amounts that name none: EUR.
+    #[arg(long)]
+    pub(crate) currency: Option<String>,
+}
+
+/// What is imported.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The carrier's file; it may be compressed (gzip).
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    /// Where to write it; - for standard output. Without it nothing is written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the rows that are good though others are not.
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+}
+
+/// What is compared.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The deck before.
+    pub(crate) old: PathBuf,
+    /// The deck after.
+    pub(crate) new: PathBuf,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    /// Print how many of each kind there are, and no rows.
+    #[arg(long)]
+    pub(crate) summary: bool,
+}
+
+/// What is looked up.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The trunk's name: a carrier, or a customer that has prices.
+    pub(crate) trunk: String,
+    /// The called number.
+    pub(crate) number: Option<String>,
+    /// The calling number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) from: Option<String>,
+    /// When, instead of now: 2026-02-01, 2026-02-01T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+}
+
+/// What to do with customers' credit.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CreditAction {
+    /// Show a customer's account and its payments.
+    Show {
+        /// The customer's trunk.
+        name: String,
+    },
+    /// Book a payment of a customer's.
+    Add {
+        /// The customer's trunk.
+        name: String,
+        /// In the base currency; less than nothing: it is taken back.
+        #[arg(allow_negative_numbers = true)]
+        amount: f64,
+        /// What tells this payment from others: it is booked once, however often this is said.
+        #[arg(long)]
+        reference: Option<String>,
+        /// What it is for.
+        #[arg(long)]
+        note: Option<String>,
+    },
 }

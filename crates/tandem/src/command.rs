@@ -2,6 +2,8 @@
 
 mod call;
 mod client;
+mod credit;
+mod decks;
 mod place;
 mod routes;
 mod show;
@@ -85,6 +87,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             action: RouteAction::Explain(args),
         } => routes::explain(&ask()?, &args, json)?,
         Command::Tail(args) => tail::follow(&ask()?, &args, json)?,
+        Command::Decks { action } => return decks::run(config, &action, json),
+        Command::Credit { action } => credit::run(&ask()?, action.as_ref(), json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),
         Command::Demo(args) => return demo::run(&args),

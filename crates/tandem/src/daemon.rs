@@ -25,9 +25,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use config::Engine;
-use records::{Store, StoreConfig};
+use records::{Accounts, Store, StoreConfig};
 use rtp_net::{KernelConfig, KernelPath, Leftovers, MediaPlane, PlaneConfig};
 use switch::Snapshot;
+use switch::record::Balance;
 
 use crate::snapshot::Loaded;
 
@@ -51,7 +52,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         .with_context(|| format!("the API cannot listen on {api_address} (api.bind)"))?;
     let metrics = figures::install()?;
     let (queue, inputs) = shard::queue(SHARD_QUEUE);
-    let (store, unfinished) = open_store(&snapshot, queue.clone())?;
+    let (store, unfinished, balances) = open_store(&snapshot, queue.clone())?;
     let (plane, leftovers) = start_media(&snapshot, queue.clone())?;
     let tap = shard::Tap::new(&snapshot.config);
     let news = news::News::new();
@@ -72,6 +73,7 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         tap,
         news: news.clone(),
         unfinished,
+        balances,
     };
     let thread = std::thread::Builder::new()
         .name("shard-0".into())
@@ -101,7 +103,10 @@ pub(crate) fn run(config: Option<PathBuf>, loaded: Loaded) -> Result<()> {
         .map_err(|_| anyhow!("the signalling thread panicked"))?
 }
 
-fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<(Store, Vec<records::Journaled>)> {
+/// The store, the calls that were never finished, and what customers have.
+type Opened = (Store, Vec<records::Journaled>, Vec<(String, Balance)>);
+
+fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<Opened> {
     let config = &snapshot.config;
     let path = records_path(config);
     if let Some(directory) = path.parent() {
@@ -127,7 +132,10 @@ fn open_store(snapshot: &Snapshot, queue: shard::Queue) -> Result<(Store, Vec<re
             "calls were up when the last process ended; they are hung up"
         );
     }
-    Ok((store, unfinished))
+    let balances = Accounts::open(&path)
+        .and_then(|accounts| accounts.balances())
+        .context("customers' accounts")?;
+    Ok((store, unfinished, balances))
 }
 
 /// The media workers, and what a process before this one left in the kernel.

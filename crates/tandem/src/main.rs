@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod daemon;
+mod decks;
 mod demo;
 mod files;
 mod logging;

@@ -12,6 +12,7 @@ use rtp_proto::dtls::Engines;
 use sip_proto::{ListenerId, PeerId};
 use switch::{Listener, NetworkIx, Snapshot};
 
+use crate::decks;
 use crate::files::SystemFiles;
 use crate::streams::LoadedStreams;
 
@@ -61,8 +62,9 @@ fn read(path: Option<&Path>, files: &mut SystemFiles) -> Result<Loaded, Vec<Stri
     let Some(config) = config else {
         return Err(lines(&report.errors));
     };
-    let decks = load_decks(&config, &mut files.seen)?;
-    let tables = Tables::build(&config, decks)
+    let decks = decks::load(&config, &mut files.seen)?;
+    let tables = Tables::build(&config, decks.bought)
+        .and_then(|tables| tables.selling(decks.sold, &decks.exchange))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let sounds = switch::sounds(&config, |path| {
         files.seen.push(path.to_path_buf());
@@ -141,32 +143,6 @@ fn peer_number(trunk: &str, host: Option<&config::Host>) -> PeerId {
     let next = u16::try_from(known.len() + 1).unwrap_or(u16::MAX);
     let key = (trunk.to_owned(), host.map(ToString::to_string));
     PeerId(*known.entry(key).or_insert(next))
-}
-
-fn load_decks(
-    config: &Config,
-    seen: &mut Vec<PathBuf>,
-) -> Result<Vec<(String, route::deck::Deck)>, Vec<String>> {
-    let mut decks = Vec::new();
-    let mut errors = Vec::new();
-    for trunk in &config.trunks {
-        let Some(path) = &trunk.deck else { continue };
-        seen.push(path.clone());
-        match std::fs::read_to_string(path) {
-            Ok(text) => match route::deck::parse_csv(&text) {
-                Ok(deck) => decks.push((trunk.name.clone(), deck)),
-                Err(rows) => errors.extend(rows.iter().map(|row| format!("{}:{row}", path.display()))),
-            },
-            Err(error) => {
-                errors.push(format!(
-                    "{}: deck of trunk {:?}: {error}",
-                    path.display(),
-                    trunk.name
-                ));
-            }
-        }
-    }
-    if errors.is_empty() { Ok(decks) } else { Err(errors) }
 }
 
 fn listeners(config: &Config) -> Vec<Listener> {

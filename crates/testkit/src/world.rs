@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use route::Tables;
+use route::deck::{Deck, Exchange, Format, Places, Sheet};
 use sip_proto::{Flow, ListenerId, PeerId, Transport};
-use switch::record::CallRecord;
+use switch::record::{Balance, CallRecord};
 use switch::{Command, Input, Listener, NetworkIx, Now, Snapshot, Switch, SwitchConfig};
 
 use crate::agenda::{Agenda, What};
@@ -59,7 +60,19 @@ pub fn seed(default: u64) -> u64 {
 #[must_use]
 pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     let config = config::parse(toml, "test.toml").unwrap_or_else(|report| panic!("{report:?}"));
-    let tables = Tables::build(&config, Vec::new()).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let exchange = Exchange::of(&config.billing);
+    let inline = |of: fn(&config::Trunk) -> &[config::DeckRow]| -> Vec<(String, Deck)> {
+        let priced = config.trunks.iter().filter(|trunk| !of(trunk).is_empty());
+        let deck = |trunk: &Arc<config::Trunk>| {
+            let sheet = Sheet::inline(of(trunk), &Format::default());
+            let deck = sheet.and_then(|sheet| sheet.deck(&exchange, Places::default()));
+            (trunk.name.clone(), deck.unwrap_or_else(|errors| panic!("{errors:?}")))
+        };
+        priced.map(deck).collect()
+    };
+    let tables = Tables::build(&config, inline(|trunk| &trunk.rates))
+        .and_then(|tables| tables.selling(inline(|trunk| &trunk.sell_rates), &exchange))
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
     let listener = |(index, listen): (usize, &config::Listen)| Listener {
         id: ListenerId(index as u16),
         transport: switch::transport(listen.transport),
@@ -263,6 +276,21 @@ impl World {
         switch.handle(now, input, &mut commands);
         self.carry_out(&mut commands);
         self.commands = commands;
+    }
+
+    /// A payment of a customer's is in the store.
+    pub fn pay(&mut self, customer: &str, amount: f64) {
+        let now = self.moment();
+        let switch = self.switch.as_mut().expect("a switch that is up");
+        switch.add_credit(now, customer, Balance::from_units(amount));
+    }
+
+    /// What a customer may still spend.
+    pub fn credit(&mut self, customer: &str) -> switch::CreditView {
+        let now = self.moment();
+        let switch = self.switch.as_mut().expect("a switch that is up");
+        let views = switch.credit(now);
+        views.into_iter().find(|view| view.customer == customer).expect("an account")
     }
 
     /// An operator hangs up a call.

@@ -1,5 +1,6 @@
 //! Trunks.
 
+use super::billing::{Credit, DeckFormat, DeckRow, Unpriced};
 use super::edge::Destinations;
 use super::failover::{Failover, Redirects};
 use super::headers::HeaderRule;
@@ -98,8 +99,20 @@ section! {
         live options_down: Vec<u16> = List<FailureStatus>, default("[408, 503]");
         /// When its targets are held to be down, and how they come back.
         live health: Health = Table<Health>, default("{}");
-        /// A carrier's rates: a CSV file.
+        /// A carrier's prices: a CSV file, which may be compressed (gzip).
         live deck: Option<PathBuf> = Opt<FilePath>, optional;
+        /// A carrier's prices, in place of a file.
+        live rates: Vec<DeckRow> = List<Table<DeckRow>>, default("[]");
+        /// How its deck, or what it pays, is written.
+        live deck_format: DeckFormat = Table<DeckFormat>, default("{}");
+        /// What a customer pays: a CSV file like a carrier's.
+        live sell_deck: Option<PathBuf> = Opt<FilePath>, optional;
+        /// What a customer pays, in place of a file.
+        live sell_rates: Vec<DeckRow> = List<Table<DeckRow>>, default("[]");
+        /// What becomes of calls to carriers that what it pays has no price for.
+        live unpriced: Unpriced = Choice<Unpriced>, default("'refuse'");
+        /// How much a customer may owe; absent: it has no limit, and no account is kept.
+        live credit: Option<Credit> = Opt<Table<Credit>>, optional;
         /// Our credentials, for when it challenges us.
         live auth: Option<Auth> = Opt<Table<Auth>>, optional;
         /// Who authenticates as it: phones and PBXes with a password, wherever they are. With `sources` too, it is only from there that they may.

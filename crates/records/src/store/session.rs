@@ -3,11 +3,13 @@
 use super::journal::{Journaled, Slots};
 use super::stretches::{Row, Stretches};
 use super::{Job, keeper};
+use crate::accounts;
 use crate::schema::{self, StoreError};
 use rusqlite::{Connection, Error, ErrorCode, Statement, params};
 use std::path::Path;
 use std::time::Instant;
-use switch::record::CallRecord;
+use std::collections::BTreeMap;
+use switch::record::{CallRecord, Money};
 
 /// Void journal rows deleted per transaction.
 const PURGE: usize = 64;
@@ -75,11 +77,14 @@ pub(super) struct Session<'c> {
     purge: Statement<'c>,
     insert: Statement<'c>,
     existing: Statement<'c>,
+    charge: Statement<'c>,
     number: Statement<'c>,
     stretch: Statement<'c>,
     slots: Slots,
     stretches: Stretches,
     rows: Vec<Row>,
+    /// What the records of this transaction take off customers' credit.
+    charges: BTreeMap<String, i64>,
     json: Vec<u8>,
     tried: String,
 }
@@ -95,10 +100,11 @@ impl<'c> Session<'c> {
             interim: connection.prepare("UPDATE journal SET record = ? WHERE slot = ?")?,
             purge: connection.prepare("DELETE FROM journal WHERE slot = ?")?,
             insert: connection.prepare(
-                "INSERT INTO records (id, started, caller, called, from_trunk, to_trunk, tried, cause, sip, record)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO records (id, started, caller, called, from_trunk, to_trunk, tried, cause, sip, record, cost, price)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
             existing: connection.prepare("SELECT record FROM records WHERE id = ?")?,
+            charge: connection.prepare(accounts::ADD)?,
             number: connection.prepare("INSERT INTO numbers (stretch, number, seq) VALUES (?, ?, ?)")?,
             stretch: connection.prepare(
                 "INSERT INTO stretches (stretch, first_seq, last_seq, min_started, max_started) VALUES (?, ?, ?, ?, ?)",
@@ -106,6 +112,7 @@ impl<'c> Session<'c> {
             slots,
             stretches,
             rows: Vec::new(),
+            charges: BTreeMap::new(),
             json: Vec::with_capacity(4096),
             tried: String::new(),
         })
@@ -128,6 +135,7 @@ impl<'c> Session<'c> {
     ) -> Result<(), Error> {
         verdicts.clear();
         self.rows.clear();
+        self.charges.clear();
         self.begin.execute([])?;
         match self
             .fill(jobs, again, verdicts, now)
@@ -180,6 +188,10 @@ impl<'c> Session<'c> {
                 Job::Final { record, .. } => self.write_final(record, again),
             }?;
             verdicts.push(verdict);
+        }
+        // Once for each customer: a row that is changed is a page of log.
+        for (customer, charge) in &self.charges {
+            self.charge.execute(params![customer, -charge])?;
         }
         let mut purged = 0;
         for slot in self.slots.purgeable(PURGE, now) {
@@ -238,7 +250,9 @@ impl<'c> Session<'c> {
             tried(record, &mut self.tried),
             record.cause.kind,
             record.cause.sip,
-            json
+            json,
+            record.cost.map(billionths),
+            record.price.map(billionths)
         ]);
         if let Err(error) = &inserted
             && error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
@@ -255,6 +269,10 @@ impl<'c> Session<'c> {
         }
         let verdict = verdict(inserted)?;
         if verdict.is_ok() {
+            for account in &record.accounts {
+                let charge = self.charges.entry(account.customer.clone()).or_default();
+                *charge = charge.saturating_add(billionths(account.price));
+            }
             let (caller, called) = (record.caller.as_str().into(), record.called.as_str().into());
             self.rows.push(Row {
                 seq: self.connection.last_insert_rowid(),
@@ -276,6 +294,10 @@ fn verdict(executed: Result<usize, Error>) -> Result<Verdict, Error> {
         }
         _ => Err(error),
     }
+}
+
+fn billionths(amount: Money) -> i64 {
+    i64::try_from(amount.0).unwrap_or(i64::MAX)
 }
 
 /// The record as JSON, in a buffer that is used again.

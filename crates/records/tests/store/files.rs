@@ -156,6 +156,8 @@ fn the_file_is_closed_to_strangers() {
 /// A record as it was written before there were figures of quality in it, or a count of digits.
 fn before_quality(n: u64) -> CallRecord {
     let mut record = samples::record(n);
+    (record.cost, record.price, record.margin, record.currency) = (None, None, None, None);
+    record.accounts.clear();
     (record.mos, record.mos_min) = (None, None);
     for media in [&mut record.caller_media, &mut record.called_media] {
         (media.loss, media.quality, media.rtt_us, media.heard) = (LossStructure::default(), None, None, None);

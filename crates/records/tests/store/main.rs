@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod files;
+mod money;
 
 use common::{Directory, Open, PATIENCE, config, failed, journal, last, open, samples, stored};
 use records::{

@@ -75,7 +75,7 @@ impl Facts {
 }
 
 /// What a row wants of a call beside its called number. All of it has to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Condition {
     /// Where the two numbers have to belong.
     pub jurisdiction: Option<Jurisdiction>,

@@ -153,6 +153,15 @@ impl Zone {
         winter + 3600 * i64::from(summer.is(i64::from(at), winter))
     }
 
+    /// The moment (seconds since 1970) at which the clock shows so many seconds since 1970. Of an hour that comes twice the first; one
+    /// that is left out is counted on from before it.
+    pub(super) fn utc(self, local: i64) -> i64 {
+        let at = |moment: i64| self.ahead(u32::try_from(moment).unwrap_or(0));
+        // Clocks go back by no more than an hour: what holds an hour before holds until then.
+        let early = local - at(local - 15 * 3600).max(at(local + 15 * 3600));
+        local - at(early)
+    }
+
     fn code(self) -> u64 {
         match self {
             Self::Fixed(minutes) => (i32::from(minutes) + 1024) as u64 & 0x7ff,

@@ -4,7 +4,7 @@ use super::condition::{Asked, Condition, Facts};
 use super::key::Key;
 use super::places::Places;
 use super::{Money, Rate};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -33,13 +33,11 @@ impl Row {
     }
 
     /// The order of rows: by prefix; of one prefix, that which is a call's if several hold comes first.
-    pub(super) fn order(&self) -> (Key, Reverse<u8>, Reverse<u32>, u32) {
-        (
-            self.key,
-            Reverse(self.condition.precedence()),
-            Reverse(self.from),
-            self.line,
-        )
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key).then_with(|| {
+            let rank = |row: &Self| (Reverse(row.condition.precedence()), Reverse(row.from), row.condition);
+            rank(self).cmp(&rank(other)).then(self.line.cmp(&other.line))
+        })
     }
 }
 
@@ -121,8 +119,8 @@ impl fmt::Debug for Deck {
 impl Deck {
     /// Of rows in any order. `places` tells the state of a number.
     pub fn new(mut rows: Vec<Row>, places: Places) -> Self {
-        if !rows.is_sorted_by_key(Row::order) {
-            rows.sort_unstable_by_key(Row::order);
+        if !rows.is_sorted_by(|a, b| a.order(b).is_le()) {
+            rows.sort_unstable_by(Row::order);
         }
         Self::of_sorted(&rows, places)
     }
@@ -223,6 +221,11 @@ impl Deck {
         self.rows.terms.iter().map(|terms| terms.row(Key::EMPTY))
     }
 
+    /// Whether it is the very same, and not only says the same.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rows, &other.rows)
+    }
+
     /// Which state a number belongs to, as this deck has it.
     pub fn places(&self) -> &Places {
         &self.places
@@ -251,7 +254,7 @@ impl Deck {
 
 impl Row {
     /// A row that sells nothing.
-    const NOTHING: Self = Self {
+    pub(super) const NOTHING: Self = Self {
         key: Key::EMPTY,
         rate: Rate {
             per_minute: Money(0),

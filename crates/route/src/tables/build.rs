@@ -2,6 +2,7 @@
 
 use super::carriers::{self, Carriers};
 use super::numbers::Numbers;
+use super::sold::Sold;
 use super::sources::Sources;
 use super::users::Users;
 use super::{Class, Facts, NetworkIx, Rule, Tables, TrunkIx};
@@ -55,12 +56,15 @@ pub enum BuildError {
     /// There are more prices than can be had.
     #[error("{0}")]
     TooMuch(#[from] TooMuch),
+    /// The same of what a customer pays.
+    #[error("trunk {0:?} needs its sell_deck exactly once")]
+    SellDeck(String),
 }
 
 impl Tables {
-    /// Builds the tables of one config. `decks` are by trunk name, one for every trunk with a `deck`; a
+    /// Builds the tables of one config. `decks` are by trunk name, one for every trunk with a `deck` or `rates`; a
     /// deck is shared when cloned, so one that
-    /// has not changed need not be read again. Every fault is reported at once.
+    /// has not changed need not be read again. What customers pay comes on top ([`Tables::selling`]). Every fault is reported at once.
     pub fn build(config: &Config, decks: Vec<(String, Deck)>) -> Result<Self, Vec<BuildError>> {
         let mut errors = Vec::new();
         let names = names(config, &mut errors);
@@ -117,6 +121,7 @@ impl Tables {
             rules: rules.into(),
             numbers,
             users,
+            sold: Sold::default(),
         })
     }
 }
@@ -218,7 +223,7 @@ fn by_trunk(
         }
     }
     for (trunk, deck) in config.trunks.iter().zip(&placed) {
-        if trunk.deck.is_some() && deck.is_none() {
+        if (trunk.deck.is_some() || !trunk.rates.is_empty()) && deck.is_none() {
             errors.push(BuildError::Deck(trunk.name.clone()));
         }
     }

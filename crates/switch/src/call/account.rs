@@ -17,7 +17,7 @@ use crate::trial::TRIAL_LISTENER;
 impl Call {
     /// The record so far, while the call goes on.
     pub(super) fn interim_record(&self, now: Now, stats: &SessionStats) -> CallRecord {
-        let mut record = self.record(Some(stats), self.codecs());
+        let mut record = self.record(Some(stats), self.codecs(), Some(now));
         record.talk_ms = self.story.talk_time(now).map_or(0, ms);
         record
     }
@@ -26,7 +26,7 @@ impl Call {
     pub(super) fn final_record(&self, stats: Option<&SessionStats>) -> CallRecord {
         let finish = self.story.finish.as_deref();
         let codecs = finish.map(|finish| finish.codecs.clone()).unwrap_or_default();
-        let mut record = self.record(stats, codecs);
+        let mut record = self.record(stats, codecs, None);
         record.state = RecordState::Final;
         if let Some(finish) = finish {
             record.ended_ms = Some(record.started_ms + finish.after_ms);
@@ -46,7 +46,13 @@ impl Call {
         [Some(&self.a), self.b.as_ref()].map(|leg: Option<&Leg>| leg?.session.codec.clone())
     }
 
-    fn record(&self, stats: Option<&SessionStats>, codecs: [Option<Box<str>>; 2]) -> CallRecord {
+    /// `charged`: what is charged still counts up to then.
+    fn record(
+        &self,
+        stats: Option<&SessionStats>,
+        codecs: [Option<Box<str>>; 2],
+        charged: Option<Now>,
+    ) -> CallRecord {
         let (story, snapshot) = (&self.story, &self.snapshot);
         let trunk = |ix| snapshot.trunk(ix).name.clone();
         // A transfer may have put another in the caller's place.
@@ -60,6 +66,8 @@ impl Call {
         let [codec_a, codec_b] = codecs;
         let route = story.trace.as_deref().map(|trace| Box::new(trace.view()));
         let both = || [a.quality, b.quality].into_iter().flatten();
+        let sum = self.sum(charged);
+        let priced = sum.cost.is_some() || sum.price.is_some();
         CallRecord {
             version: RECORD_VERSION,
             id: self.id.to_string(),
@@ -103,6 +111,11 @@ impl Call {
             test: self.a.flow.listener == TRIAL_LISTENER,
             decision: story.lines(route.as_ref().map(|route| route.lines()).unwrap_or_default()),
             route,
+            margin: sum.margin(),
+            cost: sum.cost,
+            price: sum.price,
+            currency: priced.then(|| snapshot.tables.currency().to_string()),
+            accounts: sum.accounts,
         }
     }
 }

@@ -41,7 +41,9 @@ impl Call {
     pub(crate) fn connect(&mut self, core: &mut Core, now: Now, ack: Option<ClientId>, body: Bytes) {
         self.phase = Phase::Connecting;
         self.story.answered(now);
-        self.hunt = None;
+        let hunt = self.hunt.take();
+        let cost = hunt.and_then(|hunt| hunt.current()?.rate);
+        self.begin_charge(core, now, Side::B, cost);
         core.loops.settled(self.key);
         self.confirm_caller_dialog();
         let ticket = self.journal(core, now);
@@ -130,6 +132,7 @@ impl Call {
         }
         let connecting = self.thank_called(core, now);
         self.story.unanswered();
+        self.drop_charge(core, Side::B);
         match connecting.and_then(|connecting| connecting.newcomer) {
             Some((asked, _)) => {
                 self.dismiss_newcomer(core, now, &asked);

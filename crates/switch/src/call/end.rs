@@ -132,6 +132,7 @@ impl Call {
         self.stop_waiting(core);
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);
+        self.settle_bill(core, now);
         let deadline = self.snapshot.config.records.store_deadline;
         self.ended = Some(Box::new(Ended {
             why: Why::of_ending(&ending),

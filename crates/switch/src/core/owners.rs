@@ -84,4 +84,6 @@ pub(crate) enum Timer {
     SaveBindings,
     /// Time to look up a trunk's source, by its place among them.
     Source(u32),
+    /// Time to look at a customer's credit, by its place among the accounts.
+    Credit(u32),
 }

@@ -81,6 +81,11 @@ impl Client {
         self.read(response)
     }
 
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Result<Value> {
+        let response = self.agent.post(self.url(path)).send_json(body);
+        self.read(response)
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<()> {
         let response = self.agent.delete(self.url(path)).call();
         self.read(response).map(drop)

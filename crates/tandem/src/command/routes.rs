@@ -1,6 +1,6 @@
 //! `tandem route`: how calls are routed.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use serde_json::Value;
 
 use super::client::{Client, escaped};
@@ -23,9 +23,7 @@ pub(super) fn explain(client: &Client, args: &ExplainArgs, json: bool) -> Result
         }
     }
     if let Some(at) = &args.at {
-        let Some(moment) = route::deck::moment(at) else {
-            bail!("--at {at:?} is not a time like 2026-02-01 or 2026-02-01T12:00:00Z")
-        };
+        let moment = route::deck::moment(at).map_err(|message| anyhow!("--at {message}"))?;
         query.push(format!("at={moment}"));
     }
     if let Some(draw) = args.draw {

@@ -41,7 +41,7 @@ pub(crate) fn value(value: &Value) -> Result<()> {
     Ok(writeln!(stdout(), "{value}")?)
 }
 
-fn lines(values: &Value) -> Result<()> {
+pub(super) fn lines(values: &Value) -> Result<()> {
     values.as_array().into_iter().flatten().try_for_each(value)
 }
 
@@ -56,7 +56,7 @@ fn cell(row: &Value, path: &str) -> String {
 }
 
 /// Columns wide enough for what is in them; a bold heading on a terminal.
-fn table(columns: &[(&str, &str)], rows: &[Value]) -> Result<()> {
+pub(super) fn table(columns: &[(&str, &str)], rows: &[Value]) -> Result<()> {
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| columns.iter().map(|(_, path)| cell(row, path)).collect())
@@ -93,7 +93,7 @@ fn table(columns: &[(&str, &str)], rows: &[Value]) -> Result<()> {
     Ok(())
 }
 
-fn rows(values: &Value) -> Vec<Value> {
+pub(super) fn rows(values: &Value) -> Vec<Value> {
     values.as_array().cloned().unwrap_or_default()
 }
 
@@ -294,6 +294,8 @@ pub(crate) fn records(records: &[CallRecord], json: bool) -> Result<()> {
         ("BY", "hung_up_by"),
         ("PDD ms", "pdd_ms"),
         ("TALK ms", "talk_ms"),
+        ("COST", "cost"),
+        ("PRICE", "price"),
         ("MOS", "mos"),
     ];
     table(&columns, &values)

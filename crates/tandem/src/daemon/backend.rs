@@ -4,18 +4,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{
-    Answer, Backend, DrainOutcome, Events, MessageView, Problem, ReloadReport, TrialReport, TrialStart,
-    TrialWish, TrunkView,
+    Answer, Backend, DrainOutcome, Events, MessageView, PaymentWish, Problem, ReloadReport, TrialReport, TrialStart, TrialWish, TrunkView,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use records::{Filter, Reader};
+use records::{Accounts, Booked, Filter, Payment, Reader, StoreError};
 use sip_net::capture::Shot;
-use switch::record::CallRecord;
+use switch::record::{Balance, CallRecord};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, EndOutcome, Explanation, NoAnswer, Question, Snapshot,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, NoAnswer, Question,
+    Snapshot,
 };
 use tokio::sync::{Mutex, oneshot};
 
@@ -70,6 +70,44 @@ impl Daemon {
             Ok(Err(error)) => Err(Problem::new(500, "records unreadable", error.to_string())),
             Err(error) => Err(Problem::new(500, "records unreadable", error.to_string())),
         }
+    }
+
+    /// Does something with customers' accounts, beside the calls.
+    async fn with_accounts<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Accounts) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let path = self.records.clone();
+        let done = tokio::task::spawn_blocking(move || act(&mut Accounts::open(&path)?)).await;
+        let refused = |error: String| Problem::new(500, "accounts unusable", error);
+        match done {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(refused(error.to_string())),
+            Err(error) => Err(refused(error.to_string())),
+        }
+    }
+
+    /// Books a payment; once it is on the disk it counts for the customer's calls.
+    async fn pay_now(&self, customer: String, wish: PaymentWish) -> Result<Option<Booked>, Problem> {
+        let views = self.ask(Ask::Credit).await?;
+        if !views.iter().any(|view| view.customer == customer) {
+            return Ok(None);
+        }
+        let booked_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let payment = Payment {
+            customer: customer.clone(),
+            booked_ms: u64::try_from(booked_ms).unwrap_or(u64::MAX),
+            amount: Balance::from_units(wish.amount),
+            reference: wish.reference,
+            note: wish.note,
+        };
+        let amount = payment.amount;
+        let booked = self.with_accounts(move |accounts| accounts.book(&payment)).await?;
+        if booked == Booked::Now {
+            tracing::info!(customer, %amount, "a payment is booked");
+            self.ask(|reply| Ask::Paid(customer, amount, reply)).await?;
+        }
+        Ok(Some(booked))
     }
 
     /// The messages of a call, up or over.
@@ -281,6 +319,18 @@ impl Backend for Daemon {
         Box::pin(self.ask(move |reply| Ask::Unban(address, reply)))
     }
 
+    fn credit(&self) -> Answer<'_, Vec<CreditView>> {
+        Box::pin(self.ask(Ask::Credit))
+    }
+
+    fn payments(&self, customer: String) -> Answer<'_, Vec<Payment>> {
+        Box::pin(self.with_accounts(move |accounts| accounts.payments(&customer)))
+    }
+
+    fn pay(&self, customer: String, wish: PaymentWish) -> Answer<'_, Option<Booked>> {
+        Box::pin(self.pay_now(customer, wish))
+    }
+
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
         Box::pin(self.read_records(filter))
     }
@@ -309,7 +359,7 @@ impl Backend for Daemon {
         Box::pin(async {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
-            Ok(self.metrics.render() + &figures::of_trunks(&figures.trunks))
+            Ok(self.metrics.render() + &figures::of_trunks(&figures.trunks) + &figures::of_credit(&figures.credit))
         })
     }
 }

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_l
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::shard::{Figures, TrunkState};
+use switch::CreditView;
 
 /// Gauges, and what they tell.
 const GAUGES: &[(&str, &str)] = &[
@@ -214,6 +215,7 @@ fn publish_counters(gauges: &switch::Gauges) {
         ("refused-source", counters.refused_source),
         ("refused-limit", counters.refused_limit),
         ("refused-destination", counters.refused_destination),
+        ("refused-credit", counters.refused_credit),
         ("rtp-timeout", counters.rtp_timeouts),
     ] {
         counter!("tandem_calls_total", "outcome" => outcome).absolute(value);
@@ -280,6 +282,32 @@ fn publish_stir(stir: &switch::StirCounters) {
     ] {
         counter!("tandem_stir_certificates_total", "what" => what).absolute(value);
     }
+}
+
+/// The series of customers' credit, likewise.
+pub(crate) fn of_credit(credit: &[CreditView]) -> String {
+    let mut text = String::new();
+    if credit.is_empty() {
+        return text;
+    }
+    let left = |view: &CreditView| view.left.map(|left| left.to_string());
+    let low = |view: &CreditView| view.left.map(|_| u8::from(view.low).to_string());
+    type Series = (&'static str, &'static str, fn(&CreditView) -> Option<String>);
+    let series: [Series; 2] = [
+        ("tandem_credit_left", "What a customer may still spend, in the base currency", left),
+        ("tandem_credit_low", "Whether that is less than its alert says", low),
+    ];
+    for (name, about, value) in series {
+        heading(&mut text, name, about);
+        for view in credit {
+            if let Some(value) = value(view) {
+                let customer = sanitize_label_value(&view.customer);
+                text.push_str(&format!("{name}{{customer=\"{customer}\"}} {value}\n"));
+            }
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The series of trunks as Prometheus text. A recorder keeps every series that it was ever told of; these are there for as

@@ -42,6 +42,7 @@ use sip_net::{
     bind_stream, bind_udp,
 };
 use sip_proto::{ConnId, ListenerId, Transport};
+use switch::record::Balance;
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
@@ -124,6 +125,8 @@ pub(crate) struct Parts {
     pub(crate) tap: Tap,
     pub(crate) news: News,
     pub(crate) unfinished: Vec<records::Journaled>,
+    /// What customers have.
+    pub(crate) balances: Vec<(String, Balance)>,
 }
 
 /// Runs the shard on the present thread until it is told to shut down.
@@ -232,6 +235,7 @@ impl Shard {
             .into_iter()
             .map(|call| (call.record, call.dialogs))
             .collect();
+        switch.restore_credit(parts.balances);
         switch.resume(now, unfinished, &mut commands);
         restore(&mut switch, now, &directory);
         let registrations = Registrations::open(&directory)?;

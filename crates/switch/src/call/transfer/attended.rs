@@ -84,6 +84,9 @@ impl Call {
         if let Some(permit) = leg.permit.take() {
             core.live.release(permit);
         }
+        if let Some(charge) = leg.charge.take() {
+            charge.forgo(core);
+        }
         orphan::goodbye(core, now, &self.snapshot, leg);
     }
 

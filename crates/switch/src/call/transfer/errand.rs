@@ -62,6 +62,9 @@ impl Won {
         if let Some(permit) = leg.permit.take() {
             core.live.release(permit);
         }
+        if let Some(charge) = leg.charge.take() {
+            charge.forgo(core);
+        }
         if let Some(ports) = leg.ports.take() {
             core.ports.release(now.at, ports);
         }
@@ -144,6 +147,12 @@ impl Call {
         call.a.bye = Bye::Done;
         if let Some(trace) = way.trace {
             call.story.decision(trace);
+            let numbers = (call.story.caller.clone(), call.story.called.clone());
+            let sale = admit::sale(&self.snapshot, customer, now, (&numbers.0, &numbers.1));
+            if let Err((ending, why)) = call.sell(core, now, customer, sale) {
+                self.story.remark(format!("not transferred: {why}"));
+                return Err(ending.status);
+            }
         }
         call.aside().errand = Some(Box::new(Errand {
             of: self.key,
@@ -338,6 +347,8 @@ impl Call {
             Ok((_, mapping)) => mapping,
             Err(status) => return self.unusable_answer(core, now, id, invite, status),
         };
+        let cost = self.hunt.as_ref().and_then(|hunt| hunt.current()?.rate);
+        self.begin_charge(core, now, Side::B, cost);
         let (Some(mut leg), Some(errand)) = (self.b.take(), self.errand()) else {
             return;
         };
@@ -369,6 +380,7 @@ impl Call {
             return;
         };
         self.phase = Phase::Ending;
+        self.drop_sale(core);
         // What a CANCEL says of why.
         self.ended = Some(Box::new(Ended::unwritten(ending)));
         self.drop_b(core, now);

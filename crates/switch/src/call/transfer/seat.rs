@@ -64,7 +64,9 @@ impl Call {
         core.tags.insert(&leg.tag, (self.key, by));
         let call_id = leg.call_id.clone();
         let open = self.close_transfer(now, outcome, 200, call_id, tale);
-        if let Some(old) = self.exchange_leg(by, leg) {
+        let old = self.exchange_leg(by, leg);
+        self.take_charge(core, by);
+        if let Some(old) = old {
             self.retire(core, now, old, open.is_some_and(|open| open.gone));
         }
         self.begin_media(core, by);
@@ -105,6 +107,7 @@ impl Call {
     pub(super) fn retire(&mut self, core: &mut Core, now: Now, mut old: Leg, gone: bool) {
         core.tags.remove(&old.tag);
         old.stop_timer(core);
+        self.settle_charge(core, now, old.charge.take());
         if let Some(unacked) = old.unacked.take() {
             core.endpoint.acked(unacked.server);
             core.servers.remove(&unacked.server);

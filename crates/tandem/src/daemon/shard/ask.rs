@@ -33,6 +33,11 @@ impl Shard {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
             }
+            Ask::Credit(reply) => drop(reply.send(self.switch.credit(now))),
+            Ask::Paid(customer, amount, reply) => {
+                self.switch.add_credit(now, &customer, amount);
+                let _ = reply.send(());
+            }
             Ask::Figures(reply) => {
                 self.switch.settle_overload(now);
                 drop(reply.send(Box::new(self.figures(now))));
@@ -81,7 +86,7 @@ impl Shard {
         self.switch.snapshot().config.trunks.iter().map(state).collect()
     }
 
-    fn figures(&self, now: Now) -> Figures {
+    fn figures(&mut self, now: Now) -> Figures {
         let mut sockets = sip_net::UdpCounters::default();
         for (_, listener) in &self.listeners {
             let counters = listener.counters();
@@ -93,6 +98,7 @@ impl Shard {
             sockets.unreachable += counters.unreachable;
         }
         Figures {
+            credit: self.switch.credit(now),
             gauges: self.switch.gauges(),
             drops: self.switch.drops().collect(),
             trunks: self

@@ -10,9 +10,9 @@ use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
+use switch::record::Balance;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, EndOutcome, Explanation, Gauges, NoAnswer, Question,
-    RegistrationView, Snapshot, TargetView, TrialId,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Gauges, NoAnswer, Question, RegistrationView, Snapshot, TargetView, TrialId,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,6 +49,9 @@ pub(crate) enum Ask {
     Unban(IpAddr, oneshot::Sender<bool>),
     Explain(Box<Question>, oneshot::Sender<Result<Explanation, NoAnswer>>),
     Hangup(String, oneshot::Sender<EndOutcome>),
+    Credit(oneshot::Sender<Vec<CreditView>>),
+    /// A payment of this customer's is in the store.
+    Paid(String, Balance, oneshot::Sender<()>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),
     /// Begin a test of a trunk; whether there is room for one.
@@ -85,6 +88,7 @@ pub(crate) struct Figures {
     pub(crate) gauges: Gauges,
     pub(crate) drops: Vec<(&'static str, u64)>,
     pub(crate) trunks: Vec<TrunkState>,
+    pub(crate) credit: Vec<CreditView>,
     pub(crate) sockets: sip_net::UdpCounters,
     pub(crate) mirrored: MirrorCounters,
     pub(crate) names: sip_net::ResolverCounters,
