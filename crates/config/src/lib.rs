@@ -29,7 +29,7 @@ pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Ban, CallerHeader, Capture,
     Challenge, Class, ClientCertificate, Config, Connections, Country, Destinations, Digest, DigestAlgorithm,
-    DiversionMode, Dns, Dtmf, Edge, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Health, Hep,
+    DiversionMode, Dns, Dtmf, Edge, Engine, Explore, Failover, Floors, HeaderAction, HeaderFormats, HeaderRule, Health, Hep,
     Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind, Network, Node, NumberFormat,
     NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode,
     ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode,

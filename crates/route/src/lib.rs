@@ -10,6 +10,7 @@ pub mod deck;
 pub mod destinations;
 mod failover;
 mod live;
+mod margin;
 mod number;
 mod plan;
 mod prices;
@@ -19,9 +20,10 @@ pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
 pub use live::{
     Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
 };
+pub use margin::Margin;
 pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
     plan,
 };
-pub use prices::TooMuch;
-pub use tables::{BuildError, Called, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use prices::{Advise, TooMuch};
+pub use tables::{BuildError, Called, Near, NetworkIx, Retired, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

@@ -378,6 +378,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
         from: call.a.trunk,
         caller: &caller,
         called: &called,
+        sell: None,
         at_unix_s: now.unix_ms / 1000,
         draw,
     };

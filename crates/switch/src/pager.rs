@@ -153,6 +153,7 @@ fn admit(core: &mut Core, now: Now, asked: &mut Asked, trunk: TrunkIx, called: &
         from: trunk,
         caller: &caller,
         called: &called,
+        sell: None,
         at_unix_s: now.unix_ms / 1000,
         draw: core.random(),
     };

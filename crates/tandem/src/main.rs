@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod files;
 mod logging;
+mod pages;
 mod snapshot;
 mod streams;
 

@@ -62,7 +62,7 @@ fn read(path: Option<&Path>, files: &mut SystemFiles) -> Result<Loaded, Vec<Stri
         return Err(lines(&report.errors));
     };
     let decks = load_decks(&config, &mut files.seen)?;
-    let tables = Tables::build(&config, decks)
+    let tables = Tables::build_in(&config, decks, &crate::pages::advise)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let sounds = switch::sounds(&config, |path| {
         files.seen.push(path.to_path_buf());

@@ -3,15 +3,17 @@
 use super::draw::Draw;
 use super::order::{self, Standing};
 use super::{NoRouteReason, Request};
-use crate::deck::{Money, Rate};
+use crate::deck::{self, Money, Rate};
 use crate::live::Refusal;
 use crate::number::bare;
-use crate::prices::Terms;
-use crate::tables::{self, Tables, TrunkIx};
+use crate::margin::Margin;
+use crate::prices::{COMPARED_MS, Terms};
+use crate::tables::{self, Near, TrunkIx};
 use config::Trunk;
 use smallvec::SmallVec;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a decision saw.
 #[derive(Debug, Clone)]
@@ -20,14 +22,48 @@ pub struct Trace {
     pub basis: Basis,
     /// The random number that decided among equals.
     pub draw: u64,
-    /// The class of service of the call.
-    pub class: Option<Arc<str>>,
     /// Every trunk that was looked at, as it came.
     standings: Vec<Standing>,
     from: TrunkIx,
     called: SmallVec<[u8; 24]>,
-    trunks: Arc<[Arc<Trunk>]>,
-    terms: Arc<[Terms]>,
+    measures: Measures,
+    /// Targets that were put behind others of their trunks.
+    moved: Moves,
+    shared: Arc<Shared>,
+}
+
+/// By what candidates were measured.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measures {
+    /// The class's.
+    pub(super) max_price: Option<Money>,
+    /// The class's.
+    pub(super) min_margin: Option<Margin>,
+    /// What the customer pays for three minutes.
+    pub(super) sell: Option<Money>,
+    /// Where the call has come in there is a region.
+    pub(super) has_region: bool,
+}
+
+/// A target that is farther away than another of its trunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    pub(super) trunk: TrunkIx,
+    pub(super) target: u16,
+    /// How long it takes to hear of it, and of the nearest.
+    pub(super) took: Duration,
+    pub(super) nearest: Duration,
+}
+
+/// Of the trunks that attempts are made to: there are few.
+pub(super) type Moves = SmallVec<[Moved; 1]>;
+
+/// What all traces of one configuration need to be put into words.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) trunks: Arc<[Arc<Trunk>]>,
+    /// What offers ask.
+    pub(crate) terms: Arc<[Terms]>,
 }
 
 /// By what the candidates of a call were chosen.
@@ -52,6 +88,8 @@ pub struct Candidate {
     pub priority: u16,
     /// Weight of its foremost targets together.
     pub weight: u32,
+    /// How near it is to where the call has come in; `None`: there is no region there, or a number rule names it.
+    pub near: Option<Near>,
     /// What became of it.
     pub place: Place,
 }
@@ -99,8 +137,14 @@ pub enum LeftOut {
     NoPrice,
     /// Its deck blocks the number.
     Blocked,
-    /// It asks more per minute than the class's `max_price`, which this is.
-    TooDear(Money),
+    /// It asks more per minute than the class's `max_price`.
+    TooDear,
+    /// What the customer pays leaves less than the class's `min_margin`.
+    ThinMargin,
+    /// It does not pass the caller's number on, and the class wants that.
+    NoCallerId,
+    /// It is in none of the class's `jurisdictions`.
+    Jurisdiction,
 }
 
 impl Place {
@@ -143,38 +187,47 @@ impl fmt::Display for Late {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disabled => f.write_str("disabled"),
-            Self::Draining => f.write_str("draining"),
-            Self::NoTarget => f.write_str("it has no target"),
-            Self::Unregistered => f.write_str("not registered there"),
-            Self::Excluded => f.write_str("the class excludes it"),
-            Self::NotListed => f.write_str("the class names other trunks"),
-            Self::NoPrice => f.write_str("its deck has no price for this number"),
-            Self::Blocked => f.write_str("its deck blocks this number"),
-            Self::TooDear(most) => write!(f, "above the class's max_price of {most}"),
-        }
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::Draining => "draining",
+            Self::NoTarget => "it has no target",
+            Self::Unregistered => "not registered there",
+            Self::Excluded => "the class excludes it",
+            Self::NotListed => "the class names other trunks",
+            Self::NoPrice => "its deck has no price for this number",
+            Self::Blocked => "its deck blocks this number",
+            Self::TooDear => "above the class's max_price",
+            Self::ThinMargin => "it leaves less than the class's min_margin",
+            Self::NoCallerId => "it does not pass the caller's number on",
+            Self::Jurisdiction => "it is in none of the class's jurisdictions",
+        })
     }
 }
 
 impl Trace {
     pub(super) fn new(
-        tables: &Tables,
         request: &Request<'_>,
-        terms: &Arc<[Terms]>,
+        shared: Arc<Shared>,
         basis: Basis,
         standings: Vec<Standing>,
+        measures: Measures,
+        moved: Moves,
     ) -> Self {
         Self {
             basis,
             draw: request.draw,
-            class: tables.class(request.from).map(|class| Arc::clone(&class.name)),
             standings,
             from: request.from,
-            called: bare(request.called).as_bytes().into(),
-            trunks: Arc::clone(tables.identity()),
-            terms: Arc::clone(terms),
+            called: SmallVec::from_slice(bare(request.called).as_bytes()),
+            measures,
+            moved,
+            shared,
         }
+    }
+
+    /// The class of service of the call.
+    pub fn class(&self) -> Option<&str> {
+        self.trunk(self.from)?.class.as_deref()
     }
 
     /// Every trunk that was looked at: those that were taken, in their order, then those placed last, then
@@ -187,12 +240,13 @@ impl Trace {
         };
         let candidate = |index: &u32| {
             let standing = self.standings.get(*index as usize)?;
-            let terms = self.terms.get(standing.offer.terms as usize);
+            let terms = self.shared.terms.get(standing.terms as usize);
             Some(Candidate {
                 trunk: standing.trunk,
-                rate: terms.map(|terms| terms.rate(standing.offer.prefix_len)),
-                priority: standing.priority,
+                rate: terms.map(|terms| terms.rate(standing.prefix_len)),
+                priority: self.trunk(standing.trunk).map_or(0, |trunk| trunk.priority),
                 weight: weight(standing.trunk),
+                near: (self.measures.has_region && self.basis == Basis::Carriers).then(|| standing.near()),
                 place: standing.place,
             })
         };
@@ -226,33 +280,67 @@ impl Trace {
         for candidate in self.candidates() {
             let name = self.name(candidate.trunk);
             let offer = self.offer(&candidate);
+            let moved = self.moved(candidate.trunk);
             lines.push(match candidate.place {
                 Place::InOrder => {
                     place += 1;
-                    format!("{place}. {name}: {offer}")
+                    format!("{place}. {name}: {offer}{moved}")
                 }
                 Place::Last(late) => {
                     place += 1;
-                    format!("{place}. {name}: {offer}; placed last: {late}")
+                    format!("{place}. {name}: {offer}; placed last: {late}{moved}")
                 }
-                Place::Dropped(why) => format!("not {name}: {offer}; {why}"),
+                Place::Dropped(why) => {
+                    let figure = self.figure(why, candidate.rate);
+                    format!("not {name}: {offer}; {why}{figure}")
+                }
             });
         }
         lines
     }
 
+    /// What a candidate was measured by that is not tried.
+    fn figure(&self, why: LeftOut, rate: Option<Rate>) -> String {
+        let Measures { max_price, min_margin, sell, .. } = self.measures;
+        match (why, max_price, min_margin, sell, rate) {
+            (LeftOut::TooDear, Some(most), ..) => format!(" of {most}"),
+            (LeftOut::ThinMargin, _, Some(least), Some(sell), Some(rate)) => {
+                let cost = deck::cost(rate, COMPARED_MS);
+                let leaves = Margin::of(sell, cost);
+                format!(" of {least}: {leaves}, of {sell} for three minutes it takes {cost}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Which of a trunk's targets were put behind others.
+    fn moved(&self, trunk: TrunkIx) -> String {
+        let mut text = String::new();
+        for moved in self.moved.iter().filter(|moved| moved.trunk == trunk) {
+            let targets = self.trunk(trunk).map_or(&[][..], |trunk| &trunk.targets);
+            let uri = targets.get(usize::from(moved.target)).map_or("?", |target| &target.uri);
+            let (took, nearest) = (moved.took.as_millis(), moved.nearest.as_millis());
+            let _ = write!(text, "; {uri} behind its others: {took} ms away, the nearest {nearest} ms");
+        }
+        text
+    }
+
     fn headline(&self) -> String {
         let from = self.name(self.from);
-        let class = match &self.class {
+        let class = match self.class() {
             Some(class) => format!(", class {class}"),
             None => String::new(),
         };
         let by = match &self.basis {
             Basis::Number(pattern) => format!("number rule {pattern}, its trunks in its order"),
-            Basis::Carriers => format!(
-                "carriers by price, then priority, then weight (draw {})",
-                self.draw
-            ),
+            Basis::Carriers => {
+                let region = if self.measures.has_region { "region, then " } else { "" };
+                let by = format!("carriers by price, then priority, then {region}weight (draw {})", self.draw);
+                match (self.measures.min_margin, self.measures.sell) {
+                    (Some(_), None) => by + "; whatever they leave: no price of the customer's is known",
+                    _ => by,
+                }
+            }
             Basis::NoTransit => "no number rule, and a carrier's call goes to no other carrier".into(),
         };
         format!("{} from {from}{class}: {by}", self.called())
@@ -265,8 +353,13 @@ impl Trace {
             weight,
             ..
         } = candidate;
+        let near = match candidate.near {
+            Some(Near::Here) => ", in the call's region",
+            Some(Near::Elsewhere) => ", in another region",
+            Some(Near::Unknown) | None => "",
+        };
         let Some(rate) = rate else {
-            return format!("no price, priority {priority}, weight {weight}");
+            return format!("no price, priority {priority}, weight {weight}{near}");
         };
         let called = self.called();
         let prefix = called.get(..usize::from(rate.prefix_len)).unwrap_or(called);
@@ -277,7 +370,7 @@ impl Trace {
         };
         let (first, increment) = (rate.first_interval, rate.increment);
         format!(
-            "{}/min{fee} ({first}/{increment}) for {prefix}, priority {priority}, weight {weight}",
+            "{}/min{fee} ({first}/{increment}) for {prefix}, priority {priority}, weight {weight}{near}",
             rate.per_minute
         )
     }
@@ -287,7 +380,7 @@ impl Trace {
     }
 
     fn trunk(&self, ix: TrunkIx) -> Option<&Trunk> {
-        self.trunks.get(ix.0 as usize).map(|trunk| &**trunk)
+        self.shared.trunks.get(ix.0 as usize).map(|trunk| &**trunk)
     }
 
     /// The called number, without `+`.

@@ -64,7 +64,12 @@ impl Path {
 
     /// Them with their lengths, longest first.
     pub(super) fn longest_first(&self) -> impl Iterator<Item = (Entry, u8)> + '_ {
-        self.met.get(..self.count).unwrap_or_default().iter().rev().copied()
+        self.met
+            .get(..self.count)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .copied()
     }
 }
 
@@ -81,7 +86,10 @@ impl Pages {
                 return path;
             };
             path.push(node.own, depth);
-            let Some(next) = number.at(depth).and_then(|digit| node.next.get(usize::from(digit))) else {
+            let Some(next) = number
+                .at(depth)
+                .and_then(|digit| node.next.get(usize::from(digit)))
+            else {
                 return path;
             };
             at = *next;

@@ -170,7 +170,11 @@ impl Gathering {
         Short {
             term,
             span: u16::try_from(span).unwrap_or(Span::ELSEWHERE),
-            price: if rate.blocked { Price::NONE } else { Price::of_rate(rate) },
+            price: if rate.blocked {
+                Price::NONE
+            } else {
+                Price::of_rate(rate)
+            },
         }
     }
 

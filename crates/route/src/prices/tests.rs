@@ -45,7 +45,10 @@ fn condition() -> impl Strategy<Value = Condition> {
 fn any_row() -> impl Strategy<Value = Row> {
     let moment = || proptest::option::of(BASE..BASE + 8);
     let digits = prop_oneof![4 => "[0-2]{1,5}", 1 => "[12]{9,16}", 1 => "1212[0-9]{0,6}"];
-    let rate = (prop_oneof![0u64..5, 0u64..8_000_000_000], proptest::bool::weighted(0.1));
+    let rate = (
+        prop_oneof![0u64..5, 0u64..8_000_000_000],
+        proptest::bool::weighted(0.1),
+    );
     (digits, rate, moment(), moment(), condition()).prop_map(|(digits, rate, from, until, condition)| {
         let mut row = row(&digits, rate.0);
         row.rate.blocked = rate.1;
@@ -58,7 +61,11 @@ fn any_row() -> impl Strategy<Value = Row> {
 
 fn table(decks: &[Deck]) -> Prices {
     let named = |(index, deck): (usize, &Deck)| (format!("c{index}").into(), deck.clone());
-    Prices::build(&decks.iter().enumerate().map(named).collect::<Vec<_>>()).unwrap()
+    Prices::build(
+        &decks.iter().enumerate().map(named).collect::<Vec<_>>(),
+        &|_, _| {},
+    )
+    .unwrap()
 }
 
 fn ask<'a>(called: &'a str, caller: &'a str, at: u32) -> Asked<'a> {
@@ -72,14 +79,21 @@ fn ask<'a>(called: &'a str, caller: &'a str, at: u32) -> Asked<'a> {
 /// What the table says for each seat; the two ways to ask agree.
 fn rates(table: &Prices, asked: Asked<'_>) -> Vec<Option<Rate>> {
     let mut offers = vec![Offer::NONE; table.seats()];
-    table.note(&mut Question::new(asked), &mut offers, |offer| offer);
+    let mut question = Question::new(asked);
+    let answer = table.ask(&question);
+    answer.tell(&mut question, &mut offers);
     let rate = |(offer, seat): (&Offer, u16)| {
-        assert_eq!(*offer, table.find(&mut Question::new(asked), seat));
+        assert_eq!(*offer, answer.of(&mut Question::new(asked), seat));
         let terms = table.terms().get(offer.terms as usize);
         assert_eq!(terms.is_some(), offer.is_some());
         let rate = terms.map(|terms| terms.rate(offer.prefix_len));
-        let price = rate.filter(|rate| !rate.blocked).map_or(Price::NONE, Price::of_rate);
-        assert_eq!((offer.price, offer.is_blocked()), (price, rate.is_some_and(|rate| rate.blocked)));
+        let price = rate
+            .filter(|rate| !rate.blocked)
+            .map_or(Price::NONE, Price::of_rate);
+        assert_eq!(
+            (offer.price, offer.is_blocked()),
+            (price, rate.is_some_and(|rate| rate.blocked))
+        );
         rate
     };
     offers.iter().zip(0..).map(rate).collect()
@@ -112,7 +126,10 @@ fn each_deck_is_asked_with_its_own_map_of_places() {
         row.condition.jurisdiction = Some(jurisdiction);
         row
     };
-    let rows = vec![row_for(Jurisdiction::Intrastate, 1), row_for(Jurisdiction::Indeterminate, 2)];
+    let rows = vec![
+        row_for(Jurisdiction::Intrastate, 1),
+        row_for(Jurisdiction::Indeterminate, 2),
+    ];
     let elsewhere = Places::default().with(&[(212, None)]);
     let decks = [
         Deck::new(rows.clone(), Places::default()),
@@ -141,7 +158,12 @@ fn more_kinds_of_dates_than_an_entry_can_name_hold_all_the_same() {
     let table = table(std::slice::from_ref(&deck));
     for index in [0, 1, 65_000, 65_534, 65_535, 65_536, 69_999] {
         let number = format!("{index:05}");
-        for (at, holds) in [(index, false), (index + 1, true), (BASE + index - 1, true), (BASE + index, false)] {
+        for (at, holds) in [
+            (index, false),
+            (index + 1, true),
+            (BASE + index - 1, true),
+            (BASE + index, false),
+        ] {
             let rates = rates(&table, ask(&number, "", at));
             assert_eq!(rates[0].is_some(), holds, "{number} at {at}");
         }

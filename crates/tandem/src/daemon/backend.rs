@@ -17,6 +17,7 @@ use switch::record::CallRecord;
 use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, Snapshot};
 use tokio::sync::{Mutex, oneshot};
 
+use super::attic;
 use super::figures;
 use super::ladder;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
@@ -145,7 +146,7 @@ impl Daemon {
         let next = Arc::new(next);
         self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
             .await?;
-        *running = next;
+        attic::put(std::mem::replace(&mut *running, next));
         if let Ok(mut files) = self.files.lock() {
             *files = loaded.files;
         }

@@ -215,6 +215,7 @@ impl Call {
             from: customer,
             caller,
             called,
+            sell: None,
             at_unix_s: now.unix_ms / 1000,
             draw: core.random(),
         };
