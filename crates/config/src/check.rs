@@ -87,7 +87,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                 .into_iter()
                 .map(|name| (format!("{path}.class"), name));
             refer(class, "class", cx);
-            &["deck", "caller_id", "jurisdictions"]
+            &["deck"]
         }
         Role::Carrier => {
             if trunk.targets.is_empty() && trunk.register.is_none() {
@@ -107,6 +107,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
             cx.refuse(cx.place(&key_path), &key_path, fault.expected("the key left out"));
         }
     }
+    class::of_carriers_only(trunk, path, cx);
     let priority = format!("{path}.priority");
     if trunk.role == Role::Customer && trunk.priority != 1 {
         let fault = Fault::new("orders carriers only; calls to customers go by the order in [[number]]");

@@ -53,6 +53,16 @@ fn carriers(class: &Class, path: &str, config: &Config, cx: &mut Cx<'_>) {
     }
 }
 
+/// What classes ask carriers for is nothing to say of a customer.
+pub(super) fn of_carriers_only(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
+    let said = [("caller_id", !trunk.caller_id), ("jurisdictions", !trunk.jurisdictions.is_empty())];
+    for (key, _) in said.iter().filter(|(_, said)| *said && trunk.role == Role::Customer) {
+        let at = format!("{path}.{key}");
+        let fault = Fault::new(format!("a {} has no `{key}`", trunk.role));
+        cx.refuse(cx.place(&at), &at, fault.expected("the key left out"));
+    }
+}
+
 /// Those that the class may choose, as far as its lists go.
 fn choice<'c>(class: &'c Class, config: &'c Config) -> impl Iterator<Item = &'c Trunk> + Clone {
     let is_listed = |trunk: &&Trunk| {
