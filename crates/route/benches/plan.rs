@@ -259,21 +259,6 @@ fn timed(name: &str, tables: &Tables, prefixes: &[u64]) {
     };
     let times: Vec<u64> = (0..TIMED).map(|_| time(next())).collect();
     println!("{name}: {}", percentiles(times));
-    // As after other work: nothing of it is in any cache.
-    let mut other = vec![0u8; 64 << 20];
-    let cold = |_| {
-        let (called, draw) = next();
-        other
-            .iter_mut()
-            .step_by(64)
-            .for_each(|byte| *byte = byte.wrapping_add(1));
-        black_box(&other);
-        time((called, draw))
-    };
-    println!(
-        "{name}, all caches swept before each: {}",
-        percentiles((0..300).map(cold).collect())
-    );
 }
 
 fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, prefixes: &[u64]) {
