@@ -26,3 +26,33 @@ pub(super) fn put(old: Arc<Snapshot>) {
         drop(tokio::task::spawn_blocking(move || drop(old)));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn prices_go_though_a_call_still_has_their_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tandem.toml");
+        let text = "[[listen]]\nbind = \"127.0.0.1:5060\"\n[[trunk]]\nname = \"a\"\nrole = \"carrier\"\ndeck = \"a.csv\"\n\
+                    targets = [{ uri = \"sip:127.0.0.2\" }]\n";
+        std::fs::write(&file, text).unwrap();
+        std::fs::write(directory.path().join("a.csv"), "prefix,rate\n44,0.01\n").unwrap();
+        let loaded = crate::snapshot::load(Some(&file));
+        let snapshot = Arc::new(loaded.map_err(|refused| refused.errors).unwrap().snapshot);
+        assert!(snapshot.tables.price_bytes() > 0);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let of_call = Arc::clone(&snapshot);
+        runtime.block_on(async {
+            put(snapshot);
+            let begun = Instant::now();
+            while of_call.tables.price_bytes() > 0 && begun.elapsed() < Duration::from_secs(10) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert_eq!(of_call.tables.price_bytes(), 0);
+        assert!(of_call.config.trunk("a").is_some());
+    }
+}
