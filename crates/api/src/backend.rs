@@ -7,7 +7,10 @@ use std::time::Duration;
 use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, NoAnswer, Question, RegistrationView, TargetView};
+use switch::{
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, NoAnswer, Question,
+    RegistrationView, TargetView,
+};
 
 use crate::events::Events;
 use crate::problem::Problem;

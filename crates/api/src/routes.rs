@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
 use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome};
 
+use crate::backend::{Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 use crate::events::events;
 use crate::explain::explain;
-use crate::backend::{Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 use crate::problem::Problem;
 use crate::trial::{TrialReport, TrialStart, TrialWish};
 
@@ -238,7 +238,10 @@ struct Account {
     payments: Vec<Payment>,
 }
 
-async fn credit_of(State(backend): State<Shared>, Path(customer): Path<String>) -> Result<Json<Account>, Problem> {
+async fn credit_of(
+    State(backend): State<Shared>,
+    Path(customer): Path<String>,
+) -> Result<Json<Account>, Problem> {
     let views = backend.credit().await?;
     let credit = views.into_iter().find(|view| view.customer == customer);
     let credit = credit.ok_or_else(|| Problem::not_found("credit of customer", &customer))?;
@@ -259,7 +262,10 @@ async fn pay(
 ) -> Result<StatusCode, Problem> {
     let Json(wish) = wish.map_err(|error| Problem::new(400, "bad payment", error.to_string()))?;
     if wish.amount == 0.0 || !(-MOST_PAID..=MOST_PAID).contains(&wish.amount) {
-        let why = format!("amount: {} is not an amount from -{MOST_PAID} to {MOST_PAID} that is something", wish.amount);
+        let why = format!(
+            "amount: {} is not an amount from -{MOST_PAID} to {MOST_PAID} that is something",
+            wish.amount
+        );
         return Err(Problem::new(400, "bad payment", why));
     }
     for text in [&wish.reference, &wish.note].into_iter().flatten() {

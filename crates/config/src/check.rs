@@ -1,8 +1,9 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
 mod access;
-mod hunting;
 mod billing;
+mod class;
+mod hunting;
 mod identity;
 mod media;
 mod network;
@@ -10,7 +11,7 @@ mod stir;
 mod transport;
 
 use crate::document::{Cx, Place};
-use crate::model::{Class, Config, Role, SessionTimer, Target, Trunk};
+use crate::model::{Config, Role, SessionTimer, Target, Trunk};
 use crate::report::{Fault, nearest, quote};
 use crate::values::Host;
 use std::net::SocketAddr;
@@ -36,7 +37,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     stir::complete(&config, cx);
     twins(&config, cx);
     for (index, class) in config.classes.iter().enumerate() {
-        class_trunks(class, &cx.entry("class", index), &config, cx);
+        class::complete(class, &cx.entry("class", index), &config, cx);
     }
     hunting::numbers(&config, cx);
     derive_targets(&mut config, cx);
@@ -109,6 +110,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
             cx.refuse(cx.place(&key_path), &key_path, fault.expected("the key left out"));
         }
     }
+    class::of_carriers_only(trunk, path, cx);
     let priority = format!("{path}.priority");
     if trunk.role == Role::Customer && trunk.priority != 1 {
         let fault = Fault::new("orders carriers only; calls to customers go by the order in [[number]]");
@@ -173,46 +175,6 @@ fn refer<'n>(names: impl Iterator<Item = (String, &'n str)>, list: &str, cx: &mu
     }
 }
 
-fn class_trunks(class: &Class, path: &str, config: &Config, cx: &mut Cx<'_>) {
-    for (key, names) in [("trunks", &class.trunks), ("excluded", &class.excluded)] {
-        let at = |index: usize| format!("{path}.{key}[{index}]");
-        refer(
-            names
-                .iter()
-                .enumerate()
-                .map(|(index, name)| (at(index), name.as_str())),
-            "trunk",
-            cx,
-        );
-        for (index, name) in names.iter().enumerate() {
-            if config
-                .trunk(name)
-                .is_some_and(|trunk| trunk.role == Role::Customer)
-            {
-                let fault =
-                    Fault::new(format!("{} is a customer", quote(name))).expected("names of carriers");
-                cx.refuse(cx.place(&at(index)), &at(index), fault);
-            }
-        }
-    }
-    for (index, name) in class.excluded.iter().enumerate() {
-        if class.trunks.contains(name) {
-            let at = format!("{path}.excluded[{index}]");
-            let fault = Fault::new(format!("{} is in `trunks` too", quote(name)));
-            cx.refuse(
-                cx.place(&at),
-                &at,
-                fault.expected("each carrier in one of the two lists"),
-            );
-        }
-    }
-    let objective = format!("{path}.objective");
-    if class.objective.price == 0.0 && class.objective.quality == 0.0 && !cx.is_bad(&objective) {
-        let fault = Fault::new("nothing counts: both weights are 0").expected("at least one above 0");
-        cx.refuse(cx.place(&objective), &objective, fault);
-    }
-}
-
 /// A customer without targets is called where it calls from. One that cannot be is warned of, where a number rule
 /// sends it calls.
 fn derive_targets(config: &mut Config, cx: &mut Cx<'_>) {
@@ -251,6 +213,7 @@ fn target(address: SocketAddr) -> Target {
         uri: format!("sip:{address}"),
         priority: 1,
         weight: 1,
+        region: None,
         host: Host::Ip(address.ip()),
         port: Some(address.port()),
         transport: None,

@@ -27,7 +27,17 @@ pub use document::Files;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, AfterRinging, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Backup, Ban, Billing, CallerHeader, Capture, Challenge, Class, ClientCertificate, Config, Connections, Country, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, Destinations, Digest, DigestAlgorithm, DiversionMode, Dns, Dtmf, Edge, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind, Network, Node, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode, Parallel, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, Redirects, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, RowJurisdiction, Rtcp, Screening, ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Stop, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkStir, TrunkTls, UnknownSources, Unpriced, Until, UriStyle, User, Verify, VerstatPlace, Way, Weights,
+    Advance, AfterRinging, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Backup, Ban,
+    Billing, CallerHeader, Capture, Challenge, Class, ClientCertificate, Config, Connections, Country,
+    Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, Destinations, Digest, DigestAlgorithm,
+    DiversionMode, Dns, Dtmf, Edge, Engine, Explore, Failover, Floors, HeaderAction, HeaderFormats,
+    HeaderRule, Health, Hep, Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind,
+    Network, Node, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode,
+    Parallel, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, Redirects, RefreshMethod, Register,
+    Registrar, ReliableProvisional, RequestMode, Requests, Role, RowJurisdiction, Rtcp, Screening,
+    ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Stop,
+    Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkStir, TrunkTls,
+    UnknownSources, Unpriced, Until, UriStyle, User, Verify, VerstatPlace, Way, Weights,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

@@ -2,6 +2,7 @@
 
 mod access;
 mod billing;
+mod class;
 mod edge;
 mod failover;
 mod headers;
@@ -15,9 +16,8 @@ mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
-pub use billing::{
-    Billing, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, RowJurisdiction, Unpriced,
-};
+pub use billing::{Billing, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, RowJurisdiction, Unpriced};
+pub use class::{Class, Explore, Floors, Objective};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
 pub use failover::{Advance, AfterRinging, Failover, Redirects, Stop};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
@@ -38,7 +38,7 @@ pub use trunk::{
 
 use crate::form::compound::{Include, List, Opt, OrOff};
 use crate::form::net::{Address, HostAndPort, Ip, NameServer, Ports};
-use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
+use crate::form::scalar::{Choice, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
 use crate::form::text::{FilePath, InterfaceName, Name, Text};
 use crate::profile::{Profile, Profiles};
@@ -109,7 +109,7 @@ section! {
     {
         /// Its name, in records, logs and metrics.
         restart name: String = Name, default("'tandem'");
-        /// The region it stands in, in records.
+        /// The region it stands in: of its networks that name none, and in records.
         restart region: Option<String> = Opt<Name>, optional;
         /// Directory of everything the node keeps: records, and the journal of calls in progress.
         restart data_dir: PathBuf = FilePath, default("'/var/lib/tandem'");
@@ -128,6 +128,8 @@ section! {
             derived(IpAddr::V4(Ipv4Addr::UNSPECIFIED), "the address of its first listener, and what that advertises");
         /// The address written into SDP, where NAT stands in front or `bind` is a wildcard.
         live advertise: Option<IpAddr> = Opt<Ip>, optional;
+        /// The region it stands in: calls that come by its listeners go to carriers and targets of the same region before others.
+        live region: Option<String> = Opt<Name>, derived(None, "`node.region`");
     }
 }
 
@@ -305,37 +307,6 @@ section! {
         live interim_interval: Option<Duration> = OrOff<Time<1_000, 86_400_000>>, default("'15m'");
         /// Records held in memory while the store fails; above it the oldest interim ones go first.
         restart spool: u32 = Whole<u32, 1, 1_000_000>, default("10000");
-    }
-}
-
-section! {
-    /// A class of service: what to weigh when a carrier is chosen for its calls.
-    Class, label Some("name"), later [],
-    {
-        /// Its name, to which `class` of a trunk refers.
-        live name: String = Name, required;
-        /// What counts.
-        live objective: Objective = Table<Objective>, default("{}");
-        /// The carriers that may be chosen; none written: every one.
-        live trunks: Vec<String> = List<Name>, default("[]");
-        /// Carriers that are never chosen.
-        live excluded: Vec<String> = List<Name>, default("[]");
-        /// A carrier whose deck asks more per minute isn't chosen.
-        live max_price: Option<f64> = Opt<Decimal<0, 1_000_000>>, optional;
-        /// Several carriers at once; absent: one after the other.
-        live parallel: Option<Parallel> = Opt<Table<Parallel>>, optional;
-    }
-}
-
-section! {
-    /// Weights of what counts; only their proportion matters.
-    #[derive(Copy)]
-    Objective, label None, later [],
-    {
-        /// Weight of a low price.
-        live price: f64 = Decimal<0, 1_000_000>, default("0.5");
-        /// Weight of measured quality.
-        live quality: f64 = Decimal<0, 1_000_000>, default("0.5");
     }
 }
 

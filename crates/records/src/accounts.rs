@@ -57,8 +57,8 @@ impl Accounts {
     /// It can't be used, or is of an older release and no switch has opened it since.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|error| StoreError::from_sqlite(path, &error))?;
+        let connection = Connection::open_with_flags(path, flags)
+            .map_err(|error| StoreError::from_sqlite(path, &error))?;
         let accounts = Self {
             connection,
             path: path.to_path_buf(),
@@ -71,7 +71,9 @@ impl Accounts {
         }
         let set_up = || {
             accounts.connection.busy_timeout(LOCK_WAIT)?;
-            accounts.connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")
+            accounts
+                .connection
+                .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")
         };
         set_up().map_err(|error| accounts.error(&error))?;
         Ok(accounts)
@@ -140,11 +142,19 @@ impl Accounts {
     }
 
     fn write(&mut self, payment: &Payment) -> Result<Booked, Error> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let at = i64::try_from(payment.booked_ms).unwrap_or(i64::MAX);
         let inserted = transaction.execute(
             "INSERT INTO payments (customer, booked, amount, reference, note) VALUES (?, ?, ?, ?, ?)",
-            params![payment.customer, at, payment.amount.0, payment.reference, payment.note],
+            params![
+                payment.customer,
+                at,
+                payment.amount.0,
+                payment.reference,
+                payment.note
+            ],
         );
         if let Err(error) = inserted {
             if error.sqlite_error_code() != Some(ErrorCode::ConstraintViolation) {

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use switch::record::{
-    AccountRecord, AttemptRecord, Balance, CallRecord, Cause, Heard, HungUpBy, LossStructure, MediaRecord, Money, Quality, RECORD_VERSION,
-    RecordState,
+    AccountRecord, AttemptRecord, Balance, CallRecord, Cause, Heard, HungUpBy, LossStructure, MediaRecord,
+    Money, Quality, RECORD_VERSION, RecordState,
 };
 
 /// The `n`th call: an answered one of a minute that failed over once.

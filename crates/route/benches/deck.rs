@@ -54,7 +54,10 @@ fn carriers(prefixes: &[String], seed: u64) -> String {
     let mut text = String::from("Destination,Dial Code,Rate (USD),Billing Increment,Effective Date,Status\n");
     for prefix in prefixes {
         let price = random.next() % 1000;
-        let _ = writeln!(text, "\"Somewhere, Mobile\",{prefix},$0.{price:04},60/1,02/13/2026,Open");
+        let _ = writeln!(
+            text,
+            "\"Somewhere, Mobile\",{prefix},$0.{price:04},60/1,02/13/2026,Open"
+        );
     }
     text
 }
@@ -65,7 +68,13 @@ fn us(seed: u64) -> String {
     for npa in 200..512 {
         for nxx in 200..1000 {
             let mut price = || random.next() % 100;
-            let _ = writeln!(text, "{npa}{nxx},0.00{:02},0.00{:02},0.01{:02},3/25/2026", price(), price(), price());
+            let _ = writeln!(
+                text,
+                "{npa}{nxx},0.00{:02},0.00{:02},0.01{:02},3/25/2026",
+                price(),
+                price(),
+                price()
+            );
         }
     }
     text
@@ -127,9 +136,15 @@ fn main() {
             at_unix_s: 1_800_000_000,
         }));
     }
-    println!("a price of {} prefixes looked up in {:?}", one.prefixes(), begun.elapsed() / asked);
+    println!(
+        "a price of {} prefixes looked up in {:?}",
+        one.prefixes(),
+        begun.elapsed() / asked
+    );
 
-    let texts: Vec<String> = (0..DECKS as u64).map(|seed| international(&prefixes, seed)).collect();
+    let texts: Vec<String> = (0..DECKS as u64)
+        .map(|seed| international(&prefixes, seed))
+        .collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in [1, threads] {
         let next = AtomicUsize::new(0);
@@ -143,7 +158,9 @@ fn main() {
                 decks
             };
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let decks = workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default());
+            let decks = workers
+                .into_iter()
+                .flat_map(|worker| worker.join().unwrap_or_default());
             decks.collect::<Vec<_>>().iter().map(Deck::bytes).sum()
         });
         println!(

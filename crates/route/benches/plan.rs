@@ -1,22 +1,75 @@
-//! What a decision costs: deck look-up, source matching, and a plan over fifty trunks.
+//! What a decision costs: deck look-up, source matching, and a plan over fifty trunks with a quarter of a million prefixes each, be
+//! those the same for all or every trunk's own.
+//!
+//! Beside criterion's figures it prints the median and the 99th percentile of plans timed one by one over uniformly random prefixes,
+//! how many allocations a plan makes, the memory of the table, and how long it takes to make one.
 #![allow(
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a bench reads nothing from outside, and prints what it found"
 )]
+#![allow(unsafe_code, reason = "a counting allocator has to be a GlobalAlloc")]
 
 use criterion::{BatchSize, Criterion};
-use route::deck::{Asked, Deck, parse_csv};
+use route::deck::{Asked, Condition, Deck, Key, Money, Places, Rate, Row, parse_csv};
 use route::{Live, Request, Tables, TrunkIx, plan};
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
 use std::fmt::Write;
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tikv_jemallocator::Jemalloc;
 
 const TRUNKS: usize = 50;
 const PREFIXES: usize = 250_000;
-/// 2026-02-01T00:00:00Z.
+/// 2026-02-01T00:00:00Z, and a month before.
 const NOW: u64 = 1_769_904_000;
+const BEFORE: u32 = 1_767_225_600;
+/// Plans that are timed one by one.
+const TIMED: usize = 200_000;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes on to the daemon's allocator unchanged; counting touches a thread's own cell and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's contract is the allocator's.
+        unsafe { Jemalloc.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { Jemalloc.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: as above.
+        unsafe { Jemalloc.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+unsafe extern "C" {
+    fn madvise(address: *mut std::ffi::c_void, length: usize, advice: i32) -> i32;
+}
+
+/// As the daemon does. It is a wish: what comes of it does not matter.
+fn ask_for_large_pages(start: *const u8, bytes: usize) {
+    const HUGE_PAGE: i32 = 14;
+    let first = (start as usize).next_multiple_of(4096);
+    let length = (start as usize + bytes).saturating_sub(first) & !4095;
+    // SAFETY: it changes nothing that can be read.
+    let _ = unsafe { madvise(first as *mut std::ffi::c_void, length, HUGE_PAGE) };
+}
 
 /// SplitMix64.
 struct Random(u64);
@@ -31,21 +84,42 @@ impl Random {
 }
 
 /// Distinct prefixes of four to nine digits, as wholesale decks have them.
-fn prefixes(count: usize) -> Vec<String> {
-    let mut random = Random(1);
+fn prefixes(count: usize, seed: u64) -> Vec<u64> {
+    let mut random = Random(seed);
     let mut all = std::collections::HashSet::new();
     while all.len() < count {
         let digits = 4 + random.next() % 6;
         let number = 10u64.pow(digits as u32 - 1) + random.next() % (9 * 10u64.pow(digits as u32 - 1));
-        all.insert(number.to_string());
+        all.insert(number);
     }
-    let mut all: Vec<String> = all.into_iter().collect();
+    let mut all: Vec<u64> = all.into_iter().collect();
     all.sort_unstable();
     all
 }
 
-/// A deck over `prefixes` with about a thousand different prices.
-fn csv(prefixes: &[String], seed: u64) -> String {
+/// For each trunk as many prefixes of four to nine digits, none of which another trunk has: all there are of four to six digits, and
+/// equally many of seven, eight and nine.
+fn prefixes_apart() -> Vec<Vec<u64>> {
+    let mut of_trunks = vec![Vec::with_capacity(PREFIXES); TRUNKS];
+    let (mut next, mut left) = (0, TRUNKS * PREFIXES);
+    for digits in 4..=9u32 {
+        let (first, all) = (10u64.pow(digits - 1), 9 * 10usize.pow(digits - 1));
+        let count = all.min(left / (10 - digits as usize));
+        left -= count;
+        // A step that has no factor in common with how many there are comes by each of them once.
+        let step = 7_919 * 7_907;
+        for index in 0..count {
+            let number = first + (index as u64 * step) % all as u64;
+            let trunk: &mut Vec<u64> = &mut of_trunks[next % TRUNKS];
+            trunk.push(number);
+            next += 1;
+        }
+    }
+    of_trunks
+}
+
+/// A deck with about a thousand different prices.
+fn csv(prefixes: &[u64], seed: u64) -> String {
     let mut random = Random(seed);
     let mut text = String::from("prefix,rate,first_interval,increment,effective_from\n");
     for prefix in prefixes {
@@ -54,87 +128,201 @@ fn csv(prefixes: &[String], seed: u64) -> String {
     text
 }
 
-fn tables(decks: Vec<Deck>) -> Tables {
+/// The same, without the text.
+fn deck(prefixes: &[u64], seed: u64) -> Deck {
+    let mut random = Random(seed);
+    let row = |prefix: &u64| {
+        let key = Key::new(&prefix.to_string()).unwrap_or_default();
+        Row {
+            key,
+            rate: Rate {
+                per_minute: Money(random.next() % 1000 * 100_000),
+                fee: Money(0),
+                minimum: Money(0),
+                first_interval: 60,
+                increment: 1,
+                blocked: false,
+                prefix_len: key.digits() as u8,
+            },
+            from: BEFORE,
+            until: u32::MAX,
+            condition: Condition::ALWAYS,
+            line: 0,
+        }
+    };
+    Deck::new(prefixes.iter().map(row).collect(), Places::default())
+}
+
+fn config(with_decks: bool) -> config::Config {
     let mut text = String::from("[[listen]]\ntransport = \"udp\"\nbind = \"127.0.0.1:5060\"\n");
     let _ = writeln!(
         text,
-        "[[trunk]]\nname = \"pbx\"\nrole = \"customer\"\nsources = [\"127.0.0.10\"]"
+        "[[trunk]]\nname = \"pbx\"\nrole = \"customer\"\nsources = [\"127.0.0.10\"]\nclass = \"gold\"\n\
+         [[class]]\nname = \"gold\"\nmax_price = 1.0"
     );
-    let mut named = Vec::new();
     for index in 0..TRUNKS {
         let _ = writeln!(
             text,
             "[[trunk]]\nname = \"carrier-{index}\"\nrole = \"carrier\"\nmax_calls = 1000\nmax_cps = 50\n\
              targets = [{{ uri = \"sip:192.0.2.{index}\" }}]\nsources = [\"192.0.2.{index}\", \"198.51.{index}.0/24\"]"
         );
-        if !decks.is_empty() {
+        if with_decks {
             let _ = writeln!(text, "deck = \"carrier-{index}.csv\"");
         }
     }
-    for (index, deck) in decks.into_iter().enumerate() {
-        named.push((format!("carrier-{index}"), deck));
-    }
-    match config::parse(&text, "bench.toml").map(|config| Tables::build(&config, named)) {
-        Ok(Ok(tables)) => tables,
-        Ok(Err(errors)) => panic!("{errors:?}"),
-        Err(report) => panic!("{report}"),
-    }
+    config::parse(&text, "bench.toml").unwrap_or_else(|report| panic!("{report}"))
 }
 
-fn read(text: &str) -> Deck {
-    parse_csv(text).unwrap_or_else(|errors| panic!("{errors:?}"))
+fn tables(decks: Vec<Deck>) -> Tables {
+    let config = config(!decks.is_empty());
+    let named = |(index, deck)| (format!("carrier-{index}"), deck);
+    let named = decks.into_iter().enumerate().map(named).collect();
+    Tables::build_in(&config, named, &ask_for_large_pages).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, numbers: &[String]) {
+/// Live state of a busy time: calls are up, and each trunk has had as many within a second as it may, a second ago.
+fn busy(tables: &Tables) -> (Live, Instant) {
     let mut live = Live::new();
     live.install(tables);
     let now = Instant::now();
+    for (trunk, _) in tables.trunks() {
+        for _ in 0..50 {
+            let _permit = live.try_admit(now, tables, trunk);
+        }
+    }
+    (live, now + Duration::from_secs(1))
+}
+
+/// A number that is called, in memory that has been looked at: the switch has just read it out of a message.
+struct Called {
+    text: [u8; 15],
+}
+
+impl Called {
+    fn of(prefix: u64) -> Self {
+        let mut text = *b"000000000000000";
+        for (place, digit) in text.iter_mut().zip(prefix.to_string().bytes()) {
+            *place = digit;
+        }
+        Self { text }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+}
+
+/// One plan, made and dropped.
+fn one(tables: &Tables, live: &Live, now: Instant, called: &Called, draw: u64) -> usize {
+    let request = Request {
+        from: TrunkIx(0),
+        caller: "441632960000",
+        called: called.text(),
+        class: None,
+        sell: None,
+        at_unix_s: NOW,
+        draw,
+    };
+    match black_box(plan(tables, live, now, &request)) {
+        Ok(plan) => plan.attempts.len(),
+        Err(none) => panic!("{none}"),
+    }
+}
+
+/// Median and 99th percentile, in nanoseconds.
+fn percentiles(mut times: Vec<u64>) -> String {
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    format!("p50 {} ns, p99 {} ns", at(0.5), at(0.99))
+}
+
+/// Times plans one by one.
+fn timed(name: &str, tables: &Tables, prefixes: &[u64]) {
+    let (live, now) = busy(tables);
+    let mut random = Random(4);
+    let mut next = || {
+        (
+            Called::of(prefixes[random.next() as usize % prefixes.len()]),
+            random.next(),
+        )
+    };
+    let (called, draw) = next();
+    one(tables, &live, now, &called, draw);
+    let before = ALLOCATIONS.get();
+    one(tables, &live, now, &called, draw);
+    println!("{name}: {} allocations per plan", ALLOCATIONS.get() - before);
+    let time = |(called, draw): (Called, u64)| {
+        let begun = Instant::now();
+        let attempts = one(tables, &live, now, &called, draw);
+        let took = begun.elapsed().as_nanos() as u64;
+        black_box(attempts);
+        took
+    };
+    let times: Vec<u64> = (0..TIMED).map(|_| time(next())).collect();
+    println!("{name}: {}", percentiles(times));
+}
+
+fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, prefixes: &[u64]) {
+    let (live, now) = busy(tables);
     let mut random = Random(3);
     criterion.bench_function(name, |bencher| {
         bencher.iter_batched(
-            || (random.next(), &numbers[random.next() as usize % numbers.len()]),
-            |(draw, called)| {
-                let from = TrunkIx(0);
-                let request = Request {
-                    from,
-                    caller: "441632960000",
-                    called,
-                    class: None,
-                    at_unix_s: NOW,
-                    draw,
-                };
-                black_box(plan(tables, &live, now, &request))
+            || {
+                (
+                    random.next(),
+                    Called::of(prefixes[random.next() as usize % prefixes.len()]),
+                )
             },
+            |(draw, called)| one(tables, &live, now, &called, draw),
             BatchSize::SmallInput,
         );
     });
 }
 
+/// A plan over decks: all that is to be said of it.
+fn over(criterion: &mut Criterion, name: &str, decks: Vec<Deck>, prefixes: &[u64]) {
+    let begun = Instant::now();
+    let tables = tables(decks);
+    println!(
+        "{name}: table made in {:?}, {} MB; process {} MB at most so far",
+        begun.elapsed(),
+        tables.price_bytes() / 1_000_000,
+        peak_mb()
+    );
+    timed(name, &tables, prefixes);
+    plans(criterion, &format!("plan, {name}"), &tables, prefixes);
+    let begun = Instant::now();
+    drop(tables.retire());
+    println!("{name}: table dropped in {:?}", begun.elapsed());
+}
+
+/// Most memory that the process has had, in megabytes; 0 where the system does not say.
+fn peak_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or_default() / 1000
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let prefixes = prefixes(PREFIXES);
-    let numbers: Vec<String> = prefixes
-        .iter()
-        .map(|prefix| format!("{prefix}{:0>6}", prefix.len() * 7919))
-        .collect();
+    let same = prefixes(PREFIXES, 1);
 
-    let text = csv(&prefixes, 0);
+    let text = csv(&same, 0);
     let begun = Instant::now();
-    let deck = read(&text);
+    let single = parse_csv(&text).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let (count, bytes) = (single.prefixes(), single.bytes());
     println!(
-        "deck of {} prefixes: read in {:?}, {} bytes",
-        deck.prefixes(),
-        begun.elapsed(),
-        deck.bytes()
+        "deck of {count} prefixes: read in {:?}, {bytes} bytes",
+        begun.elapsed()
     );
-
     let mut random = Random(2);
     criterion.bench_function("deck look-up, 250k prefixes, random number", |bencher| {
         bencher.iter_batched(
-            || &numbers[random.next() as usize % numbers.len()],
+            || Called::of(same[random.next() as usize % same.len()]),
             |called| {
-                black_box(deck.lookup(&Asked {
-                    called,
+                black_box(single.lookup(&Asked {
+                    called: called.text(),
                     caller: "441632960000",
                     at_unix_s: NOW,
                 }))
@@ -142,6 +330,7 @@ fn main() {
             BatchSize::SmallInput,
         );
     });
+    drop(single);
 
     let flat = tables(Vec::new());
     let addresses = ["192.0.2.7:5060", "198.51.7.9:5060", "203.0.113.1:5060"]
@@ -153,24 +342,40 @@ fn main() {
             black_box(flat.source(route::NetworkIx(0), addresses[turn], "442071838750"))
         });
     });
-    plans(&mut criterion, "plan, 50 trunks without decks", &flat, &numbers);
+    plans(&mut criterion, "plan, 50 trunks without decks", &flat, &same);
 
-    let begun = Instant::now();
-    let decks: Vec<Deck> = (0..TRUNKS as u64)
-        .map(|seed| read(&csv(&prefixes, seed)))
+    let seeds = 0..TRUNKS as u64;
+    let decks = seeds.clone().map(|seed| deck(&same, seed)).collect();
+    over(&mut criterion, "50 decks of the same 250k prefixes", decks, &same);
+
+    let apart = prefixes_apart();
+    let decks = apart
+        .iter()
+        .zip(0..)
+        .map(|(prefixes, seed)| deck(prefixes, seed))
         .collect();
-    let bytes: usize = decks.iter().map(Deck::bytes).sum();
-    println!(
-        "{TRUNKS} decks: written and read in {:?}, {} MB",
-        begun.elapsed(),
-        bytes / 1_000_000
-    );
-    let full = tables(decks);
-    plans(
+    let all = apart.concat();
+    drop(apart);
+    over(
         &mut criterion,
-        "plan, 50 trunks with 250k prefixes each, random number",
-        &full,
-        &numbers,
+        "50 decks of 250k prefixes each, none in two",
+        decks,
+        &all,
+    );
+
+    let random: Vec<Vec<u64>> = seeds.map(|seed| prefixes(PREFIXES, 100 + seed)).collect();
+    let decks = random
+        .iter()
+        .zip(0..)
+        .map(|(prefixes, seed)| deck(prefixes, seed))
+        .collect();
+    let all = random.concat();
+    drop(random);
+    over(
+        &mut criterion,
+        "50 decks of 250k prefixes each, drawn at random",
+        decks,
+        &all,
     );
     criterion.final_summary();
 }

@@ -19,7 +19,8 @@ pub use hours::{Hours, Zone};
 pub use key::{Key, MAX_PREFIX};
 pub use places::{Places, State};
 pub use read::{
-    DateOrder, Field, Format, Layout, MAX_FAULTS, MAX_ROWS, RowError, parse_csv, read, read_bytes, read_good, read_places,
+    DateOrder, Field, Format, Layout, MAX_FAULTS, MAX_ROWS, RowError, parse_csv, read, read_bytes, read_good,
+    read_places,
 };
 pub use sheet::{Line, Sheet};
 pub use store::{Deck, Row};

@@ -14,6 +14,7 @@ pub mod destinations;
 mod failover;
 pub mod learn;
 mod live;
+mod margin;
 mod number;
 mod plan;
 mod prices;
@@ -25,10 +26,13 @@ pub use failover::{AttemptOutcome, Redirection, Verdict, most_telling, redirecti
 pub use live::{
     Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
 };
+pub use margin::Margin;
 pub use plan::{
     Attempt, Basis, Candidate, CandidateView, DecisionView, Late, LeftOut, NoRoute, NoRouteReason, Place,
     Plan, RateView, Request, Score, Trace, plan, plan_only,
 };
-pub use prices::TooMuch;
+pub use prices::{Advise, TooMuch};
 pub use quality::Quality;
-pub use tables::{BuildError, Called, NetworkIx, Retired, Sale, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use tables::{
+    BuildError, Called, Near, NetworkIx, Retired, Sale, SourceMatch, Tables, TrunkIx, UserIx, WhyNot,
+};

@@ -5,11 +5,12 @@ mod gate;
 mod health;
 mod hops;
 mod pace;
+mod round_trip;
 
 use crate::prices::Prices;
 use crate::tables::{NetworkIx, Tables, TrunkIx};
 use config::Trunk;
-use gate::Gate;
+use gate::Gates;
 use health::{Health, Rules};
 use hops::Places;
 use pace::Pace;
@@ -18,7 +19,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(crate) use gate::Gates;
 pub use health::{HealthChange, Outcome, TargetState};
 pub use hops::{Asked, HopFailure, HopView, Setback};
 
@@ -30,8 +30,7 @@ pub use hops::{Asked, HopFailure, HopView, Setback};
 #[derive(Debug, Default)]
 pub struct Live {
     slots: Vec<Slot>,
-    /// By slot: whether all is well.
-    gates: Vec<Gate>,
+    gates: Gates,
     free: Vec<u32>,
     names: HashMap<Box<str>, u32>,
     /// The tables in force: their identity, held so that no later ones can have it, and the slot of each trunk.
@@ -54,6 +53,8 @@ struct Slot {
     listed: bool,
     /// It wants us to be registered first, and we are not.
     unregistered: bool,
+    /// Its place among the carriers in force.
+    carrier: Option<u32>,
     /// Calls to it have nowhere to go: it has neither targets nor users.
     is_nowhere: bool,
     max_calls: u32,
@@ -119,7 +120,7 @@ impl Live {
         for index in gone {
             self.forget(index);
         }
-        self.gates = self.slots.iter().map(Slot::gate).collect();
+        self.look_at_all(tables);
     }
 
     /// The slot of `trunk`, brought up to date with it.
@@ -164,14 +165,6 @@ impl Live {
             slot.unregistered = !registered;
         }
         self.look(index);
-    }
-
-    /// Something has changed in a slot.
-    fn look(&mut self, index: u32) {
-        let slot = self.slots.get(index as usize);
-        if let (Some(slot), Some(gate)) = (slot, self.gates.get_mut(index as usize)) {
-            *gate = slot.gate();
-        }
     }
 
     fn idle(&self, index: u32) -> bool {
@@ -408,20 +401,6 @@ impl Live {
     /// What carriers ask, by the tables in force.
     pub(crate) fn prices(&self) -> Option<&Prices> {
         self.prices.as_deref()
-    }
-
-    /// Tells which trunks of `tables` are well at `now`, as far as that can be told without looking.
-    pub(crate) fn gates(&self, now: Instant, tables: &Tables) -> Gates<'_> {
-        let places = if self.has_installed(tables) {
-            &*self.places
-        } else {
-            &[]
-        };
-        Gates {
-            places,
-            gates: &self.gates,
-            now,
-        }
     }
 
     /// Whether these are the tables in force.

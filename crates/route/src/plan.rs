@@ -13,12 +13,15 @@ use crate::live::Live;
 use crate::tables::{Tables, TrunkIx};
 use config::Role;
 use decide::Decision;
+use order::Keys;
 use smallvec::SmallVec;
 use std::time::Instant;
+use trace::Moves;
 
 pub use only::plan_only;
 pub use order::Score;
 pub(crate) use order::Standing;
+pub(crate) use trace::Shared;
 pub use trace::{Basis, Candidate, Late, LeftOut, Place, Trace};
 pub use view::{CandidateView, DecisionView, RateView};
 
@@ -33,6 +36,8 @@ pub struct Request<'a> {
     pub called: &'a str,
     /// A class of service in place of the trunk's, by name; one that there is not is as none.
     pub class: Option<&'a str>,
+    /// What the customer pays for the call, if that is known.
+    pub sell: Option<Rate>,
     /// Now, seconds since 1970 (UTC): which prices are in force.
     pub at_unix_s: u64,
     /// A random number, for the weights. The same number gives the same plan.
@@ -117,16 +122,20 @@ impl NoRouteReason {
 pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -> Result<Plan, NoRoute> {
     let decision = Decision::new(tables, live, now, request);
     let rule = tables.rule(request.called);
+    let mut keys = Keys::new();
     let (basis, standings) = match rule {
         Some(rule) => (
             Basis::Number(rule.rule.pattern.text.as_str().into()),
             decision.by_rule(rule),
         ),
-        None if tables.trunk(request.from).role == Role::Customer => (Basis::Carriers, decision.by_price()),
+        None if tables.trunk(request.from).role == Role::Customer => {
+            (Basis::Carriers, decision.by_price(&mut keys))
+        }
         None => (Basis::NoTransit, Vec::new()),
     };
-    let attempts = decision.attempts(&standings, rule);
-    let trace = Trace::new(tables, request, decision.terms(), basis, standings);
+    let mut moved = Moves::new();
+    let attempts = decision.attempts(&standings, &keys, rule, &mut moved);
+    let trace = decision.trace(basis, standings, moved);
     if attempts.is_empty() {
         let reason = trace.no_route();
         return Err(NoRoute {

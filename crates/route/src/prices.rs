@@ -8,30 +8,33 @@
 //! The table is made of whole decks, off the shard, and never changes. It is by far the largest thing that a configuration has, so
 //! it is not kept for calls of older configurations: they ask the one in force, by the names of their trunks.
 
+mod memory;
 mod merge;
 mod pages;
 mod price;
 mod shelve;
 mod terms;
 
+pub use memory::Advise;
 pub use merge::TooMuch;
-pub(crate) use price::{COMPARED_MINUTES, Price};
+pub(crate) use price::{COMPARED_MINUTES, COMPARED_MS, Price};
 pub(crate) use terms::{Question, Terms};
 
 use crate::deck::{Deck, Key};
 use pages::{Pages, Path};
 use std::collections::HashMap;
 use std::sync::Arc;
-use terms::Said;
+use terms::{Said, Span};
 
 /// Most carriers.
-pub(crate) const MAX_CARRIERS: usize = 16_000;
+pub(crate) const MAX_CARRIERS: usize = 8_000;
 
 /// Most rows that all decks have together.
 pub(crate) const MAX_ROWS_IN_ALL: usize = 1_000_000_000;
 
 /// What one carrier asks for one prefix; or where that is told, if there are several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 struct Entry {
     /// Whose it is.
     seat: u16,
@@ -65,10 +68,10 @@ impl Entry {
 /// What a carrier asks for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offer {
-    /// Index of its terms; [`Offer::NO_TERMS`] where it asks nothing.
-    pub(crate) terms: u32,
     /// What it is compared by; [`Price::NONE`] where it asks nothing, or does not sell.
     pub(crate) price: Price,
+    /// Index of its terms; [`Offer::NO_TERMS`] where it asks nothing.
+    pub(crate) terms: u32,
     /// How many digits of the number its row has.
     pub(crate) prefix_len: u8,
 }
@@ -109,8 +112,8 @@ impl Prices {
     ///
     /// # Errors
     /// There is more than one table holds.
-    pub(crate) fn build(decks: &[(Box<str>, Deck)]) -> Result<Self, TooMuch> {
-        merge::merge(decks)
+    pub(crate) fn build(decks: &[(Box<str>, Deck)], advise: Advise<'_>) -> Result<Self, TooMuch> {
+        merge::merge(decks, advise)
     }
 
     /// The seat of the carrier of this name.
@@ -133,47 +136,14 @@ impl Prices {
         self.pages.bytes() + size_of_val(&*self.runs) + self.said.bytes()
     }
 
-    /// Notes what each carrier asks: `offer` shows where, in what is each seat's. What is noted already stays.
-    pub(crate) fn note<T>(
-        &self,
-        question: &mut Question<'_>,
-        places: &mut [T],
-        offer: impl Fn(&mut T) -> &mut Offer,
-    ) {
-        let path = self.path(question);
-        let mut missing = places.len().min(self.seats());
-        for (entry, prefix_len) in path.longest_first() {
-            for entry in self.entries(&entry) {
-                let Some(place) = places.get_mut(usize::from(entry.seat)).map(&offer) else {
-                    continue;
-                };
-                if place.is_some() || !self.said.holds(entry.span, entry.term, question) {
-                    continue;
-                }
-                *place = entry.offer(prefix_len);
-                missing -= 1;
-            }
-            if missing == 0 {
-                break;
-            }
-        }
-    }
-
-    /// What one carrier asks.
-    pub(crate) fn find(&self, question: &mut Question<'_>, seat: u16) -> Offer {
-        let path = self.path(question);
-        for (entry, prefix_len) in path.longest_first() {
-            for entry in self.entries(&entry).iter().filter(|entry| entry.seat == seat) {
-                if self.said.holds(entry.span, entry.term, question) {
-                    return entry.offer(prefix_len);
-                }
-            }
-        }
-        Offer::NONE
-    }
-
-    fn path(&self, question: &Question<'_>) -> Path {
-        self.pages.path(Key::of_number(question.called()))
+    /// The prefixes that the called number has.
+    pub(crate) fn ask(&self, question: &Question<'_>) -> Answer<'_> {
+        let answer = Answer {
+            prices: self,
+            path: self.pages.path(Key::of_number(question.called())),
+        };
+        answer.fetch();
+        answer
     }
 
     /// The entries that one stands for.
@@ -185,6 +155,91 @@ impl Prices {
         self.runs
             .get(start..start + entry.term as usize)
             .unwrap_or_default()
+    }
+}
+
+/// What carriers ask for one number.
+pub(crate) struct Answer<'a> {
+    prices: &'a Prices,
+    path: Path,
+}
+
+/// Entries in a line of memory, or a little less.
+const LINE: usize = 64 / size_of::<Entry>();
+
+impl Answer<'_> {
+    /// Has those entries come from memory that are likely to be read: all at once, and not one line after the other.
+    fn fetch(&self) {
+        let (mut missing, mut seats) = (self.prices.seats(), 0u16);
+        for (entry, _) in self.path.longest_first() {
+            let entries = self.prices.entries(&entry);
+            seats = entries
+                .iter()
+                .step_by(LINE)
+                .fold(seats, |seats, entry| seats ^ entry.seat);
+            missing = missing.saturating_sub(entries.len());
+            if missing == 0 {
+                break;
+            }
+        }
+        std::hint::black_box(seats);
+    }
+
+    /// Tells each seat what its carrier asks. Who has been told already is not told again.
+    pub(crate) fn tell<T: Seat>(&self, question: &mut Question<'_>, seats: &mut [T]) {
+        let said = &self.prices.said;
+        let mut missing = seats.len().min(self.prices.seats());
+        // Most rows hold for the same time as the one before.
+        let (mut known, mut holds) = (Span::ALWAYS, true);
+        for (entry, prefix_len) in self.path.longest_first() {
+            for entry in self.prices.entries(&entry) {
+                if entry.span != known || known == Span::ELSEWHERE {
+                    (known, holds) = (entry.span, said.holds(entry.span, entry.term, question));
+                }
+                let Some(seat) = seats.get_mut(usize::from(entry.seat)) else {
+                    continue;
+                };
+                if !holds || seat.is_told() {
+                    continue;
+                }
+                seat.tell(entry.offer(prefix_len));
+                missing -= 1;
+            }
+            if missing == 0 {
+                break;
+            }
+        }
+    }
+
+    /// What one carrier asks.
+    pub(crate) fn of(&self, question: &mut Question<'_>, seat: u16) -> Offer {
+        let said = &self.prices.said;
+        for (entry, prefix_len) in self.path.longest_first() {
+            for entry in self.prices.entries(&entry) {
+                if entry.seat == seat && said.holds(entry.span, entry.term, question) {
+                    return entry.offer(prefix_len);
+                }
+            }
+        }
+        Offer::NONE
+    }
+}
+
+/// Where it is kept what a carrier asks.
+pub(crate) trait Seat {
+    /// Whether that is known.
+    fn is_told(&self) -> bool;
+    /// It is known now.
+    fn tell(&mut self, offer: Offer);
+}
+
+impl Seat for Offer {
+    fn is_told(&self) -> bool {
+        self.is_some()
+    }
+
+    fn tell(&mut self, offer: Offer) {
+        *self = offer;
     }
 }
 

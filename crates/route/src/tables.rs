@@ -4,17 +4,20 @@
 mod build;
 mod carriers;
 mod numbers;
+mod regions;
 mod sold;
 mod sources;
 mod users;
 
 use crate::backup::Backups;
-use crate::deck::{Deck, Money};
-use crate::plan::Standing;
-use crate::prices::Prices;
+use crate::deck::Money;
+use crate::margin::Margin;
+use crate::plan::{Shared, Standing};
+use crate::prices::{Price, Prices};
 use carriers::Carriers;
 use config::{Config, NumberRule, Role, Trunk};
 use numbers::Numbers;
+use regions::Regions;
 use sold::Sold;
 use sources::Sources;
 use std::collections::HashMap;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 pub use build::BuildError;
 pub use carriers::Retired;
 pub(crate) use carriers::weight;
+pub use regions::Near;
 pub use sold::Sale;
 pub use sources::WhyNot;
 pub use users::{Called, UserIx};
@@ -56,11 +60,11 @@ impl NetworkIx {
 #[derive(Debug)]
 pub struct Tables {
     trunks: Arc<[Arc<Trunk>]>,
+    shared: Arc<Shared>,
     facts: Box<[Facts]>,
-    /// Decks of customers, by trunk.
-    decks: HashMap<TrunkIx, Deck>,
     names: HashMap<Box<str>, TrunkIx>,
     carriers: Carriers,
+    regions: Regions,
     classes: Box<[Class]>,
     sources: Sources,
     rules: Box<[Rule]>,
@@ -86,8 +90,14 @@ struct Facts {
 /// A class of service.
 #[derive(Debug)]
 pub(crate) struct Class {
-    pub(crate) name: Arc<str>,
+    /// Its place in the configuration.
+    pub(crate) ix: u16,
+    /// Its name.
+    pub(crate) name: Box<str>,
     pub(crate) max_price: Option<Money>,
+    /// From this price on a carrier may be above that, or has none. Below it is not.
+    pub(crate) dear: Price,
+    pub(crate) min_margin: Option<Margin>,
     /// The carriers, with those left out already that it leaves out whatever is called.
     pub(crate) carriers: Box<[Standing]>,
 }
@@ -304,9 +314,19 @@ impl Tables {
         self.carriers.retire()
     }
 
-    /// A customer's own deck. What carriers ask is in one table for all of them.
-    pub fn deck(&self, ix: TrunkIx) -> Option<&Deck> {
-        self.decks.get(&ix)
+    /// The region of calls from a trunk: that of its network, by whose listeners they come. `None`: it has none, or no trunk has.
+    pub(crate) fn entered(&self, ix: TrunkIx) -> Option<u16> {
+        self.regions.entered(self.network(ix))
+    }
+
+    /// How near each carrier is to a region, in their order.
+    pub(crate) fn near_carriers(&self, region: u16) -> &[Near] {
+        self.regions.carriers(region)
+    }
+
+    /// How near a target is to a region.
+    pub(crate) fn near_target(&self, region: u16, ix: TrunkIx, target: usize) -> Near {
+        self.regions.target(region, ix, target)
     }
 
     /// A carrier's place in the table of prices.
@@ -344,6 +364,11 @@ impl Tables {
     /// How many targets a trunk has.
     pub(crate) fn targets(&self, ix: TrunkIx) -> u16 {
         self.facts(ix).map_or(0, |facts| facts.targets)
+    }
+
+    /// What traces need to be put into words.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The list of trunks, which is also the identity of these tables: no two that live at once share it.

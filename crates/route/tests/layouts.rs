@@ -9,7 +9,8 @@
 
 use proptest::prelude::*;
 use route::deck::{
-    Asked, Currency, DateOrder, Deck, Exchange, Field, Format, Layout, Money, Places, Sheet, Zone, read, read_bytes,
+    Asked, Currency, DateOrder, Deck, Exchange, Field, Format, Layout, Money, Places, Sheet, Zone, read,
+    read_bytes,
 };
 
 macro_rules! layouts {
@@ -80,10 +81,18 @@ fn the_shipped_examples_are_read() {
         let path = entry.unwrap().path();
         let read = read_bytes(&std::fs::read(&path).unwrap(), &Format::default());
         let sheet = read.unwrap_or_else(|errors| panic!("{}: {errors:#?}", path.display()));
-        rows.push((path.file_name().unwrap().to_string_lossy().into_owned(), sheet.lines().count()));
+        rows.push((
+            path.file_name().unwrap().to_string_lossy().into_owned(),
+            sheet.lines().count(),
+        ));
     }
     rows.sort();
-    let expected = [("carrier-a.csv", 7), ("headquarters.csv", 7), ("rate-notice.csv", 10), ("united-states.csv", 7)];
+    let expected = [
+        ("carrier-a.csv", 7),
+        ("headquarters.csv", 7),
+        ("rate-notice.csv", 10),
+        ("united-states.csv", 7),
+    ];
     assert_eq!(rows, expected.map(|(name, rows)| (name.to_owned(), rows)));
 }
 
@@ -97,12 +106,18 @@ fn what_is_worth_knowing_is_said() {
         notes("amendment"),
         "the header is line 4; what stands above it is passed over; 1 rows are marked as deleted and left out"
     );
-    assert_eq!(notes("international"), "dates have the month first, as line 3 shows");
+    assert_eq!(
+        notes("international"),
+        "dates have the month first, as line 3 shows"
+    );
     assert!(notes("us_two_prices").contains("the dearer of the two"));
     let international = sheet(LAYOUTS[1].1);
     assert_eq!(international.passed_over(), ["Destination"]);
     assert_eq!(
-        international.columns().first().map(|(field, name)| (*field, name.as_str())),
+        international
+            .columns()
+            .first()
+            .map(|(field, name)| (*field, name.as_str())),
         Some(("prefix", "Code"))
     );
 }
@@ -126,9 +141,14 @@ fn what_a_file_does_not_show_is_refused_until_it_is_said() {
     assert_eq!(from(DateOrder::DayFirst), [1_775_174_400, 1_780_617_600]);
     assert_eq!(from(DateOrder::MonthFirst), [1_772_582_400, 1_778_025_600]);
     let both = "prefix,rate,effective date\n44,1,13/04/2026\n45,1,04/13/2026\n";
-    assert!(fault(both, &Format::default()).starts_with("line 3, effective date: the day comes first in line 2"));
+    assert!(
+        fault(both, &Format::default()).starts_with("line 3, effective date: the day comes first in line 2")
+    );
     let other = "prefix,rate,effective date\n44,1,13/04/2026\n";
-    assert!(fault(other, &said(DateOrder::MonthFirst)).starts_with("line 2, effective date: the day comes first here"));
+    assert!(
+        fault(other, &said(DateOrder::MonthFirst))
+            .starts_with("line 2, effective date: the day comes first here")
+    );
 
     let decimals = "prefix;rate\n44;1,234\n";
     assert!(fault(decimals, &Format::default()).contains("between thousands"));
@@ -136,21 +156,48 @@ fn what_a_file_does_not_show_is_refused_until_it_is_said() {
         decimal: Some(b','),
         ..Format::default()
     };
-    let read_price = |text: &str| read(text, &comma).unwrap().lines().next().unwrap().row.rate.per_minute;
+    let read_price = |text: &str| {
+        read(text, &comma)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .row
+            .rate
+            .per_minute
+    };
     assert_eq!(read_price(decimals), Money(1_234_000_000));
     assert!(fault("prefix;rate\n44;0.5\n", &comma).contains("(`decimal`)"));
     let mixed = "prefix;rate\n44;0,5\n45;0.5\n";
-    assert!(fault(mixed, &Format::default()).starts_with("line 3, rate: decimals begin with a point in line 3"));
+    assert!(
+        fault(mixed, &Format::default()).starts_with("line 3, rate: decimals begin with a point in line 3")
+    );
 
     let mixed = "Country Code,Code,Rate\n44,4420,1\n44,20,1\n";
-    assert!(fault(mixed, &Format::default()).starts_with("line 3, Code: the code begins with the country code in line 2"));
+    assert!(
+        fault(mixed, &Format::default())
+            .starts_with("line 3, Code: the code begins with the country code in line 2")
+    );
     let twice = "Code,Price,Rate,Rate per minute\n44,1,2,3\n";
-    assert!(fault(twice, &Format::default()).contains("\"Price\" and \"Rate per minute\" could both be the column \"rate\""));
+    assert!(
+        fault(twice, &Format::default())
+            .contains("\"Price\" and \"Rate per minute\" could both be the column \"rate\"")
+    );
     let named = Format {
-        columns: vec![(Field::Rate, "Rate Per Minute".into()), (Field::Prefix, "code".into())],
+        columns: vec![
+            (Field::Rate, "Rate Per Minute".into()),
+            (Field::Prefix, "code".into()),
+        ],
         ..Format::default()
     };
-    let price = read(twice, &named).unwrap().lines().next().unwrap().row.rate.per_minute;
+    let price = read(twice, &named)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .row
+        .rate
+        .per_minute;
     assert_eq!(price, Money(3_000_000_000));
 }
 
@@ -166,11 +213,17 @@ fn codes_of_the_united_states_have_their_one_whatever_is_over_them() {
     };
     let prefixes = |text: &str, format: &Format| {
         let sheet = read(text, format).unwrap();
-        sheet.lines().map(|line| line.row.key.to_string()).collect::<Vec<_>>()
+        sheet
+            .lines()
+            .map(|line| line.row.key.to_string())
+            .collect::<Vec<_>>()
     };
     let plain = "prefix,rate\n201,1\n1202,1\n201200,1\n2012003,1\n";
     assert_eq!(prefixes(plain, &us), ["1201", "1201200", "12012003", "1202"]);
-    assert_eq!(prefixes(plain, &Format::default()), ["1202", "201", "201200", "2012003"]);
+    assert_eq!(
+        prefixes(plain, &Format::default()),
+        ["1202", "201", "201200", "2012003"]
+    );
     let priced = "prefix,interstate,intrastate\n201,1,1\n";
     assert_eq!(prefixes(priced, &Format::default()), ["1201"]);
     assert_eq!(prefixes(priced, &international), ["201"]);
@@ -183,7 +236,10 @@ fn prices_are_converted_to_the_base_currency() {
     let currency = |name| Currency::new(name).unwrap();
     let exchange = Exchange::new(
         Currency::USD,
-        vec![(currency("EUR"), Money(1_080_000_000)), (currency("GBP"), Money(1_250_000_000))],
+        vec![
+            (currency("EUR"), Money(1_080_000_000)),
+            (currency("GBP"), Money(1_250_000_000)),
+        ],
     );
     let deck = sheet(text).deck(&exchange, Places::default()).unwrap();
     let rate = |called| lookup(&deck, "", called).unwrap();
@@ -192,7 +248,9 @@ fn prices_are_converted_to_the_base_currency() {
     assert_eq!(rate("44").minimum, Money(540_000_000));
     assert_eq!(rate("45").per_minute, Money(25_000_000));
     assert_eq!(rate("46").per_minute, Money(30_000_000));
-    let errors = sheet(text).deck(&Exchange::default(), Places::default()).unwrap_err();
+    let errors = sheet(text)
+        .deck(&Exchange::default(), Places::default())
+        .unwrap_err();
     let lines: Vec<u32> = errors.iter().map(|error| error.line).collect();
     assert_eq!(lines, [2, 3]);
     assert_eq!(
@@ -204,7 +262,10 @@ fn prices_are_converted_to_the_base_currency() {
         currency: Some(currency("GBP")),
         ..Format::default()
     };
-    let deck = read("prefix,rate\n44,1\n", &pounds).unwrap().deck(&exchange, Places::default()).unwrap();
+    let deck = read("prefix,rate\n44,1\n", &pounds)
+        .unwrap()
+        .deck(&exchange, Places::default())
+        .unwrap();
     assert_eq!(lookup(&deck, "", "44").unwrap().per_minute, Money(1_250_000_000));
 }
 
@@ -253,8 +314,12 @@ fn a_surcharge_is_added_to_whatever_row_prices_the_call() {
         let rate = lookup(&deck, caller, called).unwrap();
         assert_eq!(rate.per_minute.to_string(), price, "{caller} {called}");
     }
-    assert!(fault("prefix,rate,origin,surcharge\n32,,,0.1\n", &Format::default()).contains("needs the prefix"));
-    assert!(fault("prefix,rate,origin,surcharge\n32,1,7,0.1\n", &Format::default()).contains("about that alone"));
+    assert!(
+        fault("prefix,rate,origin,surcharge\n32,,,0.1\n", &Format::default()).contains("needs the prefix")
+    );
+    assert!(
+        fault("prefix,rate,origin,surcharge\n32,1,7,0.1\n", &Format::default()).contains("about that alone")
+    );
 }
 
 #[test]

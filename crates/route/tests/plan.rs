@@ -7,86 +7,16 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/bed.rs"]
+mod bed;
 #[path = "support/tables.rs"]
 mod support;
 
-use route::{
-    HealthChange, LeftOut, Live, NoRoute, NoRouteReason, Outcome, Place, Plan, Request, Tables, plan,
-};
+use bed::{Bed, CALLED, NOW};
+use route::{LeftOut, NoRouteReason, Place};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
-use support::{carrier, ix, number, pbx, priced, tables};
-
-/// 2026-02-01T00:00:00Z.
-const NOW: u64 = 1_769_904_000;
-const CALLED: &str = "+442071838750";
-
-struct Bed {
-    tables: Tables,
-    live: Live,
-    now: Instant,
-    at: u64,
-}
-
-impl Bed {
-    fn new(tables: Tables) -> Self {
-        let mut live = Live::new();
-        live.install(&tables);
-        Self {
-            tables,
-            live,
-            now: Instant::now(),
-            at: NOW,
-        }
-    }
-
-    fn try_plan(&self, from: &str, called: &str, draw: u64) -> Result<Plan, NoRoute> {
-        let request = Request {
-            from: ix(&self.tables, from),
-            caller: "+441632960000",
-            called,
-            class: None,
-            at_unix_s: self.at,
-            draw,
-        };
-        plan(&self.tables, &self.live, self.now, &request)
-    }
-
-    fn plan(&self, called: &str) -> Plan {
-        self.try_plan("pbx", called, 1).unwrap()
-    }
-
-    /// The attempts of a call from `pbx`, as `trunk/target`.
-    fn order(&self, called: &str) -> Vec<String> {
-        self.targets(&self.plan(called))
-    }
-
-    fn targets(&self, plan: &Plan) -> Vec<String> {
-        let name = |attempt: &route::Attempt| {
-            format!("{}/{}", self.tables.trunk(attempt.trunk).name, attempt.target)
-        };
-        plan.attempts.iter().map(name).collect()
-    }
-
-    fn down(&mut self, trunk: &str, target: usize) {
-        let trunk = ix(&self.tables, trunk);
-        let change = self
-            .live
-            .note_target(self.now, &self.tables, trunk, target, Outcome::DownCode);
-        assert_eq!(change, Some(HealthChange::Down));
-    }
-
-    /// Takes a place for a call that lasts: a permit that is only dropped is not given back.
-    fn occupy(&mut self, trunk: &str) {
-        let trunk = ix(&self.tables, trunk);
-        let _permit = self.live.try_admit(self.now, &self.tables, trunk).unwrap();
-    }
-
-    fn places(&self, plan: &Plan) -> HashMap<String, Place> {
-        let name = |c: &route::Candidate| (self.tables.trunk(c.trunk).name.clone(), c.place);
-        plan.trace.candidates().iter().map(name).collect()
-    }
-}
+use std::time::Duration;
+use support::{carrier, number, pbx, priced, tables};
 
 #[test]
 fn the_cheapest_carrier_comes_first_and_those_without_a_price_last_by_priority() {
@@ -173,26 +103,6 @@ fn a_blocked_destination_is_not_sold_even_where_a_shorter_prefix_is() {
     assert_eq!(bed.targets(&plan), ["b/0"]);
     assert_eq!(bed.places(&plan)["a"], Place::Dropped(LeftOut::Blocked));
     assert_eq!(bed.order("44161"), ["a/0", "b/0"]);
-}
-
-#[test]
-fn the_class_of_the_customer_says_which_carriers_may_be_used() {
-    let gold = "[[class]]\nname = \"gold\"\ntrunks = [\"a\", \"dear\"]\nmax_price = 0.02\n";
-    let text = [
-        carrier("a", ""),
-        carrier("c", ""),
-        carrier("dear", "deck = \"d.csv\""),
-        pbx("class = \"gold\""),
-        gold.into(),
-    ]
-    .concat();
-    let bed = Bed::new(priced(&text, &[("dear", "44,0.03,,,,,,\n1,0.02,,,,,,")]));
-    let plan = bed.plan(CALLED);
-    assert_eq!(bed.targets(&plan), ["a/0"]);
-    let places = bed.places(&plan);
-    assert_eq!(places["c"], Place::Dropped(LeftOut::NotListed));
-    assert!(matches!(places["dear"], Place::Dropped(LeftOut::TooDear(most)) if most.to_string() == "0.02"));
-    assert_eq!(bed.order("12125550100"), ["dear/0", "a/0"]);
 }
 
 #[test]
@@ -306,73 +216,6 @@ fn the_same_draw_gives_the_same_plan() {
 }
 
 #[test]
-fn what_is_down_comes_last_and_is_tried_all_the_same() {
-    let pair = |name: &str, priority: u8| {
-        let at = |n: u8| format!("{{ uri = \"sip:{name}{n}.example.com\", priority = {n} }}");
-        let targets = format!("targets = [{}, {}]", at(1), at(2));
-        format!("[[trunk]]\nname = \"{name}\"\nrole = \"carrier\"\npriority = {priority}\n{targets}\n")
-    };
-    let mut bed = Bed::new(tables(&(pair("a", 1) + &pair("b", 2) + &pbx(""))));
-    assert_eq!(bed.order(CALLED), ["a/0", "a/1", "b/0", "b/1"]);
-    bed.down("a", 0);
-    assert_eq!(bed.order(CALLED), ["a/1", "b/0", "b/1", "a/0"]);
-    bed.down("a", 1);
-    assert_eq!(bed.order(CALLED), ["b/0", "b/1", "a/0", "a/1"]);
-    bed.down("b", 0);
-    bed.down("b", 1);
-    assert_eq!(bed.order(CALLED), ["a/0", "a/1", "b/0", "b/1"]);
-    let a = ix(&bed.tables, "a");
-    bed.live.note_target(bed.now, &bed.tables, a, 1, Outcome::Alive);
-    assert_eq!(bed.order(CALLED), ["a/1", "a/0", "b/0", "b/1"]);
-}
-
-/// LC-04: nothing stays down for want of somebody who looks.
-#[test]
-fn a_target_that_is_down_gets_a_call_now_and_then_unless_options_will_tell() {
-    let mut bed = Bed::new(tables(
-        &(carrier("a", "priority = 1")
-            + &carrier("pinged", "priority = 2\noptions_interval = \"10s\"")
-            + &carrier("c", "priority = 3")
-            + &pbx("")),
-    ));
-    let (a, shunned) = (ix(&bed.tables, "a"), ["c/0", "a/0", "pinged/0"]);
-    bed.down("a", 0);
-    bed.down("pinged", 0);
-    assert_eq!(bed.order(CALLED), shunned);
-    bed.now += Duration::from_millis(29_999);
-    assert_eq!(bed.order(CALLED), shunned);
-    bed.now += Duration::from_millis(1);
-    assert_eq!(bed.order(CALLED), ["a/0", "c/0", "pinged/0"]);
-    // One call tries it; the others wait for what becomes of that.
-    bed.live.note_tried(bed.now, &bed.tables, a, 0);
-    assert_eq!(bed.order(CALLED), shunned);
-    bed.live.note_target(bed.now, &bed.tables, a, 0, Outcome::Miss);
-    bed.now += Duration::from_secs(29);
-    assert_eq!(bed.order(CALLED), shunned);
-    bed.live.note_target(bed.now, &bed.tables, a, 0, Outcome::Alive);
-    assert_eq!(bed.order(CALLED), ["a/0", "c/0", "pinged/0"]);
-}
-
-#[test]
-fn a_target_that_asked_to_be_left_alone_comes_last_until_its_time_is_over() {
-    let mut bed = Bed::new(tables(
-        &(carrier("a", "priority = 1") + &carrier("b", "priority = 2") + &pbx("")),
-    ));
-    let a = ix(&bed.tables, "a");
-    bed.live
-        .back_off(bed.now, &bed.tables, a, 0, Duration::from_secs(20));
-    assert!(bed.live.is_up(&bed.tables, a, 0));
-    assert_eq!(bed.order(CALLED), ["b/0", "a/0"]);
-    bed.now += Duration::from_millis(19_999);
-    assert_eq!(bed.order(CALLED), ["b/0", "a/0"]);
-    bed.now += Duration::from_millis(1);
-    assert_eq!(bed.order(CALLED), ["a/0", "b/0"]);
-    bed.live.back_off(bed.now, &bed.tables, a, 0, Duration::MAX);
-    bed.now += Duration::from_secs(3600);
-    assert_eq!(bed.order(CALLED), ["a/0", "b/0"]);
-}
-
-#[test]
 fn what_is_full_comes_last_with_the_reason() {
     let text = [
         carrier("full", "priority = 1\nmax_calls = 1"),
@@ -425,66 +268,4 @@ fn the_trace_says_in_words_what_the_plan_went_by() {
             "not d: no price, priority 3, weight 1; disabled",
         ]
     );
-}
-
-#[test]
-fn the_limit_on_attempts_is_the_lowest_that_anybody_wrote() {
-    let attempts = |most: u16| {
-        if most == 0 {
-            String::new()
-        } else {
-            format!("failover = {{ attempts = {most} }}")
-        }
-    };
-    // What the calling trunk, the first carrier and all other carriers have written (0: nothing).
-    let table = [
-        (0, 0, 0, 3),
-        (1, 0, 0, 1),
-        (5, 0, 0, 5),
-        (32, 0, 0, 29),
-        (0, 1, 0, 1),
-        (0, 2, 0, 2),
-        (0, 9, 0, 9),
-        (0, 0, 9, 9),
-        (5, 1, 9, 1),
-        (5, 4, 2, 2),
-        (5, 9, 9, 5),
-        (4, 9, 1, 2),
-        // The number that holds for all who write none, written: it counts like any other.
-        (3, 0, 0, 3),
-        (3, 5, 5, 3),
-        (5, 3, 0, 3),
-        (9, 9, 3, 3),
-        (0, 3, 9, 3),
-    ];
-    for (calling, first, others, expected) in table {
-        let one = |i: u16| {
-            carrier(
-                &format!("c{i}"),
-                &format!(
-                    "priority = {i}\n{}",
-                    attempts(if i == 1 { first } else { others })
-                ),
-            )
-        };
-        let carriers: Vec<String> = (1..30).map(one).collect();
-        let bed = Bed::new(tables(&(carriers.concat() + &pbx(&attempts(calling)))));
-        let plan = bed.plan(CALLED);
-        assert_eq!(
-            plan.limit, expected,
-            "calling {calling}, first {first}, others {others}"
-        );
-        assert!(plan.attempts.len() >= plan.limit && plan.attempts.len() <= 32 + 4);
-    }
-}
-
-#[test]
-fn a_plan_of_older_tables_still_stands_after_a_reload() {
-    let text = |more: &str| carrier("a", "priority = 1") + more + &carrier("b", "priority = 2") + &pbx("");
-    let mut bed = Bed::new(tables(&text("")));
-    bed.live.install(&tables(&text(&carrier("new", "priority = 3"))));
-    assert_eq!(bed.order(CALLED), ["a/0", "b/0"]);
-    // `b` is gone from the config in force: no call is to be sent there any more.
-    bed.live.install(&tables(&(carrier("a", "") + &pbx(""))));
-    assert_eq!(bed.order(CALLED), ["a/0"]);
 }

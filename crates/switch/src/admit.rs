@@ -374,7 +374,8 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     }
     let draw = core.random();
     let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
-    let sale = sale(&call.snapshot, call.a.trunk, now, (&caller, &called));
+    let at_unix_s = now.unix_ms / 1000;
+    let sale = sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
     if let Err((ending, why)) = call.sell(core, now, call.a.trunk, sale) {
         call.story.remark(why);
         tracing::debug!(call = %call.id, kind = ending.kind, "refused for its price");
@@ -385,7 +386,8 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
         caller: &caller,
         called: &called,
         class: None,
-        at_unix_s: now.unix_ms / 1000,
+        sell: sale.rate(),
+        at_unix_s,
         draw,
     };
     let snapshot = Arc::clone(&call.snapshot);
@@ -413,11 +415,16 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
 }
 
 /// What a customer pays for a call from one number to another.
-pub(crate) fn sale(snapshot: &Snapshot, customer: TrunkIx, now: Now, (caller, called): (&str, &str)) -> route::Sale {
+pub(crate) fn sale(
+    snapshot: &Snapshot,
+    customer: TrunkIx,
+    at_unix_s: u64,
+    (caller, called): (&str, &str),
+) -> route::Sale {
     let asked = deck::Asked {
         called,
         caller,
-        at_unix_s: now.unix_ms / 1000,
+        at_unix_s,
     };
     let to_carriers = snapshot.tables.number(called).is_none();
     snapshot.tables.sale(customer, &asked, to_carriers)

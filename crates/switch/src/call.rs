@@ -1,7 +1,7 @@
 //! A call: two legs, one plan, one media session, and what becomes of it.
 
 mod account;
-mod bill;
+pub(crate) mod bill;
 mod bodies;
 mod branch;
 mod called;
@@ -48,8 +48,8 @@ use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
 
-pub(crate) use self::branch::{Errand, ErrandKind, Tale};
 pub(crate) use self::bill::Charge;
+pub(crate) use self::branch::{Errand, ErrandKind, Tale};
 use self::connect::Connecting;
 use self::digits::Telling;
 use self::end::Ended;

@@ -59,7 +59,10 @@ impl Held {
         let paid_ms = deck::billed_s(self.rate, self.talk_ms(at)).saturating_mul(1000);
         let before = deck::cost(self.rate, paid_ms);
         let after = deck::cost(self.rate, paid_ms.saturating_add(1));
-        Some((since.checked_add(Duration::from_millis(paid_ms))?, Money(after.0 - before.0)))
+        Some((
+            since.checked_add(Duration::from_millis(paid_ms))?,
+            Money(after.0 - before.0),
+        ))
     }
 }
 
@@ -116,7 +119,11 @@ pub(crate) struct Short {
 
 impl std::fmt::Display for Short {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "its credit is used up: {} left, {} needed for the call to begin", self.left, self.needed)
+        write!(
+            f,
+            "its credit is used up: {} left, {} needed for the call to begin",
+            self.left, self.needed
+        )
     }
 }
 
@@ -263,7 +270,10 @@ impl Core {
         self.credit.last_id += 1;
         let id = self.credit.last_id;
         let Some(index) = self.credit.index(customer) else {
-            tracing::error!(customer, "there are too many accounts: this customer's calls are not charged");
+            tracing::error!(
+                customer,
+                "there are too many accounts: this customer's calls are not charged"
+            );
             return Ok(None);
         };
         let Some(account) = self.credit.accounts.get_mut(index as usize) else {
@@ -287,7 +297,11 @@ impl Core {
 
     /// A call with a place was answered: it is charged from now on.
     pub(crate) fn charge_credit(&mut self, now: Now, place: Place) {
-        if let Some(held) = self.credit.of(place).and_then(|account| account.held.get_mut(&place.id)) {
+        if let Some(held) = self
+            .credit
+            .of(place)
+            .and_then(|account| account.held.get_mut(&place.id))
+        {
             held.since = Some(now.at);
         }
         self.watch_credit(now, place.account);
@@ -295,14 +309,20 @@ impl Core {
 
     /// What is charged is another call's now.
     pub(crate) fn move_credit(&mut self, place: Place, call: CallKey) {
-        if let Some(held) = self.credit.of(place).and_then(|account| account.held.get_mut(&place.id)) {
+        if let Some(held) = self
+            .credit
+            .of(place)
+            .and_then(|account| account.held.get_mut(&place.id))
+        {
             held.call = call;
         }
     }
 
     /// A call is over, and has cost its customer so much.
     pub(crate) fn settle_credit(&mut self, place: Place, price: Money) {
-        let Some(account) = self.credit.of(place) else { return };
+        let Some(account) = self.credit.of(place) else {
+            return;
+        };
         if account.held.remove(&place.id).is_none() {
             return;
         }
@@ -323,7 +343,9 @@ impl Core {
 
     /// A payment is booked: what has been waiting for it lasts longer.
     pub(crate) fn add_credit(&mut self, now: Now, customer: &str, amount: Balance) {
-        let Some(index) = self.credit.index(customer) else { return };
+        let Some(index) = self.credit.index(customer) else {
+            return;
+        };
         if let Some(account) = self.credit.accounts.get_mut(index as usize) {
             account.balance = Balance(account.balance.0.saturating_add(amount.0));
         }
@@ -348,7 +370,9 @@ impl Core {
             return Vec::new();
         };
         let account = self.credit.accounts.get(index as usize);
-        let over = account.map(|account| account.judge(&credit, now.at, now.at + LEAD).1).unwrap_or_default();
+        let over = account
+            .map(|account| account.judge(&credit, now.at, now.at + LEAD).1)
+            .unwrap_or_default();
         if !over.is_empty() {
             tracing::warn!(customer = %name, calls = over.len(), "credit is used up: calls are ended");
         }
@@ -370,12 +394,17 @@ impl Core {
         };
         let (mut timer, name) = (account.timer.take(), Arc::clone(&account.name));
         self.disarm(&mut timer);
-        let Some(credit) = self.credit_of(&name) else { return };
+        let Some(credit) = self.credit_of(&name) else {
+            return;
+        };
         let Some(account) = self.credit.accounts.get_mut(index as usize) else {
             return;
         };
         account.note(&credit, account.left(&credit, now.at));
-        let due = account.judge(&credit, now.at, now.at).0.filter(|_| credit.end_calls);
+        let due = account
+            .judge(&credit, now.at, now.at)
+            .0
+            .filter(|_| credit.end_calls);
         if let Some(due) = due {
             account.timer = Some(self.timers.insert(due.max(now.at), Timer::Credit(index)));
         }
@@ -384,7 +413,12 @@ impl Core {
     /// The accounts of customers that have credit or had some.
     pub(crate) fn credit_views(&mut self, now: Now) -> Vec<CreditView> {
         let snapshot = Arc::clone(&self.snapshot);
-        for trunk in snapshot.config.trunks.iter().filter(|trunk| trunk.credit.is_some()) {
+        for trunk in snapshot
+            .config
+            .trunks
+            .iter()
+            .filter(|trunk| trunk.credit.is_some())
+        {
             self.credit.index(&trunk.name);
         }
         let view = |account: &Account| {
@@ -397,7 +431,9 @@ impl Core {
                 running: account.running(now.at),
                 left,
                 calls: account.held.len(),
-                low: credit.zip(left).is_some_and(|(credit, left)| is_low(&credit, left)),
+                low: credit
+                    .zip(left)
+                    .is_some_and(|(credit, left)| is_low(&credit, left)),
             }
         };
         let mut views: Vec<CreditView> = self.credit.accounts.iter().map(view).collect();
@@ -407,7 +443,9 @@ impl Core {
 }
 
 fn is_low(credit: &Credit, left: Balance) -> bool {
-    credit.alert.is_some_and(|alert| left < Balance::from_units(alert))
+    credit
+        .alert
+        .is_some_and(|alert| left < Balance::from_units(alert))
 }
 
 #[cfg(test)]

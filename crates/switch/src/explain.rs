@@ -6,6 +6,7 @@ use route::{DecisionView, TrunkIx};
 use serde::Serialize;
 
 use crate::admit;
+use crate::call::bill;
 use crate::io::Now;
 use crate::snapshot::Snapshot;
 use crate::switch::Switch;
@@ -119,11 +120,18 @@ impl Switch {
             explanation.lines.push(format!("{}: {denied}", trunk.name));
             return Ok(explanation);
         }
+        let sale = admit::sale(snapshot, from, explanation.at_unix_s, (&caller, &called));
+        if let Err(why) = bill::sold(sale, &trunk.name) {
+            explanation.status = Some(403);
+            explanation.lines.push(why);
+            return Ok(explanation);
+        }
         let request = route::Request {
             from,
             caller: &caller,
             called: &called,
             class,
+            sell: sale.rate(),
             at_unix_s: explanation.at_unix_s,
             draw: question.draw,
         };

@@ -158,6 +158,11 @@ impl Pingers {
         } else {
             let took = now.at.saturating_duration_since(sent);
             core.hop_answered(now, network, hop, status, Kind::Ping(took));
+            if took < snapshot.config.sip.t1 {
+                let (trunk, target) = (pinger.trunk, pinger.target);
+                core.live
+                    .note_round_trip(now.at, &snapshot.tables, trunk, target, took);
+            }
             pinger.learn(core, now, Outcome::Alive);
         }
     }

@@ -154,6 +154,7 @@ fn admit(core: &mut Core, now: Now, asked: &mut Asked, trunk: TrunkIx, called: &
         caller: &caller,
         called: &called,
         class: None,
+        sell: None,
         at_unix_s: now.unix_ms / 1000,
         draw: core.random(),
     };

@@ -2,8 +2,8 @@
 //!
 //! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
 
-pub use rtp_proto::control::{Heard, LossStructure, Quality};
 pub use route::deck::{Balance, Money};
+pub use rtp_proto::control::{Heard, LossStructure, Quality};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 

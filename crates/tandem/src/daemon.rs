@@ -7,6 +7,7 @@
 //!                            shard (one thread: sockets + Switch) ──► records (writer thread)
 //! ```
 
+mod attic;
 mod backend;
 mod control;
 mod figures;

@@ -72,7 +72,10 @@ fn load_knowing(
         exchange: &exchange,
         places: &places,
         // What an earlier configuration made of the same files holds as long as these say the same.
-        known: known.filter(|known| known.billing == config.billing).map(|known| known.decks).unwrap_or_default(),
+        known: known
+            .filter(|known| known.billing == config.billing)
+            .map(|known| known.decks)
+            .unwrap_or_default(),
     };
     let mut read = on_all_cores(&tasks, &basis);
     read.sort_by_key(|(index, _)| *index);
@@ -87,9 +90,16 @@ fn load_knowing(
         match deck {
             Ok((deck, origin)) => {
                 if let Some((path, stamp)) = task.path.zip(origin) {
-                    fresh.insert((path.to_path_buf(), task.trunk.deck_format.clone().into()), (stamp, deck.clone()));
+                    fresh.insert(
+                        (path.to_path_buf(), task.trunk.deck_format.clone().into()),
+                        (stamp, deck.clone()),
+                    );
                 }
-                let side = if task.sold { &mut decks.sold } else { &mut decks.bought };
+                let side = if task.sold {
+                    &mut decks.sold
+                } else {
+                    &mut decks.bought
+                };
                 side.push((task.trunk.name.clone(), deck));
             }
             Err(faults) => errors.extend(faults),
@@ -157,12 +167,21 @@ fn on_all_cores(tasks: &[Task<'_>], basis: &Basis<'_>) -> Vec<(usize, Made)> {
             let _ = rustix::process::setpriority_process(None, NICENESS);
             work()
         };
-        let spawn = |_| std::thread::Builder::new().name("decks".into()).spawn_scoped(scope, modest);
-        let workers: Vec<_> = (0..cores.min(tasks.len())).map_while(|index| spawn(index).ok()).collect();
+        let spawn = |_| {
+            std::thread::Builder::new()
+                .name("decks".into())
+                .spawn_scoped(scope, modest)
+        };
+        let workers: Vec<_> = (0..cores.min(tasks.len()))
+            .map_while(|index| spawn(index).ok())
+            .collect();
         if workers.is_empty() {
             return work();
         }
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_default())
+            .collect()
     })
 }
 
@@ -182,14 +201,20 @@ impl Basis<'_> {
                     let (key, index) = (task.key(), error.line.saturating_sub(1));
                     format!("trunk.{name}.{key}[{index}].{}: {}", error.column, error.message)
                 };
-                deck.map(|deck| (deck, None)).map_err(|errors| told(&errors, place, String::new))
+                deck.map(|deck| (deck, None))
+                    .map_err(|errors| told(&errors, place, String::new))
             }
         }
     }
 
     fn from_file(&self, task: &Task<'_>, path: &Path, format: &Format) -> Made {
         let fault = |error: String| {
-            vec![format!("{}: {} of trunk {:?}: {error}", path.display(), task.key(), task.trunk.name)]
+            vec![format!(
+                "{}: {} of trunk {:?}: {error}",
+                path.display(),
+                task.key(),
+                task.trunk.name
+            )]
         };
         let stamp = Stamp::of(path).map_err(fault)?;
         let key = (path.to_path_buf(), task.trunk.deck_format.clone().into());
@@ -199,10 +224,12 @@ impl Basis<'_> {
             return Ok((deck.clone(), Some(stamp)));
         }
         let bytes = read(path).map_err(fault)?;
-        let deck = read_bytes(&bytes, format).and_then(|sheet| sheet.deck(self.exchange, self.places.clone()));
+        let deck =
+            read_bytes(&bytes, format).and_then(|sheet| sheet.deck(self.exchange, self.places.clone()));
         let place = |error: &RowError| format!("{}:{error}", path.display());
         let all = || format!(" (tandem decks import {} tells all)", path.display());
-        deck.map(|deck| (deck, Some(stamp))).map_err(|errors| told(&errors, place, all))
+        deck.map(|deck| (deck, Some(stamp)))
+            .map_err(|errors| told(&errors, place, all))
     }
 }
 
@@ -221,8 +248,13 @@ fn places(config: &Config, seen: &mut Vec<PathBuf>) -> Result<Places, Vec<String
     };
     seen.push(path.clone());
     let bytes = read(path).map_err(|error| vec![format!("{}: billing.npa_nxx: {error}", path.display())])?;
-    read_places(&String::from_utf8_lossy(&bytes))
-        .map_err(|errors| told(&errors, |error| format!("{}:{error}", path.display()), String::new))
+    read_places(&String::from_utf8_lossy(&bytes)).map_err(|errors| {
+        told(
+            &errors,
+            |error| format!("{}:{error}", path.display()),
+            String::new,
+        )
+    })
 }
 
 /// How a deck's file was read, in the words of the configuration.

@@ -7,6 +7,7 @@ mod decks;
 mod demo;
 mod files;
 mod logging;
+mod pages;
 mod snapshot;
 mod streams;
 

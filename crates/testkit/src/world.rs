@@ -66,7 +66,10 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
         let deck = |trunk: &Arc<config::Trunk>| {
             let sheet = Sheet::inline(of(trunk), &Format::default());
             let deck = sheet.and_then(|sheet| sheet.deck(&exchange, Places::default()));
-            (trunk.name.clone(), deck.unwrap_or_else(|errors| panic!("{errors:?}")))
+            (
+                trunk.name.clone(),
+                deck.unwrap_or_else(|errors| panic!("{errors:?}")),
+            )
         };
         priced.map(deck).collect()
     };
@@ -290,7 +293,10 @@ impl World {
         let now = self.moment();
         let switch = self.switch.as_mut().expect("a switch that is up");
         let views = switch.credit(now);
-        views.into_iter().find(|view| view.customer == customer).expect("an account")
+        views
+            .into_iter()
+            .find(|view| view.customer == customer)
+            .expect("an account")
     }
 
     /// An operator hangs up a call.

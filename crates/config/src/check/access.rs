@@ -70,6 +70,7 @@ fn register(trunk: &mut Arc<Trunk>, path: &str, cx: &mut Cx<'_>) {
         return;
     }
     let target = Target {
+        region: None,
         uri: register.uri.clone(),
         priority: 1,
         weight: 1,

@@ -8,7 +8,12 @@ use crate::report::Fault;
 pub(super) fn complete(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
     let sides = [
         ("deck", trunk.deck.is_some(), "rates", &trunk.rates),
-        ("sell_deck", trunk.sell_deck.is_some(), "sell_rates", &trunk.sell_rates),
+        (
+            "sell_deck",
+            trunk.sell_deck.is_some(),
+            "sell_rates",
+            &trunk.sell_rates,
+        ),
     ];
     for (file, has_file, inline, rows) in sides {
         let at = format!("{path}.{inline}");
@@ -21,18 +26,28 @@ pub(super) fn complete(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
         }
     }
     let sells = trunk.sell_deck.is_some() || !trunk.sell_rates.is_empty();
-    let refused = ["sell_deck", "sell_rates"].iter().any(|key| cx.is_bad(&format!("{path}.{key}")));
+    let refused = ["sell_deck", "sell_rates"]
+        .iter()
+        .any(|key| cx.is_bad(&format!("{path}.{key}")));
     for key in ["credit", "unpriced"] {
         let at = format!("{path}.{key}");
         if !sells && !refused && cx.is_written(&at) {
             let fault = Fault::new("says nothing of a customer that pays nothing");
-            cx.refuse(cx.place(&at), &at, fault.expected("`sell_deck` or `sell_rates` beside it"));
+            cx.refuse(
+                cx.place(&at),
+                &at,
+                fault.expected("`sell_deck` or `sell_rates` beside it"),
+            );
         }
     }
     let priced = trunk.deck.is_some() || !trunk.rates.is_empty() || sells || refused;
     let at = format!("{path}.deck_format");
     if !priced && cx.is_written(&at) {
-        cx.warn(cx.place(&at), &at, Fault::new("there is no deck that it could be about"));
+        cx.warn(
+            cx.place(&at),
+            &at,
+            Fault::new("there is no deck that it could be about"),
+        );
     }
 }
 
@@ -43,9 +58,8 @@ fn row(row: &DeckRow, path: &str, cx: &mut Cx<'_>) {
         (None, None) if !row.blocked => {
             Fault::new("has no price").expected("rate = 0.0125, or blocked = true")
         }
-        (None, Some(_)) if row.origin.is_none() => {
-            Fault::new("has a `surcharge` and no `origin`").expected("the prefix of the numbers that pay it: origin = \"1\"")
-        }
+        (None, Some(_)) if row.origin.is_none() => Fault::new("has a `surcharge` and no `origin`")
+            .expected("the prefix of the numbers that pay it: origin = \"1\""),
         (None, Some(_)) if row.hours.is_some() || row.jurisdiction.is_some() => {
             Fault::new("is about a surcharge").expected("`hours` and `jurisdiction` left out")
         }

@@ -13,7 +13,11 @@ pub(crate) struct Map<K, F>(PhantomData<(K, F)>);
 impl<K: TextForm<Out = String>, F: Form> Form for Map<K, F> {
     type Out = BTreeMap<String, F::Out>;
     fn expected() -> String {
-        format!("a table; each key {}, each value {}", <K as TextForm>::expected(), F::expected())
+        format!(
+            "a table; each key {}, each value {}",
+            <K as TextForm>::expected(),
+            F::expected()
+        )
     }
     fn schema() -> Json {
         json!({ "type": "object", "propertyNames": <K as TextForm>::schema(), "additionalProperties": F::schema() })
@@ -47,7 +51,9 @@ impl<K: TextForm<Out = String>, F: Form> Form for Map<K, F> {
         whole.then_some(map)
     }
     fn show(value: &Self::Out) -> Option<toml::Value> {
-        let entries = value.iter().filter_map(|(key, value)| Some((key.clone(), F::show(value)?)));
+        let entries = value
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), F::show(value)?)));
         Some(toml::Value::Table(entries.collect()))
     }
 }

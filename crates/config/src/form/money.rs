@@ -19,8 +19,9 @@ impl TextForm for CurrencyForm {
             return Ok(text.to_owned());
         }
         let upper = text.to_ascii_uppercase();
-        let meant = (upper != text && upper.len() == 3 && upper.bytes().all(|byte| byte.is_ascii_uppercase()))
-            .then(|| quote(&upper));
+        let meant =
+            (upper != text && upper.len() == 3 && upper.bytes().all(|byte| byte.is_ascii_uppercase()))
+                .then(|| quote(&upper));
         Err(Fault::new(format!("{} is no currency", quote(text))).meant(meant))
     }
     fn write(value: &String) -> String {

@@ -66,16 +66,16 @@ where
 }
 
 /// A number with or without decimals, from `MIN` to `MAX` thousandths.
-pub(crate) struct Decimal<const MIN: u64, const MAX: u64>;
+pub(crate) struct Decimal<const MIN: i64, const MAX: i64>;
 
-impl<const MIN: u64, const MAX: u64> Decimal<MIN, MAX> {
+impl<const MIN: i64, const MAX: i64> Decimal<MIN, MAX> {
     fn bounds() -> (f64, f64) {
-        let decimal = |thousandths: u64| u32::try_from(thousandths).map_or(f64::MAX, f64::from) / 1000.0;
+        let decimal = |thousandths: i64| i32::try_from(thousandths).map_or(f64::MAX, f64::from) / 1000.0;
         (decimal(MIN), decimal(MAX))
     }
 }
 
-impl<const MIN: u64, const MAX: u64> Form for Decimal<MIN, MAX> {
+impl<const MIN: i64, const MAX: i64> Form for Decimal<MIN, MAX> {
     type Out = f64;
     fn expected() -> String {
         let (least, most) = Self::bounds();

@@ -59,6 +59,13 @@ section! {
         live alias: bool = Flag, default("false");
         /// The class of service of a customer's calls; absent: every carrier, by priority and price.
         live class: Option<String> = Opt<Name>, optional;
+        /// Whether a carrier passes the caller's number on. Classes with `keep_caller_id` choose no other.
+        live caller_id: bool = Flag, default("true");
+        /// Where a carrier may process calls, in words of your own, to which `jurisdictions` of a class refer: `["eu"]`. None
+        /// written: in none that a class asks for.
+        live jurisdictions: Vec<String> = List<Name>, default("[]");
+        /// The region that it is in. Of carriers of equal price and priority those in the region where a call has come in come first.
+        live region: Option<String> = Opt<Name>, optional;
         /// Order among carriers where no deck prices them: lower first.
         live priority: u16 = Whole<u16, 0, 65_535>, default("1");
         /// Calls at once; absent: no limit of its own.
@@ -298,6 +305,9 @@ section! {
         live priority: u16 = Whole<u16, 0, 65_535>, default("1");
         /// Share of the calls among targets of the same priority.
         live weight: u16 = Whole<u16, 0, 65_535>, default("1");
+        /// The region that it is in. Of targets of the same priority those in the region where a call has come in come first, but none
+        /// whose measured round trip is longer than that of another by more than 30 ms.
+        live region: Option<String> = Opt<Name>, derived(None, "the trunk's");
     }
     computed {
         /// Its host.

@@ -220,7 +220,9 @@ fn targets_are_judged_and_never_show_a_user_part() {
     }
     assert_eq!(
         said(&GOOD.replace("[{ uri = \"sip:127.0.0.20:5080\" }]", "[\"sip:127.0.0.20:5080\"]")),
-        ["t:16:12: trunk.carrier-a.targets[0]: is a string; expected a table of uri, priority, weight"]
+        [
+            "t:16:12: trunk.carrier-a.targets[0]: is a string; expected a table of uri, priority, weight, region"
+        ]
     );
 }
 

@@ -6,9 +6,9 @@ use super::{Job, keeper};
 use crate::accounts;
 use crate::schema::{self, StoreError};
 use rusqlite::{Connection, Error, ErrorCode, Statement, params};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
-use std::collections::BTreeMap;
 use switch::record::{CallRecord, Money};
 
 /// Void journal rows deleted per transaction.

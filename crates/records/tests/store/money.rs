@@ -30,7 +30,10 @@ fn payment(customer: &str, amount: i64, reference: Option<&str>) -> Payment {
 fn balances(directory: &Directory) -> Vec<(String, i64)> {
     let accounts = Accounts::open(&directory.database()).unwrap();
     let balances = accounts.balances().unwrap();
-    balances.into_iter().map(|(name, balance)| (name, balance.0)).collect()
+    balances
+        .into_iter()
+        .map(|(name, balance)| (name, balance.0))
+        .collect()
 }
 
 #[test]
@@ -49,7 +52,10 @@ fn a_record_takes_its_price_off_its_customers_credit_once() {
         record: Box::new(samples::record(4)),
     });
     open.store.close();
-    assert_eq!(balances(&directory), [("a".to_owned(), -111), ("b".to_owned(), -7)]);
+    assert_eq!(
+        balances(&directory),
+        [("a".to_owned(), -111), ("b".to_owned(), -7)]
+    );
 }
 
 #[test]
@@ -57,16 +63,36 @@ fn a_payment_is_booked_once_for_its_reference() {
     let directory = Directory::new();
     let open = open(config(directory.database()));
     let mut accounts = Accounts::open(&directory.database()).unwrap();
-    assert_eq!(accounts.book(&payment("a", 500, Some("17"))).unwrap(), Booked::Now);
-    assert_eq!(accounts.book(&payment("a", 500, Some("17"))).unwrap(), Booked::Before);
-    assert_eq!(accounts.book(&payment("a", 900, Some("17"))).unwrap(), Booked::Otherwise(Balance(500)));
-    assert_eq!(accounts.book(&payment("b", 500, Some("17"))).unwrap(), Booked::Now);
+    assert_eq!(
+        accounts.book(&payment("a", 500, Some("17"))).unwrap(),
+        Booked::Now
+    );
+    assert_eq!(
+        accounts.book(&payment("a", 500, Some("17"))).unwrap(),
+        Booked::Before
+    );
+    assert_eq!(
+        accounts.book(&payment("a", 900, Some("17"))).unwrap(),
+        Booked::Otherwise(Balance(500))
+    );
+    assert_eq!(
+        accounts.book(&payment("b", 500, Some("17"))).unwrap(),
+        Booked::Now
+    );
     assert_eq!(accounts.book(&payment("a", -200, None)).unwrap(), Booked::Now);
     assert_eq!(accounts.book(&payment("a", -200, None)).unwrap(), Booked::Now);
     // The writer is beside it all the while.
     assert_eq!(open.run(charged(1, "a", 30)), stored(1));
-    assert_eq!(balances(&directory), [("a".to_owned(), 70), ("b".to_owned(), 500)]);
-    let amounts: Vec<i64> = accounts.payments("a").unwrap().iter().map(|payment| payment.amount.0).collect();
+    assert_eq!(
+        balances(&directory),
+        [("a".to_owned(), 70), ("b".to_owned(), 500)]
+    );
+    let amounts: Vec<i64> = accounts
+        .payments("a")
+        .unwrap()
+        .iter()
+        .map(|payment| payment.amount.0)
+        .collect();
     assert_eq!(amounts, [-200, -200, 500]);
     assert_eq!(accounts.payments("a").unwrap()[2], payment("a", 500, Some("17")));
     open.store.close();
@@ -88,9 +114,11 @@ fn sums_of_money_are_columns() {
     open.store.close();
     let sums: (i64, i64, i64) = Connection::open(directory.database())
         .unwrap()
-        .query_row("SELECT sum(cost), sum(price), count(cost) FROM records", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+        .query_row(
+            "SELECT sum(cost), sum(price), count(cost) FROM records",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
         .unwrap();
     assert_eq!(sums, (4_500_000, 10_000_000, 1));
 }

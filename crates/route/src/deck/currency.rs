@@ -20,9 +20,11 @@ impl Currency {
             _ => {}
         }
         match text.as_bytes() {
-            [a, b, c] if [a, b, c].iter().all(|letter| letter.is_ascii_alphabetic()) => {
-                Some(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase(), c.to_ascii_uppercase()]))
-            }
+            [a, b, c] if [a, b, c].iter().all(|letter| letter.is_ascii_alphabetic()) => Some(Self([
+                a.to_ascii_uppercase(),
+                b.to_ascii_uppercase(),
+                c.to_ascii_uppercase(),
+            ])),
             _ => None,
         }
     }
@@ -111,7 +113,11 @@ mod tests {
             (u64::MAX, 2.0, u64::MAX),
         ];
         for (amount, rate, expected) in table {
-            assert_eq!(convert(Money(amount), price(rate)), Money(expected), "{amount} at {rate}");
+            assert_eq!(
+                convert(Money(amount), price(rate)),
+                Money(expected),
+                "{amount} at {rate}"
+            );
         }
     }
 

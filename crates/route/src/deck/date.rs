@@ -59,13 +59,17 @@ pub(super) fn read(text: &str) -> Result<Moment, String> {
         Some(colon) => {
             let before = text.get(..colon).unwrap_or_default();
             let hour = before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-            text.split_at_checked(hour).map(|(date, time)| (date, Some(time))).ok_or_else(fault)?
+            text.split_at_checked(hour)
+                .map(|(date, time)| (date, Some(time)))
+                .ok_or_else(fault)?
         }
         None => (text, None),
     };
     let date = date.trim_end_matches(['T', 't', ' ', ',']);
     let (time, ahead) = match time {
-        Some(time) => time_of_day(time).map(|(time, ahead)| (Some(time), ahead)).ok_or_else(fault)?,
+        Some(time) => time_of_day(time)
+            .map(|(time, ahead)| (Some(time), ahead))
+            .ok_or_else(fault)?,
         None => (None, None),
     };
     let date = read_date(date).ok_or_else(fault)?;
@@ -107,7 +111,11 @@ fn read_date(text: &str) -> Option<Date> {
         return day(year, b, a);
     }
     let possible = day(year, b, a).or_else(|| day(year, a, b))?;
-    Some(if a == b { possible } else { Date::Either(a, b, year) })
+    Some(if a == b {
+        possible
+    } else {
+        Date::Either(a, b, year)
+    })
 }
 
 /// `20260201`, seconds since 1970, or what a spreadsheet has for a date: days since 1899-12-30.
@@ -134,17 +142,32 @@ fn day(year: i32, month: u32, day: u32) -> Option<Date> {
 /// A month by its English name or the first three letters of it.
 fn month(text: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-        "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
     let lower = text.to_ascii_lowercase();
-    let index = MONTHS.iter().position(|name| name.starts_with(&lower)).filter(|_| lower.len() >= 3)?;
+    let index = MONTHS
+        .iter()
+        .position(|name| name.starts_with(&lower))
+        .filter(|_| lower.len() >= 3)?;
     Some(index as u32 + 1)
 }
 
 /// `1`, `01`, `1st`, `22nd`.
 fn ordinal(text: &str) -> Option<u32> {
-    let digits = ["st", "nd", "rd", "th"].iter().find_map(|end| text.strip_suffix(end));
+    let digits = ["st", "nd", "rd", "th"]
+        .iter()
+        .find_map(|end| text.strip_suffix(end));
     number(digits.unwrap_or(text))
 }
 
@@ -286,9 +309,26 @@ mod tests {
     #[test]
     fn what_is_no_date_is_refused() {
         for text in [
-            "now", "2026-13-01", "2026-02-29", "32/01/2026", "13/13/2026", "2026-02-01T24:00", "1969-12-31",
-            "2107-01-01", "2026-02", "1/2/3/2026", "Fe 1 2026", "1-Foo-2026", "20261301", "2026-02-01T12:00X",
-            "12:00", "13:00 PM 2026", "2026-02-01 13:00 PM", "é", "123456", "1769904000 12:00",
+            "now",
+            "2026-13-01",
+            "2026-02-29",
+            "32/01/2026",
+            "13/13/2026",
+            "2026-02-01T24:00",
+            "1969-12-31",
+            "2107-01-01",
+            "2026-02",
+            "1/2/3/2026",
+            "Fe 1 2026",
+            "1-Foo-2026",
+            "20261301",
+            "2026-02-01T12:00X",
+            "12:00",
+            "13:00 PM 2026",
+            "2026-02-01 13:00 PM",
+            "é",
+            "123456",
+            "1769904000 12:00",
         ] {
             assert!(read(text).is_err(), "{text}");
         }
@@ -316,7 +356,10 @@ mod tests {
         assert_eq!(read("2026-01-31", berlin, true), utc("2026-01-31T23:00:00Z"));
         assert_eq!(read("2026-03-29", berlin, true), utc("2026-03-29T22:00:00Z"));
         assert_eq!(read("2026-07-01T00:00:00Z", berlin, true), utc("2026-07-01"));
-        assert_eq!(read("2105-12-31", Zone::UTC, true), utc("2105-12-31").map(|end| end + DAY));
+        assert_eq!(
+            read("2105-12-31", Zone::UTC, true),
+            utc("2105-12-31").map(|end| end + DAY)
+        );
     }
 
     #[test]

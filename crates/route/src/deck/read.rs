@@ -258,7 +258,11 @@ fn contradictions(rows: &[Line], fault: &mut impl FnMut(RowError)) {
         let message = if index > MAX_WINDOWS {
             format!("one prefix has more than {MAX_WINDOWS} spans of hours")
         } else if let Some(other) = rows.iter().take(index).find(overlaps) {
-            let hours = if line.row.condition.hours.is_some() { ", and its hours overlap" } else { "" };
+            let hours = if line.row.condition.hours.is_some() {
+                ", and its hours overlap"
+            } else {
+                ""
+            };
             format!(
                 "line {} has the same prefix and effective_from{hours}; keep one",
                 other.row.line

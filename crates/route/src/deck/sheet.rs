@@ -64,7 +64,9 @@ impl Sheet {
 
     /// The currency of a row; `None`: it names none.
     pub fn currency(&self, line: &Line) -> Option<Currency> {
-        self.currencies.get(usize::from(line.currency).checked_sub(1)?).copied()
+        self.currencies
+            .get(usize::from(line.currency).checked_sub(1)?)
+            .copied()
     }
 
     /// Which column was taken for what: our name, and what stands over it.
@@ -95,7 +97,11 @@ impl Sheet {
     /// # Errors
     /// As [`Sheet::deck`].
     pub fn rows(mut self, exchange: &Exchange) -> Result<Vec<Row>, Vec<RowError>> {
-        let prices: Vec<_> = self.currencies.iter().map(|currency| exchange.price(*currency)).collect();
+        let prices: Vec<_> = self
+            .currencies
+            .iter()
+            .map(|currency| exchange.price(*currency))
+            .collect();
         let mut errors = Vec::new();
         for (index, currency) in self.currencies.iter().enumerate() {
             let uses = |line: &&Line| usize::from(line.currency) == index + 1;

@@ -35,7 +35,13 @@ impl Row {
     /// The order of rows: by prefix; of one prefix, that which is a call's if several hold comes first.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         self.key.cmp(&other.key).then_with(|| {
-            let rank = |row: &Self| (Reverse(row.condition.precedence()), Reverse(row.from), row.condition);
+            let rank = |row: &Self| {
+                (
+                    Reverse(row.condition.precedence()),
+                    Reverse(row.from),
+                    row.condition,
+                )
+            };
             rank(self).cmp(&rank(other)).then(self.line.cmp(&other.line))
         })
     }

@@ -3,6 +3,7 @@
 
 use super::gate::Gate;
 use super::hops::LONGEST_REST;
+use super::round_trip::RoundTrip;
 use config::Trunk;
 use sip_proto::Hop;
 use std::time::{Duration, Instant};
@@ -101,6 +102,8 @@ pub(super) struct Health {
     shunned_until: Option<Instant>,
     /// Where its name led last.
     places: Vec<Hop>,
+    /// How far away it is.
+    pub(super) round_trip: Option<RoundTrip>,
 }
 
 impl Health {
@@ -115,6 +118,7 @@ impl Health {
             last_try: None,
             shunned_until: None,
             places: Vec::new(),
+            round_trip: None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! From candidates to attempts: so many as are worth keeping, each at a target.
 
 use super::decide::Decision;
+use super::draw::Chance;
 use super::order;
-use super::trace::Place;
+use super::trace::{Moved, Moves, Place};
 use super::{Attempt, Standing};
-use crate::tables::{Rule, TrunkIx};
+use crate::tables::{Near, Rule, TrunkIx};
 use smallvec::SmallVec;
+use std::time::Duration;
 
 /// What holds where no trunk has written `failover.attempts`.
 pub(super) const USUAL_ATTEMPTS: usize = 3;
@@ -16,12 +18,19 @@ const SPARE: usize = 4;
 
 impl Decision<'_> {
     /// The attempts: targets that are well in the trunks' order, then those that are not, then trunks placed last. The trunks' order
-    /// is the rule's, or among carriers that of their scores.
-    pub(super) fn attempts(&self, standings: &[Standing], rule: Option<&Rule>) -> SmallVec<[Attempt; 4]> {
+    /// is the rule's, or among carriers that of their `keys`.
+    pub(super) fn attempts(
+        &self,
+        standings: &[Standing],
+        keys: &[u64],
+        rule: Option<&Rule>,
+        moved: &mut Moves,
+    ) -> SmallVec<[Attempt; 4]> {
         let most = self.kept(rule);
+        let weight = |trunk| self.tables.weight(trunk);
         let order = match rule {
             Some(_) => order::by_part(standings),
-            None => order::foremost(standings, most, self.draw, |trunk| self.tables.weight(trunk)),
+            None => order::foremost(standings, keys, most, self.draw, weight),
         };
         let tried = || {
             let at = |index: &u32| standings.get(*index as usize);
@@ -37,7 +46,7 @@ impl Decision<'_> {
                 break;
             }
             let well = standing.place == Place::InOrder;
-            self.each_target(standing.trunk, |target, shunned| {
+            self.each_target(standing, moved, |target, shunned| {
                 if well && !shunned {
                     attempts.push(self.attempt(standing, target));
                 } else {
@@ -84,33 +93,85 @@ impl Decision<'_> {
         made
     }
 
-    /// A trunk's targets and whether each is shunned: by priority, then at random by weight (RFC 2782),
-    /// those that are shunned last.
-    fn each_target(&self, ix: TrunkIx, mut with: impl FnMut(usize, bool)) {
+    /// A trunk's targets and whether each is shunned, those that are last: by priority; those that are much farther away than
+    /// another by what was measured behind it; those in the call's region first; then at random by weight (RFC 2782).
+    fn each_target(&self, standing: &Standing, moved: &mut Moves, mut with: impl FnMut(usize, bool)) {
+        let (ix, well) = (standing.trunk, standing.well);
         match self.tables.targets(ix) {
             0 => return with(Attempt::REGISTERED, false),
-            1 => return with(0, self.shunned(ix, 0)),
+            1 => return with(0, !well && self.shunned(ix, 0)),
             _ => {}
         }
-        let mut targets: SmallVec<[_; 8]> = SmallVec::new();
+        let mut targets: SmallVec<[Ranked; 8]> = SmallVec::new();
         for (index, target) in self.tables.trunk(ix).targets.iter().enumerate() {
-            let chance = self.draw.chance(ix, Some(index), u32::from(target.weight));
-            targets.push((self.shunned(ix, index), target.priority, chance, index));
+            targets.push(Ranked {
+                shunned: !well && self.shunned(ix, index),
+                priority: target.priority,
+                is_far: false,
+                near: self.near_target(ix, index),
+                chance: self.draw.chance(ix, Some(index), u32::from(target.weight)),
+                index,
+                round_trip: self.round_trip(ix, index),
+            });
         }
+        put_back(ix, &mut targets, moved);
         targets.sort_unstable();
-        for (shunned, _, _, index) in targets {
-            with(index, shunned);
+        for target in targets {
+            with(target.index, target.shunned);
         }
     }
 
     fn attempt(&self, standing: &Standing, target: usize) -> Attempt {
-        let offer = standing.offer;
-        let terms = self.terms().get(offer.terms as usize);
+        let terms = self.terms().get(standing.terms as usize);
         Attempt {
             trunk: standing.trunk,
             target,
             contact: None,
-            rate: terms.map(|terms| terms.rate(offer.prefix_len)),
+            rate: terms.map(|terms| terms.rate(standing.prefix_len)),
+        }
+    }
+}
+
+/// A target as it is put in order: what comes first in this decides first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    shunned: bool,
+    priority: u16,
+    is_far: bool,
+    near: Near,
+    chance: Chance,
+    index: usize,
+    round_trip: Option<Duration>,
+}
+
+/// By so much a target may be farther away than another before that one is preferred, whatever the regions say.
+const FARTHER: Duration = Duration::from_millis(30);
+
+/// Finds those that are farther away than others of their priority, by what was measured.
+fn put_back(trunk: TrunkIx, targets: &mut [Ranked], moved: &mut Moves) {
+    for at in 0..targets.len() {
+        let Some(own) = targets.get(at).copied() else {
+            return;
+        };
+        let same = |other: &&Ranked| (other.shunned, other.priority) == (own.shunned, own.priority);
+        let nearest = targets
+            .iter()
+            .filter(same)
+            .filter_map(|other| other.round_trip)
+            .min();
+        let (Some(took), Some(nearest)) = (own.round_trip, nearest) else {
+            continue;
+        };
+        if took > nearest + FARTHER
+            && let Some(target) = targets.get_mut(at)
+        {
+            target.is_far = true;
+            moved.push(Moved {
+                trunk,
+                target: own.index as u16,
+                took,
+                nearest,
+            });
         }
     }
 }

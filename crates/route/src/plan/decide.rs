@@ -1,14 +1,15 @@
 //! Who may take a call, and for what: every candidate with its price and its place.
 
 use super::draw::Draw;
-use super::trace::{Late, LeftOut, Place};
+use super::order::{Keys, NO_KEY};
+use super::trace::{Basis, Late, LeftOut, Measures, Moves, Place, Shared, Trace};
 use super::{Request, Score, Standing};
-use crate::deck::{Asked, Money, Rate};
-use crate::live::{Gates, Live};
-use crate::prices::{COMPARED_MINUTES, Offer, Price, Prices, Question, Terms};
-use crate::tables::{Class, Rule, Tables, TrunkIx};
+use crate::deck::{self, Asked, Money, Rate};
+use crate::live::Live;
+use crate::prices::{COMPARED_MS, Offer, Price, Prices, Question, Seat, Terms};
+use crate::tables::{Class, Near, Rule, Tables, TrunkIx};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why a target is left for last, the lesser reason first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,9 +34,12 @@ pub(super) struct Decision<'a> {
     pub(super) request: &'a Request<'a>,
     live: &'a Live,
     now: Instant,
-    gates: Gates<'a>,
     class: Option<&'a Class>,
     prices: Asks<'a>,
+    /// The region where the call has come in.
+    region: Option<u16>,
+    /// What the customer pays for three minutes.
+    sell: Option<Money>,
 }
 
 /// Where prices are found.
@@ -81,16 +85,41 @@ impl<'a> Decision<'a> {
             request,
             live,
             now,
-            gates: live.gates(now, tables),
             class: tables.class_of(request.from, request.class),
             prices: Asks::of(tables, live),
+            region: tables.entered(request.from),
+            sell: request.sell.map(|rate| deck::cost(rate, COMPARED_MS)),
         }
     }
 
     /// What offers ask.
     pub(super) fn terms(&self) -> &Arc<[Terms]> {
         let table = self.prices.table();
-        table.map_or_else(|| self.tables.carriers().terms(), |(prices, _)| prices.terms())
+        table.map_or_else(|| &self.tables.shared().terms, |(prices, _)| prices.terms())
+    }
+
+    /// What was seen.
+    pub(super) fn trace(&self, basis: Basis, standings: Vec<Standing>, moved: Moves) -> Trace {
+        let measures = Measures {
+            class: self.class.map(|class| class.ix),
+            max_price: self.class.and_then(|class| class.max_price),
+            min_margin: self.class.and_then(|class| class.min_margin),
+            sell: self.sell,
+            has_region: self.region.is_some(),
+        };
+        Trace::new(self.request, self.shared(), basis, standings, measures, moved)
+    }
+
+    /// What a trace needs to be put into words.
+    fn shared(&self) -> Arc<Shared> {
+        match self.prices {
+            Asks::InForce(_) | Asks::Own(_) | Asks::Nowhere => Arc::clone(self.tables.shared()),
+            Asks::ByName(prices) => Arc::new(Shared {
+                trunks: Arc::clone(self.tables.identity()),
+                terms: Arc::clone(prices.terms()),
+                classes: Arc::clone(&self.tables.shared().classes),
+            }),
+        }
     }
 
     fn question(&self) -> Question<'a> {
@@ -111,12 +140,11 @@ impl<'a> Decision<'a> {
             } else {
                 self.usable(ix)
             };
-            Standing {
-                offer,
-                score: Score::of(offer),
-                place,
-                ..Standing::new(ix, self.tables.trunk(ix))
-            }
+            let mut standing = Standing::new(ix);
+            standing.tell(offer);
+            standing.score = Score::of(offer.price);
+            standing.place = place;
+            standing
         };
         rule.to.iter().map(standing).collect()
     }
@@ -146,63 +174,114 @@ impl<'a> Decision<'a> {
         let Some(table) = self.prices.table() else {
             return Offer::NONE;
         };
-        seat(table).map_or(Offer::NONE, |seat| table.0.find(question, seat))
+        let Some(seat) = seat(table) else {
+            return Offer::NONE;
+        };
+        table.0.ask(question).of(question, seat)
     }
 
-    /// Every carrier, with its price.
-    pub(super) fn by_price(&self) -> Vec<Standing> {
+    /// Every carrier, with its price. `keys` are theirs then.
+    pub(super) fn by_price(&self, keys: &mut Keys) -> Vec<Standing> {
         let carriers = self.tables.carriers();
         let all = self.class.map_or(carriers.all(), |class| &class.carriers);
-        let mut standings = all.to_vec();
-        let (priced, unpriced) = standings.split_at_mut(carriers.priced().min(all.len()));
+        let count = carriers.priced();
         let mut question = self.question();
-        match self.prices.table() {
-            Some((prices, true)) => prices.note(&mut question, priced, |standing| &mut standing.offer),
+        let mut standings = match self.prices.table() {
+            Some((prices, true)) => {
+                // Asked first: what is asked for comes from memory while the standings are made.
+                let answer = prices.ask(&question);
+                let mut standings = all.to_vec();
+                answer.tell(&mut question, standings.get_mut(..count).unwrap_or_default());
+                standings
+            }
             Some((_, false)) | None => {
-                for standing in &mut *priced {
-                    standing.offer = self.offer(standing.trunk, &mut question);
+                let mut standings = all.to_vec();
+                for standing in standings.iter_mut().take(count) {
+                    standing.tell(self.offer(standing.trunk, &mut question));
                 }
+                standings
+            }
+        };
+        if let Some(region) = self.region {
+            let near = self.tables.near_carriers(region);
+            for (standing, near) in standings.iter_mut().zip(near) {
+                standing.set_near(*near);
             }
         }
-        for standing in priced {
-            standing.score = Score::of(standing.offer);
-            if let Place::InOrder = standing.place {
-                let barred = self.barred(standing.offer);
-                standing.place = barred.map_or_else(|| self.usable(standing.trunk), Place::Dropped);
-            }
-        }
-        for standing in unpriced {
-            if let Place::InOrder = standing.place {
-                standing.place = self.usable(standing.trunk);
-            }
+        match self.live.well(self.now, self.tables) {
+            Some(well) => self.place(&mut standings, count, well, keys),
+            None => self.place(&mut standings, count, std::iter::repeat(false), keys),
         }
         standings
     }
 
-    /// Why the class or the deck keeps a carrier out that has a deck.
-    fn barred(&self, offer: Offer) -> Option<LeftOut> {
-        if offer.price == Price::NONE {
-            return Some(if offer.is_some() {
-                LeftOut::Blocked
+    /// Places carriers, of whom the first `priced` have decks: where their scores put them if all is `well`, else by a closer look.
+    fn place(
+        &self,
+        standings: &mut [Standing],
+        priced: usize,
+        well: impl Iterator<Item = bool>,
+        keys: &mut Keys,
+    ) {
+        let dear = self.dear();
+        keys.resize(standings.len(), NO_KEY);
+        let all = standings.iter_mut().zip(well).zip(keys).enumerate();
+        for (index, ((standing, well), key)) in all {
+            standing.score = Score::of(standing.price);
+            if standing.place != Place::InOrder {
+                continue;
+            }
+            if well && (standing.price < dear || index >= priced) {
+                standing.well = true;
+                *key = standing.key_in_order();
+                continue;
+            }
+            let barred = if index < priced {
+                self.barred(standing)
             } else {
-                LeftOut::NoPrice
-            });
+                None
+            };
+            standing.place = barred.map_or_else(|| self.usable(standing.trunk), Place::Dropped);
+            if !standing.place.is_dropped() {
+                *key = standing.key();
+            }
         }
-        let most = self.class?.max_price?;
-        // Three minutes cost no less than three times the price of one.
-        let three = Money(most.0.saturating_mul(COMPARED_MINUTES));
-        if offer.price < Price::of(three) {
-            return None;
+    }
+
+    /// Why the class or the deck keeps a carrier out that has a deck.
+    fn barred(&self, standing: &Standing) -> Option<LeftOut> {
+        if !standing.is_told() {
+            return Some(LeftOut::NoPrice);
         }
-        let terms = self.terms().get(offer.terms as usize)?;
-        (terms.rate(0).per_minute > most).then_some(LeftOut::TooDear(most))
+        if standing.offer().is_blocked() {
+            return Some(LeftOut::Blocked);
+        }
+        let rate = self.terms().get(standing.terms as usize)?.rate(0);
+        let class = self.class?;
+        if class.max_price.is_some_and(|most| rate.per_minute > most) {
+            return Some(LeftOut::TooDear);
+        }
+        let most = self
+            .sell
+            .zip(class.min_margin)
+            .map(|(sell, least)| least.most_of(sell))?;
+        (deck::cost(rate, COMPARED_MS) > most).then_some(LeftOut::ThinMargin)
+    }
+
+    /// From which price on the class or the deck may have something to say; to a lesser they have nothing.
+    fn dear(&self) -> Price {
+        let Some(class) = self.class else {
+            return Price::NONE;
+        };
+        let most = self
+            .sell
+            .zip(class.min_margin)
+            .map(|(sell, least)| least.most_of(sell));
+        most.map_or(class.dear, |most| class.dear.min(Price::of(most)))
     }
 
     /// Whether a trunk can take the call now, as far as its own state goes.
     fn usable(&self, ix: TrunkIx) -> Place {
-        if self.gates.is_well(ix) {
-            return Place::InOrder;
-        }
         let trunk = self.tables.trunk(ix);
         if !trunk.enabled {
             return Place::Dropped(LeftOut::Disabled);
@@ -232,6 +311,18 @@ impl<'a> Decision<'a> {
 
     /// Whether a target is left for last.
     pub(super) fn shunned(&self, ix: TrunkIx, target: usize) -> bool {
-        !self.gates.is_well(ix) && self.late(ix, target).is_some()
+        self.late(ix, target).is_some()
+    }
+
+    /// How near a target is to where the call has come in.
+    pub(super) fn near_target(&self, ix: TrunkIx, target: usize) -> Near {
+        self.region.map_or(Near::Unknown, |region| {
+            self.tables.near_target(region, ix, target)
+        })
+    }
+
+    /// How long it takes to hear of a target.
+    pub(super) fn round_trip(&self, ix: TrunkIx, target: usize) -> Option<Duration> {
+        self.live.round_trip(self.now, self.tables, ix, target)
     }
 }

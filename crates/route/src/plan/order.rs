@@ -2,9 +2,8 @@
 
 use super::draw::{Chance, Draw};
 use super::trace::Place;
-use crate::prices::{Offer, Price};
-use crate::tables::TrunkIx;
-use config::Trunk;
+use crate::prices::{Offer, Price, Seat};
+use crate::tables::{Near, TrunkIx};
 use smallvec::SmallVec;
 
 /// How good an offer is; the lesser is the better. A class weighs price and quality in it; price is what
@@ -13,115 +12,197 @@ use smallvec::SmallVec;
 pub struct Score(u32);
 
 impl Score {
-    /// No deck prices it: behind those with a price.
-    const UNPRICED: Self = Self(Price::NONE.bits());
-
-    /// What a call of three minutes costs.
-    pub(super) fn of(offer: Offer) -> Self {
-        Self(offer.price.bits())
+    /// What a call of three minutes costs. Who has no price is behind all who have one.
+    pub(super) fn of(price: Price) -> Self {
+        Self(price.bits())
     }
 }
 
-/// A trunk that is looked at, with what places it. It is kept for every candidate of every call: it is small.
+/// A trunk that is looked at, with what places it. A call keeps one for every candidate, so it is small: figures that are the same for
+/// all are the [`Trace`](super::Trace)'s.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Standing {
-    pub(crate) trunk: TrunkIx,
-    pub(crate) offer: Offer,
-    pub(crate) score: Score,
-    pub(crate) priority: u16,
+    /// What its deck asks: see [`Offer`]. Side by side as in a table's entry, so that the two are copied in one go.
+    pub(crate) price: Price,
+    pub(crate) terms: u32,
+    pub(crate) prefix_len: u8,
+    /// Nothing is the matter with it or with one of its targets.
+    pub(crate) well: bool,
     pub(crate) place: Place,
+    pub(crate) score: Score,
+    /// The rest of its [key](Standing::key): the place of its priority among those that carriers have, how near it is, and its index.
+    rest: u32,
+    pub(crate) trunk: TrunkIx,
 }
 
 impl Standing {
     /// As it stands before anything is known of a call.
-    pub(crate) fn new(ix: TrunkIx, trunk: &Trunk) -> Self {
+    pub(crate) fn new(trunk: TrunkIx) -> Self {
         Self {
-            trunk: ix,
-            offer: Offer::NONE,
-            score: Score::UNPRICED,
-            priority: trunk.priority,
+            price: Price::NONE,
+            terms: Offer::NONE.terms,
+            prefix_len: 0,
+            well: false,
             place: Place::InOrder,
+            score: Score(u32::MAX),
+            rest: (Near::Unknown as u32) << NEAR,
+            trunk,
         }
     }
 
-    /// Its place among others: by part, score and priority. The lowest bits are its index.
-    fn key(&self, index: u32) -> u64 {
-        let last = u64::from(self.place.rank() != 0);
-        last << 63
-            | u64::from(self.score.0) << 31
-            | u64::from(self.priority) << 15
-            | u64::from(index & ((1 << INDEX) - 1))
+    /// Gives it the place of its priority among those of all, and its index.
+    pub(crate) fn at(&mut self, priority: usize, index: usize) {
+        self.rest |= (priority << PRIORITY | index) as u32;
+    }
+
+    /// Says how near it is to where the call has come in.
+    pub(super) fn set_near(&mut self, near: Near) {
+        self.rest = self.rest & !(NEARS << NEAR) | (near as u32) << NEAR;
+    }
+
+    /// How near it is.
+    pub(super) fn near(&self) -> Near {
+        match self.rest >> NEAR & NEARS {
+            0 => Near::Here,
+            1 => Near::Unknown,
+            _ => Near::Elsewhere,
+        }
+    }
+
+    /// What its deck asks.
+    pub(crate) fn offer(&self) -> Offer {
+        Offer {
+            terms: self.terms,
+            price: self.price,
+            prefix_len: self.prefix_len,
+        }
+    }
+
+    /// Its place among others: by part, score, priority and region; the lowest bits are its index.
+    pub(super) fn key(&self) -> u64 {
+        match self.place {
+            Place::InOrder => self.key_in_order(),
+            Place::Last(_) => self.key_in_order() | 1 << RANK,
+            Place::Dropped(_) => self.key_in_order() | 2 << RANK,
+        }
+    }
+
+    /// Its key where it is not placed behind others.
+    pub(super) fn key_in_order(&self) -> u64 {
+        u64::from(self.score.0) << SCORE | u64::from(self.rest)
     }
 }
 
-/// Bits of a [key](Standing::key) that say whose it is. There are fewer carriers.
-const INDEX: u32 = 14;
+impl Seat for Standing {
+    fn is_told(&self) -> bool {
+        self.terms != Offer::NONE.terms
+    }
+
+    fn tell(&mut self, offer: Offer) {
+        self.price = offer.price;
+        self.terms = offer.terms;
+        self.prefix_len = offer.prefix_len;
+    }
+}
+
+/// Where the parts of a [key](Standing::key) begin. Below them is the index, of which there are no more than carriers.
+const NEAR: u32 = 13;
+const PRIORITY: u32 = NEAR + 2;
+const SCORE: u32 = PRIORITY + NEAR;
+const RANK: u32 = SCORE + u32::BITS;
+/// The bits that tell how near.
+const NEARS: u32 = 3;
+/// Behind every key.
+pub(super) const NO_KEY: u64 = u64::MAX;
+const _: () = assert!(crate::prices::MAX_CARRIERS <= 1 << NEAR && RANK + 2 < u64::BITS);
+
+/// The keys of standings, in their order; [`NO_KEY`] of those that are dropped.
+pub(super) type Keys = SmallVec<[u64; 64]>;
 
 /// What two keys have in common that are equal but for who they are.
 fn group(key: u64) -> u64 {
-    key >> INDEX
+    key >> NEAR
+}
+
+fn index(key: u64) -> u32 {
+    (key & ((1 << NEAR) - 1)) as u32
 }
 
 /// Indices of standings, in their order.
 pub(super) type Order = SmallVec<[u32; 16]>;
 
-/// The least few of many, in order.
-struct Least<T> {
-    few: SmallVec<[T; 16]>,
-    most: usize,
-}
+/// How many of the first are usually wanted, and one more.
+const FEW: usize = 8;
 
-impl<T: Ord> Least<T> {
-    fn new(most: usize) -> Self {
-        Self {
-            few: SmallVec::new(),
-            most,
+/// The least of keys, in order; where there are not so many, the rest are [`NO_KEY`]. Each goes through all places, and the lesser
+/// stays: more work than looking for its place, but none of it depends on how comparisons turn out, which nobody can foretell.
+fn least(keys: &[u64]) -> [u64; FEW] {
+    let mut few = [NO_KEY; FEW];
+    for key in keys {
+        let mut rising = *key;
+        for place in &mut few {
+            let lower = rising.min(*place);
+            rising = rising.max(*place);
+            *place = lower;
         }
     }
-
-    fn add(&mut self, item: T) {
-        if self.few.len() >= self.most {
-            if self.few.last().is_none_or(|last| *last <= item) {
-                return;
-            }
-            self.few.pop();
-        }
-        self.few.push(item);
-        let mut at = self.few.len() - 1;
-        while at > 0 && self.few.get(at) < self.few.get(at - 1) {
-            self.few.swap(at, at - 1);
-            at -= 1;
-        }
-    }
+    few
 }
 
 /// The first `most` of those that are not dropped: those in order before those placed last; by score, then by the trunks' priority,
-/// then by the draw. Among all there are, only those are looked for: what comes behind has its order when somebody asks for it
+/// then by how near they are, then by the draw. Among all there are, only those are looked for: what comes behind has its order when somebody asks for it
 /// ([`all`]).
 pub(super) fn foremost(
     standings: &[Standing],
+    keys: &[u64],
     most: usize,
     draw: Draw,
     weight: impl Fn(TrunkIx) -> u32,
 ) -> Order {
-    let keys = || {
-        let tried = standings
-            .iter()
-            .zip(0..)
-            .filter(|(standing, _)| !standing.place.is_dropped());
-        tried.map(|(standing, index)| standing.key(index))
-    };
     // One more: whether the last of them has equals that are not among them.
-    let mut least = Least::new(most + 1);
-    keys().for_each(|key| least.add(key));
+    if most < FEW {
+        return first_of(standings, keys, &least(keys), most, draw, weight);
+    }
+    let mut sorted = Keys::from_slice(keys);
+    sorted.sort_unstable();
+    first_of(standings, keys, &sorted, most, draw, weight)
+}
+
+/// The first `most` of keys, of which these are the first, and one more.
+fn first_of(
+    standings: &[Standing],
+    keys: &[u64],
+    first: &[u64],
+    most: usize,
+    draw: Draw,
+    weight: impl Fn(TrunkIx) -> u32,
+) -> Order {
     let mut order = Order::new();
-    for equals in least.few.chunk_by(|a, b| group(*a) == group(*b)) {
+    let tied = first
+        .iter()
+        .zip(first.iter().skip(1))
+        .any(|(a, b)| group(*a) == group(*b));
+    if !tied {
+        let known = first.iter().take(most).take_while(|key| **key != NO_KEY);
+        order.extend(known.map(|key| index(*key)));
+        return order;
+    }
+    for equals in first.chunk_by(|a, b| group(*a) == group(*b)) {
         let left = most.saturating_sub(order.len());
-        match equals {
-            [only] if left > 0 => order.push(index(*only)),
+        match *equals {
+            [NO_KEY, ..] => break,
+            [only] if left > 0 => order.push(index(only)),
             [first, _, ..] if left > 0 => {
-                let members = keys().filter(|key| group(*key) == group(*first)).map(index);
-                by_draw(standings, members, left, draw, &weight, &mut order);
+                let members = keys.iter().filter(|key| group(**key) == group(first));
+                by_draw(
+                    standings,
+                    members.map(|key| index(*key)),
+                    left,
+                    draw,
+                    &weight,
+                    &mut order,
+                );
             }
             _ => break,
         }
@@ -131,28 +212,25 @@ pub(super) fn foremost(
 
 /// All standings, those that are dropped last.
 pub(super) fn all(standings: &[Standing], draw: Draw, weight: impl Fn(TrunkIx) -> u32) -> Order {
-    let key = |(standing, index): (&Standing, u32)| (standing.place.rank(), standing.key(index));
-    let mut keys: Vec<(u8, u64)> = standings.iter().zip(0..).map(key).collect();
+    let mut keys: Vec<u64> = standings.iter().map(Standing::key).collect();
     keys.sort_unstable();
     let mut order = Order::new();
-    for equals in keys.chunk_by(|a, b| (a.0, group(a.1)) == (b.0, group(b.1))) {
-        let members = equals.iter().map(|(_, key)| index(*key));
+    for equals in keys.chunk_by(|a, b| group(*a) == group(*b)) {
+        let members = equals.iter().map(|key| index(*key));
         by_draw(standings, members, equals.len(), draw, &weight, &mut order);
     }
     order
 }
 
-/// The order that they stand in, those placed last behind the others, and then those that are dropped.
+/// The order that they stand in, by part.
 pub(super) fn by_part(standings: &[Standing]) -> Order {
-    let of = |part| {
-        let is = move |(standing, _): &(&Standing, u32)| standing.place.rank() == part;
-        standings.iter().zip(0..).filter(is).map(|(_, index)| index)
-    };
-    of(0).chain(of(1)).chain(of(2)).collect()
-}
-
-fn index(key: u64) -> u32 {
-    (key & ((1 << INDEX) - 1)) as u32
+    let mut order: Order = (0..standings.len() as u32).collect();
+    order.sort_by_key(|index| {
+        standings
+            .get(*index as usize)
+            .map(|standing| standing.place.rank())
+    });
+    order
 }
 
 /// Appends the first `most` of equals, as the draw has it.
@@ -173,7 +251,7 @@ fn by_draw(
     let first = weights.next();
     // The draw by weight is a logarithm for each, which none of equal weight needs.
     let even = weights.all(|other| Some(other) == first);
-    let mut least: Least<(Chance, TrunkIx, u32)> = Least::new(most);
+    let mut drawn: SmallVec<[(Chance, TrunkIx, u32); 8]> = SmallVec::new();
     for (trunk, index) in members.filter_map(known) {
         let weight = weight(trunk);
         let chance = if even && weight > 0 {
@@ -181,9 +259,13 @@ fn by_draw(
         } else {
             draw.chance(trunk, None, weight)
         };
-        least.add((chance, trunk, index));
+        let place = drawn.partition_point(|other| *other < (chance, trunk, index));
+        if place < most {
+            drawn.truncate(most - 1);
+            drawn.insert(place, (chance, trunk, index));
+        }
     }
-    order.extend(least.few.iter().map(|(.., index)| *index));
+    order.extend(drawn.iter().map(|(.., index)| *index));
 }
 
 #[cfg(test)]
@@ -192,13 +274,14 @@ mod tests {
     use crate::plan::{Late, LeftOut};
     use proptest::prelude::*;
 
-    fn standing() -> impl Strategy<Value = (u32, u16, Place)> {
+    fn standing() -> impl Strategy<Value = (u32, u16, Near, Place)> {
         let place = prop_oneof![
             6 => Just(Place::InOrder),
             2 => Just(Place::Last(Late::Calls)),
             1 => Just(Place::Dropped(LeftOut::Blocked)),
         ];
-        (0u32..4, 0u16..3, place)
+        let near = prop_oneof![Just(Near::Here), Just(Near::Unknown), Just(Near::Elsewhere)];
+        (prop_oneof![0u32..4, Just(u32::MAX)], 0u16..3, near, place)
     }
 
     proptest! {
@@ -209,27 +292,33 @@ mod tests {
             most in 1usize..40,
             draw: u64,
         ) {
-            let standing = |((score, priority, place), index): ((u32, u16, Place), u32)| Standing {
-                trunk: TrunkIx(index),
-                offer: Offer::NONE,
-                score: Score(score),
-                priority,
-                place,
+            let standing = |((score, priority, near, place), index): ((u32, u16, Near, Place), u32)| {
+                let mut standing = Standing::new(TrunkIx(index));
+                standing.at(usize::from(priority), index as usize);
+                standing.set_near(near);
+                Standing { score: Score(score), place, ..standing }
             };
             let standings: Vec<Standing> = standings.into_iter().zip(0..).map(standing).collect();
+            let key = |standing: &Standing| if standing.place.is_dropped() { NO_KEY } else { standing.key() };
+            let keys: Vec<u64> = standings.iter().map(key).collect();
             let weight = |trunk: TrunkIx| weights[trunk.0 as usize];
             let (draw, tried) = (Draw::new(draw), |index: &u32| !standings[*index as usize].place.is_dropped());
             let all = all(&standings, draw, weight);
             let expected: Vec<u32> = all.iter().copied().filter(tried).take(most).collect();
-            prop_assert_eq!(foremost(&standings, most, draw, weight).to_vec(), expected);
+            prop_assert_eq!(foremost(&standings, &keys, most, draw, weight).to_vec(), expected);
             let mut seen = all.to_vec();
             seen.sort_unstable();
             prop_assert!(seen.into_iter().eq(0..standings.len() as u32));
             let key = |index: &u32| {
                 let standing = &standings[*index as usize];
-                (standing.place.rank(), standing.score, standing.priority)
+                (standing.place.rank(), standing.score, standing.rest >> PRIORITY, standing.near())
             };
             prop_assert!(all.is_sorted_by_key(key));
         }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_candidate_is_small() {
+        assert!(size_of::<Standing>() <= 24);
     }
 }

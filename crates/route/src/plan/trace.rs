@@ -5,13 +5,15 @@ use super::order::{self, Standing};
 use super::{NoRouteReason, Request};
 use crate::deck::{Money, Rate};
 use crate::live::Refusal;
+use crate::margin::Margin;
 use crate::number::bare;
 use crate::prices::Terms;
-use crate::tables::{self, Tables, TrunkIx};
+use crate::tables::{self, Near, TrunkIx};
 use config::Trunk;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a decision saw.
 #[derive(Debug, Clone)]
@@ -20,14 +22,52 @@ pub struct Trace {
     pub basis: Basis,
     /// The random number that decided among equals.
     pub draw: u64,
-    /// The class of service of the call.
-    pub class: Option<Arc<str>>,
     /// Every trunk that was looked at, as it came.
     standings: Vec<Standing>,
     pub(super) from: TrunkIx,
     called: SmallVec<[u8; 24]>,
-    trunks: Arc<[Arc<Trunk>]>,
-    terms: Arc<[Terms]>,
+    pub(super) measures: Measures,
+    /// Targets that were put behind others of their trunks.
+    pub(super) moved: Moves,
+    shared: Arc<Shared>,
+}
+
+/// By what candidates were measured.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measures {
+    /// The class of the call, by its place in the configuration.
+    pub(super) class: Option<u16>,
+    /// The class's.
+    pub(super) max_price: Option<Money>,
+    /// The class's.
+    pub(super) min_margin: Option<Margin>,
+    /// What the customer pays for three minutes.
+    pub(super) sell: Option<Money>,
+    /// Where the call has come in there is a region.
+    pub(super) has_region: bool,
+}
+
+/// A target that is farther away than another of its trunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    pub(super) trunk: TrunkIx,
+    pub(super) target: u16,
+    /// How long it takes to hear of it, and of the nearest.
+    pub(super) took: Duration,
+    pub(super) nearest: Duration,
+}
+
+/// Of the trunks that attempts are made to: there are few.
+pub(super) type Moves = SmallVec<[Moved; 1]>;
+
+/// What all traces of one configuration need to be put into words.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) trunks: Arc<[Arc<Trunk>]>,
+    /// What offers ask.
+    pub(crate) terms: Arc<[Terms]>,
+    /// The names of classes.
+    pub(crate) classes: Arc<[Box<str>]>,
 }
 
 /// By what the candidates of a call were chosen.
@@ -52,6 +92,8 @@ pub struct Candidate {
     pub priority: u16,
     /// Weight of its foremost targets together.
     pub weight: u32,
+    /// How near it is to where the call has come in; `None`: there is no region there, or a number rule names it.
+    pub near: Option<Near>,
     /// What became of it.
     pub place: Place,
 }
@@ -99,8 +141,14 @@ pub enum LeftOut {
     NoPrice,
     /// Its deck blocks the number.
     Blocked,
-    /// It asks more per minute than the class's `max_price`, which this is.
-    TooDear(Money),
+    /// It asks more per minute than the class's `max_price`.
+    TooDear,
+    /// What the customer pays leaves less than the class's `min_margin`.
+    ThinMargin,
+    /// It does not pass the caller's number on, and the class wants that.
+    NoCallerId,
+    /// It is in none of the class's `jurisdictions`.
+    Jurisdiction,
 }
 
 impl Place {
@@ -143,40 +191,48 @@ impl fmt::Display for Late {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disabled => f.write_str("disabled"),
-            Self::Draining => f.write_str("draining"),
-            Self::NoTarget => f.write_str("it has no target"),
-            Self::Unregistered => f.write_str("not registered there"),
-            Self::Excluded => f.write_str("the class excludes it"),
-            Self::NotListed => f.write_str("the class names other trunks"),
-            Self::NoPrice => f.write_str("its deck has no price for this number"),
-            Self::Blocked => f.write_str("its deck blocks this number"),
-            Self::TooDear(most) => write!(f, "above the class's max_price of {most}"),
-        }
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::Draining => "draining",
+            Self::NoTarget => "it has no target",
+            Self::Unregistered => "not registered there",
+            Self::Excluded => "the class excludes it",
+            Self::NotListed => "the class names other trunks",
+            Self::NoPrice => "its deck has no price for this number",
+            Self::Blocked => "its deck blocks this number",
+            Self::TooDear => "above the class's max_price",
+            Self::ThinMargin => "it leaves less than the class's min_margin",
+            Self::NoCallerId => "it does not pass the caller's number on",
+            Self::Jurisdiction => "it is in none of the class's jurisdictions",
+        })
     }
 }
 
 impl Trace {
     pub(super) fn new(
-        tables: &Tables,
         request: &Request<'_>,
-        terms: &Arc<[Terms]>,
+        shared: Arc<Shared>,
         basis: Basis,
         standings: Vec<Standing>,
+        measures: Measures,
+        moved: Moves,
     ) -> Self {
         Self {
             basis,
             draw: request.draw,
-            class: tables
-                .class_of(request.from, request.class)
-                .map(|class| Arc::clone(&class.name)),
             standings,
             from: request.from,
-            called: bare(request.called).as_bytes().into(),
-            trunks: Arc::clone(tables.identity()),
-            terms: Arc::clone(terms),
+            called: SmallVec::from_slice(bare(request.called).as_bytes()),
+            measures,
+            moved,
+            shared,
         }
+    }
+
+    /// The class of service of the call.
+    pub fn class(&self) -> Option<&str> {
+        let ix = self.measures.class?;
+        self.shared.classes.get(usize::from(ix)).map(|name| &**name)
     }
 
     /// Every trunk that was looked at: those that were taken, in their order, then those placed last, then
@@ -189,12 +245,13 @@ impl Trace {
         };
         let candidate = |index: &u32| {
             let standing = self.standings.get(*index as usize)?;
-            let terms = self.terms.get(standing.offer.terms as usize);
+            let terms = self.shared.terms.get(standing.terms as usize);
             Some(Candidate {
                 trunk: standing.trunk,
-                rate: terms.map(|terms| terms.rate(standing.offer.prefix_len)),
-                priority: standing.priority,
+                rate: terms.map(|terms| terms.rate(standing.prefix_len)),
+                priority: self.trunk(standing.trunk).map_or(0, |trunk| trunk.priority),
                 weight: weight(standing.trunk),
+                near: (self.measures.has_region && self.basis == Basis::Carriers).then(|| standing.near()),
                 place: standing.place,
             })
         };
@@ -229,8 +286,8 @@ impl Trace {
         self.trunk(ix).map_or("?", |trunk| &trunk.name)
     }
 
-    fn trunk(&self, ix: TrunkIx) -> Option<&Trunk> {
-        self.trunks.get(ix.0 as usize).map(|trunk| &**trunk)
+    pub(super) fn trunk(&self, ix: TrunkIx) -> Option<&Trunk> {
+        self.shared.trunks.get(ix.0 as usize).map(|trunk| &**trunk)
     }
 
     /// The called number, without `+`.

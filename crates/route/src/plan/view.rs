@@ -1,7 +1,10 @@
 //! A decision as data that outlives its tables: for the record, for whoever asks, and for replaying it.
 
-use super::trace::{Basis, Candidate, Place, Trace};
-use crate::deck::{Money, Rate};
+use super::trace::{Basis, Candidate, LeftOut, Measures, Place, Trace};
+use crate::deck::{self, Money, Rate};
+use crate::margin::Margin;
+use crate::prices::COMPARED_MS;
+use crate::tables::{Near, TrunkIx};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -22,6 +25,15 @@ pub struct DecisionView {
     pub rule: Option<String>,
     /// The random number that decided among equals, in decimal digits: JSON's numbers have no room for all of them.
     pub draw: String,
+    /// Whether carriers in the region where the call came in stand before others of their price and priority.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_region: bool,
+    /// What the customer pays for three minutes, where a carrier has to leave something of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sell: Option<String>,
+    /// What a carrier has to leave of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_margin: Option<String>,
     /// Every trunk that was looked at: those that stand in order, then those placed last, then those dropped.
     pub candidates: Vec<CandidateView>,
 }
@@ -37,6 +49,15 @@ pub struct CandidateView {
     /// Why it is placed last, or was dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The figures behind that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<String>,
+    /// Whether it is in the region where the call has come in; absent: it says nothing of regions, or the call came in where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_region: Option<bool>,
+    /// Its targets that are behind others of it, because they are farther away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub farther: Vec<FartherView>,
     /// What its deck asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateView>,
@@ -44,6 +65,17 @@ pub struct CandidateView {
     pub priority: u16,
     /// Weight of its foremost targets together.
     pub weight: u32,
+}
+
+/// A target that stands behind another of its trunk, because it is farther away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FartherView {
+    /// The target.
+    pub target: String,
+    /// How long it takes to hear of it.
+    pub ms: u64,
+    /// How long it takes to hear of the nearest.
+    pub nearest_ms: u64,
 }
 
 /// What a deck asks, in the base currency, amounts as decimal text.
@@ -100,6 +132,13 @@ impl Trace {
                 trunk: self.name(candidate.trunk).to_owned(),
                 place: in_order.then_some(place),
                 why,
+                figure: self.figure(&candidate),
+                in_region: match candidate.near {
+                    Some(Near::Here) => Some(true),
+                    Some(Near::Elsewhere) => Some(false),
+                    Some(Near::Unknown) | None => None,
+                },
+                farther: self.farther(candidate.trunk),
                 rate: candidate.rate.map(|rate| RateView::of(rate, self.called())),
                 priority: candidate.priority,
                 weight: candidate.weight,
@@ -113,12 +152,56 @@ impl Trace {
         DecisionView {
             from: self.name(self.from).to_owned(),
             called: self.called().to_owned(),
-            class: self.class.as_ref().map(ToString::to_string),
+            class: self.class().map(str::to_owned),
             basis: basis.to_owned(),
             rule,
             draw: self.draw.to_string(),
+            by_region: self.measures.has_region,
+            sell: self
+                .measures
+                .min_margin
+                .and(self.measures.sell)
+                .map(|sell| sell.to_string()),
+            min_margin: self.measures.min_margin.map(|least| least.to_string()),
             candidates: self.candidates().into_iter().map(view).collect(),
         }
+    }
+
+    /// What a candidate was measured by that is not tried.
+    fn figure(&self, candidate: &Candidate) -> Option<String> {
+        let Measures {
+            max_price,
+            min_margin,
+            sell,
+            ..
+        } = self.measures;
+        match (candidate.place, max_price, min_margin, sell, candidate.rate) {
+            (Place::Dropped(LeftOut::TooDear), Some(most), ..) => Some(format!("of {most}")),
+            (Place::Dropped(LeftOut::ThinMargin), _, Some(least), Some(sell), Some(rate)) => {
+                let cost = deck::cost(rate, COMPARED_MS);
+                let leaves = Margin::of(sell, cost);
+                Some(format!(
+                    "of {least}: {leaves}, of {sell} for three minutes it takes {cost}"
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// Which of a trunk's targets were put behind others.
+    fn farther(&self, trunk: TrunkIx) -> Vec<FartherView> {
+        let view = |moved: &super::trace::Moved| {
+            let targets = self.trunk(trunk).map_or(&[][..], |trunk| &trunk.targets);
+            let target = targets.get(usize::from(moved.target));
+            let ms = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            FartherView {
+                target: target.map_or("?", |target| &target.uri).to_owned(),
+                ms: ms(moved.took),
+                nearest_ms: ms(moved.nearest),
+            }
+        };
+        let of = |moved: &&super::trace::Moved| moved.trunk == trunk;
+        self.moved.iter().filter(of).map(view).collect()
     }
 }
 
@@ -130,15 +213,19 @@ impl DecisionView {
         let mut told: Vec<&str> = Vec::new();
         for candidate in &self.candidates {
             let (trunk, offer) = (&candidate.trunk, candidate.offer());
+            let (farther, figure) = (candidate.farther_targets(), candidate.figure.as_deref());
+            let figure = figure.map_or(String::new(), |figure| format!(" {figure}"));
             let why = candidate.why.as_deref();
             lines.push(match (candidate.place, why) {
-                (Some(place), None) => format!("{place}. {trunk}: {offer}"),
-                (Some(place), Some(late)) => format!("{place}. {trunk}: {offer}; placed last: {late}"),
+                (Some(place), None) => format!("{place}. {trunk}: {offer}{farther}"),
+                (Some(place), Some(late)) => {
+                    format!("{place}. {trunk}: {offer}; placed last: {late}{farther}")
+                }
                 (None, why) => {
                     let why = why.unwrap_or_default();
                     let alike = self.dropped_for(why);
                     if alike.len() <= APART {
-                        format!("not {trunk}: {offer}; {why}")
+                        format!("not {trunk}: {offer}; {why}{figure}")
                     } else if told.contains(&why) {
                         continue;
                     } else {
@@ -168,13 +255,21 @@ impl DecisionView {
         };
         let by = match (self.basis.as_str(), &self.rule) {
             (_, Some(rule)) => format!("number rule {rule}, its trunks in its order"),
-            ("carriers", None) => format!(
-                "carriers by price, then priority, then weight (draw {})",
-                self.draw
-            ),
+            ("carriers", None) => self.by_price(),
             (_, None) => "no number rule, and a carrier's call goes to no other carrier".into(),
         };
         format!("{} from {}{class}: {by}", self.called, self.from)
+    }
+
+    fn by_price(&self) -> String {
+        let region = if self.by_region { "region, then " } else { "" };
+        let draw = &self.draw;
+        let by = format!("carriers by price, then priority, then {region}weight (draw {draw})");
+        if self.min_margin.is_some() && self.sell.is_none() {
+            by + "; whatever they leave: no price of the customer's is known"
+        } else {
+            by
+        }
     }
 }
 
@@ -186,6 +281,27 @@ impl CandidateView {
             Some(rate) => rate.to_string(),
         };
         let _ = write!(text, ", priority {}, weight {}", self.priority, self.weight);
+        text.push_str(match self.in_region {
+            Some(true) => ", in the call's region",
+            Some(false) => ", in another region",
+            None => "",
+        });
+        text
+    }
+
+    fn farther_targets(&self) -> String {
+        let mut text = String::new();
+        for FartherView {
+            target,
+            ms,
+            nearest_ms,
+        } in &self.farther
+        {
+            let _ = write!(
+                text,
+                "; {target} behind its others: {ms} ms away, the nearest {nearest_ms} ms"
+            );
+        }
         text
     }
 }

@@ -1,5 +1,6 @@
 //! From decks to the table: all rows in the order of their prefixes, and who has the same prefix side by side.
 
+use super::memory::{Advise, reserve};
 use super::shelve::Shelver;
 use super::terms::{Gathering, Short};
 use super::{Entry, MAX_CARRIERS, MAX_ROWS_IN_ALL, Prices};
@@ -27,7 +28,7 @@ struct Source<'a> {
     short: Vec<Short>,
 }
 
-pub(super) fn merge(decks: &[(Box<str>, Deck)]) -> Result<Prices, TooMuch> {
+pub(super) fn merge(decks: &[(Box<str>, Deck)], advise: Advise<'_>) -> Result<Prices, TooMuch> {
     if decks.len() > MAX_CARRIERS {
         return Err(TooMuch::Carriers(decks.len()));
     }
@@ -43,10 +44,10 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)]) -> Result<Prices, TooMuch> {
         let (keys, says) = deck.columns();
         sources.push(Source { keys, says, short });
     }
-    // As many as there can be: memory that is not written to is not taken.
+    let (prefixes, shared) = survey(&sources, rows);
     let mut runs = Runs {
-        shelver: Shelver::new(rows),
-        runs: Vec::with_capacity(rows),
+        shelver: Shelver::new(prefixes, advise),
+        runs: reserve(shared, advise),
         last: (0, 0),
     };
     let first = |(seat, source): (usize, &Source<'_>)| source.keys.first().map(|key| Reverse((*key, seat)));
@@ -69,8 +70,6 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)]) -> Result<Prices, TooMuch> {
         }
     }
     runs.add(present, &mut entries);
-    let mut entries = runs.runs;
-    entries.shrink_to_fit();
     let seats = decks
         .iter()
         .zip(0..)
@@ -78,9 +77,39 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)]) -> Result<Prices, TooMuch> {
     Ok(Prices {
         seats: seats.collect(),
         pages: runs.shelver.done(),
-        runs: entries.into_boxed_slice(),
+        runs: runs.runs.into_boxed_slice(),
         said: gathering.done(),
     })
+}
+
+/// Rows from which on a part of them tells about all.
+const MANY: usize = 1 << 20;
+/// That part of their prefixes.
+const PART: usize = 64;
+
+/// How many prefixes there are, and how many rows whose prefix another has too; of many rows not quite exactly.
+fn survey(sources: &[Source<'_>], rows: usize) -> (usize, usize) {
+    let part = if rows < MANY { 1 } else { PART };
+    // Those that a multiplication scatters into the first part of all.
+    let is_looked_at = |key: &&Key| {
+        let scattered = key.packed().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        scattered <= u64::MAX / part as u64
+    };
+    let mut keys: Vec<Key> = sources
+        .iter()
+        .flat_map(|source| source.keys.iter().filter(is_looked_at).copied())
+        .collect();
+    keys.sort_unstable();
+    let (mut prefixes, mut shared) = (0, 0);
+    for same in keys.chunk_by(|a, b| a == b) {
+        prefixes += 1;
+        shared += if same.len() > 1 { same.len() } else { 0 };
+    }
+    let all = |count: usize| match part {
+        1 => count,
+        _ => (count * part + count * part / 32 + PART * PART).min(rows),
+    };
+    (all(prefixes), all(shared))
 }
 
 impl Source<'_> {

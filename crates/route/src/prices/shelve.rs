@@ -5,6 +5,7 @@
 //! more than a page per digit.
 
 use super::Entry;
+use super::memory::{Advise, reserve};
 use super::pages::{Cell, NODE, NOTHING, Node, PAGE, Pages, SUFFIX, suffix};
 use crate::deck::Key;
 
@@ -51,10 +52,11 @@ impl Beginning {
 
 impl Shelver {
     /// For about so many prefixes.
-    pub(super) fn new(prefixes: usize) -> Self {
+    pub(super) fn new(prefixes: usize, advise: Advise<'_>) -> Self {
         Self {
-            nodes: Vec::new(),
-            cells: Vec::with_capacity(prefixes),
+            nodes: reserve(prefixes / 8, advise),
+            // A cell for each, and one for each page.
+            cells: reserve(prefixes + prefixes / 8, advise),
             waiting: Vec::new(),
             open: vec![Beginning::new(0)],
             last: Key::EMPTY,

@@ -61,7 +61,11 @@ fn any_row() -> impl Strategy<Value = Row> {
 
 fn table(decks: &[Deck]) -> Prices {
     let named = |(index, deck): (usize, &Deck)| (format!("c{index}").into(), deck.clone());
-    Prices::build(&decks.iter().enumerate().map(named).collect::<Vec<_>>()).unwrap()
+    Prices::build(
+        &decks.iter().enumerate().map(named).collect::<Vec<_>>(),
+        &|_, _| {},
+    )
+    .unwrap()
 }
 
 fn ask<'a>(called: &'a str, caller: &'a str, at: u32) -> Asked<'a> {
@@ -75,9 +79,11 @@ fn ask<'a>(called: &'a str, caller: &'a str, at: u32) -> Asked<'a> {
 /// What the table says for each seat; the two ways to ask agree.
 fn rates(table: &Prices, asked: Asked<'_>) -> Vec<Option<Rate>> {
     let mut offers = vec![Offer::NONE; table.seats()];
-    table.note(&mut Question::new(asked), &mut offers, |offer| offer);
+    let mut question = Question::new(asked);
+    let answer = table.ask(&question);
+    answer.tell(&mut question, &mut offers);
     let rate = |(offer, seat): (&Offer, u16)| {
-        assert_eq!(*offer, table.find(&mut Question::new(asked), seat));
+        assert_eq!(*offer, answer.of(&mut Question::new(asked), seat));
         let terms = table.terms().get(offer.terms as usize);
         assert_eq!(terms.is_some(), offer.is_some());
         let rate = terms.map(|terms| terms.rate(offer.prefix_len));

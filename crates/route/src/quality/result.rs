@@ -152,7 +152,10 @@ mod tests {
             assert_eq!(of(status, q850, rang), expected, "{status} {q850:?} {rang}");
         }
         assert_eq!(Ending::of(AttemptOutcome::TimeoutTrying), Some(Ending::Silent));
-        assert_eq!(Ending::of(AttemptOutcome::TimeoutAnswer { status: 480 }), Some(Ending::User(480)));
+        assert_eq!(
+            Ending::of(AttemptOutcome::TimeoutAnswer { status: 480 }),
+            Some(Ending::User(480))
+        );
         assert_eq!(
             Ending::of(AttemptOutcome::Unreachable),
             Some(Ending::Network(503))

@@ -2,14 +2,16 @@
 
 use super::carriers::{self, Carriers};
 use super::numbers::Numbers;
+use super::regions::Regions;
 use super::sold::Sold;
 use super::sources::Sources;
 use super::users::Users;
 use super::{Class, Facts, NetworkIx, Rule, Tables, TrunkIx};
 use crate::backup::{Backup, Backups};
 use crate::deck::{Deck, Money};
-use crate::plan::{LeftOut, Place, Standing};
-use crate::prices::TooMuch;
+use crate::margin::Margin;
+use crate::plan::{LeftOut, Place, Shared, Standing};
+use crate::prices::{Advise, COMPARED_MINUTES, Price, TooMuch};
 use config::{Config, NumberRule, Role, Trunk};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,17 +68,27 @@ impl Tables {
     /// deck is shared when cloned, so one that
     /// has not changed need not be read again. What customers pay comes on top ([`Tables::selling`]). Every fault is reported at once.
     pub fn build(config: &Config, decks: Vec<(String, Deck)>) -> Result<Self, Vec<BuildError>> {
+        Self::build_in(config, decks, &|_, _| {})
+    }
+
+    /// As [`build`](Self::build), for decks that are large: `advise` is told of the memory that the table of prices will take.
+    pub fn build_in(
+        config: &Config,
+        decks: Vec<(String, Deck)>,
+        advise: Advise<'_>,
+    ) -> Result<Self, Vec<BuildError>> {
         let mut errors = Vec::new();
         let names = names(config, &mut errors);
         let decks = by_trunk(config, &names, decks, &mut errors);
-        let (carriers, decks) = Carriers::build(&config.trunks, decks).unwrap_or_else(|too_much| {
+        let carriers = Carriers::build(&config.trunks, decks, advise).unwrap_or_else(|too_much| {
             errors.push(too_much.into());
-            Default::default()
+            Carriers::default()
         });
         let classes: Vec<Class> = config
             .classes
             .iter()
-            .map(|class| resolve(class, &carriers, &names, &mut errors))
+            .zip(0..)
+            .map(|(class, ix)| resolve((class, ix), config, &carriers, &names, &mut errors))
             .collect();
         let facts = |trunk: &Arc<Trunk>| Facts {
             class: class_of(trunk, config, &mut errors),
@@ -110,11 +122,22 @@ impl Tables {
             return Err(errors);
         }
         let users = Users::build(&config.trunks, &mut rules, &mut numbers);
+        let trunks: Arc<[Arc<Trunk>]> = config.trunks.as_slice().into();
+        let terms = carriers.prices().map(|prices| Arc::clone(prices.terms()));
         Ok(Self {
-            trunks: config.trunks.as_slice().into(),
+            shared: Arc::new(Shared {
+                trunks: Arc::clone(&trunks),
+                terms: terms.unwrap_or_default(),
+                classes: config
+                    .classes
+                    .iter()
+                    .map(|class| class.name.as_str().into())
+                    .collect(),
+            }),
+            trunks,
             facts: facts.into(),
-            decks,
             names,
+            regions: Regions::build(config, carriers.all()),
             carriers,
             classes: classes.into(),
             sources: Sources::build(config),
@@ -230,28 +253,59 @@ fn by_trunk(
     placed
 }
 
-fn resolve(class: &config::Class, carriers: &Carriers, names: &Names, errors: &mut Vec<BuildError>) -> Class {
+fn resolve(
+    (class, ix): (&config::Class, u16),
+    config: &Config,
+    carriers: &Carriers,
+    names: &Names,
+    errors: &mut Vec<BuildError>,
+) -> Class {
     let by = || format!("class {:?}", class.name);
     let listed = known(&class.trunks, names, by, errors);
     let excluded = known(&class.excluded, names, by, errors);
     let place = |trunk: &TrunkIx| {
         if excluded.contains(trunk) {
             Place::Dropped(LeftOut::Excluded)
-        } else if class.trunks.is_empty() || listed.contains(trunk) {
-            Place::InOrder
-        } else {
+        } else if !class.trunks.is_empty() && !listed.contains(trunk) {
             Place::Dropped(LeftOut::NotListed)
+        } else {
+            config
+                .trunks
+                .get(trunk.0 as usize)
+                .map_or(Place::InOrder, |trunk| suits(class, trunk))
         }
     };
-    let standing = |standing: &Standing| Standing {
-        place: place(&standing.trunk),
-        ..*standing
+    let standing = |standing: &Standing| {
+        let mut standing = *standing;
+        standing.place = place(&standing.trunk);
+        standing
     };
+    let max_price = class.max_price.map(Money::from_units);
     Class {
+        ix,
         name: class.name.as_str().into(),
-        max_price: class.max_price.map(Money::from_units),
+        dear: max_price.map_or(Price::NONE, three_minutes),
+        max_price,
+        min_margin: class.min_margin.map(Margin::from_share),
         carriers: carriers.all().iter().map(standing).collect(),
     }
+}
+
+/// Whether a carrier is what a class asks for.
+fn suits(class: &config::Class, trunk: &Trunk) -> Place {
+    let is_in = |name: &String| trunk.jurisdictions.contains(name);
+    if class.keep_caller_id && !trunk.caller_id {
+        Place::Dropped(LeftOut::NoCallerId)
+    } else if !class.jurisdictions.is_empty() && !class.jurisdictions.iter().any(is_in) {
+        Place::Dropped(LeftOut::Jurisdiction)
+    } else {
+        Place::InOrder
+    }
+}
+
+/// What three minutes cost at this price of a minute, at least: no less is billed of them.
+fn three_minutes(per_minute: Money) -> Price {
+    Price::of(Money(per_minute.0.saturating_mul(COMPARED_MINUTES)))
 }
 
 fn class_of(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Option<u32> {

@@ -3,9 +3,8 @@
 use super::TrunkIx;
 use crate::deck::Deck;
 use crate::plan::Standing;
-use crate::prices::{MAX_CARRIERS, Prices, Terms, TooMuch};
+use crate::prices::{Advise, MAX_CARRIERS, Prices, TooMuch};
 use config::{Role, Trunk};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The carriers of one configuration.
@@ -16,7 +15,6 @@ pub(crate) struct Carriers {
     priced: usize,
     /// Most attempts that one of them has written.
     most_attempts: usize,
-    terms: Arc<[Terms]>,
     /// Until these tables are no longer in force.
     prices: Mutex<Option<Arc<Prices>>>,
 }
@@ -29,22 +27,21 @@ pub struct Retired {
 }
 
 impl Carriers {
-    /// Of the trunks and their decks. Gives back the decks of those that are no carriers.
+    /// Of the trunks and their decks.
     pub(super) fn build(
         trunks: &[Arc<Trunk>],
         decks: Vec<Option<Deck>>,
-    ) -> Result<(Self, HashMap<TrunkIx, Deck>), TooMuch> {
-        let (mut all, mut unpriced) = (Vec::new(), Vec::new());
-        let (mut carried, mut others) = (Vec::new(), HashMap::new());
+        advise: Advise<'_>,
+    ) -> Result<Self, TooMuch> {
+        let (mut all, mut unpriced, mut carried) = (Vec::new(), Vec::new(), Vec::new());
+        let priorities = priorities(trunks);
         let mut most_attempts = 0;
         for ((trunk, deck), index) in trunks.iter().zip(decks).zip(0..) {
-            let ix = TrunkIx(index);
             if trunk.role != Role::Carrier {
-                others.extend(deck.map(|deck| (ix, deck)));
                 continue;
             }
             most_attempts = most_attempts.max(trunk.failover.attempts.map_or(0, usize::from));
-            let standing = Standing::new(ix, trunk);
+            let standing = Standing::new(TrunkIx(index));
             match deck {
                 Some(deck) => {
                     all.push(standing);
@@ -58,22 +55,23 @@ impl Carriers {
         if all.len() > MAX_CARRIERS {
             return Err(TooMuch::Carriers(all.len()));
         }
+        for (index, standing) in all.iter_mut().enumerate() {
+            let priority = trunks
+                .get(standing.trunk.0 as usize)
+                .map_or(0, |trunk| trunk.priority);
+            standing.at(priorities.partition_point(|other| *other < priority), index);
+        }
         let prices = if priced == 0 {
             None
         } else {
-            Some(Arc::new(Prices::build(&carried)?))
+            Some(Arc::new(Prices::build(&carried, advise)?))
         };
-        let carriers = Self {
+        Ok(Self {
             all: all.into_boxed_slice(),
             priced,
             most_attempts,
-            terms: prices
-                .as_ref()
-                .map(|prices| Arc::clone(prices.terms()))
-                .unwrap_or_default(),
             prices: Mutex::new(prices),
-        };
-        Ok((carriers, others))
+        })
     }
 
     /// All carriers, as they stand before anything is known of a call.
@@ -89,11 +87,6 @@ impl Carriers {
     /// Most attempts that one of them has written.
     pub(crate) fn most_attempts(&self) -> usize {
         self.most_attempts
-    }
-
-    /// What offers ask; as long as these tables are.
-    pub(crate) fn terms(&self) -> &Arc<[Terms]> {
-        &self.terms
     }
 
     /// The place of the carrier of this name among those with decks.
@@ -112,6 +105,15 @@ impl Carriers {
             _prices: prices.take(),
         }
     }
+}
+
+/// The priorities that carriers have, each once, in order.
+fn priorities(trunks: &[Arc<Trunk>]) -> Vec<u16> {
+    let carriers = trunks.iter().filter(|trunk| trunk.role == Role::Carrier);
+    let mut priorities: Vec<u16> = carriers.map(|trunk| trunk.priority).collect();
+    priorities.sort_unstable();
+    priorities.dedup();
+    priorities
 }
 
 /// A trunk's weight among equals: that of the targets that come first, together.

@@ -51,7 +51,11 @@ impl Tables {
     ///
     /// # Errors
     /// Decks that are missing, and decks of trunks that there are not.
-    pub fn selling(mut self, decks: Vec<(String, Deck)>, exchange: &Exchange) -> Result<Self, Vec<BuildError>> {
+    pub fn selling(
+        mut self,
+        decks: Vec<(String, Deck)>,
+        exchange: &Exchange,
+    ) -> Result<Self, Vec<BuildError>> {
         let mut errors = Vec::new();
         let mut placed: Vec<Option<Deck>> = vec![None; self.trunk_count()];
         for (name, deck) in decks {

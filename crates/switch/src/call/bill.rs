@@ -55,7 +55,9 @@ pub(super) struct Sum {
 
 impl Sum {
     pub(super) fn margin(&self) -> Option<Balance> {
-        self.cost.zip(self.price).map(|(cost, price)| Balance::default().plus(price).less(cost))
+        self.cost
+            .zip(self.price)
+            .map(|(cost, price)| Balance::default().plus(price).less(cost))
     }
 }
 
@@ -96,6 +98,21 @@ fn add(sum: &mut Option<Money>, amount: Option<Money>) {
     }
 }
 
+/// What the customer of this name pays for a call; `None`: nothing.
+///
+/// # Errors
+/// The call is not sold: why.
+pub(crate) fn sold(sale: Sale, name: &str) -> Result<Option<Rate>, String> {
+    match sale {
+        Sale::Unsaid | Sale::Free => Ok(None),
+        Sale::NoPrice => Err(format!(
+            "{name}: what it pays has no price for this number (unpriced = \"refuse\")"
+        )),
+        Sale::Blocked => Err(format!("{name}: what it pays blocks this number")),
+        Sale::Priced(rate) => Ok(Some(rate)),
+    }
+}
+
 impl Call {
     /// What its customer pays for the call that is about to be set up. A customer with credit has to have some left.
     ///
@@ -115,17 +132,8 @@ impl Call {
             q850: Some(CALL_REJECTED),
             ..Ending::failed(kind, status)
         };
-        let rate = match sale {
-            Sale::Unsaid | Sale::Free => return Ok(None),
-            Sale::NoPrice => {
-                let why = format!("{name}: what it pays has no price for this number (unpriced = \"refuse\")");
-                return Err((refused("not-sold", 403), why));
-            }
-            Sale::Blocked => {
-                let why = format!("{name}: what it pays blocks this number");
-                return Err((refused("not-sold", 403), why));
-            }
-            Sale::Priced(rate) => rate,
+        let Some(rate) = sold(sale, name).map_err(|why| (refused("not-sold", 403), why))? else {
+            return Ok(None);
         };
         let customer = Box::from(name.as_str());
         match core.reserve_credit(now, name, self.key, rate) {
@@ -133,7 +141,11 @@ impl Call {
                 self.story.remark(format!("{name} pays {rate}"));
                 let bill = self.story.bill.get_or_insert_default();
                 bill.price.get_or_insert_default();
-                bill.pending = Some(Sold { customer, rate, place });
+                bill.pending = Some(Sold {
+                    customer,
+                    rate,
+                    place,
+                });
                 Ok(Some(rate))
             }
             Err(short) => {
@@ -145,7 +157,13 @@ impl Call {
     }
 
     /// A leg was answered: from now on it is charged. `cost`: what its carrier asks.
-    pub(in crate::call) fn begin_charge(&mut self, core: &mut Core, now: Now, side: Side, cost: Option<Rate>) {
+    pub(in crate::call) fn begin_charge(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        side: Side,
+        cost: Option<Rate>,
+    ) {
         let sold = self.story.bill.as_mut().and_then(|bill| bill.pending.take());
         if let Some(place) = sold.as_ref().and_then(|sold| sold.place) {
             core.charge_credit(now, place);
@@ -178,7 +196,15 @@ impl Call {
         let due = charge.at(now.at);
         let bill = self.story.bill.get_or_insert_default();
         bill.add(due);
-        let (Some(Sold { customer, place: Some(place), .. }), (_, Some(price))) = (charge.sold, due) else {
+        let (
+            Some(Sold {
+                customer,
+                place: Some(place),
+                ..
+            }),
+            (_, Some(price)),
+        ) = (charge.sold, due)
+        else {
             return;
         };
         core.settle_credit(place, price);
@@ -215,26 +241,38 @@ impl Call {
     /// What it comes to: what is settled and, at `now`, what is charged still.
     pub(super) fn sum(&self, now: Option<Now>) -> Sum {
         let mut sum = Sum::default();
-        let mut account = |customer: &str, price: Money| {
-            match sum.accounts.iter_mut().find(|account| account.customer == customer) {
-                Some(account) => account.price.0 = account.price.0.saturating_add(price.0),
-                None => sum.accounts.push(AccountRecord {
-                    customer: customer.to_owned(),
-                    price,
-                }),
-            }
+        let mut account = |customer: &str, price: Money| match sum
+            .accounts
+            .iter_mut()
+            .find(|account| account.customer == customer)
+        {
+            Some(account) => account.price.0 = account.price.0.saturating_add(price.0),
+            None => sum.accounts.push(AccountRecord {
+                customer: customer.to_owned(),
+                price,
+            }),
         };
         let (mut cost, mut price) = (None, None);
         if let Some(bill) = &self.story.bill {
             (cost, price) = (bill.cost, bill.price);
-            bill.accounts.iter().for_each(|(customer, price)| account(customer, *price));
+            bill.accounts
+                .iter()
+                .for_each(|(customer, price)| account(customer, *price));
         }
         let legs = [Some(&self.a), self.b.as_ref()].into_iter().flatten();
         for (charge, now) in legs.filter_map(|leg| leg.charge.as_ref().zip(now)) {
             let due = charge.at(now.at);
             add(&mut cost, due.0);
             add(&mut price, due.1);
-            if let (Some(Sold { customer, place: Some(_), .. }), Some(price)) = (&charge.sold, due.1) {
+            if let (
+                Some(Sold {
+                    customer,
+                    place: Some(_),
+                    ..
+                }),
+                Some(price),
+            ) = (&charge.sold, due.1)
+            {
                 account(customer, price);
             }
         }

@@ -107,6 +107,7 @@ impl Call {
         {
             let network = self.snapshot.network_of(attempt.trunk);
             core.hop_answered(now, network, leg.flow.hop(), status, Asked::Call);
+            core.note_round_trip(now, &self.snapshot, &attempt, self.story.attempt_age(now));
         }
     }
 

@@ -367,6 +367,7 @@ impl Call {
             caller: &caller,
             called: &way.number,
             class: None,
+            sell: None,
             at_unix_s: now.unix_ms / 1000,
             draw: 0,
         };
@@ -398,8 +399,10 @@ impl Call {
             return Err(denied.to_string());
         }
         let place = self.place_for(core, now, payer)?;
+        let at_unix_s = now.unix_ms / 1000;
         let request = route::Request {
             draw: core.random(),
+            sell: admit::sale(&snapshot, payer, at_unix_s, (&caller, &way.number)).rate(),
             ..request(payer)
         };
         match route::plan(&snapshot.tables, &core.live, now.at, &request) {

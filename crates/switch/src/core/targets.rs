@@ -47,6 +47,22 @@ impl Core {
         self.tell(now, kind, &trunk.name, text);
     }
 
+    /// Notes how long a target took to answer an attempt's INVITE, if the tables are still those that it was planned with. What took so
+    /// long that it may have been sent twice tells nothing of the way (Karn's algorithm).
+    pub(crate) fn note_round_trip(
+        &mut self,
+        now: Now,
+        planned: &Arc<Snapshot>,
+        attempt: &Attempt,
+        took: Duration,
+    ) {
+        if Arc::ptr_eq(planned, &self.snapshot) && took < planned.config.sip.t1 {
+            let tables = &self.snapshot.tables;
+            self.live
+                .note_round_trip(now.at, tables, attempt.trunk, attempt.target, took);
+        }
+    }
+
     /// Notes where an attempt's target leads, if the tables are still those that it was planned with.
     pub(crate) fn note_places(&mut self, planned: &Arc<Snapshot>, attempt: &Attempt, hops: &[Hop]) {
         if Arc::ptr_eq(planned, &self.snapshot) {

@@ -57,10 +57,18 @@ fn run(account: &mut Account, credit: &Credit, begun: Instant) -> Vec<(CallKey, 
         assert!(account.left(credit, now).0 >= 0, "more was spent than there was");
         let (_, over) = account.judge(credit, now, now + LEAD);
         for key in over {
-            let (id, held) = account.held.iter().find(|(_, held)| held.call == key).map(|(id, held)| (*id, *held)).unwrap();
+            let (id, held) = account
+                .held
+                .iter()
+                .find(|(_, held)| held.call == key)
+                .map(|(id, held)| (*id, *held))
+                .unwrap();
             let (when, step) = held.step(now).unwrap();
             assert!(when <= now + LEAD, "it had paid for longer");
-            assert!(account.left(credit, now).less(step).0 < 0 || ended.iter().any(|(_, at)| begun + *at == now), "there was money for it");
+            assert!(
+                account.left(credit, now).less(step).0 < 0 || ended.iter().any(|(_, at)| begun + *at == now),
+                "there was money for it"
+            );
             account.balance = account.balance.less(held.cost(now));
             account.held.remove(&id);
             ended.push((key, now - begun));
@@ -87,7 +95,11 @@ fn a_call_ends_just_before_the_interval_that_it_cannot_pay() {
             since: Some(begun),
         };
         let ended = run(&mut account([held]), &credit(amount), begun);
-        assert_eq!(ended, [(CallKey(1), Duration::from_millis(lasts_ms) - LEAD)], "{rate:?}");
+        assert_eq!(
+            ended,
+            [(CallKey(1), Duration::from_millis(lasts_ms) - LEAD)],
+            "{rate:?}"
+        );
     }
 }
 
@@ -99,7 +111,10 @@ fn calls_that_cost_nothing_are_never_looked_at() {
         rate: rate(0, 1, 1),
         since: Some(begun),
     };
-    assert_eq!(account([held]).judge(&credit(0.0), begun, begun), (None, Vec::new()));
+    assert_eq!(
+        account([held]).judge(&credit(0.0), begun, begun),
+        (None, Vec::new())
+    );
 }
 
 #[test]
@@ -147,7 +162,11 @@ fn no_mixture_of_calls_spends_more_than_there_is_or_ends_with_money_for_it() {
             let since = begun - Duration::from_millis(random.below(50_000));
             calls.push(Held {
                 call: CallKey(key),
-                rate: rate(random.below(3) * 400_000_000 + random.below(1000), random.below(61) as u16, 1 + random.below(60) as u16),
+                rate: rate(
+                    random.below(3) * 400_000_000 + random.below(1000),
+                    random.below(61) as u16,
+                    1 + random.below(60) as u16,
+                ),
                 since: (random.below(10) > 0).then_some(since),
             });
         }
@@ -156,6 +175,12 @@ fn no_mixture_of_calls_spends_more_than_there_is_or_ends_with_money_for_it() {
         let credit = credit(spent + random.below(2000) as f64 / 1000.0);
         run(&mut account, &credit, begun);
         // Those that are still there wait for their answer, or cost nothing more.
-        assert!(account.held.values().all(|held| held.since.is_none() || held.rate.per_minute.0 == 0), "seed {seed}");
+        assert!(
+            account
+                .held
+                .values()
+                .all(|held| held.since.is_none() || held.rate.per_minute.0 == 0),
+            "seed {seed}"
+        );
     }
 }

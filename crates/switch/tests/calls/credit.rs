@@ -47,7 +47,11 @@ fn a_call_ends_when_its_customers_credit_is_used_up() {
     bed.wait(11_800);
     assert_eq!(bed.world.credit("pbx").left, Some(units(0.06)));
     let at_a = bed.serve(A, &a, "BYE", 200);
-    assert!(at_a.need("Reason").contains("credit-exhausted"), "{}", at_a.write());
+    assert!(
+        at_a.need("Reason").contains("credit-exhausted"),
+        "{}",
+        at_a.write()
+    );
     bed.serve(B1, &b, "BYE", 200);
     let record = bed.settle_one();
     assert_eq!(record.cause.kind, "credit-exhausted");
@@ -55,16 +59,26 @@ fn a_call_ends_when_its_customers_credit_is_used_up() {
     assert_eq!(record.price, Some(paid(&record)));
     assert_eq!(record.price, Some(Money(240_000_000)));
     assert_eq!(record.accounts.len(), 1);
-    assert_eq!((record.accounts[0].customer.as_str(), record.accounts[0].price), ("pbx", Money(240_000_000)));
+    assert_eq!(
+        (record.accounts[0].customer.as_str(), record.accounts[0].price),
+        ("pbx", Money(240_000_000))
+    );
     let view = bed.world.credit("pbx");
-    assert_eq!((view.balance, view.left, view.calls), (units(-0.24), Some(units(0.06)), 0));
+    assert_eq!(
+        (view.balance, view.left, view.calls),
+        (units(-0.24), Some(units(0.06)), 0)
+    );
     // What is left buys no further interval.
     let (mut a, _) = dial_another(&mut bed);
     refused(&mut bed, &mut a, 402);
     let record = bed.settle_one();
     assert_eq!((record.cause.kind.as_str(), record.cause.sip), ("no-credit", 402));
     let why = "pbx: its credit is used up: 0.06 left, 0.12 needed for the call to begin";
-    assert!(record.decision.iter().any(|line| line == why), "{:?}", record.decision);
+    assert!(
+        record.decision.iter().any(|line| line == why),
+        "{:?}",
+        record.decision
+    );
 }
 
 #[test]
@@ -82,7 +96,10 @@ fn calls_that_are_being_set_up_have_their_first_interval_kept_for_them() {
     bed.send(B1, &b.reply(&at_b, 180, None));
     bed.expect(A, "180 INVITE");
     let view = bed.world.credit("pbx");
-    assert_eq!((view.running, view.left, view.balance), (Money(120_000_000), Some(units(0.08)), units(0.0)));
+    assert_eq!(
+        (view.running, view.left, view.balance),
+        (Money(120_000_000), Some(units(0.08)), units(0.0))
+    );
     let (mut second, _) = dial_another(&mut bed);
     refused(&mut bed, &mut second, 402);
     // It gives up: what was kept for it is there again.
@@ -128,7 +145,10 @@ fn less_credit_after_a_reload_ends_what_it_no_longer_pays_for() {
     bed.serve(A, &a, "BYE", 200);
     bed.serve(B1, &b, "BYE", 200);
     let record = bed.settle_one();
-    assert_eq!((record.cause.kind.as_str(), record.price), ("credit-exhausted", Some(Money(240_000_000))));
+    assert_eq!(
+        (record.cause.kind.as_str(), record.price),
+        ("credit-exhausted", Some(Money(240_000_000)))
+    );
 }
 
 #[test]
@@ -140,7 +160,11 @@ fn running_calls_may_be_left_alone() {
     refused(&mut bed, &mut another, 402);
     bed.hang_up(&mut a, &b);
     let records = bed.settle();
-    assert!(records.iter().all(|record| record.cause.kind != "credit-exhausted"));
+    assert!(
+        records
+            .iter()
+            .all(|record| record.cause.kind != "credit-exhausted")
+    );
     assert!(bed.world.credit("pbx").left < Some(Balance(0)));
 }
 

@@ -56,12 +56,23 @@ fn an_answered_call_costs_what_its_carrier_asks_and_brings_what_its_customer_pay
     bed.hang_up(&mut a, &b);
     let record = bed.settle_one();
     let (cost, price) = (cost(asked_by_b1(), record.talk_ms), cost(paid(), record.talk_ms));
-    assert_eq!(cost, Money(80_000_000), "eight begun seconds at 0.6: {} ms", record.talk_ms);
+    assert_eq!(
+        cost,
+        Money(80_000_000),
+        "eight begun seconds at 0.6: {} ms",
+        record.talk_ms
+    );
     assert_eq!(price, Money(240_000_000));
-    assert_eq!(money(&record), (Some(cost), Some(price), Some(Balance(160_000_000))));
+    assert_eq!(
+        money(&record),
+        (Some(cost), Some(price), Some(Balance(160_000_000)))
+    );
     assert_eq!(record.currency.as_deref(), Some("USD"));
     assert!(record.accounts.is_empty(), "it has no credit");
-    let said = record.decision.iter().any(|line| line == "pbx pays 1.2/min (6/6)");
+    let said = record
+        .decision
+        .iter()
+        .any(|line| line == "pbx pays 1.2/min (6/6)");
     assert!(said, "{:?}", record.decision);
 }
 
@@ -113,32 +124,66 @@ fn after_a_failover_the_cost_is_that_of_the_carrier_that_answered() {
 
 #[test]
 fn what_a_customer_does_not_buy_is_refused() {
-    let free: Vec<(&str, &str)> = PRICES.into_iter().chain([("name = \"pbx\"", "unpriced = \"free\"")]).collect();
+    let free: Vec<(&str, &str)> = PRICES
+        .into_iter()
+        .chain([("name = \"pbx\"", "unpriced = \"free\"")])
+        .collect();
     let table = [
-        (&PRICES[..], "+4930222", "not-sold", "what it pays has no price for this number"),
-        (&PRICES[..], "+448870", "not-sold", "what it pays blocks this number"),
-        (&free[..], "+448870", "not-sold", "what it pays blocks this number"),
+        (
+            &PRICES[..],
+            "+4930222",
+            "not-sold",
+            "what it pays has no price for this number",
+        ),
+        (
+            &PRICES[..],
+            "+448870",
+            "not-sold",
+            "what it pays blocks this number",
+        ),
+        (
+            &free[..],
+            "+448870",
+            "not-sold",
+            "what it pays blocks this number",
+        ),
         // No carrier has a price for it either.
-        (&free[..], "+4930222", "no-route", "its deck has no price for this number"),
+        (
+            &free[..],
+            "+4930222",
+            "no-route",
+            "its deck has no price for this number",
+        ),
     ];
     for (changes, number, kind, why) in table {
         let mut bed = Bed::changed(changes);
         let mut a = bed.caller(number);
         let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
         bed.send(A, &invite);
-        let status = if kind == "not-sold" { "403 INVITE" } else { "404 INVITE" };
+        let status = if kind == "not-sold" {
+            "403 INVITE"
+        } else {
+            "404 INVITE"
+        };
         let refused = bed.expect(A, status);
         let ack = a.ack(&refused);
         bed.send(A, &ack);
         let record = bed.settle_one();
         assert_eq!(record.cause.kind, kind, "{number}");
-        assert!(record.decision.iter().any(|line| line.contains(why)), "{:?}", record.decision);
+        assert!(
+            record.decision.iter().any(|line| line.contains(why)),
+            "{:?}",
+            record.decision
+        );
     }
 }
 
 #[test]
 fn what_a_number_rule_leads_needs_no_price() {
-    let changes: Vec<(&str, &str)> = PRICES.into_iter().chain([("", "[[number]]\nmatch = \"200\"\nto = \"b1\"")]).collect();
+    let changes: Vec<(&str, &str)> = PRICES
+        .into_iter()
+        .chain([("", "[[number]]\nmatch = \"200\"\nto = \"b1\"")])
+        .collect();
     let mut bed = Bed::changed(&changes);
     let mut a = bed.caller("200");
     let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
@@ -159,7 +204,9 @@ fn a_deck_that_changes_in_mid_call_changes_nothing_for_the_call() {
     let mut bed = Bed::changed(&PRICES);
     let (mut a, b) = bed.connect();
     bed.wait(5_000);
-    let dearer = bed::config(&PRICES).replace("rate = 0.6", "rate = 60").replace("rate = 1.2", "rate = 120");
+    let dearer = bed::config(&PRICES)
+        .replace("rate = 0.6", "rate = 60")
+        .replace("rate = 1.2", "rate = 120");
     bed.reload(&dearer);
     bed.wait(5_000);
     bed.hang_up(&mut a, &b);
@@ -171,21 +218,34 @@ fn a_deck_that_changes_in_mid_call_changes_nothing_for_the_call() {
 #[test]
 fn amounts_are_in_the_base_currency() {
     let mut changes = vec![("", "[billing]\ncurrency = \"EUR\"\nrates = { USD = 0.5 }")];
-    changes.push(("name = \"b1\"", "rates = [{ prefix = \"44\", rate = 0.6, currency = \"USD\" }]"));
+    changes.push((
+        "name = \"b1\"",
+        "rates = [{ prefix = \"44\", rate = 0.6, currency = \"USD\" }]",
+    ));
     changes.push(("name = \"pbx\"", "sell_rates = [{ prefix = \"44\", rate = 1.2 }]"));
     let mut bed = Bed::changed(&changes);
     let (mut a, b) = bed.connect();
     bed.wait(500);
     bed.hang_up(&mut a, &b);
     let record = bed.settle_one();
-    assert_eq!(money(&record), (Some(Money(5_000_000)), Some(Money(20_000_000)), Some(Balance(15_000_000))));
+    assert_eq!(
+        money(&record),
+        (
+            Some(Money(5_000_000)),
+            Some(Money(20_000_000)),
+            Some(Balance(15_000_000))
+        )
+    );
     assert_eq!(record.currency.as_deref(), Some("EUR"));
 }
 
 /// Each leg costs from its answer until it is gone, and who has a call transferred pays for the new leg.
 #[test]
 fn a_transfer_costs_what_each_leg_does() {
-    let changes: Vec<(&str, &str)> = PRICES.into_iter().chain([("name = \"b1\"", "priority = 9")]).collect();
+    let changes: Vec<(&str, &str)> = PRICES
+        .into_iter()
+        .chain([("name = \"b1\"", "priority = 9")])
+        .collect();
     let mut bed = Bed::changed(&changes);
     bed.world.audit.hidden.clear();
     let (mut a, b) = bed.connect();
@@ -197,7 +257,11 @@ fn a_transfer_costs_what_each_leg_does() {
     told(&mut bed, A, &a, "100", false);
     bed.wait(1);
     let attempt = bed.next(B1).1;
-    assert_eq!(attempt.title(), "INVITE", "a call keeps the configuration that it began with");
+    assert_eq!(
+        attempt.title(),
+        "INVITE",
+        "a call keeps the configuration that it began with"
+    );
     let c = bed.callee(B1, &attempt);
     bed.send(B1, &c.reply(&attempt, 180, None));
     told(&mut bed, A, &a, "180", false);
@@ -222,7 +286,8 @@ fn a_transfer_costs_what_each_leg_does() {
         bed.settle_one()
     };
     let transfer = &record.transfers[0];
-    let second_ms = record.talk_ms - (transfer.offset_ms + transfer.elapsed_ms - record.answered_ms.unwrap() + record.started_ms);
+    let second_ms = record.talk_ms
+        - (transfer.offset_ms + transfer.elapsed_ms - record.answered_ms.unwrap() + record.started_ms);
     let both = |rate: Rate| Money(cost(rate, record.talk_ms).0 + cost(rate, second_ms).0);
     assert_eq!(record.cost, Some(both(asked_by_b1())), "{second_ms} ms");
     assert_eq!(record.price, Some(both(paid())));

@@ -37,7 +37,9 @@ fn whole(path: Option<&Path>) -> Result<Config> {
 
 /// What currencies are worth: by the configuration, if there is one.
 fn exchange(config: Option<&Path>) -> Result<Option<Exchange>> {
-    config.map(|path| whole(Some(path)).map(|config| Exchange::of(&config.billing))).transpose()
+    config
+        .map(|path| whole(Some(path)).map(|config| Exchange::of(&config.billing)))
+        .transpose()
 }
 
 /// How a file is to be read.
@@ -45,7 +47,9 @@ fn format(config: Option<&Path>, args: &FormatArgs) -> Result<Format> {
     let mut format = match &args.trunk {
         Some(name) => {
             let config = whole(config)?;
-            let trunk = config.trunk(name).with_context(|| format!("there is no trunk {name:?}"))?;
+            let trunk = config
+                .trunk(name)
+                .with_context(|| format!("there is no trunk {name:?}"))?;
             Format::of(&trunk.deck_format).map_err(|message| anyhow!("trunk.{name}.deck_format.{message}"))?
         }
         None => Format::default(),
@@ -59,7 +63,9 @@ fn format(config: Option<&Path>, args: &FormatArgs) -> Result<Format> {
         };
     }
     for column in &args.columns {
-        let (name, over) = column.split_once('=').with_context(|| format!("--column {column:?}: write NAME=HEADER"))?;
+        let (name, over) = column
+            .split_once('=')
+            .with_context(|| format!("--column {column:?}: write NAME=HEADER"))?;
         let field = Field::named(name.trim());
         let field = field.with_context(|| format!("--column {name:?}: there are {}", Field::names()))?;
         format.columns.retain(|(known, _)| *known != field);
@@ -81,7 +87,8 @@ fn format(config: Option<&Path>, args: &FormatArgs) -> Result<Format> {
     }
     if let Some(currency) = &args.currency {
         let known = Currency::new(currency);
-        format.currency = Some(known.with_context(|| format!("--currency {currency:?}: write its three letters"))?);
+        format.currency =
+            Some(known.with_context(|| format!("--currency {currency:?}: write its three letters"))?);
     }
     Ok(format)
 }
@@ -95,8 +102,6 @@ fn complain_of(path: &Path, errors: &[RowError]) {
 
 /// Bad rows as JSON.
 fn as_json(errors: &[RowError]) -> Vec<serde_json::Value> {
-    let row = |error: &RowError| {
-        serde_json::json!({ "line": error.line, "column": error.column, "message": error.message })
-    };
+    let row = |error: &RowError| serde_json::json!({ "line": error.line, "column": error.column, "message": error.message });
     errors.iter().map(row).collect()
 }

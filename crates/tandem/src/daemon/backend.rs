@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{
-    Answer, Backend, DrainOutcome, Events, MessageView, PaymentWish, Problem, ReloadReport, TrialReport, TrialStart, TrialWish, TrunkView,
+    Answer, Backend, DrainOutcome, Events, MessageView, PaymentWish, Problem, ReloadReport, TrialReport,
+    TrialStart, TrialWish, TrunkView,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Accounts, Booked, Filter, Payment, Reader, StoreError};
@@ -19,6 +20,7 @@ use switch::{
 };
 use tokio::sync::{Mutex, oneshot};
 
+use super::attic;
 use super::figures;
 use super::ladder;
 use super::news::News;
@@ -93,7 +95,9 @@ impl Daemon {
         if !views.iter().any(|view| view.customer == customer) {
             return Ok(None);
         }
-        let booked_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let booked_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis());
         let payment = Payment {
             customer: customer.clone(),
             booked_ms: u64::try_from(booked_ms).unwrap_or(u64::MAX),
@@ -102,7 +106,9 @@ impl Daemon {
             note: wish.note,
         };
         let amount = payment.amount;
-        let booked = self.with_accounts(move |accounts| accounts.book(&payment)).await?;
+        let booked = self
+            .with_accounts(move |accounts| accounts.book(&payment))
+            .await?;
         if booked == Booked::Now {
             tracing::info!(customer, %amount, "a payment is booked");
             self.ask(|reply| Ask::Paid(customer, amount, reply)).await?;
@@ -187,7 +193,7 @@ impl Daemon {
         let next = Arc::new(next);
         self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
             .await?;
-        *running = next;
+        attic::put(std::mem::replace(&mut *running, next));
         if let Ok(mut files) = self.files.lock() {
             *files = loaded.files;
         }
@@ -359,7 +365,9 @@ impl Backend for Daemon {
         Box::pin(async {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
-            Ok(self.metrics.render() + &figures::of_trunks(&figures.trunks) + &figures::of_credit(&figures.credit))
+            Ok(self.metrics.render()
+                + &figures::of_trunks(&figures.trunks)
+                + &figures::of_credit(&figures.credit))
         })
     }
 }

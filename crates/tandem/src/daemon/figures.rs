@@ -294,8 +294,16 @@ pub(crate) fn of_credit(credit: &[CreditView]) -> String {
     let low = |view: &CreditView| view.left.map(|_| u8::from(view.low).to_string());
     type Series = (&'static str, &'static str, fn(&CreditView) -> Option<String>);
     let series: [Series; 2] = [
-        ("tandem_credit_left", "What a customer may still spend, in the base currency", left),
-        ("tandem_credit_low", "Whether that is less than its alert says", low),
+        (
+            "tandem_credit_left",
+            "What a customer may still spend, in the base currency",
+            left,
+        ),
+        (
+            "tandem_credit_low",
+            "Whether that is less than its alert says",
+            low,
+        ),
     ];
     for (name, about, value) in series {
         heading(&mut text, name, about);

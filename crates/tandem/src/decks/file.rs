@@ -44,7 +44,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if !bytes.starts_with(&GZIP) {
         return Ok(bytes);
     }
-    up_to(MultiGzDecoder::new(bytes.as_slice()), LONGEST).map_err(|error| format!("it is compressed, and {error}"))
+    up_to(MultiGzDecoder::new(bytes.as_slice()), LONGEST)
+        .map_err(|error| format!("it is compressed, and {error}"))
 }
 
 /// All that there is to read, if it is not too much.

@@ -70,7 +70,9 @@ fn with_currency(text: &str) -> Result<Amount, String> {
         };
         format!("{text:?} is not an amount like 0.0125{why}")
     };
-    let start = text.find(|c: char| c.is_ascii_digit() || c == '.' || c == ',').ok_or_else(fault)?;
+    let start = text
+        .find(|c: char| c.is_ascii_digit() || c == '.' || c == ',')
+        .ok_or_else(fault)?;
     let (before, rest) = text.split_at(start);
     let end = rest
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))
@@ -89,7 +91,11 @@ fn with_currency(text: &str) -> Result<Amount, String> {
         None => {
             let units = number.split(['.', ',']).next().unwrap_or_default();
             let single = number.bytes().filter(|b| !b.is_ascii_digit()).count() == 1;
-            Err(if single && units.len() > 6 { format!("{text:?} is above {MAX_UNITS}") } else { fault() })
+            Err(if single && units.len() > 6 {
+                format!("{text:?} is above {MAX_UNITS}")
+            } else {
+                fault()
+            })
         }
     }
 }
@@ -145,18 +151,76 @@ pub(super) enum Status {
 /// What to write instead.
 pub(super) fn status(text: &str) -> Result<Status, String> {
     const OPEN: &[&str] = &[
-        "", "false", "no", "n", "0", "-", "open", "opened", "active", "enabled", "available", "valid", "allowed", "ok",
-        "new", "add", "added", "increase", "increased", "decrease", "decreased", "same", "unchanged", "no change",
-        "not changed", "current", "change", "changed", "updated", "effective", "pending",
-        "new code", "new destination", "unblocked", "reopened",
+        "",
+        "false",
+        "no",
+        "n",
+        "0",
+        "-",
+        "open",
+        "opened",
+        "active",
+        "enabled",
+        "available",
+        "valid",
+        "allowed",
+        "ok",
+        "new",
+        "add",
+        "added",
+        "increase",
+        "increased",
+        "decrease",
+        "decreased",
+        "same",
+        "unchanged",
+        "no change",
+        "not changed",
+        "current",
+        "change",
+        "changed",
+        "updated",
+        "effective",
+        "pending",
+        "new code",
+        "new destination",
+        "unblocked",
+        "reopened",
     ];
     const BLOCKED: &[&str] = &[
-        "true", "yes", "y", "1", "x", "closed", "close", "blocked", "block", "barred", "bar", "disabled", "inactive",
-        "unavailable", "not available", "not offered", "no route", "forbidden", "suspended",
+        "true",
+        "yes",
+        "y",
+        "1",
+        "x",
+        "closed",
+        "close",
+        "blocked",
+        "block",
+        "barred",
+        "bar",
+        "disabled",
+        "inactive",
+        "unavailable",
+        "not available",
+        "not offered",
+        "no route",
+        "forbidden",
+        "suspended",
     ];
     const GONE: &[&str] = &[
-        "deleted", "delete", "removed", "remove", "discontinued", "withdrawn", "obsolete", "expired", "deleted code",
-        "code deleted", "end", "ended",
+        "deleted",
+        "delete",
+        "removed",
+        "remove",
+        "discontinued",
+        "withdrawn",
+        "obsolete",
+        "expired",
+        "deleted code",
+        "code deleted",
+        "end",
+        "ended",
     ];
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(OPEN) {
@@ -166,7 +230,9 @@ pub(super) fn status(text: &str) -> Result<Status, String> {
     } else if is(GONE) {
         Ok(Status::Gone)
     } else {
-        Err(format!("{text:?} does not say whether it is sold; write open, blocked or deleted"))
+        Err(format!(
+            "{text:?} does not say whether it is sold; write open, blocked or deleted"
+        ))
     }
 }
 
@@ -177,8 +243,13 @@ pub(super) fn status(text: &str) -> Result<Status, String> {
 pub(super) fn codes(country: &str, text: &str, mut put: impl FnMut(Key)) -> Result<(), String> {
     let one = |digits: &str| {
         let whole = || format!("{country}{digits}");
-        let key = if country.is_empty() { Key::new(digits) } else { Key::new(&whole()) };
-        key.filter(|key| *key != Key::EMPTY).ok_or_else(|| no_prefix(digits))
+        let key = if country.is_empty() {
+            Key::new(digits)
+        } else {
+            Key::new(&whole())
+        };
+        key.filter(|key| *key != Key::EMPTY)
+            .ok_or_else(|| no_prefix(digits))
     };
     let country_digits = country.strip_prefix('+').unwrap_or(country);
     if country_digits != country {
@@ -221,14 +292,20 @@ pub(super) fn codes(country: &str, text: &str, mut put: impl FnMut(Key)) -> Resu
 
 fn no_prefix(text: &str) -> String {
     let spreadsheet = text.contains(['.', 'E', 'e']) && text.starts_with(|c: char| c.is_ascii_digit());
-    let why = if spreadsheet { " (a spreadsheet has made a number of it: format the column as text)" } else { "" };
+    let why = if spreadsheet {
+        " (a spreadsheet has made a number of it: format the column as text)"
+    } else {
+        ""
+    };
     format!("{text:?} is not a prefix of 1 to {MAX_PREFIX} digits{why}")
 }
 
 /// `22-25`: both ends with the same number of digits.
 fn range(from: &str, to: &str) -> Result<impl Iterator<Item = String>, String> {
     let fault = || {
-        format!("\"{from}-{to}\" is no range of prefixes; write two of the same length, the smaller one first, like 22-25, or the digits without a dash")
+        format!(
+            "\"{from}-{to}\" is no range of prefixes; write two of the same length, the smaller one first, like 22-25, or the digits without a dash"
+        )
     };
     let digits = |text: &str| {
         let plain = (1..=MAX_PREFIX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());

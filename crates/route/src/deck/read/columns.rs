@@ -62,16 +62,29 @@ fn place(names: &[String], headings: &[header::Heading], format: &Format) -> Pla
         doubts: Vec::new(),
     };
     for (field, name) in &format.columns {
-        let place = names.iter().position(|other| other.eq_ignore_ascii_case(name.trim()));
+        let place = names
+            .iter()
+            .position(|other| other.eq_ignore_ascii_case(name.trim()));
         if let (Some(place), Some(slot)) = (place, placed.at.get_mut(*field as usize)) {
             *slot = Some(place);
         }
     }
     let named = placed.at;
-    for (index, slot) in placed.at.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
-        let free = headings.iter().enumerate().filter(|(place, _)| !named.contains(&Some(*place)));
+    for (index, slot) in placed
+        .at
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, slot)| slot.is_none())
+    {
+        let free = headings
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !named.contains(&Some(*place)));
         let guesses = free.flat_map(|(place, heading)| {
-            let mine = heading.guesses.iter().filter(|guess| guess.field as usize == index);
+            let mine = heading
+                .guesses
+                .iter()
+                .filter(|guess| guess.field as usize == index);
             mine.map(move |guess| (guess, place))
         });
         let mut best: Option<(&Guess, usize)> = None;
@@ -113,9 +126,9 @@ impl Columns {
             Layout::Auto => npanxx || (of(Field::Interstate).is_some() && of(Field::Rate).is_none()),
         };
         let codes = match (of(Field::Prefix), of(Field::Country), of(Field::Area)) {
-            (None, _, _) if of(Field::Npa).is_some() && of(Field::Nxx).is_some() => {
-                of(Field::Npa).zip(of(Field::Nxx)).map(|(npa, nxx)| Codes::NpaNxx(npa, nxx))
-            }
+            (None, _, _) if of(Field::Npa).is_some() && of(Field::Nxx).is_some() => of(Field::Npa)
+                .zip(of(Field::Nxx))
+                .map(|(npa, nxx)| Codes::NpaNxx(npa, nxx)),
             (Some(prefix), _, _) if us => Some(Codes::Us(prefix)),
             (Some(prefix), Some(country), _) => Some(Codes::Unsettled(country, prefix)),
             (Some(prefix), None, _) => Some(Codes::Whole(prefix)),
@@ -123,7 +136,9 @@ impl Columns {
             (None, Some(only), None) | (None, None, Some(only)) => Some(Codes::Whole(only)),
             (None, None, None) => of(Field::Npa).map(Codes::Us),
         };
-        let money = [Field::Rate, Field::Interstate, Field::Surcharge].into_iter().find_map(of);
+        let money = [Field::Rate, Field::Interstate, Field::Surcharge]
+            .into_iter()
+            .find_map(of);
         let (Some(codes), Some(money)) = (codes, money) else {
             return Self::nearly(record, codes.is_some(), money.is_some());
         };
@@ -132,7 +147,10 @@ impl Columns {
             column: column.to_owned(),
             message,
         };
-        let mut errors: Vec<RowError> = doubts.into_iter().map(|(column, doubt)| fault(&column, doubt)).collect();
+        let mut errors: Vec<RowError> = doubts
+            .into_iter()
+            .map(|(column, doubt)| fault(&column, doubt))
+            .collect();
         if of(Field::Interstate).is_some() != of(Field::Intrastate).is_some() {
             let message = "there is a price for calls between states or within one, and none for the other";
             errors.push(fault(Field::Intrastate.name(), message.into()));
@@ -214,7 +232,8 @@ impl Columns {
 
     /// What stands over the column of a field; its own name where there is none.
     pub(super) fn name_of(&self, field: Field) -> &str {
-        self.of_field(field).map_or(field.name(), |place| self.name(place))
+        self.of_field(field)
+            .map_or(field.name(), |place| self.name(place))
     }
 
     /// Which column is what, in words.
@@ -230,7 +249,11 @@ impl Columns {
     /// Columns that nothing is read from.
     pub(super) fn passed_over(&self) -> Vec<String> {
         let used = |place: usize| self.at.contains(&Some(place));
-        let unused = self.names.iter().enumerate().filter(|(place, name)| !used(*place) && !name.is_empty());
+        let unused = self
+            .names
+            .iter()
+            .enumerate()
+            .filter(|(place, name)| !used(*place) && !name.is_empty());
         unused.map(|(_, name)| name.clone()).collect()
     }
 }

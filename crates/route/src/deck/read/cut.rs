@@ -66,11 +66,13 @@ impl<'t> Records<'t> {
         let text = text.strip_suffix('\r').unwrap_or(text);
         let mut start = 0;
         for at in memchr_iter(self.separator, text.as_bytes()).take(MAX_CELLS) {
-            self.cells.push(Cow::Borrowed(text.get(start..at).unwrap_or_default()));
+            self.cells
+                .push(Cow::Borrowed(text.get(start..at).unwrap_or_default()));
             start = at + 1;
         }
         if self.cells.len() < MAX_CELLS {
-            self.cells.push(Cow::Borrowed(text.get(start..).unwrap_or_default()));
+            self.cells
+                .push(Cow::Borrowed(text.get(start..).unwrap_or_default()));
         }
         self.rest = rest.get(1..).unwrap_or_default();
         self.line += 1;
@@ -99,7 +101,11 @@ impl<'t> Records<'t> {
             .unwrap_or(self.rest.len());
         let (plain, after) = self.rest.split_at(end);
         let last = after.as_bytes().first().is_none_or(|&b| b != self.separator);
-        let plain = if last { plain.strip_suffix('\r').unwrap_or(plain) } else { plain };
+        let plain = if last {
+            plain.strip_suffix('\r').unwrap_or(plain)
+        } else {
+            plain
+        };
         let cell = if was_quoted {
             Cow::Owned(quoted + plain)
         } else {
@@ -122,7 +128,10 @@ mod tests {
         let mut records = Records::new(text, separator);
         let mut all = Vec::new();
         while let Some(record) = records.next_record() {
-            all.push((record.line, record.cells.iter().map(ToString::to_string).collect()));
+            all.push((
+                record.line,
+                record.cells.iter().map(ToString::to_string).collect(),
+            ));
         }
         all
     }
@@ -133,22 +142,20 @@ mod tests {
 
     #[test]
     fn records_are_cut_at_line_ends_and_separators() {
-        assert_eq!(cut("a,b\r\nc,,d\n\n , \ne", b','), [
-            row(1, &["a", "b"]),
-            row(2, &["c", "", "d"]),
-            row(5, &["e"]),
-        ]);
+        assert_eq!(
+            cut("a,b\r\nc,,d\n\n , \ne", b','),
+            [row(1, &["a", "b"]), row(2, &["c", "", "d"]), row(5, &["e"]),]
+        );
         assert_eq!(cut("a;b,c\n", b';'), [row(1, &["a", "b,c"])]);
         assert_eq!(cut("", b','), []);
     }
 
     #[test]
     fn quotes_hold_separators_line_ends_and_quotes() {
-        assert_eq!(cut("\"a,b\",c\r\n\"d\n\"\"e\"\"\",f\r\ng", b','), [
-            row(1, &["a,b", "c"]),
-            row(2, &["d\n\"e\"", "f"]),
-            row(4, &["g"]),
-        ]);
+        assert_eq!(
+            cut("\"a,b\",c\r\n\"d\n\"\"e\"\"\",f\r\ng", b','),
+            [row(1, &["a,b", "c"]), row(2, &["d\n\"e\"", "f"]), row(4, &["g"]),]
+        );
         // One that is never closed takes the rest; one in mid-cell is a character.
         assert_eq!(cut("x\n\"a,b\nc", b','), [row(1, &["x"]), row(2, &["a,b\nc"])]);
         assert_eq!(cut("5\" pipe,b", b','), [row(1, &["5\" pipe", "b"])]);

@@ -20,7 +20,18 @@ pub(super) struct Dates {
 }
 
 /// Words for no date in particular.
-const NO_DATE: &[&str] = &["-", "n/a", "na", "none", "immediate", "immediately", "now", "asap", "open", "unlimited"];
+const NO_DATE: &[&str] = &[
+    "-",
+    "n/a",
+    "na",
+    "none",
+    "immediate",
+    "immediately",
+    "now",
+    "asap",
+    "open",
+    "unlimited",
+];
 
 impl Dates {
     pub(super) const ABSENT: DateIx = u32::MAX;
@@ -77,23 +88,29 @@ impl Dates {
     pub(super) fn order(&self) -> Result<(DateOrder, Option<u32>), (u32, String)> {
         const SAY: &str = "say dates = \"day-first\" or dates = \"month-first\"";
         match (self.order, self.day_first, self.month_first) {
-            (Some(DateOrder::DayFirst), _, Some(line)) => {
-                Err((line, "the month comes first here, and the day was said to; write 2026-12-31".into()))
-            }
-            (Some(DateOrder::MonthFirst), Some(line), _) => {
-                Err((line, "the day comes first here, and the month was said to; write 2026-12-31".into()))
-            }
+            (Some(DateOrder::DayFirst), _, Some(line)) => Err((
+                line,
+                "the month comes first here, and the day was said to; write 2026-12-31".into(),
+            )),
+            (Some(DateOrder::MonthFirst), Some(line), _) => Err((
+                line,
+                "the day comes first here, and the month was said to; write 2026-12-31".into(),
+            )),
             (Some(order), ..) => Ok((order, None)),
             (None, Some(day), Some(month)) => Err((
                 day.max(month),
-                format!("the day comes first in line {day} and the month in line {month}; write all as 2026-12-31"),
+                format!(
+                    "the day comes first in line {day} and the month in line {month}; write all as 2026-12-31"
+                ),
             )),
             (None, Some(line), None) => Ok((DateOrder::DayFirst, Some(line))),
             (None, None, Some(line)) => Ok((DateOrder::MonthFirst, Some(line))),
             (None, None, None) => match self.either {
                 Some(line) => Err((
                     line,
-                    format!("the file does not show whether the day or the month comes first; write 2026-12-31, or {SAY}"),
+                    format!(
+                        "the file does not show whether the day or the month comes first; write 2026-12-31, or {SAY}"
+                    ),
                 )),
                 None => Ok((DateOrder::DayFirst, None)),
             },

@@ -59,121 +59,479 @@ use Field as F;
 /// Every field with its name in our own decks and what carriers call it, each with its rank: where several columns could be the field,
 /// the lowest is. Names are in lower case, signs as blanks, without a currency.
 const NAMES: &[(Field, &str, &[(&str, u8)])] = &[
-    (F::Prefix, "prefix", &[
-        ("prefix", 0), ("prefixes", 0), ("dial code", 0), ("dial codes", 0), ("dialcode", 0), ("dialcodes", 0),
-        ("dialing code", 0), ("dialing codes", 0), ("dialling code", 0), ("dialling codes", 0), ("dial prefix", 0),
-        ("dialed prefix", 0), ("number prefix", 0), ("full code", 0), ("e164", 0), ("e 164", 0),
-        ("destination code", 1), ("destination codes", 1), ("destination prefix", 1), ("dest code", 1), ("dst code", 1),
-        ("dst prefix", 1), ("code", 2), ("codes", 2), ("area prefix", 2), ("digits", 2), ("breakout code", 2),
-        ("breakout codes", 2), ("breakout", 3), ("breakouts", 3), ("called prefix", 1), ("b number", 1),
-        ("npanxx", 1), ("npa nxx", 1), ("npanxxx", 1), ("npa nxx x", 1), ("lrn", 4),
-    ]),
-    (F::Country, "country_code", &[
-        ("country code", 0), ("country codes", 0), ("countrycode", 0), ("cc", 1), ("country dial code", 0),
-        ("country prefix", 0), ("idd code", 1), ("ctry code", 0),
-    ]),
-    (F::Area, "area_code", &[
-        ("area code", 0), ("area codes", 0), ("areacode", 0), ("areacodes", 0), ("city code", 0), ("city codes", 0),
-        ("citycode", 0), ("region code", 1), ("ndc", 1), ("national code", 1), ("national codes", 1),
-    ]),
+    (
+        F::Prefix,
+        "prefix",
+        &[
+            ("prefix", 0),
+            ("prefixes", 0),
+            ("dial code", 0),
+            ("dial codes", 0),
+            ("dialcode", 0),
+            ("dialcodes", 0),
+            ("dialing code", 0),
+            ("dialing codes", 0),
+            ("dialling code", 0),
+            ("dialling codes", 0),
+            ("dial prefix", 0),
+            ("dialed prefix", 0),
+            ("number prefix", 0),
+            ("full code", 0),
+            ("e164", 0),
+            ("e 164", 0),
+            ("destination code", 1),
+            ("destination codes", 1),
+            ("destination prefix", 1),
+            ("dest code", 1),
+            ("dst code", 1),
+            ("dst prefix", 1),
+            ("code", 2),
+            ("codes", 2),
+            ("area prefix", 2),
+            ("digits", 2),
+            ("breakout code", 2),
+            ("breakout codes", 2),
+            ("breakout", 3),
+            ("breakouts", 3),
+            ("called prefix", 1),
+            ("b number", 1),
+            ("npanxx", 1),
+            ("npa nxx", 1),
+            ("npanxxx", 1),
+            ("npa nxx x", 1),
+            ("lrn", 4),
+        ],
+    ),
+    (
+        F::Country,
+        "country_code",
+        &[
+            ("country code", 0),
+            ("country codes", 0),
+            ("countrycode", 0),
+            ("cc", 1),
+            ("country dial code", 0),
+            ("country prefix", 0),
+            ("idd code", 1),
+            ("ctry code", 0),
+        ],
+    ),
+    (
+        F::Area,
+        "area_code",
+        &[
+            ("area code", 0),
+            ("area codes", 0),
+            ("areacode", 0),
+            ("areacodes", 0),
+            ("city code", 0),
+            ("city codes", 0),
+            ("citycode", 0),
+            ("region code", 1),
+            ("ndc", 1),
+            ("national code", 1),
+            ("national codes", 1),
+        ],
+    ),
     (F::Npa, "npa", &[("npa", 0)]),
     (F::Nxx, "nxx", &[("nxx", 0), ("nxxx", 1)]),
-    (F::Rate, "rate", &[
-        ("new rate", 0), ("new price", 0), ("rate", 1), ("rates", 1), ("rate per minute", 1), ("rate per min", 1),
-        ("rate min", 1), ("rate minute", 1), ("price", 1), ("prices", 1), ("price per minute", 1), ("price per min", 1),
-        ("price min", 1), ("price minute", 1), ("per minute", 1), ("per min", 1), ("minute rate", 1),
-        ("minute price", 1), ("min rate", 1), ("call rate", 1), ("voice rate", 1), ("termination rate", 1),
-        ("tariff", 1), ("cost", 1), ("cost per minute", 1), ("unit price", 1), ("unit rate", 1), ("charge", 2),
-        ("charge per minute", 1), ("international rate", 1), ("current rate", 2),
-        ("current price", 2), ("rate flat", 1), ("flat rate", 2), ("min", 9), ("minute", 9),
-    ]),
-    (F::Interstate, "interstate", &[
-        ("interstate", 0), ("inter state", 0), ("interstate rate", 0), ("inter state rate", 0), ("inter", 0),
-        ("inter rate", 0), ("interrate", 0), ("interstate price", 0), ("rate interstate", 0), ("rate inter", 0),
-        ("inter ratecost", 0), ("price interstate", 0),
-    ]),
-    (F::Intrastate, "intrastate", &[
-        ("intrastate", 0), ("intra state", 0), ("intrastate rate", 0), ("intra state rate", 0), ("intra", 0),
-        ("intra rate", 0), ("intrarate", 0), ("intrastate price", 0), ("rate intrastate", 0), ("rate intra", 0),
-        ("price intrastate", 0),
-    ]),
-    (F::Indeterminate, "indeterminate", &[
-        ("indeterminate", 0), ("indeterminate rate", 0), ("indeterminant", 0), ("indeterminant rate", 0),
-        ("indeterm", 0), ("indet", 0), ("indet rate", 0), ("ij", 0), ("ij rate", 0), ("ijrate", 0),
-        ("undetermined", 0), ("undetermined rate", 0), ("unknown rate", 1), ("rate indeterminate", 0), ("rate ij", 0),
-        ("unknown jurisdiction", 0), ("price indeterminate", 0),
-    ]),
-    (F::Jurisdiction, "jurisdiction", &[("jurisdiction", 0), ("juris", 0)]),
-    (F::FirstInterval, "first_interval", &[
-        ("first interval", 0), ("initial interval", 0), ("initial increment", 0), ("initial period", 0),
-        ("1st interval", 0), ("1st increment", 0), ("first increment", 0), ("first period", 0), ("interval 1", 0),
-        ("interval1", 0), ("minimum duration", 0), ("min duration", 0), ("minimum time", 0), ("min time", 0),
-        ("minimum interval", 0), ("min interval", 0),
-        ("minimum increment", 1), ("min increment", 1), ("minimum billing", 0), ("min billing", 0),
-        ("minimum period", 0), ("initial", 1), ("first", 1), ("minimum", 2), ("min", 8), ("initial duration", 0),
-        ("minimum call duration", 0), ("initial block", 0), ("duration", 2), 
-    ]),
-    (F::Increment, "increment", &[
-        ("increment", 0), ("next interval", 0), ("next increment", 0), ("next period", 0), ("subsequent interval", 0),
-        ("subsequent increment", 0), ("additional interval", 0), ("additional increment", 0), ("second interval", 0),
-        ("2nd interval", 0), ("2nd increment", 0), ("interval 2", 0), ("interval2", 0), ("interval n", 0),
-        ("billing step", 0), ("step", 1), ("rounding", 1), ("subsequent", 1), ("next", 1), ("recurring", 1),
-        ("recurring interval", 0), ("additional", 1), ("sub increment", 0), ("subsequent block", 0),
-        ("subsequent period", 0),
-    ]),
-    (F::Intervals, "intervals", &[
-        ("billing increment", 0), ("billing increments", 0), 
-        ("increments", 0), ("billing terms", 0), ("billing term", 0), ("billing", 1), ("billing rule", 0),
-        ("billing rules", 0), ("rounding rule", 0), ("rounding rules", 0), ("billing interval", 0),
-        ("billing intervals", 0), ("interval", 1), ("intervals", 0), ("chargeable interval", 0), ("billing cycle", 0),
-        ("billing unit", 0), ("billing units", 0), ("billing model", 0), ("charging interval", 0), ("rate increment", 0),
-        ("rate increments", 0), ("min incr", 0), ("block", 1), ("pulse", 1), ("minimum incr", 0),
-    ]),
-    (F::Fee, "fee", &[
-        ("fee", 0), ("connection fee", 0), ("connect fee", 0), ("connection charge", 0), ("connect charge", 0),
-        ("connection cost", 0), ("connect cost", 0), ("connection price", 0), ("conn fee", 0), ("setup fee", 0),
-        ("set up fee", 0), ("setup charge", 0), ("call setup", 0), ("call setup fee", 0), ("setup", 1), ("call fee", 0),
-        ("call charge", 0), ("per call", 1), ("fee per call", 0), ("access fee", 1), ("connection", 1),
-        ("connect rate", 0), ("setup price", 0),
-    ]),
-    (F::MinimumCharge, "minimum_charge", &[
-        ("minimum charge", 0), ("min charge", 0), ("minimum price", 0), ("minimum cost", 0), ("minimum fee", 0),
-        ("min cost", 0), ("min price", 0),
-    ]),
-    (F::Currency, "currency", &[("currency", 0), ("currency code", 0), ("ccy", 0), ("cur", 0), ("curr", 0)]),
-    (F::EffectiveFrom, "effective_from", &[
-        ("effective from", 0), ("effective date", 0), ("effective", 1), ("effective since", 0), ("eff date", 0),
-        ("date effective", 0), ("effective start date", 0), ("effective date from", 0), ("valid from", 0),
-        ("valid since", 0), ("start date", 0), ("date from", 0), ("from date", 0), ("active from", 0),
-        ("activation date", 0), ("activation", 1), ("begin date", 0), ("start", 1), ("from", 1), ("since", 1),
-        ("effective time", 1), ("effective datetime", 0), ("new effective date", 0), ("start time", 1), ("effectivedate", 0), ("startdate", 0), ("validfrom", 0),
-    ]),
-    (F::EffectiveTo, "effective_to", &[
-        ("effective to", 0), ("effective till", 0), ("effective until", 0), ("effective end date", 0),
-        ("effective date to", 0), ("valid to", 0), ("valid until", 0), ("valid till", 0), ("end date", 0),
-        ("date to", 0), ("to date", 0), ("expiry", 0), ("expiry date", 0), ("expiration", 0), ("expiration date", 0),
-        ("expires", 0), ("until", 1), ("till", 1), ("to", 1), ("end", 1), ("active to", 0), ("end time", 1), ("enddate", 0), ("validto", 0), ("effective thru", 0),
-    ]),
-    (F::Blocked, "blocked", &[
-        ("blocked", 0), ("block status", 0), ("status", 0), ("code status", 0), ("rate status", 0), ("closed", 0),
-        ("disabled", 0), ("availability", 1), ("change", 3), ("change type", 2), ("type of change", 2), ("action", 2),
-        ("rate change", 2), ("change status", 2),
-    ]),
-    (F::Origin, "origin", &[
-        ("origin", 0), ("origins", 0), ("origin prefix", 0), ("origin code", 0), ("origin codes", 0), ("ani", 0),
-        ("ani prefix", 0), ("a number", 0), ("a number prefix", 0), ("a prefix", 0), ("calling prefix", 0),
-        ("caller prefix", 0), ("calling code", 1), ("origination", 0), ("origination prefix", 0),
-        ("origination code", 0), ("originating prefix", 0), ("source prefix", 0), ("src prefix", 0),
-        ("origin dial code", 0), ("origin dial codes", 0), ("cli prefix", 0),
-    ]),
-    (F::Surcharge, "surcharge", &[
-        ("surcharge", 0), ("origin surcharge", 0), ("surcharge per minute", 0), ("surcharge per min", 0),
-        ("surcharge min", 0), ("additional charge", 1),
-    ]),
-    (F::Hours, "hours", &[
-        ("hours", 0), ("time of day", 0), ("time window", 0), ("time period", 0), ("days and hours", 0), ("tod", 0),
-    ]),
-    (F::Timezone, "timezone", &[("timezone", 0), ("time zone", 0), ("tz", 0)]),
+    (
+        F::Rate,
+        "rate",
+        &[
+            ("new rate", 0),
+            ("new price", 0),
+            ("rate", 1),
+            ("rates", 1),
+            ("rate per minute", 1),
+            ("rate per min", 1),
+            ("rate min", 1),
+            ("rate minute", 1),
+            ("price", 1),
+            ("prices", 1),
+            ("price per minute", 1),
+            ("price per min", 1),
+            ("price min", 1),
+            ("price minute", 1),
+            ("per minute", 1),
+            ("per min", 1),
+            ("minute rate", 1),
+            ("minute price", 1),
+            ("min rate", 1),
+            ("call rate", 1),
+            ("voice rate", 1),
+            ("termination rate", 1),
+            ("tariff", 1),
+            ("cost", 1),
+            ("cost per minute", 1),
+            ("unit price", 1),
+            ("unit rate", 1),
+            ("charge", 2),
+            ("charge per minute", 1),
+            ("international rate", 1),
+            ("current rate", 2),
+            ("current price", 2),
+            ("rate flat", 1),
+            ("flat rate", 2),
+            ("min", 9),
+            ("minute", 9),
+        ],
+    ),
+    (
+        F::Interstate,
+        "interstate",
+        &[
+            ("interstate", 0),
+            ("inter state", 0),
+            ("interstate rate", 0),
+            ("inter state rate", 0),
+            ("inter", 0),
+            ("inter rate", 0),
+            ("interrate", 0),
+            ("interstate price", 0),
+            ("rate interstate", 0),
+            ("rate inter", 0),
+            ("inter ratecost", 0),
+            ("price interstate", 0),
+        ],
+    ),
+    (
+        F::Intrastate,
+        "intrastate",
+        &[
+            ("intrastate", 0),
+            ("intra state", 0),
+            ("intrastate rate", 0),
+            ("intra state rate", 0),
+            ("intra", 0),
+            ("intra rate", 0),
+            ("intrarate", 0),
+            ("intrastate price", 0),
+            ("rate intrastate", 0),
+            ("rate intra", 0),
+            ("price intrastate", 0),
+        ],
+    ),
+    (
+        F::Indeterminate,
+        "indeterminate",
+        &[
+            ("indeterminate", 0),
+            ("indeterminate rate", 0),
+            ("indeterminant", 0),
+            ("indeterminant rate", 0),
+            ("indeterm", 0),
+            ("indet", 0),
+            ("indet rate", 0),
+            ("ij", 0),
+            ("ij rate", 0),
+            ("ijrate", 0),
+            ("undetermined", 0),
+            ("undetermined rate", 0),
+            ("unknown rate", 1),
+            ("rate indeterminate", 0),
+            ("rate ij", 0),
+            ("unknown jurisdiction", 0),
+            ("price indeterminate", 0),
+        ],
+    ),
+    (
+        F::Jurisdiction,
+        "jurisdiction",
+        &[("jurisdiction", 0), ("juris", 0)],
+    ),
+    (
+        F::FirstInterval,
+        "first_interval",
+        &[
+            ("first interval", 0),
+            ("initial interval", 0),
+            ("initial increment", 0),
+            ("initial period", 0),
+            ("1st interval", 0),
+            ("1st increment", 0),
+            ("first increment", 0),
+            ("first period", 0),
+            ("interval 1", 0),
+            ("interval1", 0),
+            ("minimum duration", 0),
+            ("min duration", 0),
+            ("minimum time", 0),
+            ("min time", 0),
+            ("minimum interval", 0),
+            ("min interval", 0),
+            ("minimum increment", 1),
+            ("min increment", 1),
+            ("minimum billing", 0),
+            ("min billing", 0),
+            ("minimum period", 0),
+            ("initial", 1),
+            ("first", 1),
+            ("minimum", 2),
+            ("min", 8),
+            ("initial duration", 0),
+            ("minimum call duration", 0),
+            ("initial block", 0),
+            ("duration", 2),
+        ],
+    ),
+    (
+        F::Increment,
+        "increment",
+        &[
+            ("increment", 0),
+            ("next interval", 0),
+            ("next increment", 0),
+            ("next period", 0),
+            ("subsequent interval", 0),
+            ("subsequent increment", 0),
+            ("additional interval", 0),
+            ("additional increment", 0),
+            ("second interval", 0),
+            ("2nd interval", 0),
+            ("2nd increment", 0),
+            ("interval 2", 0),
+            ("interval2", 0),
+            ("interval n", 0),
+            ("billing step", 0),
+            ("step", 1),
+            ("rounding", 1),
+            ("subsequent", 1),
+            ("next", 1),
+            ("recurring", 1),
+            ("recurring interval", 0),
+            ("additional", 1),
+            ("sub increment", 0),
+            ("subsequent block", 0),
+            ("subsequent period", 0),
+        ],
+    ),
+    (
+        F::Intervals,
+        "intervals",
+        &[
+            ("billing increment", 0),
+            ("billing increments", 0),
+            ("increments", 0),
+            ("billing terms", 0),
+            ("billing term", 0),
+            ("billing", 1),
+            ("billing rule", 0),
+            ("billing rules", 0),
+            ("rounding rule", 0),
+            ("rounding rules", 0),
+            ("billing interval", 0),
+            ("billing intervals", 0),
+            ("interval", 1),
+            ("intervals", 0),
+            ("chargeable interval", 0),
+            ("billing cycle", 0),
+            ("billing unit", 0),
+            ("billing units", 0),
+            ("billing model", 0),
+            ("charging interval", 0),
+            ("rate increment", 0),
+            ("rate increments", 0),
+            ("min incr", 0),
+            ("block", 1),
+            ("pulse", 1),
+            ("minimum incr", 0),
+        ],
+    ),
+    (
+        F::Fee,
+        "fee",
+        &[
+            ("fee", 0),
+            ("connection fee", 0),
+            ("connect fee", 0),
+            ("connection charge", 0),
+            ("connect charge", 0),
+            ("connection cost", 0),
+            ("connect cost", 0),
+            ("connection price", 0),
+            ("conn fee", 0),
+            ("setup fee", 0),
+            ("set up fee", 0),
+            ("setup charge", 0),
+            ("call setup", 0),
+            ("call setup fee", 0),
+            ("setup", 1),
+            ("call fee", 0),
+            ("call charge", 0),
+            ("per call", 1),
+            ("fee per call", 0),
+            ("access fee", 1),
+            ("connection", 1),
+            ("connect rate", 0),
+            ("setup price", 0),
+        ],
+    ),
+    (
+        F::MinimumCharge,
+        "minimum_charge",
+        &[
+            ("minimum charge", 0),
+            ("min charge", 0),
+            ("minimum price", 0),
+            ("minimum cost", 0),
+            ("minimum fee", 0),
+            ("min cost", 0),
+            ("min price", 0),
+        ],
+    ),
+    (
+        F::Currency,
+        "currency",
+        &[
+            ("currency", 0),
+            ("currency code", 0),
+            ("ccy", 0),
+            ("cur", 0),
+            ("curr", 0),
+        ],
+    ),
+    (
+        F::EffectiveFrom,
+        "effective_from",
+        &[
+            ("effective from", 0),
+            ("effective date", 0),
+            ("effective", 1),
+            ("effective since", 0),
+            ("eff date", 0),
+            ("date effective", 0),
+            ("effective start date", 0),
+            ("effective date from", 0),
+            ("valid from", 0),
+            ("valid since", 0),
+            ("start date", 0),
+            ("date from", 0),
+            ("from date", 0),
+            ("active from", 0),
+            ("activation date", 0),
+            ("activation", 1),
+            ("begin date", 0),
+            ("start", 1),
+            ("from", 1),
+            ("since", 1),
+            ("effective time", 1),
+            ("effective datetime", 0),
+            ("new effective date", 0),
+            ("start time", 1),
+            ("effectivedate", 0),
+            ("startdate", 0),
+            ("validfrom", 0),
+        ],
+    ),
+    (
+        F::EffectiveTo,
+        "effective_to",
+        &[
+            ("effective to", 0),
+            ("effective till", 0),
+            ("effective until", 0),
+            ("effective end date", 0),
+            ("effective date to", 0),
+            ("valid to", 0),
+            ("valid until", 0),
+            ("valid till", 0),
+            ("end date", 0),
+            ("date to", 0),
+            ("to date", 0),
+            ("expiry", 0),
+            ("expiry date", 0),
+            ("expiration", 0),
+            ("expiration date", 0),
+            ("expires", 0),
+            ("until", 1),
+            ("till", 1),
+            ("to", 1),
+            ("end", 1),
+            ("active to", 0),
+            ("end time", 1),
+            ("enddate", 0),
+            ("validto", 0),
+            ("effective thru", 0),
+        ],
+    ),
+    (
+        F::Blocked,
+        "blocked",
+        &[
+            ("blocked", 0),
+            ("block status", 0),
+            ("status", 0),
+            ("code status", 0),
+            ("rate status", 0),
+            ("closed", 0),
+            ("disabled", 0),
+            ("availability", 1),
+            ("change", 3),
+            ("change type", 2),
+            ("type of change", 2),
+            ("action", 2),
+            ("rate change", 2),
+            ("change status", 2),
+        ],
+    ),
+    (
+        F::Origin,
+        "origin",
+        &[
+            ("origin", 0),
+            ("origins", 0),
+            ("origin prefix", 0),
+            ("origin code", 0),
+            ("origin codes", 0),
+            ("ani", 0),
+            ("ani prefix", 0),
+            ("a number", 0),
+            ("a number prefix", 0),
+            ("a prefix", 0),
+            ("calling prefix", 0),
+            ("caller prefix", 0),
+            ("calling code", 1),
+            ("origination", 0),
+            ("origination prefix", 0),
+            ("origination code", 0),
+            ("originating prefix", 0),
+            ("source prefix", 0),
+            ("src prefix", 0),
+            ("origin dial code", 0),
+            ("origin dial codes", 0),
+            ("cli prefix", 0),
+        ],
+    ),
+    (
+        F::Surcharge,
+        "surcharge",
+        &[
+            ("surcharge", 0),
+            ("origin surcharge", 0),
+            ("surcharge per minute", 0),
+            ("surcharge per min", 0),
+            ("surcharge min", 0),
+            ("additional charge", 1),
+        ],
+    ),
+    (
+        F::Hours,
+        "hours",
+        &[
+            ("hours", 0),
+            ("time of day", 0),
+            ("time window", 0),
+            ("time period", 0),
+            ("days and hours", 0),
+            ("tod", 0),
+        ],
+    ),
+    (
+        F::Timezone,
+        "timezone",
+        &[("timezone", 0), ("time zone", 0), ("tz", 0)],
+    ),
 ];
 
 /// Names of this rank and above are a price only where they name a currency.
@@ -182,19 +540,45 @@ const BY_CURRENCY: u8 = 9;
 impl Field {
     /// All of them, in their order.
     pub(super) const ALL: [Self; 23] = [
-        F::Prefix, F::Country, F::Area, F::Npa, F::Nxx, F::Rate, F::Interstate, F::Intrastate, F::Indeterminate,
-        F::Jurisdiction, F::FirstInterval, F::Increment, F::Intervals, F::Fee, F::MinimumCharge, F::Currency,
-        F::EffectiveFrom, F::EffectiveTo, F::Blocked, F::Origin, F::Surcharge, F::Hours, F::Timezone,
+        F::Prefix,
+        F::Country,
+        F::Area,
+        F::Npa,
+        F::Nxx,
+        F::Rate,
+        F::Interstate,
+        F::Intrastate,
+        F::Indeterminate,
+        F::Jurisdiction,
+        F::FirstInterval,
+        F::Increment,
+        F::Intervals,
+        F::Fee,
+        F::MinimumCharge,
+        F::Currency,
+        F::EffectiveFrom,
+        F::EffectiveTo,
+        F::Blocked,
+        F::Origin,
+        F::Surcharge,
+        F::Hours,
+        F::Timezone,
     ];
 
     /// Its name in our own decks.
     pub fn name(self) -> &'static str {
-        NAMES.iter().find(|(field, ..)| *field == self).map_or("", |(_, name, _)| name)
+        NAMES
+            .iter()
+            .find(|(field, ..)| *field == self)
+            .map_or("", |(_, name, _)| name)
     }
 
     /// The field of this name in our own decks.
     pub fn named(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(_, known, _)| *known == name).map(|(field, ..)| *field)
+        NAMES
+            .iter()
+            .find(|(_, known, _)| *known == name)
+            .map(|(field, ..)| *field)
     }
 
     /// Whether it is an amount.
@@ -202,13 +586,23 @@ impl Field {
         use Field as F;
         matches!(
             self,
-            F::Rate | F::Interstate | F::Intrastate | F::Indeterminate | F::Fee | F::MinimumCharge | F::Surcharge
+            F::Rate
+                | F::Interstate
+                | F::Intrastate
+                | F::Indeterminate
+                | F::Fee
+                | F::MinimumCharge
+                | F::Surcharge
         )
     }
 
     /// All names, with commas.
     pub fn names() -> String {
-        NAMES.iter().map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ")
+        NAMES
+            .iter()
+            .map(|(_, name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -265,7 +659,10 @@ fn words(cell: &str) -> (String, Option<Currency>, Option<(u16, u16)>) {
     let mut currency = None;
     let mut name = String::new();
     let mut intervals = None;
-    let spaced = cell.replace('€', " EUR ").replace('£', " GBP ").replace("(s)", "s");
+    let spaced = cell
+        .replace('€', " EUR ")
+        .replace('£', " GBP ")
+        .replace("(s)", "s");
     let parts = spaced.split(|c: char| !c.is_ascii_alphanumeric() && c != '$' && c != '/');
     for part in parts {
         if part.starts_with(|c: char| c.is_ascii_digit())
@@ -285,7 +682,9 @@ fn words(cell: &str) -> (String, Option<Currency>, Option<(u16, u16)>) {
                 currency = Some(named);
                 continue;
             }
-            let unit = ["sec", "secs", "second", "seconds", "in"].iter().any(|unit| word.eq_ignore_ascii_case(unit));
+            let unit = ["sec", "secs", "second", "seconds", "in"]
+                .iter()
+                .any(|unit| word.eq_ignore_ascii_case(unit));
             if word.is_empty() || (word == "US" && signed) || (unit && !name.is_empty()) {
                 continue;
             }
@@ -301,10 +700,11 @@ fn words(cell: &str) -> (String, Option<Currency>, Option<(u16, u16)>) {
 /// Currencies that headers name; other words of three letters are words.
 fn iso(word: &str) -> Option<Currency> {
     const KNOWN: &[&str] = &[
-        "AED", "ARS", "AUD", "BDT", "BGN", "BHD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR",
-        "GBP", "GHS", "HKD", "HUF", "IDR", "ILS", "INR", "JOD", "JPY", "KES", "KRW", "KWD", "LKR", "MAD", "MXN", "MYR",
-        "NGN", "NOK", "NZD", "OMR", "PEN", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB",
-        "TND", "TRY", "TWD", "TZS", "UAH", "UGX", "USD", "VND", "XAF", "XDR", "XOF", "ZAR",
+        "AED", "ARS", "AUD", "BDT", "BGN", "BHD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK",
+        "EGP", "EUR", "GBP", "GHS", "HKD", "HUF", "IDR", "ILS", "INR", "JOD", "JPY", "KES", "KRW", "KWD",
+        "LKR", "MAD", "MXN", "MYR", "NGN", "NOK", "NZD", "OMR", "PEN", "PHP", "PKR", "PLN", "QAR", "RON",
+        "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TND", "TRY", "TWD", "TZS", "UAH", "UGX", "USD", "VND",
+        "XAF", "XDR", "XOF", "ZAR",
     ];
     let known = KNOWN.iter().any(|known| known.eq_ignore_ascii_case(word));
     known.then(|| Currency::new(word)).flatten()
@@ -316,7 +716,10 @@ mod tests {
 
     fn first(cell: &str) -> Option<Field> {
         let guesses = heading(cell).guesses;
-        guesses.iter().min_by_key(|guess| guess.rank).map(|guess| guess.field)
+        guesses
+            .iter()
+            .min_by_key(|guess| guess.rank)
+            .map(|guess| guess.field)
     }
 
     #[test]

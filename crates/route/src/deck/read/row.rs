@@ -79,11 +79,19 @@ impl<'f> Reader<'f> {
             }
         }
         if self.lines.len() > MAX_ROWS {
-            self.fault(record.line, Field::Prefix, format!("a deck has at most {MAX_ROWS} rows"));
+            self.fault(
+                record.line,
+                Field::Prefix,
+                format!("a deck has at most {MAX_ROWS} rows"),
+            );
             return false;
         }
         if self.errors.len() >= MAX_FAULTS {
-            self.fault(record.line, Field::Prefix, "there are more faults than are worth listing".into());
+            self.fault(
+                record.line,
+                Field::Prefix,
+                "there are more faults than are worth listing".into(),
+            );
             return false;
         }
         true
@@ -177,7 +185,9 @@ impl<'f> Reader<'f> {
             None => self.prices(record, &mut rate.blocked, &mut currency),
         };
         rate.fee = self.money(record, Field::Fee, &mut currency).unwrap_or_default();
-        rate.minimum = self.money(record, Field::MinimumCharge, &mut currency).unwrap_or_default();
+        rate.minimum = self
+            .money(record, Field::MinimumCharge, &mut currency)
+            .unwrap_or_default();
         let currency = self.currency(record, currency)?;
         let span = [
             self.date(record, 0, Field::EffectiveFrom),
@@ -209,7 +219,9 @@ impl<'f> Reader<'f> {
     fn intervals(&mut self, record: Record<'_, '_>) -> (u16, u16) {
         let usual = self.columns.intervals.unwrap_or((1, 1));
         if self.has(record, Field::Intervals) {
-            return self.cell(record, Field::Intervals, cell::intervals).unwrap_or(usual);
+            return self
+                .cell(record, Field::Intervals, cell::intervals)
+                .unwrap_or(usual);
         }
         let both = |text: &str| text.contains(['/', '-', '+', ':', ';']) && !text.starts_with('-');
         for field in [Field::FirstInterval, Field::Increment] {
@@ -218,7 +230,13 @@ impl<'f> Reader<'f> {
             }
         }
         let read = |least: u16, usual: u16| {
-            move |text: &str| if text.is_empty() { Ok(usual) } else { cell::interval(text, least) }
+            move |text: &str| {
+                if text.is_empty() {
+                    Ok(usual)
+                } else {
+                    cell::interval(text, least)
+                }
+            }
         };
         let first = self.cell(record, Field::FirstInterval, read(0, usual.0));
         let increment = self.cell(record, Field::Increment, read(1, usual.1));
@@ -231,7 +249,11 @@ impl<'f> Reader<'f> {
         let any = ["", "*", "any", "all", "default", "other", "others", "rest"];
         if any.iter().any(|word| word.eq_ignore_ascii_case(text)) {
             if needed {
-                self.fault(record.line, Field::Origin, "a surcharge needs the prefix of the numbers that it is for".into());
+                self.fault(
+                    record.line,
+                    Field::Origin,
+                    "a surcharge needs the prefix of the numbers that it is for".into(),
+                );
             }
             self.origins.push(Key::EMPTY);
             return;
@@ -251,7 +273,11 @@ impl<'f> Reader<'f> {
         }
         let text = self.text(record, Field::Timezone);
         if self.zone.0 != text {
-            let zone = if text.is_empty() { Ok(self.format.zone) } else { Zone::parse(text) };
+            let zone = if text.is_empty() {
+                Ok(self.format.zone)
+            } else {
+                Zone::parse(text)
+            };
             match zone {
                 Ok(zone) => self.zone = (text.to_owned(), zone),
                 Err(message) => {
@@ -315,7 +341,9 @@ fn jurisdiction(text: &str) -> Result<Option<Jurisdiction>, String> {
     } else if is(&["indeterminate", "ij", "unknown"]) {
         Ok(Some(Jurisdiction::Indeterminate))
     } else {
-        Err(format!("{text:?} is neither interstate, intrastate nor indeterminate"))
+        Err(format!(
+            "{text:?} is neither interstate, intrastate nor indeterminate"
+        ))
     }
 }
 

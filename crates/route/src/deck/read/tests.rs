@@ -10,11 +10,17 @@ fn deck(text: &str) -> Deck {
 
 fn errors(text: &str) -> Vec<(u32, String)> {
     let errors = parse_csv(text).unwrap_err();
-    errors.into_iter().map(|error| (error.line, error.column)).collect()
+    errors
+        .into_iter()
+        .map(|error| (error.line, error.column))
+        .collect()
 }
 
 fn at(places: &[(u32, &str)]) -> Vec<(u32, String)> {
-    places.iter().map(|(line, column)| (*line, (*column).to_owned())).collect()
+    places
+        .iter()
+        .map(|(line, column)| (*line, (*column).to_owned()))
+        .collect()
 }
 
 fn rate_of(deck: &Deck, called: &str, at_unix_s: u64) -> Option<Rate> {
@@ -188,14 +194,29 @@ fn lines_are_counted_over_quoted_line_breaks_and_a_missing_last_one() {
 fn rows_that_say_the_same_are_one_and_rows_that_do_not_are_refused() {
     let sheet = read("prefix,rate\n44,1\n45,2\n44,1\n", &Format::default()).unwrap();
     assert_eq!(sheet.lines().count(), 2);
-    assert!(sheet.notes().iter().any(|note| note.starts_with("1 rows say the same")), "{:?}", sheet.notes());
+    assert!(
+        sheet
+            .notes()
+            .iter()
+            .any(|note| note.starts_with("1 rows say the same")),
+        "{:?}",
+        sheet.notes()
+    );
     assert_eq!(errors("prefix,rate\n44,1\n45,2\n44,2\n"), at(&[(4, "prefix")]));
     // What differs in its condition is another row, unless its hours overlap.
     let hours = |second: &str| format!("prefix,rate,hours\n44,1,\n44,2,Mon-Fri 08:00-18:00\n44,3,{second}\n");
     assert!(parse_csv(&hours("Sat,Sun")).is_ok());
-    let error = parse_csv(&hours("Fri 17:00-20:00").replace("Fri 17", "\"Fri\" 17").replace('"', "")).unwrap_err();
+    let error = parse_csv(
+        &hours("Fri 17:00-20:00")
+            .replace("Fri 17", "\"Fri\" 17")
+            .replace('"', ""),
+    )
+    .unwrap_err();
     assert_eq!(error.first().unwrap().line, 4);
-    assert!(error.first().unwrap().message.contains("hours overlap"), "{error:?}");
+    assert!(
+        error.first().unwrap().message.contains("hours overlap"),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -256,10 +277,21 @@ fn text_may_come_in_other_encodings() {
     let expected = read(text, &Format::default()).unwrap();
     let utf16 = |big: bool| {
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
-        let bytes = units.flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() });
+        let bytes = units.flat_map(|unit| {
+            if big {
+                unit.to_be_bytes()
+            } else {
+                unit.to_le_bytes()
+            }
+        });
         bytes.collect::<Vec<u8>>()
     };
-    let latin = text.replace('ô', "?").into_bytes().iter().map(|b| if *b == b'?' { 0xf4 } else { *b }).collect();
+    let latin = text
+        .replace('ô', "?")
+        .into_bytes()
+        .iter()
+        .map(|b| if *b == b'?' { 0xf4 } else { *b })
+        .collect();
     for bytes in [utf16(false), utf16(true), latin] {
         assert_eq!(read_bytes(&bytes, &Format::default()).unwrap(), expected);
     }

@@ -69,7 +69,9 @@ fn cells(row: &DeckRow) -> [String; 15] {
         text(&row.effective_from),
         text(&row.effective_to),
         row.blocked.to_string(),
-        row.jurisdiction.map(|jurisdiction| jurisdiction.to_string()).unwrap_or_default(),
+        row.jurisdiction
+            .map(|jurisdiction| jurisdiction.to_string())
+            .unwrap_or_default(),
         row.origin.as_deref().unwrap_or_default().join(","),
         amount(row.surcharge),
         text(&row.hours),
@@ -79,7 +81,9 @@ fn cells(row: &DeckRow) -> [String; 15] {
 
 /// A line of text, every cell in quotes.
 fn line(cells: &[String; 15]) -> String {
-    let quoted = cells.each_ref().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
+    let quoted = cells
+        .each_ref()
+        .map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
     quoted.join(",") + "\n"
 }
 
@@ -133,7 +137,10 @@ mod tests {
              { prefix = \"44\", rate = 2 },",
         );
         let errors = Sheet::inline(&rows, &Format::default()).unwrap_err();
-        let places: Vec<_> = errors.iter().map(|error| (error.line, error.column.as_str())).collect();
+        let places: Vec<_> = errors
+            .iter()
+            .map(|error| (error.line, error.column.as_str()))
+            .collect();
         assert_eq!(places, [(2, "hours"), (3, "prefix")]);
     }
 }

@@ -21,12 +21,18 @@ pub(super) fn add(rows: &mut Vec<Row>, surcharges: &[Line], most: usize) -> Resu
     for surcharge in longest_first {
         let digits = surcharge.key.digits();
         let start = rows.partition_point(|row| row.key < surcharge.key);
-        let below = rows.iter().skip(start).take_while(|row| surcharge.key.begins(row.key));
+        let below = rows
+            .iter()
+            .skip(start)
+            .take_while(|row| surcharge.key.begins(row.key));
         for row in below.filter(|row| row.condition.origin == Key::EMPTY) {
             let origin = surcharge.condition.origin;
-            let longer = (digits + 1..=row.key.digits()).any(|length| done.contains(&(row.key, origin, length)));
+            let longer =
+                (digits + 1..=row.key.digits()).any(|length| done.contains(&(row.key, origin, length)));
             let (from, until) = (row.from.max(surcharge.from), row.until.min(surcharge.until));
-            let own = of_key(rows, row.key).iter().any(|other| other.condition.origin == origin);
+            let own = of_key(rows, row.key)
+                .iter()
+                .any(|other| other.condition.origin == origin);
             if own || longer || from >= until || replaced(rows, row, from, until) {
                 continue;
             }
@@ -56,8 +62,13 @@ fn spread(rows: &mut Vec<Row>, surcharges: &[&Row]) {
     keys.dedup();
     for key in keys {
         if of_key(rows, key).is_empty() {
-            let shorter = (1..key.digits()).rev().map(|digits| of_key(rows, key.first(digits)));
-            let covering = shorter.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+            let shorter = (1..key.digits())
+                .rev()
+                .map(|digits| of_key(rows, key.first(digits)));
+            let covering = shorter
+                .into_iter()
+                .find(|found| !found.is_empty())
+                .unwrap_or_default();
             own.extend(covering.iter().map(|row| {
                 let mut row = *row;
                 row.key = key;

@@ -148,7 +148,12 @@ impl Call {
         if let Some(trace) = way.trace {
             call.story.decision(trace);
             let numbers = (call.story.caller.clone(), call.story.called.clone());
-            let sale = admit::sale(&self.snapshot, customer, now, (&numbers.0, &numbers.1));
+            let sale = admit::sale(
+                &self.snapshot,
+                customer,
+                now.unix_ms / 1000,
+                (&numbers.0, &numbers.1),
+            );
             if let Err((ending, why)) = call.sell(core, now, customer, sale) {
                 self.story.remark(format!("not transferred: {why}"));
                 return Err(ending.status);
@@ -202,12 +207,14 @@ impl Call {
             self.story.remark(remark);
             return Err(403);
         }
+        let at_unix_s = now.unix_ms / 1000;
         let request = route::Request {
             from: customer,
             caller,
             called,
             class: None,
-            at_unix_s: now.unix_ms / 1000,
+            sell: admit::sale(snapshot, customer, at_unix_s, (caller, called)).rate(),
+            at_unix_s,
             draw: core.random(),
         };
         let plan = route::plan(&snapshot.tables, &core.live, now.at, &request).map_err(|none| none.status)?;

@@ -71,7 +71,10 @@ pub(super) fn run(config: Option<&Path>, args: &DiffArgs, json: bool) -> Result<
         None => only_currency(&[&old, &new]),
     };
     let rows = |sheet: Sheet, path: &Path| {
-        sheet.rows(&exchange).map(last_versions).map_err(|errors| complain_of(path, &errors))
+        sheet
+            .rows(&exchange)
+            .map(last_versions)
+            .map_err(|errors| complain_of(path, &errors))
     };
     let (Ok(old), Ok(new)) = (rows(old, &args.old), rows(new, &args.new)) else {
         return Ok(ExitCode::from(REFUSED));
@@ -81,9 +84,16 @@ pub(super) fn run(config: Option<&Path>, args: &DiffArgs, json: bool) -> Result<
     for (_, change) in &changes {
         *counts.entry(change.word()).or_default() += 1;
     }
-    let same = new.len() - changes.iter().filter(|(_, change)| *change != Change::Gone).count();
+    let same = new.len()
+        - changes
+            .iter()
+            .filter(|(_, change)| *change != Change::Gone)
+            .count();
     if !args.summary {
-        let values: Vec<Value> = changes.iter().map(|(known, change)| value(known, *change, &old, &new)).collect();
+        let values: Vec<Value> = changes
+            .iter()
+            .map(|(known, change)| value(known, *change, &old, &new))
+            .collect();
         if json {
             values.iter().try_for_each(show::value)?;
         } else if !values.is_empty() {
@@ -113,7 +123,9 @@ fn sheet(path: &Path, format: &Format) -> Result<Result<Sheet, ()>> {
 
 /// Without a configuration amounts are compared as they stand, if they are all in one currency.
 fn only_currency(sheets: &[&Sheet]) -> Exchange {
-    let all = sheets.iter().flat_map(|sheet| sheet.lines().filter_map(|line| sheet.currency(line)));
+    let all = sheets
+        .iter()
+        .flat_map(|sheet| sheet.lines().filter_map(|line| sheet.currency(line)));
     let named: BTreeSet<Currency> = all.collect();
     Exchange::new(named.first().copied().unwrap_or(Currency::USD), Vec::new())
 }
@@ -138,7 +150,9 @@ fn compare(old: &BTreeMap<Known, Row>, new: &BTreeMap<Known, Row>) -> Vec<(Known
         (Some(old), Some(new)) => between(old, new),
         (None, None) => None,
     };
-    all.into_iter().filter_map(|known| Some((*known, change(known)?))).collect()
+    all.into_iter()
+        .filter_map(|known| Some((*known, change(known)?)))
+        .collect()
 }
 
 fn between(old: &Row, new: &Row) -> Option<Change> {
@@ -162,15 +176,26 @@ fn value(known: &Known, change: Change, old: &BTreeMap<Known, Row>, new: &BTreeM
     let (before, after) = (old.get(known), new.get(known));
     // What a number of this prefix costs where the row itself is not there.
     let instead = |rows: &BTreeMap<Known, Row>| {
-        let shorter = (1..known.0.digits()).rev().map(|digits| (known.0.first(digits), known.1));
-        shorter.into_iter().find_map(|shorter| rows.get(&shorter)).map(|row| format!("{} by {}", row.rate, row.key))
+        let shorter = (1..known.0.digits())
+            .rev()
+            .map(|digits| (known.0.first(digits), known.1));
+        shorter
+            .into_iter()
+            .find_map(|shorter| rows.get(&shorter))
+            .map(|row| format!("{} by {}", row.rate, row.key))
     };
     let text = |row: Option<&Row>, rows| match row {
         Some(row) => Some(row.rate.to_string()),
         None => instead(rows),
     };
-    let percent = before.zip(after).and_then(|(before, after)| percent(before.rate, after.rate));
-    let date = |row: Option<&Row>| row.map(|row| row.from).filter(|from| *from > 0).map(deck::date_text);
+    let percent = before
+        .zip(after)
+        .and_then(|(before, after)| percent(before.rate, after.rate));
+    let date = |row: Option<&Row>| {
+        row.map(|row| row.from)
+            .filter(|from| *from > 0)
+            .map(deck::date_text)
+    };
     json!({
         "change": change.word(), "prefix": known.0.to_string(), "condition": known.1.to_string(),
         "old": text(before, old), "new": text(after, new), "percent": percent,
@@ -235,10 +260,23 @@ mod tests {
             ("9 interstate", "new"),
             ("9 intrastate", "gone"),
         ];
-        assert_eq!(changes, expected.map(|(known, change)| (known.to_owned(), change)));
-        let dearer = value(&(Key::new("2").unwrap(), Condition::ALWAYS), Change::Dearer, &old, &new);
+        assert_eq!(
+            changes,
+            expected.map(|(known, change)| (known.to_owned(), change))
+        );
+        let dearer = value(
+            &(Key::new("2").unwrap(), Condition::ALWAYS),
+            Change::Dearer,
+            &old,
+            &new,
+        );
         assert_eq!(dearer["percent"], 10.0);
-        let new_one = value(&(Key::new("11").unwrap(), Condition::ALWAYS), Change::New, &old, &new);
+        let new_one = value(
+            &(Key::new("11").unwrap(), Condition::ALWAYS),
+            Change::New,
+            &old,
+            &new,
+        );
         assert_eq!(new_one["old"], "1/min (1/1) by 1");
     }
 }

@@ -35,8 +35,11 @@ pub(super) fn run(config: Option<&Path>, args: &ImportArgs, json: bool) -> Resul
     match (json, to_stdout) {
         (_, true) => {}
         (true, false) => {
-            let columns: serde_json::Map<_, _> =
-                sheet.columns().iter().map(|(field, over)| ((*field).to_owned(), json!(over))).collect();
+            let columns: serde_json::Map<_, _> = sheet
+                .columns()
+                .iter()
+                .map(|(field, over)| ((*field).to_owned(), json!(over)))
+                .collect();
             show::value(&json!({
                 "rows": good, "columns": columns, "passed_over": sheet.passed_over(), "notes": sheet.notes(),
                 "errors": as_json(&errors),

@@ -18,7 +18,9 @@ use crate::decks;
 pub(super) fn run(config: Option<&Path>, args: &ShowArgs, json: bool) -> Result<ExitCode> {
     let config = whole(config)?;
     let name = &args.trunk;
-    let trunk = config.trunk(name).with_context(|| format!("there is no trunk {name:?}"))?;
+    let trunk = config
+        .trunk(name)
+        .with_context(|| format!("there is no trunk {name:?}"))?;
     let exchange = Exchange::of(&config.billing);
     let sheet = match sheet(trunk)? {
         Ok(sheet) => sheet,
@@ -37,7 +39,14 @@ pub(super) fn run(config: Option<&Path>, args: &ShowArgs, json: bool) -> Result<
     let facts = Facts::of(&asked, &places);
     let mut rows = match sheet.rows(&exchange) {
         Ok(rows) => rows,
-        Err(errors) => bail!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        Err(errors) => bail!(
+            "{}",
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
+        ),
     };
     // The longest prefix first, of one prefix in the order in which rows are looked at.
     rows.retain(|row| row.key.begins(facts.called));
@@ -45,8 +54,13 @@ pub(super) fn run(config: Option<&Path>, args: &ShowArgs, json: bool) -> Result<
     let taken = rows.iter().position(|row| row.holds(&facts));
     let currency = exchange.base();
     if json {
-        let rows: Vec<Value> = rows.iter().enumerate().map(|(at, row)| row_value(row, taken == Some(at), &facts)).collect();
-        let states = [facts.caller, facts.called].map(|number| places.state(number).map(|state| state.to_string()));
+        let rows: Vec<Value> = rows
+            .iter()
+            .enumerate()
+            .map(|(at, row)| row_value(row, taken == Some(at), &facts))
+            .collect();
+        let states =
+            [facts.caller, facts.called].map(|number| places.state(number).map(|state| state.to_string()));
         show::value(&json!({
             "number": number, "currency": currency.to_string(), "jurisdiction": facts.jurisdiction.word(), "states": states,
             "rate": taken.and_then(|at| rows.get(at)).map(|row| row.rate.to_string()), "rows": rows,
@@ -106,7 +120,11 @@ fn table(rows: &[Row], taken: Option<usize>, facts: &Facts) -> Result<()> {
         return Ok(());
     }
     show::text("\n")?;
-    let values: Vec<Value> = rows.iter().enumerate().map(|(at, row)| row_value(row, taken == Some(at), facts)).collect();
+    let values: Vec<Value> = rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| row_value(row, taken == Some(at), facts))
+        .collect();
     let columns = [
         ("TAKEN", "taken"),
         ("LINE", "line"),
@@ -121,9 +139,14 @@ fn table(rows: &[Row], taken: Option<usize>, facts: &Facts) -> Result<()> {
 /// The deck of a trunk as it is written; faults are told.
 fn sheet(trunk: &Trunk) -> Result<Result<Sheet, ()>> {
     let name = &trunk.name;
-    let format = Format::of(&trunk.deck_format).map_err(|message| anyhow!("trunk.{name}.deck_format.{message}"))?;
+    let format =
+        Format::of(&trunk.deck_format).map_err(|message| anyhow!("trunk.{name}.deck_format.{message}"))?;
     let file = trunk.deck.as_ref().or(trunk.sell_deck.as_ref());
-    let rows = if trunk.rates.is_empty() { &trunk.sell_rates } else { &trunk.rates };
+    let rows = if trunk.rates.is_empty() {
+        &trunk.sell_rates
+    } else {
+        &trunk.rates
+    };
     let (read, path) = match file {
         Some(path) => {
             let bytes = decks::read(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
@@ -141,13 +164,21 @@ fn places(config: &Config) -> Result<Places> {
     };
     let bytes = decks::read(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     let read = read_places(&String::from_utf8_lossy(&bytes));
-    read.map_err(|errors| anyhow!("{}: {}", path.display(), errors.first().map(ToString::to_string).unwrap_or_default()))
+    read.map_err(|errors| {
+        anyhow!(
+            "{}: {}",
+            path.display(),
+            errors.first().map(ToString::to_string).unwrap_or_default()
+        )
+    })
 }
 
 fn moment(at: Option<&str>) -> Result<u64> {
     match at {
         None => Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs()),
-        Some(text) => deck::moment(text).map(u64::from).map_err(|message| anyhow!("--at {message}")),
+        Some(text) => deck::moment(text)
+            .map(u64::from)
+            .map_err(|message| anyhow!("--at {message}")),
     }
 }
 
@@ -156,14 +187,25 @@ fn summary(sheet: &Sheet, json: bool) -> Result<()> {
     let mut prefixes: Vec<_> = lines.iter().map(|line| line.row.key).collect();
     prefixes.dedup();
     let count = |what: fn(&Row) -> bool| lines.iter().filter(|line| what(&line.row)).count();
-    let (blocked, conditional) = (count(|row| row.rate.blocked), count(|row| !row.condition.is_always()));
+    let (blocked, conditional) = (
+        count(|row| row.rate.blocked),
+        count(|row| !row.condition.is_always()),
+    );
     let (dated, surcharges) = (
         count(|row| row.from > 0 || row.until < u32::MAX),
         lines.iter().filter(|line| line.is_surcharge()).count(),
     );
-    let prices = || lines.iter().filter(|line| !line.row.rate.blocked).map(|line| line.row.rate.per_minute);
-    let mut currencies: Vec<String> =
-        lines.iter().filter_map(|line| sheet.currency(line)).map(|currency| currency.to_string()).collect();
+    let prices = || {
+        lines
+            .iter()
+            .filter(|line| !line.row.rate.blocked)
+            .map(|line| line.row.rate.per_minute)
+    };
+    let mut currencies: Vec<String> = lines
+        .iter()
+        .filter_map(|line| sheet.currency(line))
+        .map(|currency| currency.to_string())
+        .collect();
     currencies.sort();
     currencies.dedup();
     let value = json!({
@@ -177,7 +219,11 @@ fn summary(sheet: &Sheet, json: bool) -> Result<()> {
     let mut text = String::new();
     for (key, value) in value.as_object().into_iter().flatten() {
         let shown = match value {
-            Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "),
+            Value::Array(list) => list
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join("; "),
             other => other.to_string(),
         };
         if !shown.is_empty() {

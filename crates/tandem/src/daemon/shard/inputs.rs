@@ -12,7 +12,8 @@ use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
 use switch::record::Balance;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Gauges, NoAnswer, Question, RegistrationView, Snapshot, TargetView, TrialId,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Gauges, NoAnswer,
+    Question, RegistrationView, Snapshot, TargetView, TrialId,
 };
 use tokio::sync::{mpsc, oneshot};
 

@@ -1,8 +1,8 @@
 //! What only a whole file can tell: the order of its dates, its decimals, rows that contradict each other.
 
 use super::Reader;
-use crate::deck::read::{DateOrder, Field, MAX_FAULTS, RowError, settle};
 use crate::deck::hours::Zone;
+use crate::deck::read::{DateOrder, Field, MAX_FAULTS, RowError, settle};
 use crate::deck::sheet::Sheet;
 use std::collections::HashSet;
 
@@ -23,7 +23,11 @@ impl Reader<'_> {
         let doubtful = [self.finish_dates(&mut notes), self.finish_decimals()].contains(&Doubt::All);
         if self.lines.is_empty() && self.errors.is_empty() {
             let line = self.columns.line;
-            self.fault(line, Field::Prefix, "the deck has no rows below its header".into());
+            self.fault(
+                line,
+                Field::Prefix,
+                "the deck has no rows below its header".into(),
+            );
         }
         let (mut surcharges, mut lines) = (Vec::new(), self.lines);
         if lines.iter().any(|line| line.surcharge) {
@@ -59,17 +63,31 @@ impl Reader<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.columns.line > 1 {
-            notes.push(format!("the header is line {}; what stands above it is passed over", self.columns.line));
+            notes.push(format!(
+                "the header is line {}; what stands above it is passed over",
+                self.columns.line
+            ));
         }
         if self.gone > 0 {
             notes.push(format!("{} rows are marked as deleted and left out", self.gone));
         }
-        if self.columns.of_field(Field::Interstate).is_some() && self.columns.of_field(Field::Indeterminate).is_none() {
-            notes.push("calls of unknown states cost the dearer of the two prices, since no column has theirs".into());
+        if self.columns.of_field(Field::Interstate).is_some()
+            && self.columns.of_field(Field::Indeterminate).is_none()
+        {
+            notes.push(
+                "calls of unknown states cost the dearer of the two prices, since no column has theirs"
+                    .into(),
+            );
         }
-        let zeros = self.lines.iter().filter(|line| line.row.key.at(0) == Some(0)).count();
+        let zeros = self
+            .lines
+            .iter()
+            .filter(|line| line.row.key.at(0) == Some(0))
+            .count();
         if zeros > 0 {
-            notes.push(format!("{zeros} prefixes begin with 0, and no number with its country code does"));
+            notes.push(format!(
+                "{zeros} prefixes begin with 0, and no number with its country code does"
+            ));
         }
         notes
     }
@@ -109,7 +127,11 @@ impl Reader<'_> {
                     wrong.push((row.line, Field::EffectiveTo, "it is not after effective_from"));
                 }
                 (None, _) | (_, None) => {
-                    wrong.push((row.line, Field::EffectiveFrom, "it lies outside the years 1970 to 2105"));
+                    wrong.push((
+                        row.line,
+                        Field::EffectiveFrom,
+                        "it lies outside the years 1970 to 2105",
+                    ));
                 }
             }
         }
@@ -129,11 +151,15 @@ impl Reader<'_> {
         let (line, message) = match (self.marks.point, self.marks.comma) {
             (Some(point), Some(comma)) => (
                 point.max(comma),
-                format!("decimals begin with a point in line {point} and with a comma in line {comma}; write one of them, or {say}"),
+                format!(
+                    "decimals begin with a point in line {point} and with a comma in line {comma}; write one of them, or {say}"
+                ),
             ),
             (None, Some(comma)) if !self.marks.decimal_comma => (
                 comma,
-                format!("the file does not show whether its commas stand before decimals or between thousands; {say}"),
+                format!(
+                    "the file does not show whether its commas stand before decimals or between thousands; {say}"
+                ),
             ),
             (None | Some(_), None) | (None, Some(_)) => return Doubt::None,
         };

@@ -17,22 +17,38 @@ pub(super) struct Marks {
 
 impl Reader<'_> {
     /// What is added to other rows' prices, if that is what the record is about.
-    pub(super) fn surcharge(&mut self, record: Record<'_, '_>, currency: &mut Option<Currency>) -> Option<Money> {
+    pub(super) fn surcharge(
+        &mut self,
+        record: Record<'_, '_>,
+        currency: &mut Option<Currency>,
+    ) -> Option<Money> {
         if !self.has(record, Field::Surcharge) {
             return None;
         }
         let priced = [Field::Rate, Field::Interstate, Field::Hours, Field::Jurisdiction];
         if let Some(field) = priced.into_iter().find(|field| self.has(record, *field)) {
-            let message = format!("a row with a surcharge is about that alone; leave {:?} empty", field.name());
+            let message = format!(
+                "a row with a surcharge is about that alone; leave {:?} empty",
+                field.name()
+            );
             self.fault(record.line, field, message);
         }
         self.money(record, Field::Surcharge, currency)
     }
 
-    pub(super) fn prices(&mut self, record: Record<'_, '_>, blocked: &mut bool, currency: &mut Option<Currency>) -> Prices {
+    pub(super) fn prices(
+        &mut self,
+        record: Record<'_, '_>,
+        blocked: &mut bool,
+        currency: &mut Option<Currency>,
+    ) -> Prices {
         if !self.has(record, Field::Interstate) && !self.has(record, Field::Intrastate) {
             if self.columns.of_field(Field::Rate).is_none() && !*blocked {
-                self.fault(record.line, Field::Interstate, "a price is needed, e.g. 0.0125".into());
+                self.fault(
+                    record.line,
+                    Field::Interstate,
+                    "a price is needed, e.g. 0.0125".into(),
+                );
                 return [None; 3];
             }
             let text = self.text(record, Field::Rate);
@@ -65,7 +81,12 @@ impl Reader<'_> {
     }
 
     /// An amount that has to be there.
-    fn needed(&mut self, record: Record<'_, '_>, field: Field, currency: &mut Option<Currency>) -> Option<Money> {
+    fn needed(
+        &mut self,
+        record: Record<'_, '_>,
+        field: Field,
+        currency: &mut Option<Currency>,
+    ) -> Option<Money> {
         if !self.has(record, field) {
             self.fault(record.line, field, "a price is needed, e.g. 0.0125".into());
             return None;
@@ -74,7 +95,12 @@ impl Reader<'_> {
     }
 
     /// An amount; `None` for an empty cell.
-    pub(super) fn money(&mut self, record: Record<'_, '_>, field: Field, currency: &mut Option<Currency>) -> Option<Money> {
+    pub(super) fn money(
+        &mut self,
+        record: Record<'_, '_>,
+        field: Field,
+        currency: &mut Option<Currency>,
+    ) -> Option<Money> {
         let text = self.text(record, field);
         if text.is_empty() {
             return None;
@@ -98,7 +124,11 @@ impl Reader<'_> {
         self.marks.note(&amount, text, record.line);
         match (amount.currency, *currency) {
             (Some(own), Some(other)) if own != other => {
-                self.fault(record.line, field, format!("one row has amounts in {own} and {other}"));
+                self.fault(
+                    record.line,
+                    field,
+                    format!("one row has amounts in {own} and {other}"),
+                );
             }
             (Some(own), _) => *currency = Some(own),
             (None, _) => {}
@@ -123,10 +153,16 @@ impl Reader<'_> {
         };
         let Some(currency) = in_amounts.or(own) else {
             // That of the header or of the format is the first.
-            return Some(u16::from(self.columns.currency.or(self.format.currency).is_some()));
+            return Some(u16::from(
+                self.columns.currency.or(self.format.currency).is_some(),
+            ));
         };
         if own.is_some_and(|own| own != currency) {
-            self.fault(record.line, Field::Currency, format!("the amounts of this row are in {currency}"));
+            self.fault(
+                record.line,
+                Field::Currency,
+                format!("the amounts of this row are in {currency}"),
+            );
         }
         let known = self.currencies.iter().position(|known| *known == currency);
         let index = known.unwrap_or_else(|| {
@@ -145,7 +181,12 @@ impl Marks {
             }
             Some(b',') => {
                 self.comma.get_or_insert(line);
-                let decimals = text.bytes().rev().take_while(|b| *b != b',').filter(u8::is_ascii_digit).count();
+                let decimals = text
+                    .bytes()
+                    .rev()
+                    .take_while(|b| *b != b',')
+                    .filter(u8::is_ascii_digit)
+                    .count();
                 self.decimal_comma |= decimals != 3 || amount.billionths < Money::UNIT;
             }
             Some(_) | None => {}
