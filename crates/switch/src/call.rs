@@ -46,6 +46,7 @@ use crate::locate::Hops;
 use crate::registrar::Contact;
 use crate::snapshot::Snapshot;
 
+use self::bill::Bill;
 pub(crate) use self::bill::Charge;
 use self::connect::Connecting;
 use self::digits::Telling;
@@ -189,6 +190,8 @@ struct Aside {
     fork: Option<Box<Fork>>,
     /// Contacts that rang and have stopped, of which the record has not heard yet.
     untold: SmallVec<[CallKey; 4]>,
+    /// What it costs, where anybody has prices.
+    bill: Option<Box<Bill>>,
     /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
     hidden: bool,
 }

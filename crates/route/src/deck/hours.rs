@@ -264,6 +264,11 @@ impl Hours {
         text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(window).collect()
     }
 
+    /// All of it in one number.
+    pub(super) fn packed(self) -> u64 {
+        self.0.get()
+    }
+
     fn days(self) -> u8 {
         (self.0.get() & 0x7f) as u8
     }

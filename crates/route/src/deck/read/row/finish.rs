@@ -26,7 +26,7 @@ impl Reader<'_> {
             self.fault(line, Field::Prefix, "the deck has no rows below its header".into());
         }
         let (mut surcharges, mut lines) = (Vec::new(), self.lines);
-        if lines.iter().any(|line| line.surcharge) {
+        if self.columns.of_field(Field::Surcharge).is_some() {
             surcharges = lines.extract_if(.., |line| line.surcharge).collect();
         }
         let errors = &mut self.errors;
@@ -67,10 +67,6 @@ impl Reader<'_> {
         if self.columns.of_field(Field::Interstate).is_some() && self.columns.of_field(Field::Indeterminate).is_none() {
             notes.push("calls of unknown states cost the dearer of the two prices, since no column has theirs".into());
         }
-        let zeros = self.lines.iter().filter(|line| line.row.key.at(0) == Some(0)).count();
-        if zeros > 0 {
-            notes.push(format!("{zeros} prefixes begin with 0, and no number with its country code does"));
-        }
         notes
     }
 
@@ -101,8 +97,10 @@ impl Reader<'_> {
             None => Some(absent),
         };
         let mut wrong = Vec::new();
+        let mut zeros = 0;
         for line in &mut self.lines {
             let row = &mut line.row;
+            zeros += usize::from(row.key.at(0) == Some(0));
             match (at(row.from, 0, 0), at(row.until, 1, u32::MAX)) {
                 (Some(from), Some(until)) if from < until => (row.from, row.until) = (from, until),
                 (Some(_), Some(_)) => {
@@ -112,6 +110,9 @@ impl Reader<'_> {
                     wrong.push((row.line, Field::EffectiveFrom, "it lies outside the years 1970 to 2105"));
                 }
             }
+        }
+        if zeros > 0 {
+            notes.push(format!("{zeros} prefixes begin with 0, and no number with its country code does"));
         }
         wrong.dedup();
         for (line, field, message) in wrong.into_iter().take(MAX_FAULTS) {
