@@ -90,7 +90,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                 .into_iter()
                 .map(|name| (format!("{path}.class"), name));
             refer(class, "class", cx);
-            &["deck", "rates"]
+            &["deck"]
         }
         Role::Carrier => {
             if trunk.targets.is_empty() && trunk.register.is_none() {
@@ -100,7 +100,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                     "where calls to it go: targets = [{ uri = \"sip:203.0.113.20:5060\" }]",
                 );
             }
-            &["class", "sell_deck", "sell_rates", "unpriced", "credit"]
+            &["class", "sell_deck", "credit"]
         }
     };
     for key in useless {

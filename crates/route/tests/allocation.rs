@@ -66,6 +66,7 @@ fn a_plan_over_many_carriers_is_two_allocations() {
         from: ix(&tables, "pbx"),
         caller: "+441632960000",
         called: "+442071838750",
+        class: None,
         sell: None,
         at_unix_s: 1_769_904_000,
         draw: 7,

@@ -73,6 +73,7 @@ fn only(tables: &Tables, live: &Live, to: &str, target: Option<usize>) -> Result
         caller: "+4930111",
         called: "+442071838750",
         class: None,
+        sell: None,
         at_unix_s: 1_769_904_000,
         draw: 1,
     };

@@ -48,6 +48,7 @@ use crate::ident::CallKey;
 use crate::io::{CallView, LegView, Now};
 use crate::snapshot::Snapshot;
 
+use self::bill::Bill;
 pub(crate) use self::bill::Charge;
 pub(crate) use self::branch::{Errand, ErrandKind, Tale};
 use self::connect::Connecting;
@@ -147,6 +148,8 @@ struct Aside {
     untold: SmallVec<[CallKey; 4]>,
     /// It has been sent on by whom it was for.
     onward: Option<Box<Onward>>,
+    /// What it costs, where anybody has prices.
+    bill: Option<Box<Bill>>,
     /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
     hidden: bool,
 }

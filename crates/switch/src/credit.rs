@@ -53,16 +53,33 @@ impl Held {
         deck::cost(self.rate, self.talk_ms(at))
     }
 
-    /// When it has to pay next, and how much.
+    /// When it has to pay next, and how much; `None`: never.
     fn step(&self, at: Instant) -> Option<(Instant, Money)> {
         let since = self.since?;
-        let paid_ms = deck::billed_s(self.rate, self.talk_ms(at)).saturating_mul(1000);
+        let paid_ms = self.paid_s(at)?.saturating_mul(1000);
         let before = deck::cost(self.rate, paid_ms);
         let after = deck::cost(self.rate, paid_ms.saturating_add(1));
         Some((
             since.checked_add(Duration::from_millis(paid_ms))?,
-            Money(after.0 - before.0),
+            Money(after.0.saturating_sub(before.0)),
         ))
+    }
+
+    /// The seconds that it has paid for: the interval that it is in, or more, where it has paid a minimum.
+    fn paid_s(&self, at: Instant) -> Option<u64> {
+        let talk = self.talk_ms(at);
+        let (first, increment) = (
+            u128::from(self.rate.first_interval),
+            u128::from(self.rate.increment.max(1)),
+        );
+        let minutes = u128::from(deck::cost(self.rate, talk).0.saturating_sub(self.rate.fee.0));
+        let covered = (minutes * 60).checked_div(u128::from(self.rate.per_minute.0))?;
+        let whole = match covered.checked_sub(first) {
+            Some(beyond) => first + beyond / increment * increment,
+            None => 0,
+        };
+        let whole = u64::try_from(whole).unwrap_or(u64::MAX);
+        Some(whole.max(deck::billed_s(self.rate, talk)))
     }
 }
 
@@ -202,7 +219,7 @@ impl Account {
         // Until then every call has begun no more than one further interval.
         let mut horizon: Option<Instant> = None;
         for held in self.held.values() {
-            let Some((when, step)) = held.step(at).filter(|(_, step)| step.0 > 0) else {
+            let Some((when, step)) = held.step(at) else {
                 continue;
             };
             let next = when + Duration::from_secs(u64::from(held.rate.increment.max(1)));
@@ -234,7 +251,7 @@ impl Account {
     /// For how long there is enough, whatever interval each call is in.
     fn enough_for(&self, left: Balance) -> Duration {
         let (mut a_second, mut ahead) = (0u128, 0u128);
-        for Held { rate, .. } in self.held.values() {
+        for Held { rate, .. } in self.held.values().filter(|held| held.since.is_some()) {
             let minute = u128::from(rate.per_minute.0);
             a_second += minute.div_ceil(60);
             ahead += (minute * u128::from(rate.increment.max(1))).div_ceil(60);

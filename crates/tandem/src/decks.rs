@@ -118,14 +118,11 @@ fn load_knowing(
 }
 
 fn tasks(config: &Config) -> Vec<Task<'_>> {
-    let of = |trunk: &'_ std::sync::Arc<Trunk>| {
-        let bought = (trunk.deck.as_deref(), trunk.rates.as_slice(), false);
-        let sold = (trunk.sell_deck.as_deref(), trunk.sell_rates.as_slice(), true);
-        [bought, sold]
-    };
     let mut tasks = Vec::new();
     for trunk in &config.trunks {
-        for (path, rows, sold) in of(trunk) {
+        let bought = (trunk.deck.as_deref(), trunk.rates.as_slice(), false);
+        let sold = (trunk.sell_deck.as_deref(), trunk.sell_rates.as_slice(), true);
+        for (path, rows, sold) in [bought, sold] {
             if path.is_some() || !rows.is_empty() {
                 tasks.push(Task {
                     trunk,

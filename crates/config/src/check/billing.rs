@@ -1,7 +1,7 @@
 //! Decks and credit: keys that need or exclude one another.
 
 use crate::document::Cx;
-use crate::model::{DeckRow, Trunk};
+use crate::model::{DeckRow, Role, Trunk, Unpriced};
 use crate::report::Fault;
 
 /// Judges what a trunk asks and pays.
@@ -25,28 +25,30 @@ pub(super) fn complete(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
             self::row(row, &format!("{at}[{index}]"), cx);
         }
     }
+    let wrong = match trunk.role {
+        Role::Customer => ("rates", &trunk.rates),
+        Role::Carrier => ("sell_rates", &trunk.sell_rates),
+    };
+    if let (key, [_, ..]) = (wrong.0, wrong.1.as_slice()) {
+        let at = format!("{path}.{key}");
+        let fault = Fault::new(format!("a {} has no `{key}`", trunk.role));
+        cx.refuse(cx.place(&at), &at, fault.expected("the key left out"));
+    }
     let sells = trunk.sell_deck.is_some() || !trunk.sell_rates.is_empty();
     let refused = ["sell_deck", "sell_rates"]
         .iter()
         .any(|key| cx.is_bad(&format!("{path}.{key}")));
-    for key in ["credit", "unpriced"] {
+    let says = [
+        ("credit", trunk.credit.is_some() && trunk.role == Role::Customer),
+        ("unpriced", trunk.unpriced == Unpriced::Free),
+    ];
+    for (key, _) in says.into_iter().filter(|(_, says)| *says && !sells && !refused) {
         let at = format!("{path}.{key}");
-        if !sells && !refused && cx.is_written(&at) {
-            let fault = Fault::new("says nothing of a customer that pays nothing");
-            cx.refuse(
-                cx.place(&at),
-                &at,
-                fault.expected("`sell_deck` or `sell_rates` beside it"),
-            );
-        }
-    }
-    let priced = trunk.deck.is_some() || !trunk.rates.is_empty() || sells || refused;
-    let at = format!("{path}.deck_format");
-    if !priced && cx.is_written(&at) {
-        cx.warn(
+        let fault = Fault::new("says nothing of who pays nothing");
+        cx.refuse(
             cx.place(&at),
             &at,
-            Fault::new("there is no deck that it could be about"),
+            fault.expected("`sell_deck` or `sell_rates` beside it"),
         );
     }
 }

@@ -280,6 +280,11 @@ impl Hours {
             .collect()
     }
 
+    /// All of it in one number.
+    pub(super) fn packed(self) -> u64 {
+        self.0.get()
+    }
+
     fn days(self) -> u8 {
         (self.0.get() & 0x7f) as u8
     }

@@ -13,7 +13,7 @@ pub use places::read_places;
 
 use super::hours::Zone;
 use super::sheet::{Line, Sheet};
-use super::{Currency, Deck, Exchange, Places, Row};
+use super::{Currency, Deck, Exchange, Key, Places, Row};
 use columns::Columns;
 use cut::Records;
 use row::Reader;
@@ -137,7 +137,8 @@ fn read_text(text: &str, format: &Format) -> Result<(Sheet, Vec<RowError>), Vec<
             break;
         }
     }
-    let mut reader = Reader::new(columns, format);
+    let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count();
+    let mut reader = Reader::new(columns, format, lines);
     while let Some(record) = records.next_record() {
         if !reader.take(record) {
             break;
@@ -226,8 +227,19 @@ fn no_header(text: &str) -> RowError {
 
 /// Orders rows and finds those that contradict each other; rows that say the same again are dropped and counted.
 pub(super) fn settle(lines: &mut Vec<Line>, mut fault: impl FnMut(RowError)) -> usize {
+    let twice = |lines: &[Line]| {
+        lines
+            .windows(2)
+            .any(|two| matches!(two, [a, b] if a.row.key == b.row.key))
+    };
+    if lines.is_sorted_by(|a, b| a.row.key < b.row.key) {
+        return 0;
+    }
     if !lines.is_sorted_by(|a, b| a.row.order(&b.row).is_le()) {
-        lines.sort_unstable_by(|a, b| a.row.order(&b.row));
+        sort(lines);
+        if !twice(lines) {
+            return 0;
+        }
     }
     let before = lines.len();
     lines.dedup_by(|second, first| second.says_the_same_as(first));
@@ -242,6 +254,23 @@ pub(super) fn settle(lines: &mut Vec<Line>, mut fault: impl FnMut(RowError)) -> 
         contradictions(rows, &mut fault);
     }
     same
+}
+
+/// By [`Row::order`]. Rows are large: their places are sorted instead of them.
+fn sort(lines: &mut Vec<Line>) {
+    let mut places: Vec<(Key, u32)> = lines.iter().map(|line| line.row.key).zip(0..).collect();
+    places.sort_unstable();
+    let mut sorted: Vec<Line> = places
+        .iter()
+        .filter_map(|(_, place)| lines.get(*place as usize).copied())
+        .collect();
+    for rows in sorted
+        .chunk_by_mut(|a, b| a.row.key == b.row.key)
+        .filter(|rows| rows.len() > 1)
+    {
+        rows.sort_unstable_by(|a, b| a.row.order(&b.row));
+    }
+    *lines = sorted;
 }
 
 /// Spans of hours that one prefix may have.

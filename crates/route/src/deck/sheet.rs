@@ -5,7 +5,7 @@ mod surcharge;
 mod write;
 
 use super::read::{MAX_ROWS, RowError};
-use super::{Currency, Deck, Exchange, Field, Places, Row, currency};
+use super::{Currency, Deck, Exchange, Field, Money, Places, Row, currency};
 
 /// One row of a sheet. Its amounts are in its own currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,21 @@ impl Line {
     pub(super) fn costs_the_same_as(&self, other: &Self) -> bool {
         let what = |line: &Self| (line.row.rate, line.row.until, line.currency, line.surcharge);
         what(self) == what(other)
+    }
+
+    /// The row with its amounts in the base currency. `prices`: of each currency's unit.
+    fn converted(&self, prices: &[Money]) -> Row {
+        let price = usize::from(self.currency)
+            .checked_sub(1)
+            .and_then(|index| prices.get(index));
+        let Some(price) = price.filter(|price| price.0 != Money::UNIT) else {
+            return self.row;
+        };
+        let mut row = self.row;
+        row.rate.per_minute = currency::convert(row.rate.per_minute, *price);
+        row.rate.fee = currency::convert(row.rate.fee, *price);
+        row.rate.minimum = currency::convert(row.rate.minimum, *price);
+        row
     }
 
     /// Whether its price is a surcharge.
@@ -89,7 +104,14 @@ impl Sheet {
     /// # Errors
     /// Currencies that nobody has set a rate for, each at its first row; more rows than a deck may have, once surcharges are added.
     pub fn deck(self, exchange: &Exchange, places: Places) -> Result<Deck, Vec<RowError>> {
-        Ok(Deck::new(self.rows(exchange)?, places))
+        if !self.surcharges.is_empty() {
+            return Ok(Deck::new(self.rows(exchange)?, places));
+        }
+        let prices = self.prices(exchange)?;
+        Ok(Deck::of_sorted(
+            self.lines.iter().map(|line| line.converted(&prices)),
+            places,
+        ))
     }
 
     /// The rows of the deck that it makes, as [`Sheet::deck`] has them, with their lines.
@@ -97,16 +119,29 @@ impl Sheet {
     /// # Errors
     /// As [`Sheet::deck`].
     pub fn rows(mut self, exchange: &Exchange) -> Result<Vec<Row>, Vec<RowError>> {
-        let prices: Vec<_> = self
-            .currencies
-            .iter()
-            .map(|currency| exchange.price(*currency))
-            .collect();
+        let prices = self.prices(exchange)?;
+        let mut rows: Vec<Row> = self.lines.iter().map(|line| line.converted(&prices)).collect();
+        if !self.surcharges.is_empty() {
+            for line in &mut self.surcharges {
+                line.row = line.converted(&prices);
+            }
+            surcharge::add(&mut rows, &self.surcharges, MAX_ROWS).map_err(|error| vec![error])?;
+        }
+        Ok(rows)
+    }
+
+    /// What a unit of each of its currencies is worth.
+    fn prices(&self, exchange: &Exchange) -> Result<Vec<Money>, Vec<RowError>> {
+        let mut prices = Vec::new();
         let mut errors = Vec::new();
-        for (index, currency) in self.currencies.iter().enumerate() {
-            let uses = |line: &&Line| usize::from(line.currency) == index + 1;
-            let first = self.lines().filter(uses).map(|line| line.row.line).min();
-            if let (None, Some(line)) = (prices.get(index).copied().flatten(), first) {
+        for (currency, place) in self.currencies.iter().zip(1..) {
+            if let Some(price) = exchange.price(*currency) {
+                prices.push(price);
+                continue;
+            }
+            prices.push(Money(Money::UNIT));
+            let uses = self.lines().filter(|line| line.currency == place);
+            if let Some(line) = uses.map(|line| line.row.line).min() {
                 errors.push(RowError {
                     line,
                     column: Field::Currency.name().to_owned(),
@@ -117,22 +152,10 @@ impl Sheet {
                 });
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
+        if errors.is_empty() {
+            Ok(prices)
+        } else {
+            Err(errors)
         }
-        for line in self.lines.iter_mut().chain(&mut self.surcharges) {
-            let index = usize::from(line.currency).checked_sub(1);
-            if let Some(price) = index.and_then(|index| prices.get(index).copied().flatten()) {
-                let rate = &mut line.row.rate;
-                rate.per_minute = currency::convert(rate.per_minute, price);
-                rate.fee = currency::convert(rate.fee, price);
-                rate.minimum = currency::convert(rate.minimum, price);
-            }
-        }
-        let mut rows: Vec<Row> = self.lines.iter().map(|line| line.row).collect();
-        if !self.surcharges.is_empty() {
-            surcharge::add(&mut rows, &self.surcharges, MAX_ROWS).map_err(|error| vec![error])?;
-        }
-        Ok(rows)
     }
 }

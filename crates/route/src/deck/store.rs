@@ -1,12 +1,14 @@
 //! A deck in memory: its rows in the order of their prefixes, sixteen bytes each at most.
 
 use super::condition::{Asked, Condition, Facts};
+use super::hours::Hours;
 use super::key::Key;
 use super::places::Places;
 use super::{Money, Rate};
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// One row of a deck.
@@ -48,7 +50,7 @@ impl Row {
 }
 
 /// What a row says, apart from its prefix; rows that say the same share it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Terms {
     per_minute: u64,
     fee: u64,
@@ -59,6 +61,32 @@ struct Terms {
     increment: u16,
     blocked: bool,
     condition: Condition,
+}
+
+impl Hash for Terms {
+    /// Of one number into which all of them are mixed: reading a deck is looking each row up among its terms.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let hours = self.condition.hours.map_or(0, Hours::packed);
+        let jurisdiction = self
+            .condition
+            .jurisdiction
+            .map_or(0, |jurisdiction| jurisdiction as u64);
+        let small = u64::from(self.first_interval) << 24
+            | u64::from(self.increment) << 8
+            | u64::from(self.blocked) << 2;
+        let mixed = [
+            self.per_minute,
+            self.fee,
+            self.minimum,
+            u64::from(self.from) << 32 | u64::from(self.until),
+            small | jurisdiction,
+            self.condition.origin.packed(),
+            hours,
+        ];
+        let mix = |sum: u64, part: u64| (sum.rotate_left(5) ^ part).wrapping_mul(ODD);
+        state.write_u64(mixed.into_iter().fold(0, mix));
+    }
 }
 
 impl Terms {
@@ -128,34 +156,33 @@ impl Deck {
         if !rows.is_sorted_by(|a, b| a.order(b).is_le()) {
             rows.sort_unstable_by(Row::order);
         }
-        Self::of_sorted(&rows, places)
+        Self::of_sorted(rows.into_iter(), places)
     }
 
-    pub(super) fn of_sorted(rows: &[Row], places: Places) -> Self {
+    pub(super) fn of_sorted(rows: impl ExactSizeIterator<Item = Row>, places: Places) -> Self {
         let mut known: HashMap<Terms, u32> = HashMap::new();
-        let mut terms = Vec::new();
+        let mut terms: Vec<Terms> = Vec::new();
         let mut last: Option<(Terms, u32)> = None;
-        let mut index = |row: &Row| {
-            let wanted = Terms::of(row);
-            if let Some((terms, index)) = last
-                && terms == wanted
-            {
-                return index;
-            }
-            let index = *known.entry(wanted).or_insert_with(|| {
-                terms.push(wanted);
-                (terms.len() - 1) as u32
-            });
+        let (mut keys, mut says) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let mut prefixes = 0;
+        for row in rows {
+            let wanted = Terms::of(&row);
+            let index = match last {
+                Some((terms, index)) if terms == wanted => index,
+                Some(_) | None => *known.entry(wanted).or_insert_with(|| {
+                    terms.push(wanted);
+                    (terms.len() - 1) as u32
+                }),
+            };
             last = Some((wanted, index));
-            index
-        };
-        let says = rows.iter().map(&mut index).collect();
-        let keys: Box<[Key]> = rows.iter().map(|row| row.key).collect();
-        let prefixes = keys.chunk_by(|a, b| a == b).count();
+            prefixes += usize::from(keys.last() != Some(&row.key));
+            keys.push(row.key);
+            says.push(index);
+        }
         let rows = Rows {
-            keys,
-            says,
-            terms: terms.into_boxed_slice(),
+            keys: keys.into(),
+            says: says.into(),
+            terms: terms.into(),
             prefixes,
         };
         Self {

@@ -30,6 +30,7 @@ impl Bed {
             live,
             now: Instant::now(),
             at: NOW,
+            class: None,
             sell: None,
         }
     }

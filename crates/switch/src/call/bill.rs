@@ -19,7 +19,7 @@ use crate::record::AccountRecord;
 /// Q.850: the network does not want it.
 const CALL_REJECTED: u8 = 21;
 
-/// What is charged for a leg.
+/// What is charged for a leg: it goes where the leg goes.
 pub(crate) struct Charge {
     /// What its carrier asks.
     cost: Option<Rate>,
@@ -43,6 +43,8 @@ pub(crate) struct Bill {
     /// What was taken off whose account.
     accounts: SmallVec<[(Box<str>, Money); 1]>,
     pending: Option<Sold>,
+    /// What is charged for the caller's leg and the called one.
+    charges: [Option<Box<Charge>>; 2],
 }
 
 /// What a record says of money.
@@ -84,11 +86,6 @@ impl Bill {
         add(&mut self.cost, cost);
         add(&mut self.price, price);
     }
-
-    /// Whoever is tried has a price.
-    pub(super) fn is_priced(&mut self) {
-        self.cost.get_or_insert_default();
-    }
 }
 
 fn add(sum: &mut Option<Money>, amount: Option<Money>) {
@@ -114,6 +111,14 @@ pub(crate) fn sold(sale: Sale, name: &str) -> Result<Option<Rate>, String> {
 }
 
 impl Call {
+    fn bill(&self) -> Option<&Bill> {
+        self.aside.as_ref()?.bill.as_deref()
+    }
+
+    fn bill_mut(&mut self) -> &mut Bill {
+        self.aside().bill.get_or_insert_default()
+    }
+
     /// What its customer pays for the call that is about to be set up. A customer with credit has to have some left.
     ///
     /// # Errors
@@ -139,7 +144,7 @@ impl Call {
         match core.reserve_credit(now, name, self.key, rate) {
             Ok(place) => {
                 self.story.remark(format!("{name} pays {rate}"));
-                let bill = self.story.bill.get_or_insert_default();
+                let bill = self.bill_mut();
                 bill.price.get_or_insert_default();
                 bill.pending = Some(Sold {
                     customer,
@@ -164,37 +169,56 @@ impl Call {
         side: Side,
         cost: Option<Rate>,
     ) {
-        let sold = self.story.bill.as_mut().and_then(|bill| bill.pending.take());
+        let sold = self.take_pending();
         if let Some(place) = sold.as_ref().and_then(|sold| sold.place) {
             core.charge_credit(now, place);
         }
         if cost.is_none() && sold.is_none() {
             return;
         }
-        let charge = Charge {
+        let charge = Box::new(Charge {
             cost,
             sold,
             since: now.at,
-        };
-        if let Some(leg) = self.leg_mut(side) {
-            leg.charge = Some(Box::new(charge));
+        });
+        *self.charge_mut(side) = Some(charge);
+    }
+
+    fn take_pending(&mut self) -> Option<Sold> {
+        self.bill()?;
+        self.bill_mut().pending.take()
+    }
+
+    fn charge_mut(&mut self, side: Side) -> &mut Option<Box<Charge>> {
+        let [a, b] = &mut self.bill_mut().charges;
+        match side {
+            Side::A => a,
+            Side::B => b,
         }
     }
 
-    /// What is charged for a leg is this call's from now on.
-    pub(in crate::call) fn take_charge(&mut self, core: &mut Core, side: Side) {
-        let key = self.key;
-        let sold = self.leg(side).and_then(|leg| leg.charge.as_ref()?.sold.as_ref());
-        if let Some(place) = sold.and_then(|sold| sold.place) {
-            core.move_credit(place, key);
+    /// What is charged for a leg that goes to another call.
+    pub(in crate::call) fn give_charge(&mut self, side: Side) -> Option<Box<Charge>> {
+        self.bill()?;
+        self.charge_mut(side).take()
+    }
+
+    /// What is charged for a leg that has come from another call is this one's from now on.
+    pub(in crate::call) fn take_charge(&mut self, core: &mut Core, side: Side, charge: Option<Box<Charge>>) {
+        let Some(charge) = charge else { return };
+        if let Some(place) = charge.sold.as_ref().and_then(|sold| sold.place) {
+            core.move_credit(place, self.key);
         }
+        *self.charge_mut(side) = Some(charge);
     }
 
     /// A leg is gone, and with it what is charged for it.
-    pub(in crate::call) fn settle_charge(&mut self, core: &mut Core, now: Now, charge: Option<Box<Charge>>) {
-        let Some(charge) = charge else { return };
+    pub(in crate::call) fn settle_charge(&mut self, core: &mut Core, now: Now, side: Side) {
+        let Some(charge) = self.give_charge(side) else {
+            return;
+        };
         let due = charge.at(now.at);
-        let bill = self.story.bill.get_or_insert_default();
+        let bill = self.bill_mut();
         bill.add(due);
         let (
             Some(Sold {
@@ -218,22 +242,20 @@ impl Call {
     pub(super) fn settle_bill(&mut self, core: &mut Core, now: Now) {
         self.drop_sale(core);
         for side in Side::BOTH {
-            let charge = self.leg_mut(side).and_then(|leg| leg.charge.take());
-            self.settle_charge(core, now, charge);
+            self.settle_charge(core, now, side);
         }
     }
 
     /// Nobody has answered.
     pub(in crate::call) fn drop_sale(&mut self, core: &mut Core) {
-        let sold = self.story.bill.as_mut().and_then(|bill| bill.pending.take());
-        if let Some(place) = sold.and_then(|sold| sold.place) {
+        if let Some(place) = self.take_pending().and_then(|sold| sold.place) {
             core.settle_credit(place, Money(0));
         }
     }
 
     /// Somebody has answered, and the caller was gone: nobody pays.
     pub(super) fn drop_charge(&mut self, core: &mut Core, side: Side) {
-        if let Some(charge) = self.leg_mut(side).and_then(|leg| leg.charge.take()) {
+        if let Some(charge) = self.give_charge(side) {
             charge.forgo(core);
         }
     }
@@ -253,14 +275,17 @@ impl Call {
             }),
         };
         let (mut cost, mut price) = (None, None);
-        if let Some(bill) = &self.story.bill {
+        if let Some(bill) = self.bill() {
             (cost, price) = (bill.cost, bill.price);
             bill.accounts
                 .iter()
                 .for_each(|(customer, price)| account(customer, *price));
         }
-        let legs = [Some(&self.a), self.b.as_ref()].into_iter().flatten();
-        for (charge, now) in legs.filter_map(|leg| leg.charge.as_ref().zip(now)) {
+        let charges = self
+            .bill()
+            .into_iter()
+            .flat_map(|bill| bill.charges.iter().flatten());
+        for (charge, now) in charges.filter_map(|charge| Some((charge, now?))) {
             let due = charge.at(now.at);
             add(&mut cost, due.0);
             add(&mut price, due.1);
@@ -275,6 +300,16 @@ impl Call {
             {
                 account(customer, price);
             }
+        }
+        let is_priced = |trunk: &config::Trunk| trunk.deck.is_some() || !trunk.rates.is_empty();
+        let tried = || {
+            self.story
+                .tried
+                .iter()
+                .any(|tried| is_priced(self.snapshot.trunk(tried.trunk)))
+        };
+        if self.story.answered.is_none() && tried() {
+            cost.get_or_insert_default();
         }
         (sum.cost, sum.price) = (cost, price);
         sum

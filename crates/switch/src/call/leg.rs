@@ -13,7 +13,6 @@ use sip_proto::provisional::Arrivals;
 use sip_proto::{ClientId, Dialog, EarlyDialogs, Flow, Head, Hop, OutOfOrder, ServerId, Transport, digest};
 use smallvec::SmallVec;
 
-use super::Charge;
 use super::negotiate::Events;
 use super::negotiate::Security;
 use super::reliable::Pracking;
@@ -120,8 +119,6 @@ pub(crate) struct Leg {
     pub(crate) side: Side,
     pub(crate) trunk: TrunkIx,
     pub(crate) permit: Option<Permit>,
-    /// What it costs, and who pays for it, once it is answered.
-    pub(crate) charge: Option<Box<Charge>>,
     /// Our tag.
     pub(crate) tag: Box<[u8]>,
     pub(crate) call_id: Box<[u8]>,
@@ -158,7 +155,6 @@ impl Leg {
             side,
             trunk,
             permit: None,
-            charge: None,
             tag,
             call_id: Box::default(),
             flow,

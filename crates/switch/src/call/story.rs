@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use route::{Attempt, AttemptOutcome, Trace, TrunkIx};
 
-use super::bill::Bill;
 use super::end::Ending;
 use crate::io::Now;
 use crate::record::HungUpBy;
@@ -37,8 +36,6 @@ pub(crate) struct Story {
     pub(crate) finish: Option<Box<Finish>>,
     /// Who vouches for the caller.
     pub(crate) vouch: Option<Box<Vouch>>,
-    /// What it costs, where anybody has prices.
-    pub(crate) bill: Option<Box<Bill>>,
 }
 
 /// An attempt.
@@ -110,7 +107,6 @@ impl Story {
             remarks: Vec::new(),
             finish: None,
             vouch: None,
-            bill: None,
         }
     }
 
@@ -155,9 +151,6 @@ impl Story {
         onto: Option<(Box<str>, &'static str)>,
     ) {
         self.attempt = Some(now.at);
-        if attempt.rate.is_some() {
-            self.bill.get_or_insert_default().is_priced();
-        }
         // Most calls have one.
         self.tried.reserve_exact(1);
         self.tried.push(Tried {

@@ -28,6 +28,7 @@ pub(super) struct Reader<'f> {
     /// Room for what one record names.
     keys: Vec<Key>,
     origins: Vec<Key>,
+    windows: Vec<Option<Hours>>,
     /// Rows that are marked as deleted.
     gone: usize,
 }
@@ -46,11 +47,12 @@ struct Said {
 }
 
 impl<'f> Reader<'f> {
-    pub(super) fn new(columns: Columns, format: &'f Format) -> Self {
+    /// `lines`: how many the file has.
+    pub(super) fn new(columns: Columns, format: &'f Format, lines: usize) -> Self {
         Self {
             format,
             errors: Vec::new(),
-            lines: Vec::new(),
+            lines: Vec::with_capacity(lines.min(MAX_ROWS) + 1),
             dates: Dates::new(format.dates),
             marks: Marks::default(),
             currencies: columns.currency.or(format.currency).into_iter().collect(),
@@ -58,6 +60,7 @@ impl<'f> Reader<'f> {
             zone: (String::new(), format.zone),
             keys: Vec::new(),
             origins: Vec::new(),
+            windows: Vec::new(),
             gone: 0,
         }
     }
@@ -70,11 +73,9 @@ impl<'f> Reader<'f> {
             status => {
                 self.codes(record);
                 let said = self.said(record, status == Some(Status::Blocked));
-                let windows = self.windows(record);
-                if self.errors.len() == before
-                    && let (Some(said), Some(windows)) = (said, windows)
-                {
-                    self.put(record.line, &said, &windows);
+                self.windows(record);
+                if let Some(said) = said.filter(|_| self.errors.len() == before) {
+                    self.put(record.line, &said);
                 }
             }
         }
@@ -266,10 +267,12 @@ impl<'f> Reader<'f> {
         }
     }
 
-    /// The spans of hours of a record; one `None`: always.
-    fn windows(&mut self, record: Record<'_, '_>) -> Option<Vec<Option<Hours>>> {
+    /// The spans of hours of a record, into `windows`; one `None`: always.
+    fn windows(&mut self, record: Record<'_, '_>) {
+        self.windows.clear();
         if !self.has(record, Field::Hours) {
-            return Some(vec![None]);
+            self.windows.push(None);
+            return;
         }
         let text = self.text(record, Field::Timezone);
         if self.zone.0 != text {
@@ -280,22 +283,19 @@ impl<'f> Reader<'f> {
             };
             match zone {
                 Ok(zone) => self.zone = (text.to_owned(), zone),
-                Err(message) => {
-                    self.fault(record.line, Field::Timezone, message);
-                    return None;
-                }
+                Err(message) => return self.fault(record.line, Field::Timezone, message),
             }
         }
         let zone = self.zone.1;
-        let windows = self.cell(record, Field::Hours, |text| Hours::parse(text, zone))?;
-        Some(windows.into_iter().map(Some).collect())
+        let windows = self.cell(record, Field::Hours, |text| Hours::parse(text, zone));
+        self.windows.extend(windows.into_iter().flatten().map(Some));
     }
 
-    fn put(&mut self, line: u32, said: &Said, windows: &[Option<Hours>]) {
+    fn put(&mut self, line: u32, said: &Said) {
         for key in &self.keys {
             for (jurisdiction, price) in said.prices.iter().flatten() {
                 for origin in &self.origins {
-                    for hours in windows {
+                    for hours in &self.windows {
                         if self.lines.len() > MAX_ROWS {
                             return;
                         }

@@ -9,15 +9,15 @@ use super::Tale;
 use super::seat::{goes_on, resumed};
 use crate::call::end::Ending;
 use crate::call::leg::{Bye, Leg};
-use crate::call::{Call, Phase, negotiate, sdp_of};
+use crate::call::{Call, Charge, Phase, negotiate, sdp_of};
 use crate::core::Core;
 use crate::io::Now;
 use crate::orphan;
 
 /// What was found of the dialog that a Refer-To names.
 pub(crate) enum Fetched {
-    /// The far leg of the call that has it, and what whoever was called there was called.
-    Leg(Box<Leg>),
+    /// The far leg of the call that has it, and what is charged for it.
+    Leg(Box<Leg>, Option<Box<Charge>>),
     /// It is none of ours: the target may know it.
     Foreign,
     /// It can't be joined.
@@ -40,6 +40,7 @@ impl Call {
         rest.ports = leg.ports.take();
         rest.bye = Bye::Done;
         let mut given = std::mem::replace(leg, rest);
+        let charge = self.give_charge(side);
         given.trunk = trunk;
         core.tags.remove(&given.tag);
         given.stop_timer(core);
@@ -53,7 +54,7 @@ impl Call {
         self.story
             .remark(format!("the {who} goes on in another call of the other side's"));
         self.end(core, now, Ending::by_switch("transferred", 200, 16));
-        Fetched::Leg(Box::new(given))
+        Fetched::Leg(Box::new(given), charge)
     }
 
     /// The far leg of the transferor's other call is here, or there is none.
@@ -67,8 +68,8 @@ impl Call {
     ) {
         let waits = self.transfers(by);
         match fetched {
-            Fetched::Leg(leg) if waits => self.join(core, now, by, *leg),
-            Fetched::Leg(leg) => self.not_joined(core, now, *leg),
+            Fetched::Leg(leg, charge) if waits => self.join(core, now, by, (*leg, charge)),
+            Fetched::Leg(leg, charge) => self.not_joined(core, now, *leg, charge),
             Fetched::Refused(status) if waits => {
                 self.transfer_failed(core, now, status, Tale::default());
             }
@@ -80,25 +81,25 @@ impl Call {
         }
     }
 
-    fn not_joined(&self, core: &mut Core, now: Now, mut leg: Leg) {
+    fn not_joined(&self, core: &mut Core, now: Now, mut leg: Leg, charge: Option<Box<Charge>>) {
         if let Some(permit) = leg.permit.take() {
             core.live.release(permit);
         }
-        if let Some(charge) = leg.charge.take() {
+        if let Some(charge) = charge {
             charge.forgo(core);
         }
         orphan::goodbye(core, now, &self.snapshot, leg);
     }
 
-    fn join(&mut self, core: &mut Core, now: Now, by: Side, mut leg: Leg) {
+    fn join(&mut self, core: &mut Core, now: Now, by: Side, (mut leg, charge): (Leg, Option<Box<Charge>>)) {
         let Some(ports) = core.ports.reserve(now.at).or_else(|| self.parked.pop()) else {
-            self.not_joined(core, now, leg);
+            self.not_joined(core, now, leg, charge);
             return self.transfer_failed(core, now, 500, Tale::default());
         };
         leg.ports = Some(ports);
         core.name_leg(&leg.call_id, &self.id);
         let before = self.leg(by.other()).map(|leg| Box::new(leg.session.clone()));
-        self.seat(core, now, by, leg, "joined", Tale::default());
+        self.seat(core, now, by, (leg, charge), "joined", Tale::default());
         let snapshot = self.snapshot.clone();
         let offered = self.pair(by.other()).and_then(|(x, y)| {
             let offer = resumed(&x.session)?;

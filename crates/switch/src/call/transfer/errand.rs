@@ -20,7 +20,7 @@ use crate::call::branch::{Errand, ErrandKind, Tale};
 use crate::call::end::{Ended, Ending};
 use crate::call::fork::OVERTAKEN;
 use crate::call::leg::{Bye, Leg, Session};
-use crate::call::{Call, Course, NewCall, Phase, Story, negotiate, sdp_of};
+use crate::call::{Call, Charge, Course, NewCall, Phase, Story, negotiate, sdp_of};
 use crate::core::Core;
 use crate::handoff::{Handoff, uri_headers};
 use crate::headers;
@@ -47,6 +47,8 @@ struct Way {
 /// A target that has answered.
 pub(crate) struct Won {
     pub(super) leg: Leg,
+    /// What is charged for it.
+    pub(super) charge: Option<Box<Charge>>,
     /// The transferee's session, agreed anew.
     pub(super) session: Session,
     pub(super) mapping: PtMapping,
@@ -62,7 +64,7 @@ impl Won {
         if let Some(permit) = leg.permit.take() {
             core.live.release(permit);
         }
-        if let Some(charge) = leg.charge.take() {
+        if let Some(charge) = &self.charge {
             charge.forgo(core);
         }
         if let Some(ports) = leg.ports.take() {
@@ -356,7 +358,7 @@ impl Call {
         };
         let cost = self.hunt.as_ref().and_then(|hunt| hunt.current()?.rate);
         self.begin_charge(core, now, Side::B, cost);
-        let (Some(mut leg), Some(errand)) = (self.b.take(), self.errand()) else {
+        let (Some(mut leg), Some(of)) = (self.b.take(), self.errand().map(|errand| errand.of)) else {
             return;
         };
         leg.send_ack(core, now, &snapshot, id, invite, None);
@@ -364,9 +366,9 @@ impl Call {
         core.clients.remove(&id);
         core.tags.remove(&leg.tag);
         leg.uac = None;
-        let of = errand.of;
         self.story.answered(now);
         let won = Won {
+            charge: self.give_charge(Side::B),
             snapshot,
             leg,
             session: std::mem::take(&mut self.a.session),

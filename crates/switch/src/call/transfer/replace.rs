@@ -148,6 +148,7 @@ impl Call {
             .is_some_and(|open| open.gone);
         self.drop_relayed(core, now);
         self.forget_telling();
+        self.settle_charge(core, now, side);
         self.retire(core, now, *old, gone);
         self.begin_media(core, side);
         self.journal(core, now);

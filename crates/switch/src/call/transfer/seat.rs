@@ -7,7 +7,7 @@ use sdp::Sdp;
 use super::{Tale, Won};
 use crate::call::leg::{Bye, Leg, Session};
 use crate::call::negotiate::Read;
-use crate::call::{Call, negotiate};
+use crate::call::{Call, Charge, negotiate};
 use crate::core::Core;
 use crate::io::Now;
 use crate::orphan;
@@ -21,13 +21,14 @@ impl Call {
         };
         let Won {
             leg,
+            charge,
             session,
             mapping,
             response,
             snapshot: _,
             tale,
         } = won;
-        self.seat(core, now, by, leg, "answered", tale);
+        self.seat(core, now, by, (leg, charge), "answered", tale);
         // What the transferor was about to offer may have been agreed to.
         let stirred = self.exchange.is_some();
         let Some(transferee) = self.leg_mut(by.other()) else {
@@ -52,7 +53,7 @@ impl Call {
         core: &mut Core,
         now: Now,
         by: Side,
-        mut leg: Leg,
+        (mut leg, charge): (Leg, Option<Box<Charge>>),
         outcome: &'static str,
         tale: Tale,
     ) {
@@ -65,7 +66,8 @@ impl Call {
         let call_id = leg.call_id.clone();
         let open = self.close_transfer(now, outcome, 200, call_id, tale);
         let old = self.exchange_leg(by, leg);
-        self.take_charge(core, by);
+        self.settle_charge(core, now, by);
+        self.take_charge(core, by, charge);
         if let Some(old) = old {
             self.retire(core, now, old, open.is_some_and(|open| open.gone));
         }
@@ -107,7 +109,6 @@ impl Call {
     pub(super) fn retire(&mut self, core: &mut Core, now: Now, mut old: Leg, gone: bool) {
         core.tags.remove(&old.tag);
         old.stop_timer(core);
-        self.settle_charge(core, now, old.charge.take());
         if let Some(unacked) = old.unacked.take() {
             core.endpoint.acked(unacked.server);
             core.servers.remove(&unacked.server);

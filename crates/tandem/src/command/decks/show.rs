@@ -54,7 +54,7 @@ pub(super) fn run(config: Option<&Path>, args: &ShowArgs, json: bool) -> Result<
     let taken = rows.iter().position(|row| row.holds(&facts));
     let currency = exchange.base();
     if json {
-        let rows: Vec<Value> = rows
+        let values: Vec<Value> = rows
             .iter()
             .enumerate()
             .map(|(at, row)| row_value(row, taken == Some(at), &facts))
@@ -63,7 +63,7 @@ pub(super) fn run(config: Option<&Path>, args: &ShowArgs, json: bool) -> Result<
             [facts.caller, facts.called].map(|number| places.state(number).map(|state| state.to_string()));
         show::value(&json!({
             "number": number, "currency": currency.to_string(), "jurisdiction": facts.jurisdiction.word(), "states": states,
-            "rate": taken.and_then(|at| rows.get(at)).map(|row| row.rate.to_string()), "rows": rows,
+            "rate": taken.and_then(|at| rows.get(at)).map(|row| row.rate.to_string()), "rows": values,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }

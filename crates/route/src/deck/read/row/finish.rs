@@ -30,7 +30,7 @@ impl Reader<'_> {
             );
         }
         let (mut surcharges, mut lines) = (Vec::new(), self.lines);
-        if lines.iter().any(|line| line.surcharge) {
+        if self.columns.of_field(Field::Surcharge).is_some() {
             surcharges = lines.extract_if(.., |line| line.surcharge).collect();
         }
         let errors = &mut self.errors;
@@ -79,16 +79,6 @@ impl Reader<'_> {
                     .into(),
             );
         }
-        let zeros = self
-            .lines
-            .iter()
-            .filter(|line| line.row.key.at(0) == Some(0))
-            .count();
-        if zeros > 0 {
-            notes.push(format!(
-                "{zeros} prefixes begin with 0, and no number with its country code does"
-            ));
-        }
         notes
     }
 
@@ -119,8 +109,10 @@ impl Reader<'_> {
             None => Some(absent),
         };
         let mut wrong = Vec::new();
+        let mut zeros = 0;
         for line in &mut self.lines {
             let row = &mut line.row;
+            zeros += usize::from(row.key.at(0) == Some(0));
             match (at(row.from, 0, 0), at(row.until, 1, u32::MAX)) {
                 (Some(from), Some(until)) if from < until => (row.from, row.until) = (from, until),
                 (Some(_), Some(_)) => {
@@ -134,6 +126,11 @@ impl Reader<'_> {
                     ));
                 }
             }
+        }
+        if zeros > 0 {
+            notes.push(format!(
+                "{zeros} prefixes begin with 0, and no number with its country code does"
+            ));
         }
         wrong.dedup();
         for (line, field, message) in wrong.into_iter().take(MAX_FAULTS) {
