@@ -24,12 +24,13 @@
 //! | `call/dial.rs`, `call/dial/invite.rs` | the next attempt: target, media; its INVITE as it is written |
 //! | `call/called.rs` | what the called side's answers mean |
 //! | `call/connect.rs` | the answer, once the journal has it |
-//! | `call/failover.rs` | whether the hunt goes on |
+//! | `call/hunt.rs`, `call/failover.rs` | a hunt's attempts and its time; whether it goes on |
+//! | `call/onward.rs` | where a call goes on to that nobody has answered |
 //! | `call/caller.rs` | what the caller hears, and its ACK and CANCEL |
 //! | `call/reinvite.rs` | offers in mid-call |
 //! | `call/negotiate.rs` | what each side's SDP becomes on the other |
 //! | `call/end.rs` | every ending, and the one record |
-//! | `call/fork.rs` | contacts that ring at once |
+//! | `call/fork.rs`, `call/race.rs`, `call/branch.rs` | contacts that ring at once; carriers that are asked at once |
 //! | `call/transfer.rs` | REFER and Replaces: who takes whose place |
 //! | `handoff.rs` | what one call has for another |
 //! | `vouch.rs` | who vouches for the caller: signatures verified, made, handed on |

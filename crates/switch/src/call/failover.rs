@@ -98,7 +98,8 @@ impl Call {
         };
         core.hop_failed(now, network, failed, setback);
         let advances = route::verdict(failover, outcome) == Verdict::Advance;
-        hunt.hops.next().filter(|_| advances)
+        let goes_on = advances && !hunt.is_over(now);
+        hunt.hops.next().filter(|_| goes_on)
     }
 
     /// Notes how the attempt failed. When the hunt stops here, the call is ended, or goes on elsewhere.
@@ -310,7 +311,10 @@ impl Call {
         let Some(hunt) = self.hunt.as_ref().filter(|_| self.phase == Phase::Dialing) else {
             return;
         };
+        // Where the hunt's time is up, and not the attempt's own, nobody is to blame.
+        let over = hunt.is_over(now);
         let outcome = match hunt.stage {
+            Stage::Resolving(_) | Stage::Trying if over => AttemptOutcome::TimeoutProgress,
             Stage::Resolving(_) => AttemptOutcome::Unreachable,
             Stage::Trying => AttemptOutcome::TimeoutTrying,
             Stage::Progress => AttemptOutcome::TimeoutProgress,
@@ -319,6 +323,7 @@ impl Call {
             },
         };
         if matches!(hunt.stage, Stage::Resolving(_) | Stage::Trying)
+            && !over
             && hunt.hops.is_empty()
             && let Some(attempt) = hunt.current().cloned()
         {

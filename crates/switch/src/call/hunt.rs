@@ -138,6 +138,11 @@ impl Hunt {
         self.clock.left(now).map_or(limit, |left| left.min(limit))
     }
 
+    /// Whether it has rung nowhere in the time that there is for that.
+    pub(super) fn is_over(&self, now: Now) -> bool {
+        self.clock.left(now).is_some_and(|left| left.is_zero())
+    }
+
     /// Whether the called number has rung for as long as its rule lets it.
     pub(super) fn has_rung_out(&self, now: Now) -> bool {
         self.clock.ring_left(now).is_some_and(|left| left.is_zero())
@@ -204,7 +209,7 @@ impl Call {
         let snapshot = self.snapshot.clone();
         let hunt = self.hunt.as_mut()?;
         let attempt = hunt.upcoming()?.clone();
-        if hunt.clock.left(now).is_some_and(|left| left.is_zero()) {
+        if hunt.is_over(now) {
             let line = "no other attempt: it has rung nowhere in the time that failover.time allows";
             self.story.remark(line.to_owned());
             return None;

@@ -80,6 +80,11 @@ pub(super) struct Onward {
     places: Vec<(usize, Permit)>,
 }
 
+/// A number without its +.
+fn bare(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
+}
+
 impl Onward {
     fn new(called: &str) -> Self {
         Self {
@@ -88,7 +93,7 @@ impl Onward {
             why: "",
             payer: None,
             ways: VecDeque::new(),
-            been: vec![(None, None, called.into())],
+            been: vec![(None, None, bare(called).into())],
             taken: 0,
             outcomes: Vec::new(),
             places: Vec::new(),
@@ -115,7 +120,7 @@ impl Onward {
             To::Only(trunk, target) => (Some(trunk), target),
             To::Number(_) | To::Backups => (None, None),
         };
-        let place = (trunk, target, way.number.clone());
+        let place = (trunk, target, bare(&way.number).into());
         if self.been.contains(&place) {
             return Err("it was there before");
         }
@@ -158,9 +163,8 @@ impl Call {
 
     /// Whether it was sent on by whoever has this number, which is without its +.
     pub(crate) fn was_sent_on_by(&self, digits: &str) -> bool {
-        let bare = |number: &'_ str| number.strip_prefix('+').unwrap_or(number) == digits;
-        let whereto = self.whereto();
-        whereto.diverted.iter().any(|diverted| bare(diverted.number()))
+        let mut diverted = self.whereto().diverted.iter();
+        diverted.any(|diverted| bare(diverted.number()) == digits)
     }
 
     /// Notes in the story that an attempt begins, and of which way it is.

@@ -240,3 +240,71 @@ fn crashes_end_every_call_that_was_up_on_both_legs_with_one_record() {
     verdict::check(&world, slack_ms(60_000));
     verdict::saw(&world, &["normal", "cancelled", "restart"]);
 }
+
+/// Carriers asked at once, numbers with backups, redirections that are followed.
+const HUNTING: &str = r#"
+[[trunk]]
+name = "b3"
+role = "carrier"
+priority = 3
+targets = [{ uri = "sip:127.0.0.24:5084" }]
+auth = { username = "tandem", password = "secret" }
+failover = { progress = "8s", answer = "20s", after_ringing = true, time = "20s" }
+
+[[trunk]]
+name = "desk"
+role = "customer"
+class = "fast"
+sources = ["127.0.0.23/32"]
+targets = [{ uri = "sip:127.0.0.23:5082" }]
+auth = { username = "tandem", password = "secret" }
+max_calls = 40
+
+[[number]]
+match = "+44207180*"
+to = "desk"
+ring = "6s"
+on_busy = [{ trunk = "b2", number = "200" }, "b1"]
+on_no_answer = "+4420999"
+on_failure = ["b3", "+44207181"]
+
+[[number]]
+match = "+44207181*"
+to = ["desk", "b3"]
+on_busy = "+44207180"
+
+[[class]]
+name = "fast"
+parallel = { attempts = 2, after = "400ms", until = "progress" }
+"#;
+
+#[test]
+fn hunts_over_a_bad_network_leave_nothing_over() {
+    for (n, until) in ["progress", "answer"].into_iter().enumerate() {
+        let seed = seed(20_260_105) + n as u64;
+        println!("seed {seed} (TANDEM_SEED)");
+        let config = CONFIG.replacen("name = \"pbx\"", "name = \"pbx\"\nclass = \"fast\"", 1);
+        let hunting = HUNTING.replace("until = \"progress\"", &format!("until = \"{until}\""));
+        let mut world = peopled(seed, &format!("{config}{hunting}"));
+        let rng = world.rng.fork();
+        let last = bed::addr("127.0.0.24:5084");
+        world
+            .uas
+            .push(Ua::new(last, rng, |rng, _| behaviour::called(rng)));
+        world.net.quality = bad(0.02);
+        let time = Duration::from_secs(1200);
+        call(&mut world, 1200, time);
+        world.run(time + Duration::from_secs(420));
+        verdict::check(&world, slack_ms(12_000));
+        verdict::saw(
+            &world,
+            &["normal", "cancelled", "busy", "no-answer", "no-carrier"],
+        );
+        let tried = || world.store.finals.iter().flat_map(|record| &record.attempts);
+        for why in ["busy", "no-answer", "failure", "redirected"] {
+            assert!(tried().any(|one| one.why.as_deref() == Some(why)), "none {why}");
+        }
+        let overtaken = tried().filter(|one| one.outcome == "overtaken").count();
+        assert!(overtaken > 0 || until == "answer");
+    }
+}

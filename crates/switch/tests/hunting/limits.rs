@@ -36,6 +36,27 @@ fn a_hunt_has_its_time() {
     }
 }
 
+/// A target whose attempt was cut short has not failed: it is asked first again.
+#[test]
+fn whoever_had_no_time_is_not_to_blame() {
+    let keys = "failover = { time = \"1s\" }";
+    let mut bed = Bed::changed(&[("name = \"pbx\"", keys)]);
+    for _ in 0..4 {
+        let mut a = call(&mut bed, NUMBER);
+        refused(&mut bed, &mut a, 408);
+        bed.wait(40_000);
+        bed.drain(B1);
+        bed.drain(A);
+    }
+    let mut a = call(&mut bed, NUMBER);
+    let b1 = invited(&mut bed, B1);
+    refuse(&mut bed, B1, &b1, 486);
+    refused(&mut bed, &mut a, 486);
+    bed.quiet(B2, 10);
+    let records = bed.settle();
+    assert_eq!(tried(&records[0]), [("b1", "timeout-progress", 408)]);
+}
+
 /// Who rings is not given up for it.
 #[test]
 fn a_call_that_rings_has_all_its_time() {

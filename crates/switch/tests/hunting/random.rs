@@ -115,8 +115,8 @@ struct Run {
     due: Vec<(Duration, Due)>,
     /// The status that the caller got.
     heard: u16,
-    /// When a word has ended the hunt, and INVITEs that have come behind it.
-    word: Option<Duration>,
+    /// When a word has ended the hunt and whose it was, and INVITEs that have come behind it.
+    word: Option<(Duration, String)>,
     behind: usize,
     plain: bool,
     cancels_first: bool,
@@ -219,12 +219,13 @@ impl Run {
             ]);
             answer = answer.with("Contact", contact);
         }
+        // One that has said nothing may have been given up before, and is cancelled only when it has said something.
+        let waited_for = leg.status >= 100;
         leg.status = status;
         let at = leg.at;
         self.bed.send(at, &answer);
-        if self.plain && FINAL_WORDS.contains(&status) {
-            let now = self.bed.world.elapsed();
-            self.word.get_or_insert(now);
+        if self.plain && waited_for && FINAL_WORDS.contains(&status) && self.word.is_none() {
+            self.word = Some((self.bed.world.elapsed(), call_id.to_owned()));
         }
     }
 
@@ -236,9 +237,9 @@ impl Run {
         match sip.method() {
             "INVITE" if !self.legs.contains_key(&call_id) => {
                 // What was on its way when the word was said has crossed it.
-                let late = self
-                    .word
-                    .is_some_and(|word| self.bed.world.elapsed() > word + Duration::from_millis(100));
+                let now = self.bed.world.elapsed();
+                let word = self.word.as_ref();
+                let late = word.is_some_and(|(word, _)| now > *word + Duration::from_millis(100));
                 self.behind += usize::from(late);
                 let party = self.bed.callee(at, &sip);
                 let leg = Leg {
@@ -255,6 +256,8 @@ impl Run {
                 }
             }
             "CANCEL" => {
+                // Its word has crossed this: nobody waited for it any more.
+                self.word.take_if(|(_, whose)| *whose == call_id);
                 if self.cancels_first && self.rng.chance(0.3) {
                     // Its answer crosses our CANCEL.
                     self.say(&call_id, 200);

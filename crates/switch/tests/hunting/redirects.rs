@@ -58,6 +58,29 @@ fn a_number_that_is_named_is_called() {
     }
 }
 
+/// Digits are a number where they are at a place of ours, by whichever name.
+#[test]
+fn digits_at_a_name_of_ours_are_a_number() {
+    for (keys, host, is_number) in [
+        ("", "127.0.0.1", true),
+        ("from_domain = \"us.example.com\"", "us.example.com", true),
+        ("contact_host = \"us.example.com\"", "US.example.com", true),
+        ("", "us.example.com", false),
+        ("from_domain = \"us.example.com\"", "them.example.com", false),
+    ] {
+        let mut bed = with_desk("", keys, "");
+        let mut a = moved(&mut bed, &format!("<sip:4930999@{host}>"));
+        if is_number {
+            let b1 = invited(&mut bed, B1);
+            assert_eq!(b1.1.uri(), "sip:4930999@127.0.0.20:5080");
+            talk(&mut bed, &mut a, B1, &b1);
+        } else {
+            refused(&mut bed, &mut a, 480);
+        }
+        bed.settle_one();
+    }
+}
+
 /// Nothing is ever sent to where a stranger says.
 #[test]
 fn an_address_that_is_not_ours_to_call_is_not_called() {

@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use config::{Host, Target};
+use config::{Host, Target, Trunk};
 use route::TrunkIx;
 use sip_msg::{HeaderId, Message, NameAddr, SipUri, Uri};
 
@@ -76,7 +76,7 @@ fn means(snapshot: &Snapshot, by: TrunkIx, called: &str, uri: &[u8]) -> Option<(
     }
     let phone = sip.params.get("user").flatten();
     let is_phone = phone.is_some_and(|phone| phone.eq_ignore_ascii_case(b"phone"));
-    let anywhere = number.starts_with('+') || is_phone || own.is_some() || is_here(snapshot, &sip);
+    let anywhere = number.starts_with('+') || is_phone || own.is_some() || is_here(snapshot, trunk, &sip);
     let known = snapshot.tables.number(&number).is_some();
     let may = !number.is_empty() && ((anywhere && is_number(&number)) || known);
     may.then_some((To::Number(by), number))
@@ -99,9 +99,13 @@ fn is_at(target: &Target, uri: &SipUri<'_>) -> bool {
     host && uri.port.unwrap_or(usual(uri.secure || by_tls)) == port
 }
 
-/// Whether a URI is of our own address.
-fn is_here(snapshot: &Snapshot, uri: &SipUri<'_>) -> bool {
-    let Some(ip) = uri.ip() else { return false };
+/// Whether a URI is of our own address, or of a name that we have towards this trunk.
+fn is_here(snapshot: &Snapshot, trunk: &Trunk, uri: &SipUri<'_>) -> bool {
+    let Some(ip) = uri.ip() else {
+        let names = [&trunk.from_domain, &trunk.contact_host];
+        let is = |name: &String| uri.host.eq_ignore_ascii_case(name.as_bytes());
+        return names.into_iter().flatten().any(is);
+    };
     let ours = |listener: &crate::snapshot::Listener| {
         [listener.advertise, listener.bind]
             .iter()
