@@ -63,7 +63,7 @@ fn read(path: Option<&Path>, files: &mut SystemFiles) -> Result<Loaded, Vec<Stri
         return Err(lines(&report.errors));
     };
     let decks = decks::load(&config, &mut files.seen)?;
-    let tables = Tables::build(&config, decks.bought)
+    let tables = Tables::build_in(&config, decks.bought, &crate::pages::advise)
         .and_then(|tables| tables.selling(decks.sold, &decks.exchange))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let sounds = switch::sounds(&config, |path| {

@@ -30,7 +30,6 @@ impl Bed {
             live,
             now: Instant::now(),
             at: NOW,
-            class: None,
             sell: None,
         }
     }
@@ -40,6 +39,7 @@ impl Bed {
             from: ix(&self.tables, from),
             caller: "+441632960000",
             called,
+            class: None,
             sell: self.sell,
             at_unix_s: self.at,
             draw,
