@@ -1,6 +1,7 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
 mod access;
+mod dialing;
 mod identity;
 mod media;
 mod network;
@@ -36,8 +37,10 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         class_trunks(class, &cx.entry("class", index), &config, cx);
     }
     numbers(&config.numbers, cx);
+    dialing::complete(&config, cx);
     derive_targets(&mut config, cx);
     transport::complete(&config, cx);
+    dialing::advise(&config, cx);
     config
 }
 

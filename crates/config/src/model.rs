@@ -1,17 +1,22 @@
 //! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
 
 mod access;
+mod dialing;
 mod edge;
+mod emergency;
 mod headers;
 mod identity;
 mod listen;
 mod numbers;
+mod portability;
 mod sdp;
 mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
+pub use dialing::{DialPlan, DialRule, DialThen, NumberCheck, UnknownNumber};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
+pub use emergency::{Emergency, EmergencyRoute};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
@@ -19,6 +24,7 @@ pub use identity::{
 };
 pub use listen::{ClientCertificate, Connections, Listen, ListenTls, TlsVersion, Transport};
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
+pub use portability::{Portability, PortabilityMode};
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
@@ -88,6 +94,12 @@ section! {
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.
         live numbers named "number": Vec<NumberRule> = Tables<NumberRule>, default("[]");
+        /// How people dial, and which numbers they mean.
+        live dial_plans named "dial_plan": Vec<DialPlan> = Tables<DialPlan>, default("[]");
+        /// Calls to emergency services.
+        live emergency: Emergency = Table<Emergency>, default("{}");
+        /// Number portability.
+        live portability: Portability = Table<Portability>, default("{}");
     }
 }
 
@@ -116,6 +128,8 @@ section! {
             derived(IpAddr::V4(Ipv4Addr::UNSPECIFIED), "the address of its first listener, and what that advertises");
         /// The address written into SDP, where NAT stands in front or `bind` is a wildcard.
         live advertise: Option<IpAddr> = Opt<Ip>, optional;
+        /// The region of callers in it, for emergency calls.
+        live region: Option<String> = Opt<Name>, derived(None, "`node.region`");
     }
 }
 
@@ -310,6 +324,8 @@ section! {
         live excluded: Vec<String> = List<Name>, default("[]");
         /// A carrier whose deck asks more per minute isn't chosen.
         live max_price: Option<f64> = Opt<Decimal<0, 1_000_000>>, optional;
+        /// Whose word is taken on where called numbers are ported to, for trunks that do not say it themselves.
+        live portability: PortabilityMode = Choice<PortabilityMode>, default("'dip'");
     }
 }
 

@@ -99,6 +99,8 @@ fn plans(criterion: &mut Criterion, name: &str, tables: &Tables, numbers: &[Stri
                     from,
                     caller: "441632960000",
                     called,
+                    routed: None,
+                    emergency: false,
                     at_unix_s: NOW,
                     draw,
                 };

@@ -10,7 +10,7 @@ pub mod deck;
 pub mod destinations;
 mod failover;
 mod live;
-mod number;
+pub mod number;
 mod plan;
 mod tables;
 
@@ -22,4 +22,4 @@ pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,
     plan,
 };
-pub use tables::{BuildError, Called, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};
+pub use tables::{BuildError, Called, Dialled, NetworkIx, SourceMatch, Tables, TrunkIx, UserIx, WhyNot};

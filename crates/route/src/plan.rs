@@ -1,6 +1,7 @@
 //! From a call to its attempts, in order, each with the reason for its place.
 
 mod draw;
+mod emergency;
 mod order;
 mod trace;
 
@@ -25,6 +26,10 @@ pub struct Request<'a> {
     pub caller: &'a str,
     /// Called number or user, likewise.
     pub called: &'a str,
+    /// The number by which the call is priced, where that is another: the routing number of a ported one, with `+`.
+    pub routed: Option<&'a str>,
+    /// Whether it is a customer's call to emergency services, and `called` their number: its routes decide, and no deck.
+    pub emergency: bool,
     /// Now, seconds since 1970 (UTC): which prices are in force.
     pub at_unix_s: u64,
     /// A random number, for the weights. The same number gives the same plan.
@@ -90,6 +95,9 @@ pub enum NoRouteReason {
     /// The trunks that would take it are switched off or have no target. 503.
     #[error("the trunks for this number are out of service")]
     OutOfService,
+    /// An emergency call that no route is for, and no carrier may take. 503: another switch may know better.
+    #[error("no emergency route fits, and emergency.any_carrier is off or there is no carrier")]
+    NoEmergencyRoute,
 }
 
 impl NoRouteReason {
@@ -97,7 +105,7 @@ impl NoRouteReason {
     pub fn status(self) -> u16 {
         match self {
             Self::UnknownNumber | Self::NoCarrier => 404,
-            Self::OutOfService => 503,
+            Self::OutOfService | Self::NoEmergencyRoute => 503,
         }
     }
 }
@@ -105,6 +113,9 @@ impl NoRouteReason {
 /// Attempts kept beyond the limit, to stand in for those that a trunk's limits refuse at their moment, and for trunks that can't be
 /// offered the call.
 const SPARE: usize = 4;
+
+/// Attempts of an emergency call at most; `failover.attempts` is not for these.
+const MAX_EMERGENCY: usize = 16;
 
 /// Orders the attempts of one call.
 ///
@@ -122,9 +133,10 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
         request,
         draw: Draw::new(request.draw),
     };
-    let rule = tables.rule(request.called);
+    let rule = tables.rule(request.called).filter(|_| !request.emergency);
     let from = tables.trunk(request.from);
     let (basis, mut standings) = match rule {
+        _ if request.emergency => (Basis::Emergency, decision.by_emergency()),
         Some(rule) => (
             Basis::Number(rule.rule.pattern.text.as_str().into()),
             decision.by_rule(rule),
@@ -132,12 +144,16 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
         None if from.role == Role::Customer => (Basis::Carriers, decision.by_price()),
         None => (Basis::NoTransit, Vec::new()),
     };
-    if rule.is_none() {
+    if rule.is_none() && !request.emergency {
         order::sort(&mut standings);
     }
     // Stable: within each part the order above stays.
     standings.sort_by_key(|standing| standing.candidate.place.rank());
-    let attempts = decision.attempts(&standings, kept(tables, from, &standings));
+    let most = match request.emergency {
+        true => MAX_EMERGENCY,
+        false => kept(tables, from, &standings),
+    };
+    let attempts = decision.attempts(&standings, most);
     let class = tables.class(request.from).map(|class| class.name.clone());
     let candidates = standings.iter().map(|standing| standing.candidate).collect();
     let trace = Trace::new(tables, request, class, basis, candidates);
@@ -149,7 +165,10 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
             trace,
         });
     }
-    let limit = limit(tables, from, &attempts);
+    let limit = match request.emergency {
+        true => attempts.len(),
+        false => limit(tables, from, &attempts),
+    };
     Ok(Plan {
         attempts,
         limit,
@@ -255,7 +274,7 @@ impl Decision<'_> {
     fn rate(&self, ix: TrunkIx) -> Option<Rate> {
         self.tables
             .deck(ix)?
-            .lookup(self.request.called, self.request.at_unix_s)
+            .lookup(self.request.routed.unwrap_or(self.request.called), self.request.at_unix_s)
     }
 
     /// Why the class or the deck keeps a carrier out.
@@ -371,7 +390,10 @@ impl Decision<'_> {
             trunk: candidate.trunk,
             target,
             contact: None,
-            called: write(NumberIn::RequestUri, self.request.called),
+            called: match self.request.emergency {
+                true => self.emergency_number(candidate.trunk).into(),
+                false => write(NumberIn::RequestUri, self.request.called),
+            },
             caller: write(NumberIn::From, self.request.caller),
             rate: candidate.rate,
         }

@@ -2,12 +2,14 @@
 //! built off the shard.
 
 mod build;
+mod dialing;
 mod numbers;
 mod sources;
 mod users;
 
 use crate::deck::{Deck, Money};
 use config::{Config, NumberRule, Role, Trunk};
+use dialing::{Callers, Dialing};
 use numbers::Numbers;
 use sources::Sources;
 use std::collections::HashMap;
@@ -15,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub use build::BuildError;
+pub use dialing::Dialled;
 pub use sources::WhyNot;
 pub use users::{Called, UserIx};
 
@@ -54,6 +57,7 @@ pub struct Tables {
     rules: Box<[Rule]>,
     numbers: Numbers,
     users: Users,
+    dialing: Dialing,
 }
 
 /// What was worked out about a trunk beforehand.
@@ -63,6 +67,7 @@ struct Facts {
     class: Option<usize>,
     weight: u32,
     network: NetworkIx,
+    callers: Callers,
 }
 
 /// A class of service, by trunk index.
@@ -202,7 +207,7 @@ impl Tables {
         let first = twins.iter().min_by_key(|&&ix| {
             let trunk = self.trunk(ix);
             // Each may write numbers in a way of its own.
-            let rule = self.rule(&trunk.read_number(called));
+            let rule = self.meant(ix, called);
             let likely = if rule.is_some() {
                 Role::Carrier
             } else {
@@ -214,6 +219,15 @@ impl Tables {
         first.map_or(SourceMatch::None { why: WhyNot::Unknown }, |&ix| {
             self.enabled_or_not(ix)
         })
+    }
+
+    /// The number rule for what this trunk would mean by `called`.
+    fn meant(&self, ix: TrunkIx, called: &str) -> Option<&Rule> {
+        match self.dialled(ix, called) {
+            Ok(Dialled::Number(number)) => self.rule(&number),
+            Ok(Dialled::Emergency(number)) => self.rule(&number),
+            Err(_) => None,
+        }
     }
 
     /// The number rule for `called` (with or without `+`): the one for exactly this number, then the user of this name or number,

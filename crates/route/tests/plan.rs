@@ -45,6 +45,8 @@ impl Bed {
             from: ix(&self.tables, from),
             caller: "+441632960000",
             called,
+            routed: None,
+            emergency: false,
             at_unix_s: self.at,
             draw,
         };

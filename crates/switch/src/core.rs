@@ -23,6 +23,7 @@ use sip_proto::{
 pub(crate) use self::challenges::Credentials;
 pub(crate) use self::owners::{ClientOwner, Timer, Waiter};
 use crate::auth::Access;
+use crate::dip::Dips;
 use crate::edge::Edge;
 use crate::gauges::Counters;
 use crate::handoff::Handoff;
@@ -85,6 +86,8 @@ pub(crate) struct Core {
     pub(crate) registrar: Registrar,
     /// Certificates of callers' signers.
     pub(crate) certificates: Certificates,
+    /// Who serves which numbers now.
+    pub(crate) dips: Dips,
     /// What calls have for each other.
     pub(crate) handoffs: VecDeque<Handoff>,
     /// Tests of trunks.
@@ -129,6 +132,7 @@ impl Core {
             registrations: Registrations::default(),
             registrar: Registrar::default(),
             certificates: Certificates::default(),
+            dips: Dips::default(),
             handoffs: VecDeque::new(),
             trials: Trials::default(),
             counters: Counters::default(),
@@ -143,7 +147,7 @@ impl Core {
     pub(crate) fn waiting(&self) -> usize {
         let answers = self.servers.len() + self.clients.len() + self.pages.len();
         let asked = self.media.len() + self.tickets.len() + self.queries.len();
-        answers + asked + self.certificates.fetches() + self.loops.len()
+        answers + asked + self.certificates.fetches() + self.dips.asked() + self.loops.len()
     }
 
     /// A number that was not given before: call keys, media ids, tickets, queries.
@@ -311,6 +315,12 @@ impl Core {
     pub(crate) fn admit_attempt(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
         let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
         self.live.try_admit(now.at, &self.snapshot.tables, ix).ok()
+    }
+
+    /// A place for an emergency call on a trunk, by no limits.
+    pub(crate) fn admit_emergency(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
+        let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
+        self.live.admit_emergency(now.at, &self.snapshot.tables, ix)
     }
 
     pub(crate) fn methods() -> Vec<Method> {

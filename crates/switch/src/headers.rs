@@ -14,6 +14,9 @@ use sip_proto::Flow;
 use crate::identity::number_uri;
 use crate::rules::is_named;
 
+/// What goes with an emergency call (RFC 6442 §4, RFC 3261 §20.26).
+const EMERGENCY: [&str; 4] = ["Geolocation", "Geolocation-Routing", "Geolocation-Error", "Priority"];
+
 /// `SIP/2.0/UDP host:port;branch=…;rport`.
 pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(96);
@@ -202,6 +205,17 @@ pub(crate) fn pass(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
             .flat_map(|trunk| &trunk.pass_headers)
             .any(|name| is_named(header.name, name));
         if wanted && !is_ours(header.id) {
+            writer.named(header.name, header.value);
+        }
+    }
+}
+
+/// Copies what goes with an emergency call whatever the trunks let through: where its caller is, and how urgent it is.
+pub(crate) fn pass_emergency(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
+    for header in from.headers() {
+        let mut passed = trunks.iter().flat_map(|trunk| &trunk.pass_headers);
+        let wanted = EMERGENCY.iter().any(|name| is_named(header.name, name));
+        if wanted && !passed.any(|name| is_named(header.name, name)) {
             writer.named(header.name, header.value);
         }
     }

@@ -16,6 +16,7 @@
 //! | `registrar.rs` | where users are registered |
 //! | `register.rs` | our own registrations |
 //! | `rules.rs`, `identity.rs` | header rules; who calls, as each side may know it |
+//! | `numbers.rs`, `dip.rs` | what was dialled, emergency calls; who serves a number now |
 //! | `pager.rs` | requests outside of dialogs that are routed |
 //! | `locate.rs`, `snapshot.rs`, `sources.rs` | where a target is; what a configuration is to a switch; sources that are names |
 //! | `call/dial.rs`, `call/dial/invite.rs` | the next attempt: target, media; its INVITE as it is written |
@@ -41,6 +42,7 @@ mod admit;
 mod auth;
 mod call;
 mod core;
+mod dip;
 mod edge;
 mod gauges;
 mod handoff;
@@ -51,6 +53,7 @@ mod identity;
 mod io;
 mod locate;
 mod loops;
+mod numbers;
 mod orphan;
 mod pager;
 pub mod record;
@@ -67,8 +70,9 @@ mod trial;
 mod trunks;
 mod vouch;
 
+pub use crate::dip::{DipCounters, LookupAnswer, lookup_roots};
 pub use crate::edge::{BanOutcome, BanView};
-pub use crate::gauges::{Gauges, StirCounters};
+pub use crate::gauges::{Counters, Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;
 pub use crate::registrar::BindingView;

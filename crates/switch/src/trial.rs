@@ -130,6 +130,7 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
         dtls: running.dtls.clone(),
         sounds: running.sounds.clone(),
         stir: Arc::clone(&running.stir),
+        lookup_roots: running.lookup_roots.clone(),
     };
     Some((snapshot, place))
 }

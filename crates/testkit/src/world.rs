@@ -13,7 +13,7 @@ use switch::{Command, Input, Listener, NetworkIx, Now, Snapshot, Switch, SwitchC
 
 use crate::agenda::{Agenda, What};
 use crate::ua::{Cx, Ua};
-use crate::{Audit, Certificates, Dns, Media, Network, Rng, Sip, Store};
+use crate::{Audit, Certificates, Dns, Lookups, Media, Network, Rng, Sip, Store};
 
 /// 2026-01-01T00:00:00Z.
 const EPOCH_MS: u64 = 1_767_225_600_000;
@@ -80,6 +80,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     Arc::new(Snapshot {
         media: switch::media_addresses(&config),
         stir: Arc::new(stir),
+        lookup_roots: None,
         sounds,
         peers,
         config,
@@ -109,6 +110,8 @@ pub struct World {
     pub dns: Dns,
     /// Servers of callers' certificates.
     pub certificates: Certificates,
+    /// Whom numbers are looked up at.
+    pub lookups: Lookups,
     /// Peers that act by themselves.
     pub uas: Vec<Ua>,
     /// What was found wrong with the switch's messages.
@@ -146,6 +149,7 @@ impl World {
             registrations: None,
             dns: Dns::default(),
             certificates: Certificates::default(),
+            lookups: Lookups::default(),
             uas: Vec::new(),
             audit: Audit::default(),
             log: Vec::new(),
@@ -288,6 +292,9 @@ impl World {
                 Command::Leg { .. } | Command::Probed { .. } => {}
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);
+                }
+                Command::LookUp { query, url, within } => {
+                    self.lookups.look_up(self.now, query, &url, within, &mut self.agenda);
                 }
                 // There are datagrams only in this world.
                 Command::Alias { .. } => {}

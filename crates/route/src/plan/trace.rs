@@ -23,6 +23,8 @@ pub struct Trace {
     pub class: Option<Box<str>>,
     from: TrunkIx,
     called: Box<str>,
+    /// The number that decks were asked for, where that is another.
+    routed: Option<Box<str>>,
     trunks: Arc<[Arc<Trunk>]>,
 }
 
@@ -35,6 +37,8 @@ pub enum Basis {
     Carriers,
     /// Nothing: a carrier's call to a number without a rule.
     NoTransit,
+    /// It is for emergency services: their routes, then whoever there is.
+    Emergency,
 }
 
 /// One trunk that was looked at.
@@ -165,6 +169,7 @@ impl Trace {
             class,
             from: request.from,
             called: bare(request.called).into(),
+            routed: request.routed.map(|routed| bare(routed).into()),
             trunks,
         }
     }
@@ -179,7 +184,9 @@ impl Trace {
             | Place::InOrder => true,
             Place::Dropped(_) => false,
         };
-        if self.basis == Basis::NoTransit {
+        if self.basis == Basis::Emergency && self.candidates.is_empty() {
+            NoRouteReason::NoEmergencyRoute
+        } else if self.basis == Basis::NoTransit {
             NoRouteReason::UnknownNumber
         } else if self.candidates.iter().any(out_of_service) {
             NoRouteReason::OutOfService
@@ -223,9 +230,14 @@ impl Trace {
                 "carriers by price, then priority, then weight (draw {})",
                 self.draw
             ),
+            Basis::Emergency => "emergency routes, a rule for the number, then any carrier; no deck is asked".into(),
             Basis::NoTransit => "no number rule, and a carrier's call goes to no other carrier".into(),
         };
-        format!("{} from {from}{class}: {by}", self.called)
+        let ported = match &self.routed {
+            Some(routed) => format!(" (ported: {routed})"),
+            None => String::new(),
+        };
+        format!("{}{ported} from {from}{class}: {by}", self.called)
     }
 
     fn offer(&self, candidate: &Candidate) -> String {
@@ -238,10 +250,8 @@ impl Trace {
         let Some(rate) = rate else {
             return format!("no price, priority {priority}, weight {weight}");
         };
-        let prefix = self
-            .called
-            .get(..usize::from(rate.prefix_len))
-            .unwrap_or(&self.called);
+        let priced = self.routed.as_deref().unwrap_or(&self.called);
+        let prefix = priced.get(..usize::from(rate.prefix_len)).unwrap_or(priced);
         let fee = if rate.fee == Money(0) {
             String::new()
         } else {

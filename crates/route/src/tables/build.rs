@@ -1,5 +1,6 @@
 //! Building tables from a config and its decks.
 
+use super::dialing::{Callers, Dialing};
 use super::numbers::Numbers;
 use super::sources::Sources;
 use super::users::Users;
@@ -42,6 +43,14 @@ pub enum BuildError {
         /// The name that no network has.
         network: String,
     },
+    /// Numbers of a trunk's callers are read by a dial plan that the config does not have.
+    #[error("trunk {trunk:?} names dial plan {plan:?}, which does not exist")]
+    UnknownDialPlan {
+        /// The trunk.
+        trunk: String,
+        /// The name that no dial plan has.
+        plan: String,
+    },
     /// Two number rules fit the same numbers.
     #[error("two number rules match {0:?}")]
     DuplicateNumber(String),
@@ -72,6 +81,7 @@ impl Tables {
                 class: class_of(trunk, config, &mut errors),
                 weight: weight(trunk),
                 network: network(trunk, config, &mut errors),
+                callers: callers(trunk, config, &mut errors),
             })
             .collect();
         let mut rules: Vec<Rule> = config
@@ -85,6 +95,9 @@ impl Tables {
                 }
             })
             .collect();
+        let dialing = Dialing::build(config, |route| {
+            known(&route.to, &names, || "emergency.route".to_owned(), &mut errors)
+        });
         let (mut numbers, repeated) = Numbers::build(&config.numbers);
         errors.extend(
             repeated
@@ -108,6 +121,7 @@ impl Tables {
             rules: rules.into(),
             numbers,
             users,
+            dialing,
         })
     }
 }
@@ -222,6 +236,16 @@ fn network(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Netw
         });
     }
     network
+}
+
+fn callers(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Callers {
+    Callers::of(trunk, config).unwrap_or_else(|| {
+        errors.push(BuildError::UnknownDialPlan {
+            trunk: trunk.name.clone(),
+            plan: trunk.dial_plan.clone().unwrap_or_default(),
+        });
+        Callers::default()
+    })
 }
 
 /// The weights of the targets that come first, together.

@@ -129,7 +129,10 @@ impl Call {
         let permit = if shares {
             None
         } else {
-            let permit = core.admit_attempt(now, trunk);
+            let permit = match self.is_emergency() {
+                true => core.admit_emergency(now, trunk),
+                false => core.admit_attempt(now, trunk),
+            };
             Some(permit.ok_or(AttemptOutcome::Unreachable)?)
         };
         core.note_tried(now, &self.snapshot, attempt);
@@ -153,7 +156,7 @@ impl Call {
         };
         let network = snapshot.network_of(attempt.trunk);
         match core.locate(&snapshot, network, address, Waiter::Call(self.key)) {
-            Located::Here(hop) if core.endpoint.keeps_back(now.at, hop.remote) => {
+            Located::Here(hop) if self.keeps_back(core, now, hop) => {
                 Err(self.held_back(attempt))
             }
             Located::Here(hop) => self.send_invite(core, now, attempt, hop),
@@ -204,7 +207,7 @@ impl Call {
         core.note_places(&self.snapshot, &attempt, hops);
         let mut hops = core.hops(now, &self.snapshot, network, hops);
         let (mut first, mut held) = (hops.next(), false);
-        while first.is_some_and(|hop| core.endpoint.keeps_back(now.at, hop.remote)) {
+        while first.is_some_and(|hop| self.keeps_back(core, now, hop)) {
             (first, held) = (hops.next(), true);
         }
         if let Some(hunt) = self.hunt.as_mut() {
@@ -221,6 +224,11 @@ impl Call {
         if let Err(outcome) = outcome {
             self.attempt_over(core, now, outcome, None);
         }
+    }
+
+    /// Whether the call is kept from a place that has too much to do; emergency calls never are (RFC 7339 §5.10.1).
+    fn keeps_back(&self, core: &mut Core, now: Now, hop: Hop) -> bool {
+        !self.is_emergency() && core.endpoint.keeps_back(now.at, hop.remote)
     }
 
     /// Nothing is sent to who has said that it has too much to do.

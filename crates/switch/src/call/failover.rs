@@ -88,7 +88,7 @@ impl Call {
         answer: Option<&Message>,
     ) -> Verdict {
         core.disarm(&mut self.stage_timer);
-        let q850 = answer.and_then(headers::q850);
+        let (q850, emergency) = (answer.and_then(headers::q850), self.is_emergency());
         self.story.attempt_failed(now, outcome, q850);
         let Some(hunt) = self.hunt.as_mut() else {
             return Verdict::Stop;
@@ -105,6 +105,10 @@ impl Call {
         let attempt = hunt.current();
         let verdict = attempt.map_or(Verdict::Stop, |attempt| {
             if hunt.has_further_contact() && registered::goes_on(outcome) {
+                return Verdict::Advance;
+            }
+            if emergency {
+                // Whatever it says, somebody else may answer.
                 return Verdict::Advance;
             }
             route::verdict(&self.snapshot.trunk(attempt.trunk).failover, outcome)

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::write::Towards;
 use super::{anonymous, is_anonymous, number_of, number_uri};
 use crate::headers::display_of;
+use crate::snapshot::Snapshot;
 
 /// Diversions of a call that are told of; more than that is a loop.
 const MOST: usize = 8;
@@ -81,16 +82,16 @@ impl Reason {
 }
 
 /// Who has sent the call on, the last one first. Diversion goes before History-Info, of which it says the same in fewer words.
-pub(super) fn read(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
-    let said = read_diversion(message, from);
+pub(super) fn read(snapshot: &Snapshot, message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
+    let said = read_diversion(snapshot, message, from);
     if said.is_empty() {
-        read_history(message, from)
+        read_history(snapshot, message, from)
     } else {
         said
     }
 }
 
-fn read_diversion(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
+fn read_diversion(snapshot: &Snapshot, message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
     let diverted = |value| {
         let said = NameAddr::parse(value).ok()?;
         let hidden = is_anonymous(said.uri);
@@ -99,7 +100,7 @@ fn read_diversion(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
             number: if hidden {
                 String::new()
             } else {
-                number_of(from, said.uri)
+                number_of(snapshot, from, said.uri)
             },
             display: display_of(&said).filter(|_| !hidden),
             reason: Reason::of_word(said.params.get("reason").flatten().unwrap_or_default()),
@@ -121,7 +122,7 @@ struct Entry<'m> {
 }
 
 /// The entries with a `cause` are those that a diversion led to (RFC 4458): it was the one before who diverted.
-fn read_history(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
+fn read_history(snapshot: &Snapshot, message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
     let entry = |value| {
         let address = NameAddr::parse(value).ok()?;
         let index = address.params.get("index").flatten()?;
@@ -155,7 +156,7 @@ fn read_history(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
             number: if hidden {
                 String::new()
             } else {
-                number_of(from, who.address.uri)
+                number_of(snapshot, from, who.address.uri)
             },
             display: display_of(&who.address).filter(|_| !hidden),
             reason: Reason::of_cause(cause),
@@ -179,9 +180,12 @@ pub(super) fn write(
 ) {
     let (as_diversion, as_history) = match towards.trunk.identity.diversion {
         DiversionMode::Strip => return,
-        DiversionMode::Pass => (read_diversion(message, from), read_history(message, from)),
-        DiversionMode::Diversion => (read(message, from), SmallVec::new()),
-        DiversionMode::HistoryInfo => (SmallVec::new(), read(message, from)),
+        DiversionMode::Pass => {
+            let snapshot = towards.snapshot;
+            (read_diversion(snapshot, message, from), read_history(snapshot, message, from))
+        }
+        DiversionMode::Diversion => (read(towards.snapshot, message, from), SmallVec::new()),
+        DiversionMode::HistoryInfo => (SmallVec::new(), read(towards.snapshot, message, from)),
     };
     for who in &as_diversion {
         writer.parts(HeaderId::Diversion, |value| {

@@ -80,6 +80,9 @@ impl Call {
             // RFC 5393 §5.4.3.
             writer.copy(message, HeaderId::MaxBreadth);
             headers::pass(&mut writer, message, [from, trunk]);
+            if self.is_emergency() {
+                headers::pass_emergency(&mut writer, message, [from, trunk]);
+            }
             self.introduce(&mut writer, message, &towards, attempt.trunk);
         }
         let mut bytes = finish(writer, body);

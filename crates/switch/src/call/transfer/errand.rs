@@ -25,6 +25,7 @@ use crate::headers;
 use crate::ident::CallKey;
 use crate::identity::{self, Towards};
 use crate::io::Now;
+use crate::numbers;
 use crate::orphan;
 use crate::snapshot::Snapshot;
 
@@ -142,9 +143,15 @@ impl Call {
         }
         let target = Target::of(refer).ok_or(400_u16)?;
         let customer = self.leg(by).map(|leg| leg.trunk).ok_or(481_u16)?;
-        let called = snapshot.trunk(customer).read_number(&target.user).into_owned();
+        let read = numbers::read(&snapshot, customer, target.user.clone());
+        if let Some(misdialled) = read.misdialled {
+            self.story.remark(format!("not transferred: {misdialled}"));
+            return Err(misdialled.status());
+        }
+        let called = read.number;
+        let emergency = read.numbers.as_ref().is_some_and(|numbers| numbers.emergency);
         let (caller, invite) = self.stand_in(core, by, customer, refer, &target)?;
-        let way = self.way(core, now, customer, (&caller, &called))?;
+        let way = self.way(core, now, customer, (&caller, &called, emergency))?;
         let returns = way.trace.is_none();
         let transferee = self.leg(by.other()).ok_or(481_u16)?;
         let offer = resumed(&transferee.session).ok_or(negotiate::NOT_ACCEPTABLE)?;
@@ -160,6 +167,7 @@ impl Call {
             invite: None,
             story: Story::new(now, caller, called, self.story.source),
         });
+        call.story.numbers = read.numbers;
         call.a.session = transferee.session.clone();
         // The transferee's own: not the errand's to give back.
         call.a.ports = transferee.ports;
@@ -191,7 +199,7 @@ impl Call {
         core: &mut Core,
         now: Now,
         customer: TrunkIx,
-        (caller, called): (&str, &str),
+        (caller, called, emergency): (&str, &str, bool),
     ) -> Result<Way, u16> {
         let snapshot = &self.snapshot;
         if snapshot.transfer(customer) == Mode::Return {
@@ -204,7 +212,8 @@ impl Call {
         if called.is_empty() {
             return Err(400);
         }
-        if let Err(denied) = admit::may_call(snapshot, customer, called) {
+        let denied = admit::may_call(snapshot, customer, called).err();
+        if let Some(denied) = denied.filter(|_| !emergency) {
             core.counters.refused_destination += 1;
             let name = &snapshot.trunk(customer).name;
             let remark = format!("{name}: not transferred: {denied}");
@@ -215,6 +224,8 @@ impl Call {
             from: customer,
             caller,
             called,
+            routed: None,
+            emergency,
             at_unix_s: now.unix_ms / 1000,
             draw: core.random(),
         };

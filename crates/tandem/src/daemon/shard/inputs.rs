@@ -9,7 +9,7 @@ use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
-use sip_net::{Fetch, Resolution, StreamSetup};
+use sip_net::{Answered, Fetch, Resolution, StreamSetup};
 use switch::{
     BanOutcome, BanView, BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView,
     TrialId,
@@ -28,6 +28,8 @@ pub(crate) enum ShardInput {
     Resolved(Resolution),
     /// From the fetcher of callers' certificates.
     Certificate(Fetch),
+    /// From who asks where numbers are served.
+    LookedUp(Answered),
     /// From the operator.
     Ask(Ask),
 }
