@@ -304,6 +304,7 @@ impl Call {
             Timer::Ping(_)
             | Timer::Source(_)
             | Timer::Certificate(_)
+            | Timer::Dip(_)
             | Timer::Page(_)
             | Timer::Register(_)
             | Timer::Binding(_)

@@ -18,12 +18,14 @@ mod calls {
     mod digits;
     mod dtls;
     mod early_media;
+    mod emergency;
     mod endings;
     mod failover;
     mod fax;
     mod flow;
     mod hold;
     mod midcall;
+    mod numbers;
     mod odd;
     mod offers;
     mod pickups;

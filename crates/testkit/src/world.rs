@@ -282,6 +282,19 @@ impl World {
         outcome
     }
 
+    /// An operator bans an address.
+    pub fn ban(&mut self, address: std::net::IpAddr, time: Duration) {
+        let now = self.moment();
+        let switch = self.switch.as_mut().expect("a switch that is up");
+        assert_eq!(switch.ban(now, address, time), switch::BanOutcome::Done);
+    }
+
+    /// An operator lifts a ban.
+    pub fn unban(&mut self, address: std::net::IpAddr) {
+        let switch = self.switch.as_mut().expect("a switch that is up");
+        assert!(switch.unban(address));
+    }
+
     fn carry_out(&mut self, commands: &mut Vec<Command>) {
         for command in commands.drain(..) {
             match command {
