@@ -236,7 +236,7 @@ fn neither_deck_nor_class_nor_price_keeps_anybody_from_an_emergency_call() {
 #[test]
 fn a_full_trunk_comes_last_and_one_that_is_off_not_at_all() {
     let text = [
-        &pbx(""),
+        pbx("").as_str(),
         &carrier("full", "max_calls = 1"),
         &carrier("off", "enabled = false"),
         &carrier("free", ""),
@@ -262,7 +262,7 @@ fn a_full_trunk_comes_last_and_one_that_is_off_not_at_all() {
 #[test]
 fn a_rule_for_the_number_is_a_route() {
     let text = [
-        &pbx(""),
+        pbx("").as_str(),
         &carrier("a", ""),
         &carrier("b", "priority = 5"),
         &number("112", &["b"]),
@@ -274,14 +274,14 @@ fn a_rule_for_the_number_is_a_route() {
 
 #[test]
 fn without_a_route_or_a_carrier_it_is_said_so() {
-    let text = [&pbx(""), &carrier("a", ""), "[emergency]\nany_carrier = false\n"].concat();
+    let text = [pbx("").as_str(), &carrier("a", ""), "[emergency]\nany_carrier = false\n"].concat();
     let none = Bed::new(tables(&text)).ask("112", None, true).unwrap_err();
     assert_eq!((none.reason, none.status), (NoRouteReason::NoEmergencyRoute, 503));
 }
 
 #[test]
 fn a_ported_number_is_priced_by_its_routing_number() {
-    let text = [&pbx(""), &carrier("a", "deck = \"a.csv\""), &carrier("b", "deck = \"b.csv\"")].concat();
+    let text = [pbx("").as_str(), &carrier("a", "deck = \"a.csv\""), &carrier("b", "deck = \"b.csv\"")].concat();
     let bed = Bed::new(priced(
         &text,
         &[
@@ -304,7 +304,7 @@ fn a_ported_number_is_priced_by_its_routing_number() {
 
 #[test]
 fn rules_go_by_the_number_that_was_dialled() {
-    let text = [&pbx(""), &carrier("a", ""), &carrier("b", ""), &number("+12125550123", &["b"])].concat();
+    let text = [pbx("").as_str(), &carrier("a", ""), &carrier("b", ""), &number("+12125550123", &["b"])].concat();
     let bed = Bed::new(tables(&text));
     let plan = bed.ask("+12125550123", Some("+12015550000"), false).unwrap();
     assert_eq!(bed.tables.trunk(plan.attempts[0].trunk).name, "b");

@@ -99,11 +99,14 @@ impl Dips {
         self.queries.len()
     }
 
-    /// Other keys are in force. What is known stays, unless somebody else is asked now.
+    /// Other keys are in force. What is known stays, and who waits, unless somebody else is asked now.
     pub(crate) fn install(&mut self, before: &Portability, keys: &Portability) {
         if before.url != keys.url || before.routing_number != keys.routing_number {
-            self.cache = Cache::default();
-            self.breaker = Breaker::default();
+            let last = self.last;
+            *self = Self {
+                last,
+                ..Self::default()
+            };
         }
     }
 

@@ -134,3 +134,45 @@ pub(super) fn warm(region: Region) {
         let _ = national(&format!("{code}{sample}"), region);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lengths_are_those_of_the_country() {
+        for (code, digits, said) in [
+            (44, 10, Length::Possible),
+            (44, 9, Length::Possible),
+            (44, 6, Length::Local),
+            (44, 8, Length::Local),
+            (44, 3, Length::Short),
+            (44, 11, Length::Long),
+            (44, 1000, Length::Long),
+            (1, 10, Length::Possible),
+            (1, 7, Length::Local),
+            (1, 9, Length::Odd),
+            (49, 4, Length::Possible),
+            (870, 9, Length::Possible),
+            (999, 9, Length::Long),
+            (9999, 9, Length::Long),
+        ] {
+            assert_eq!(length(code, digits), said, "{code} {digits}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+
+        /// It has no digits that it breaks at, in no country; and what it makes of them is a number with the country's code.
+        #[test]
+        fn no_digits_are_any_harm(country in 0_usize..245, digits in "[0-9]{0,32}|[0-9]{1,3}0{0,29}") {
+            let region = Region::all().nth(country).unwrap();
+            if let Ok(read) = national(&digits, region) {
+                let global = read.strip_prefix('+').unwrap_or("x");
+                prop_assert!(global.bytes().all(|byte| byte.is_ascii_digit()), "{}", read);
+            }
+        }
+    }
+}

@@ -276,18 +276,18 @@ fn starts_with_code(digits: &str) -> bool {
 /// country's code, if there is one.
 fn global(number: &str) -> Result<(Option<String>, Length), Why> {
     let digits = bare(number);
-    let (code, national) = split_code(digits).ok_or(Why::Country)?;
-    let length = library::length(code, national.len());
+    let (code, all) = split_code(digits).ok_or(Why::Country)?;
     let own = Region::of_calling_code(code).and_then(prefixes);
-    let behind = own
-        .filter(|own| !own.national.is_empty())
-        .filter(|own| !own.ambiguous || length != Length::Possible)
-        .and_then(|own| national.strip_prefix(own.national));
-    let shorter = behind.map(|rest| (rest, library::length(code, rest.len())));
-    match shorter {
-        Some((rest, Length::Possible)) => Ok((Some(format!("+{code}{rest}")), Length::Possible)),
-        Some(_) | None => Ok((None, length)),
+    let own = own.filter(|own| !own.national.is_empty());
+    let (mut national, mut length) = (all, library::length(code, all.len()));
+    while let Some(own) = own.filter(|own| !own.ambiguous || length != Length::Possible) {
+        let shorter = national.strip_prefix(own.national);
+        let shorter = shorter.filter(|rest| library::length(code, rest.len()) == Length::Possible);
+        let Some(rest) = shorter else { break };
+        (national, length) = (rest, Length::Possible);
     }
+    let changed = national.len() < all.len();
+    Ok((changed.then(|| format!("+{code}{national}")), length))
 }
 
 /// A number without what stands between its digits. `None`: it is a name, or a service code with `*` or `#`.
