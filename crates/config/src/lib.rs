@@ -28,10 +28,11 @@ pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Ban, CallerHeader, Capture,
-    Challenge, Class, ClientCertificate, Config, Connections, Country, Destinations, DialPlan, DialRule, DialThen, Digest, DigestAlgorithm,
-    DiversionMode, Dns, Dtmf, Edge, Emergency, EmergencyRoute, Engine, Failover, HeaderAction, HeaderFormats, HeaderRule, Health, Hep,
-    Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind, Network, Node, NumberCheck, NumberFormat,
-    NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, Portability, PortabilityMode, PrivacyMode,
+    Challenge, Class, ClientCertificate, Config, Connections, Country, Destinations, DialPlan, DialRule,
+    DialThen, Digest, DigestAlgorithm, DiversionMode, Dns, Dtmf, Edge, Emergency, EmergencyRoute, Engine,
+    Failover, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders, Keepalive,
+    Listen, ListenTls, Media, MessageKind, Network, Node, NumberCheck, NumberFormat, NumberIn, NumberRule,
+    NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, Portability, PortabilityMode, PrivacyMode,
     ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode,
     Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp,
     SrtpKeying, SrtpSuite, Stir, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk,
@@ -41,5 +42,6 @@ pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};
 pub use values::{
-    Cidr, Destination, DialPattern, Expression, Host, Part, Pattern, Region, Secret, Source, Template, Variable,
+    Cidr, Destination, DialPattern, Expression, Host, Part, Pattern, Region, Secret, Source, Template,
+    Variable,
 };

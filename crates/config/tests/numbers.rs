@@ -38,10 +38,16 @@ unknown = "pass"
     assert_eq!((uk.local_digits.as_slice(), uk.keep.len()), (&[8][..], 2));
     assert_eq!((uk.rules[0].strip, uk.rules[0].then), (1, DialThen::Read));
     assert_eq!((uk.check, uk.unknown), (NumberCheck::Off, UnknownNumber::Pass));
-    assert_eq!(config.trunk("carrier-a").unwrap().dial_plan.as_deref(), Some("uk"));
+    assert_eq!(
+        config.trunk("carrier-a").unwrap().dial_plan.as_deref(),
+        Some("uk")
+    );
     let plain = good(&format!("{GOOD}[[dial_plan]]\nname = \"de\"\ncountry = \"DE\"\n"));
     let plain = &plain.dial_plans[0];
-    assert_eq!((plain.check, plain.unknown), (NumberCheck::Length, UnknownNumber::Refuse));
+    assert_eq!(
+        (plain.check, plain.unknown),
+        (NumberCheck::Length, UnknownNumber::Refuse)
+    );
     assert!(plain.national.is_none() && plain.international.is_empty());
 }
 
@@ -49,13 +55,23 @@ unknown = "pass"
 fn emergency_and_portability_have_their_defaults() {
     let config = good(GOOD);
     let emergency = &config.emergency;
-    let aliases: Vec<&str> = emergency.aliases.iter().map(|alias| alias.text.as_str()).collect();
+    let aliases: Vec<&str> = emergency
+        .aliases
+        .iter()
+        .map(|alias| alias.text.as_str())
+        .collect();
     assert_eq!((aliases, emergency.any_carrier), (vec!["112", "911"], true));
     assert!(emergency.routes.is_empty() && emergency.country.is_none());
     let portability = &config.portability;
-    assert_eq!((portability.url.as_deref(), portability.routing_number.as_str()), (None, "/rn"));
+    assert_eq!(
+        (portability.url.as_deref(), portability.routing_number.as_str()),
+        (None, "/rn")
+    );
     assert_eq!(portability.deadline, Duration::from_millis(300));
-    assert_eq!((portability.failures, portability.rest), (5, Some(Duration::from_secs(10))));
+    assert_eq!(
+        (portability.failures, portability.rest),
+        (5, Some(Duration::from_secs(10)))
+    );
 }
 
 #[test]
@@ -83,17 +99,32 @@ rest = "off"
 name = "cheap"
 portability = "given"
 "#;
-    let pbx = GOOD.replace("name = \"pbx\"", "name = \"pbx\"\nemergency_region = \"london\"\nportability = \"ask\"");
+    let pbx = GOOD.replace(
+        "name = \"pbx\"",
+        "name = \"pbx\"\nemergency_region = \"london\"\nportability = \"ask\"",
+    );
     let config = good(&format!("{pbx}{more}"));
     let route = &config.emergency.routes[0];
-    assert_eq!((route.to.as_slice(), route.dial.as_deref()), (&["carrier-a".to_owned(), "pbx".to_owned()][..], Some("+442079460999")));
+    assert_eq!(
+        (route.to.as_slice(), route.dial.as_deref()),
+        (
+            &["carrier-a".to_owned(), "pbx".to_owned()][..],
+            Some("+442079460999")
+        )
+    );
     assert_eq!(config.emergency.routes.len(), 2);
-    assert_eq!(config.trunk("pbx").unwrap().portability, Some(PortabilityMode::Ask));
+    assert_eq!(
+        config.trunk("pbx").unwrap().portability,
+        Some(PortabilityMode::Ask)
+    );
     assert_eq!(config.classes[0].portability, PortabilityMode::Given);
     assert!(config.portability.rest.is_none() && config.portability.countries.len() == 2);
     // What is shown has no secret, and says the same of the rest.
     let shown = config.to_masked_toml();
-    assert!(!shown.contains("Bearer") && shown.contains("\"/result/lrn\""), "{shown}");
+    assert!(
+        !shown.contains("Bearer") && shown.contains("\"/result/lrn\""),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -141,17 +172,41 @@ fn what_does_not_go_together_is_refused() {
             "[[dial_plan]]\nname = \"uk\"\ncountry = \"GB\"\nrules = [{ match = \"9*\", prepend = \"*9\" }]",
             "\"*9\" is not that; expected 1 to 20 digits",
         ),
-        ("", "[[emergency.route]]\nto = \"psap\"", "there is no trunk \"psap\""),
-        ("", "[[emergency.route]]\ncountry = \"GB\"", "the key `to` is missing"),
-        ("", "[emergency]\nroutes = []", "unknown key \"routes\"; did you mean \"route\"?"),
-        ("portability = \"ask\"", "", "there is nobody to ask; expected url in [portability]"),
+        (
+            "",
+            "[[emergency.route]]\nto = \"psap\"",
+            "there is no trunk \"psap\"",
+        ),
+        (
+            "",
+            "[[emergency.route]]\ncountry = \"GB\"",
+            "the key `to` is missing",
+        ),
+        (
+            "",
+            "[emergency]\nroutes = []",
+            "unknown key \"routes\"; did you mean \"route\"?",
+        ),
+        (
+            "portability = \"ask\"",
+            "",
+            "there is nobody to ask; expected url in [portability]",
+        ),
         (
             "",
             "[portability]\nurl = \"http://h/\"",
             "the number has no place in it; expected an http or https URL with {number}",
         ),
-        ("", "[portability]\nurl = \"ldap://h/{number}\"", "is no http or https URL"),
-        ("", "[portability]\nrouting_number = \"rn\"", "\"rn\" is no JSON pointer"),
+        (
+            "",
+            "[portability]\nurl = \"ldap://h/{number}\"",
+            "is no http or https URL",
+        ),
+        (
+            "",
+            "[portability]\nrouting_number = \"rn\"",
+            "\"rn\" is no JSON pointer",
+        ),
         (
             "",
             "[portability]\nurl = \"http://h/{number}\"\nca = \"ca.pem\"",
@@ -159,7 +214,10 @@ fn what_does_not_go_together_is_refused() {
         ),
     ] {
         let said = said(&format!("{GOOD}{trunk}\n{tables}\n"));
-        assert!(said.iter().any(|line| line.contains(expected)), "{expected:?}: {said:#?}");
+        assert!(
+            said.iter().any(|line| line.contains(expected)),
+            "{expected:?}: {said:#?}"
+        );
     }
 }
 
@@ -172,10 +230,22 @@ fn checked(text: &str) -> config::Report {
 #[test]
 fn a_region_that_nobody_calls_from_is_warned_of() {
     let route = "[[emergency.route]]\nregion = \"london\"\nto = \"carrier-a\"\n";
-    let warned = |text: &str| checked(text).warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let warned = |text: &str| {
+        checked(text)
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
     let told = warned(&format!("{GOOD}{route}"));
-    assert!(told[0].contains("nobody calls from region \"london\""), "{told:?}");
-    for knows in ["[node]\nregion = \"london\"\n", "[[network]]\nname = \"in\"\nregion = \"london\"\n"] {
+    assert!(
+        told[0].contains("nobody calls from region \"london\""),
+        "{told:?}"
+    );
+    for knows in [
+        "[node]\nregion = \"london\"\n",
+        "[[network]]\nname = \"in\"\nregion = \"london\"\n",
+    ] {
         assert_eq!(warned(&format!("{GOOD}{knows}{route}")), [""; 0], "{knows}");
     }
 }
@@ -185,10 +255,18 @@ fn that_emergency_calls_have_no_route_is_advice() {
     let said = |text: &str| checked(text).advice;
     let told = said(GOOD);
     assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("there is no [[emergency.route]]: emergency calls of customers such as \"pbx\" go to any carrier"), "{told:?}");
+    assert!(
+        told[0].starts_with(
+            "there is no [[emergency.route]]: emergency calls of customers such as \"pbx\" go to any carrier"
+        ),
+        "{told:?}"
+    );
     let nobody = said(&format!("{GOOD}[emergency]\nany_carrier = false\n"));
     assert!(nobody[0].contains("go to nobody"), "{nobody:?}");
-    assert_eq!(said(&format!("{GOOD}[[emergency.route]]\nto = \"carrier-a\"\n")), [""; 0]);
+    assert_eq!(
+        said(&format!("{GOOD}[[emergency.route]]\nto = \"carrier-a\"\n")),
+        [""; 0]
+    );
     assert!(checked(GOOD).warnings.is_empty(), "it is no warning");
 }
 
@@ -198,6 +276,14 @@ fn all_of_it_takes_effect_at_a_reload() {
     let more = "dial_plan = \"uk\"\n[[dial_plan]]\nname = \"uk\"\ncountry = \"GB\"\n[[emergency.route]]\nto = \"carrier-a\"\n[portability]\nurl = \"http://h/{number}\"\n";
     let changes = before.diff(&good(&format!("{GOOD}{more}")));
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-    assert_eq!(paths, ["trunk.carrier-a.dial_plan", "dial_plan.uk", "emergency.route[0]", "portability.url"]);
+    assert_eq!(
+        paths,
+        [
+            "trunk.carrier-a.dial_plan",
+            "dial_plan.uk",
+            "emergency.route[0]",
+            "portability.url"
+        ]
+    );
     assert!(changes.iter().all(|change| !change.needs_restart));
 }

@@ -1,6 +1,10 @@
 //! What it costs to read a number: each call does that twice or more.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench stops at what it did not expect"
+)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use route::number::{DialPlan, country, emergency};
@@ -28,7 +32,9 @@ fn reading(criterion: &mut Criterion) {
         ("number/extension", &uk, "2001"),
         ("number/refused", &uk, "101"),
     ] {
-        criterion.bench_function(name, |bencher| bencher.iter(|| plan.called(black_box(number)).is_ok()));
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| plan.called(black_box(number)).is_ok())
+        });
     }
     criterion.bench_function("number/country GB", |bencher| {
         bencher.iter(|| country(black_box("+442071838750")));

@@ -272,9 +272,10 @@ impl Decision<'_> {
     }
 
     fn rate(&self, ix: TrunkIx) -> Option<Rate> {
-        self.tables
-            .deck(ix)?
-            .lookup(self.request.routed.unwrap_or(self.request.called), self.request.at_unix_s)
+        self.tables.deck(ix)?.lookup(
+            self.request.routed.unwrap_or(self.request.called),
+            self.request.at_unix_s,
+        )
     }
 
     /// Why the class or the deck keeps a carrier out.

@@ -9,7 +9,9 @@
 #[path = "support/tables.rs"]
 mod support;
 
-use route::{Basis, BuildError, Dialled, LeftOut, Live, NoRoute, NoRouteReason, Place, Plan, Request, Tables, plan};
+use route::{
+    Basis, BuildError, Dialled, LeftOut, Live, NoRoute, NoRouteReason, Place, Plan, Request, Tables, plan,
+};
 use std::time::Instant;
 use support::{carrier, config, ix, number, pbx, priced, tables};
 
@@ -59,7 +61,12 @@ impl Bed {
         assert_eq!(plan.limit, plan.attempts.len());
         let attempts = plan.attempts.iter();
         attempts
-            .map(|attempt| (self.tables.trunk(attempt.trunk).name.clone(), attempt.called.to_string()))
+            .map(|attempt| {
+                (
+                    self.tables.trunk(attempt.trunk).name.clone(),
+                    attempt.called.to_string(),
+                )
+            })
             .collect()
     }
 
@@ -75,7 +82,8 @@ fn pairs<'a>(pairs: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
 
 #[test]
 fn a_dial_plan_reads_what_numbering_has_left() {
-    let numbering = "dial_plan = \"uk\"\nnumbering = { country_code = \"44\", international_prefix = \"99\" }";
+    let numbering =
+        "dial_plan = \"uk\"\nnumbering = { country_code = \"44\", international_prefix = \"99\" }";
     let text = [UK, &pbx(numbering), &carrier("a", ""), &number("2001", &["pbx"])].concat();
     let tables = tables(&text);
     for (number, read) in [
@@ -135,7 +143,11 @@ fn emergency_numbers_go_by_the_callers_country() {
         ("pbx", "5555", "SOS 5555"),
         ("pbx", "+4420555", "SOS +4420555"),
         ("pbx", "urn:service:sos.fire", "SOS 999"),
-        ("pbx", "110", "484 dial plan \"uk\": 110 has too few digits; `keep` of the plan leaves short codes as they are (GB)"),
+        (
+            "pbx",
+            "110",
+            "484 dial plan \"uk\": 110 has too few digits; `keep` of the plan leaves short codes as they are (GB)",
+        ),
         ("bonn", "110", "SOS 110"),
         ("bonn", "999", "999"),
         ("bonn", "urn:service:sos", "SOS 112"),
@@ -150,14 +162,26 @@ fn emergency_numbers_go_by_the_callers_country() {
     ] {
         assert_eq!(dialled(&tables, trunk, number), read, "{trunk} {number}");
     }
-    for (number, may) in [("15", true), ("110", true), ("112", true), ("1", false), ("urn:service:sos", true), ("190", false)] {
+    for (number, may) in [
+        ("15", true),
+        ("110", true),
+        ("112", true),
+        ("1", false),
+        ("urn:service:sos", true),
+        ("190", false),
+    ] {
         assert_eq!(tables.may_be_emergency(number), may, "{number}");
     }
 }
 
 #[test]
 fn aliases_are_the_operators_to_say() {
-    let text = [&pbx("country = \"GB\""), &carrier("a", ""), "[emergency]\naliases = []\n"].concat();
+    let text = [
+        &pbx("country = \"GB\""),
+        &carrier("a", ""),
+        "[emergency]\naliases = []\n",
+    ]
+    .concat();
     let tables = tables(&text);
     assert_eq!(dialled(&tables, "pbx", "911"), "911");
     assert_eq!(dialled(&tables, "pbx", "112"), "SOS 112");
@@ -221,13 +245,21 @@ to = "psap-paris"
     let plan = bed.ask("999", None, true).unwrap();
     assert_eq!(plan.trace.basis, Basis::Emergency);
     let lines = plan.trace.lines();
-    assert!(lines[0].starts_with("999 from pbx: emergency routes"), "{lines:?}");
+    assert!(
+        lines[0].starts_with("999 from pbx: emergency routes"),
+        "{lines:?}"
+    );
 }
 
 #[test]
 fn neither_deck_nor_class_nor_price_keeps_anybody_from_an_emergency_call() {
     let class = "[[class]]\nname = \"cheap\"\nexcluded = [\"a\"]\nmax_price = 0.01\n";
-    let text = [class, &pbx("class = \"cheap\""), &carrier("a", "deck = \"a.csv\"\npriority = 1")].concat();
+    let text = [
+        class,
+        &pbx("class = \"cheap\""),
+        &carrier("a", "deck = \"a.csv\"\npriority = 1"),
+    ]
+    .concat();
     let bed = Bed::new(priced(&text, &[("a", "44,9.00,,,,,,\n1,0,,,,,,true")]));
     assert!(bed.ask("112", None, false).is_err());
     assert_eq!(pairs(&bed.emergency("112")), [("a", "112")]);
@@ -248,7 +280,11 @@ fn a_full_trunk_comes_last_and_one_that_is_off_not_at_all() {
     bed.occupy("full");
     assert_eq!(pairs(&bed.emergency("112")), [("free", "112"), ("full", "112")]);
     let plan = bed.ask("112", None, true).unwrap();
-    let off = plan.trace.candidates.iter().find(|c| c.trunk == ix(&bed.tables, "off"));
+    let off = plan
+        .trace
+        .candidates
+        .iter()
+        .find(|c| c.trunk == ix(&bed.tables, "off"));
     assert_eq!(off.unwrap().place, Place::Dropped(LeftOut::Disabled));
     // When its turn comes it gets the call.
     let full = ix(&bed.tables, "full");
@@ -274,14 +310,24 @@ fn a_rule_for_the_number_is_a_route() {
 
 #[test]
 fn without_a_route_or_a_carrier_it_is_said_so() {
-    let text = [pbx("").as_str(), &carrier("a", ""), "[emergency]\nany_carrier = false\n"].concat();
+    let text = [
+        pbx("").as_str(),
+        &carrier("a", ""),
+        "[emergency]\nany_carrier = false\n",
+    ]
+    .concat();
     let none = Bed::new(tables(&text)).ask("112", None, true).unwrap_err();
     assert_eq!((none.reason, none.status), (NoRouteReason::NoEmergencyRoute, 503));
 }
 
 #[test]
 fn a_ported_number_is_priced_by_its_routing_number() {
-    let text = [pbx("").as_str(), &carrier("a", "deck = \"a.csv\""), &carrier("b", "deck = \"b.csv\"")].concat();
+    let text = [
+        pbx("").as_str(),
+        &carrier("a", "deck = \"a.csv\""),
+        &carrier("b", "deck = \"b.csv\""),
+    ]
+    .concat();
     let bed = Bed::new(priced(
         &text,
         &[
@@ -298,13 +344,22 @@ fn a_ported_number_is_priced_by_its_routing_number() {
     assert_eq!(first(None).0, "a");
     let (name, lines) = first(Some("+12015550000"));
     assert_eq!(name, "b");
-    assert!(lines[0].starts_with("12125550123 (ported: 12015550000) from pbx"), "{lines:?}");
+    assert!(
+        lines[0].starts_with("12125550123 (ported: 12015550000) from pbx"),
+        "{lines:?}"
+    );
     assert!(lines[1].contains("for 1201"), "{lines:?}");
 }
 
 #[test]
 fn rules_go_by_the_number_that_was_dialled() {
-    let text = [pbx("").as_str(), &carrier("a", ""), &carrier("b", ""), &number("+12125550123", &["b"])].concat();
+    let text = [
+        pbx("").as_str(),
+        &carrier("a", ""),
+        &carrier("b", ""),
+        &number("+12125550123", &["b"]),
+    ]
+    .concat();
     let bed = Bed::new(tables(&text));
     let plan = bed.ask("+12125550123", Some("+12015550000"), false).unwrap();
     assert_eq!(bed.tables.trunk(plan.attempts[0].trunk).name, "b");

@@ -119,7 +119,9 @@ pub struct Asker {
 
 impl fmt::Debug for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asker").field("free", &self.queue.capacity()).finish()
+        f.debug_struct("Asker")
+            .field("free", &self.queue.capacity())
+            .finish()
     }
 }
 
@@ -157,7 +159,9 @@ async fn serve(mut jobs: mpsc::Receiver<Job>, sink: Arc<dyn AnswerSink>) {
     // Connections and roots serve for as long as the same rules hold.
     let mut server: Option<Arc<Server>> = None;
     while let Some(job) = jobs.recv().await {
-        let known = server.take().filter(|known| Arc::ptr_eq(&known.rules, &job.rules));
+        let known = server
+            .take()
+            .filter(|known| Arc::ptr_eq(&known.rules, &job.rules));
         let of = known.unwrap_or_else(|| Arc::new(Server::new(Arc::clone(&job.rules))));
         server = Some(Arc::clone(&of));
         let (room, sink) = (Arc::clone(&room), Arc::clone(&sink));
@@ -211,7 +215,11 @@ impl Place {
             _ => return None,
         };
         let authority = uri.authority()?.as_str().to_owned();
-        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = uri
+            .host()?
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Some(Self {
@@ -327,7 +335,10 @@ where
 
 /// A connection to the first of the host's addresses that takes one.
 async fn open(host: &str, port: u16) -> Result<TcpStream, AskError> {
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.take(ADDRESSES).collect();
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        .await?
+        .take(ADDRESSES)
+        .collect();
     let mut last = AskError::Address;
     for address in addresses {
         match TcpStream::connect(address).await {

@@ -428,7 +428,11 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     }
     let draw = core.random();
     let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
-    let routed = call.story.numbers.as_ref().and_then(|numbers| numbers.routed.clone());
+    let routed = call
+        .story
+        .numbers
+        .as_ref()
+        .and_then(|numbers| numbers.routed.clone());
     let request = route::Request {
         from: call.a.trunk,
         caller: &caller,

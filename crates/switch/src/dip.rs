@@ -28,8 +28,8 @@ use breaker::Breaker;
 use cache::{Cache, Key};
 
 pub use answer::LookupAnswer;
-use answer::given;
 pub(crate) use answer::Routing;
+use answer::given;
 
 /// Most questions at once; above it calls go on undipped.
 const MAX_ASKED: usize = 256;
@@ -182,7 +182,11 @@ impl Core {
         let found = outcome.and_then(|answer| answer.routing(&keys.routing_number, key));
         match found {
             Ok(found) => {
-                let time = if found.is_some() { keys.cache_ttl } else { keys.cache_negative };
+                let time = if found.is_some() {
+                    keys.cache_ttl
+                } else {
+                    keys.cache_negative
+                };
                 let size = usize::try_from(keys.cache_size).unwrap_or(usize::MAX);
                 dips.cache.put(key, found, now.at + time, size);
                 if !late {
@@ -207,7 +211,11 @@ impl Core {
             self.counters.dip.opened += 1;
             let seconds = keys.rest.map_or(0.0, |rest| rest.as_secs_f32());
             let failures = keys.failures;
-            tracing::warn!(failures, seconds, "number look-ups fail: nobody is asked for a while");
+            tracing::warn!(
+                failures,
+                seconds,
+                "number look-ups fail: nobody is asked for a while"
+            );
         }
     }
 }
@@ -236,7 +244,8 @@ impl Call {
             }
             Look::Skip => {
                 core.counters.dip.skipped += 1;
-                self.story.remark("not looked up whether the number is ported".to_owned());
+                self.story
+                    .remark("not looked up whether the number is ported".to_owned());
                 true
             }
             Look::Ask(query) => {
@@ -303,7 +312,8 @@ impl Call {
             return false;
         }
         core.counters.dip.late += 1;
-        self.story.remark("went on before it was known whether the number is ported".to_owned());
+        self.story
+            .remark("went on before it was known whether the number is ported".to_owned());
         let keys = self.snapshot.config.portability.clone();
         if Key::of(&self.story.called).is_some_and(|key| core.dips.late(key)) {
             core.dip_failed(now, &keys);

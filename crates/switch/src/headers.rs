@@ -15,7 +15,12 @@ use crate::identity::number_uri;
 use crate::rules::is_named;
 
 /// What goes with an emergency call (RFC 6442 §4, RFC 3261 §20.26).
-const EMERGENCY: [&str; 4] = ["Geolocation", "Geolocation-Routing", "Geolocation-Error", "Priority"];
+const EMERGENCY: [&str; 4] = [
+    "Geolocation",
+    "Geolocation-Routing",
+    "Geolocation-Error",
+    "Priority",
+];
 
 /// `SIP/2.0/UDP host:port;branch=…;rport`.
 pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {

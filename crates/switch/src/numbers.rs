@@ -140,7 +140,10 @@ impl Core {
 impl Call {
     /// Whether it is for emergency services: nothing that is to keep customers within bounds is for it.
     pub(crate) fn is_emergency(&self) -> bool {
-        self.story.numbers.as_ref().is_some_and(|numbers| numbers.emergency)
+        self.story
+            .numbers
+            .as_ref()
+            .is_some_and(|numbers| numbers.emergency)
     }
 
     /// Tells whoever watches the switch of an emergency call.

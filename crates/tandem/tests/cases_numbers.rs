@@ -73,7 +73,10 @@ fn a_dial_plan_makes_numbers_of_what_is_dialled() {
     assert!(records[0].text("dialled") == "02079460000" && records[0].text("called") == "+442079460000");
     assert!(records[3].text("cause.kind") == "misdialled" && !records[3].has("dialled"));
     let said = records[3].text("decision.0").to_owned();
-    assert!(said.starts_with("dial plan \"uk\": 101 has too few digits"), "{said}");
+    assert!(
+        said.starts_with("dial plan \"uk\": 101 has too few digits"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -85,7 +88,11 @@ fn a_ported_number_goes_to_whoever_is_cheapest_for_its_network() {
     let alice = bed.peer_a();
     for _ in 0..3 {
         let uri = busy(&bed, &alice, PORTED, true);
-        assert_eq!(uri, format!("sip:{PORTED}@{}", bed.places.b2), "the number itself is dialled");
+        assert_eq!(
+            uri,
+            format!("sip:{PORTED}@{}", bed.places.b2),
+            "the number itself is dialled"
+        );
     }
     assert_eq!(server.asked(path), 1, "then it is known");
     // 404: not ported.
@@ -129,7 +136,10 @@ fn an_answer_over_https_counts_from_who_is_trusted_only() {
 fn a_server_that_hangs_or_is_gone_costs_a_call_its_deadline_and_no_more() {
     let server = HttpServer::start(LOCAL);
     server.put("/12125550123", Page::Hangs);
-    let bed = dipped(&server.url("/{number}"), "deadline = \"300ms\"\nfailures = 2\nrest = \"1h\"\n");
+    let bed = dipped(
+        &server.url("/{number}"),
+        "deadline = \"300ms\"\nfailures = 2\nrest = \"1h\"\n",
+    );
     let alice = bed.peer_a();
     let start = Instant::now();
     busy(&bed, &alice, PORTED, false);
@@ -142,7 +152,10 @@ fn a_server_that_hangs_or_is_gone_costs_a_call_its_deadline_and_no_more() {
     }
     let metrics = bed.metrics();
     let count = |what: &str| metrics.sum_where("tandem_number_lookups_total", &format!("what=\"{what}\""));
-    assert_eq!((count("late"), count("failed"), count("rests")), (Some(1.0), Some(2.0), Some(1.0)));
+    assert_eq!(
+        (count("late"), count("failed"), count("rests")),
+        (Some(1.0), Some(2.0), Some(1.0))
+    );
     let records = bed.finish_lingering(4, 4);
     assert!(records.iter().all(|record| !record.has("routed")));
 }
@@ -162,7 +175,10 @@ fn an_emergency_call_is_answered_whatever_its_customer_may_do() {
     refused.ack_failure();
     let mut held = Vec::new();
     for _ in 0..2 {
-        let headers = [("Geolocation", "<https://lis.example.com/1>"), ("Priority", "emergency")];
+        let headers = [
+            ("Geolocation", "<https://lis.example.com/1>"),
+            ("Priority", "emergency"),
+        ];
         let call = alice.invite_with("999", &headers, Some(&sdp::offer(bed.places.rtp_a)));
         let leg = psap.incoming();
         let invite = invite_of(&leg);
@@ -178,7 +194,9 @@ fn an_emergency_call_is_answered_whatever_its_customer_may_do() {
         support::hang_up(call, leg);
     }
     assert_eq!(bed.log().matches("emergency call").count(), 2, "{}", bed.log());
-    let begun = bed.metrics().sum_where("tandem_emergency_calls_total", "what=\"begun\"");
+    let begun = bed
+        .metrics()
+        .sum_where("tandem_emergency_calls_total", "what=\"begun\"");
     assert_eq!(begun, Some(2.0));
     drop(held);
     let records = bed.finish_lingering(3, 1);

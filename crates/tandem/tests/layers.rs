@@ -218,7 +218,11 @@ fn pure_crates_have_nothing_impure_below_them() {
     }
     for (taken, brings) in TAKEN {
         let names = below(taken);
-        let impure: Vec<&str> = IMPURE_CRATES.iter().copied().filter(|name| names.contains(*name)).collect();
+        let impure: Vec<&str> = IMPURE_CRATES
+            .iter()
+            .copied()
+            .filter(|name| names.contains(*name))
+            .collect();
         assert_eq!(impure, *brings, "{taken}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

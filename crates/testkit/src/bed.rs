@@ -151,7 +151,11 @@ impl Bed {
                     }
                 }
             }
-            assert!(self.world.step(until), "nothing came to {peers:?}\n{}", self.story());
+            assert!(
+                self.world.step(until),
+                "nothing came to {peers:?}\n{}",
+                self.story()
+            );
         }
     }
 

@@ -307,7 +307,8 @@ impl World {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);
                 }
                 Command::LookUp { query, url, within } => {
-                    self.lookups.look_up(self.now, query, &url, within, &mut self.agenda);
+                    self.lookups
+                        .look_up(self.now, query, &url, within, &mut self.agenda);
                 }
                 // There are datagrams only in this world.
                 Command::Alias { .. } => {}

@@ -41,8 +41,18 @@ pub(super) fn advise(config: &Config, cx: &mut Cx<'_>) {
 /// An area code and the lengths of the numbers that it is for go together.
 fn local(plan: &DialPlan, path: &str, cx: &mut Cx<'_>) {
     let keys = [
-        ("area", "local_digits", plan.area.is_some(), plan.local_digits.is_empty()),
-        ("local_digits", "area", !plan.local_digits.is_empty(), plan.area.is_none()),
+        (
+            "area",
+            "local_digits",
+            plan.area.is_some(),
+            plan.local_digits.is_empty(),
+        ),
+        (
+            "local_digits",
+            "area",
+            !plan.local_digits.is_empty(),
+            plan.area.is_none(),
+        ),
     ];
     for (key, other, written, missing) in keys {
         if written && missing && !cx.is_bad(&format!("{path}.{other}")) {
@@ -73,8 +83,14 @@ fn rules(plan: &DialPlan, path: &str, cx: &mut Cx<'_>) {
 
 /// Routes lead to trunks, from regions that some caller is in.
 fn routes(config: &Config, cx: &mut Cx<'_>) {
-    let of_trunks = config.trunks.iter().filter_map(|trunk| trunk.emergency_region.clone());
-    let of_networks = config.networks.iter().filter_map(|network| network.region.clone());
+    let of_trunks = config
+        .trunks
+        .iter()
+        .filter_map(|trunk| trunk.emergency_region.clone());
+    let of_networks = config
+        .networks
+        .iter()
+        .filter_map(|network| network.region.clone());
     let regions: Vec<String> = of_trunks
         .chain(of_networks)
         .chain(config.node.region.clone())

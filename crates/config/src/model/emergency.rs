@@ -2,7 +2,7 @@
 
 use crate::form::compound::{List, OneOrList, Opt};
 use crate::form::scalar::Flag;
-use crate::form::text::{Dialled, DialPatternForm, Name, NumberPattern, RegionForm};
+use crate::form::text::{DialPatternForm, Dialled, Name, NumberPattern, RegionForm};
 use crate::section::{Tables, section};
 use crate::values::{DialPattern, Pattern, Region};
 

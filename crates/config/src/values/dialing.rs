@@ -18,7 +18,9 @@ static REGIONS: LazyLock<Vec<(Region, u16, bool)>> = LazyLock::new(|| {
 fn region(line: &str) -> Option<(Region, u16, bool)> {
     let (letters, code) = line.split_once(' ')?;
     let &[a, b] = letters.as_bytes() else { return None };
-    let (digits, main) = code.strip_suffix('+').map_or((code, false), |digits| (digits, true));
+    let (digits, main) = code
+        .strip_suffix('+')
+        .map_or((code, false), |digits| (digits, true));
     Some((Region([a, b]), digits.parse().ok()?, main))
 }
 
@@ -159,7 +161,14 @@ mod tests {
             before = Some(region);
         }
         assert_eq!(Region::all().count(), 245);
-        for (code, letters) in [(1, "US"), (44, "GB"), (7, "RU"), (39, "IT"), (49, "DE"), (262, "RE")] {
+        for (code, letters) in [
+            (1, "US"),
+            (44, "GB"),
+            (7, "RU"),
+            (39, "IT"),
+            (49, "DE"),
+            (262, "RE"),
+        ] {
             let region = Region::of_calling_code(code);
             assert_eq!(region.map(|region| region.to_string()).as_deref(), Some(letters));
         }

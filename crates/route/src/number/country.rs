@@ -49,7 +49,9 @@ impl Codes {
             let Ok(region) = letters.parse::<Region>() else {
                 continue;
             };
-            let area = prefix.strip_prefix('1').and_then(|area| area.parse::<usize>().ok());
+            let area = prefix
+                .strip_prefix('1')
+                .and_then(|area| area.parse::<usize>().ok());
             if let Some(place) = area.and_then(|area| codes.of_area.get_mut(area)) {
                 *place = Some(region);
                 continue;
@@ -82,11 +84,17 @@ impl Codes {
         let (code, length) = self.code(digits)?;
         let main = self.of_code.get(usize::from(code)).copied().flatten()?;
         if code == 1 {
-            let area = digits.get(length..length + 3).and_then(|area| area.parse::<usize>().ok());
+            let area = digits
+                .get(length..length + 3)
+                .and_then(|area| area.parse::<usize>().ok());
             let own = area.and_then(|area| self.of_area.get(area).copied().flatten());
             return Some(own.unwrap_or(main));
         }
-        if !self.is_shared.get(usize::from(code)).is_some_and(|shared| *shared) {
+        if !self
+            .is_shared
+            .get(usize::from(code))
+            .is_some_and(|shared| *shared)
+        {
             return Some(main);
         }
         let own = self.shared.iter().find(|(prefix, _)| digits.starts_with(prefix));
@@ -169,7 +177,9 @@ mod tests {
 
     #[test]
     fn every_shared_prefix_is_of_a_country_that_has_its_code() {
-        let lines = include_str!("shared.txt").lines().filter(|line| !line.starts_with('#'));
+        let lines = include_str!("shared.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'));
         for line in lines {
             let (prefix, letters) = line.split_once(' ').unwrap();
             let region: Region = letters.parse().unwrap();

@@ -33,10 +33,14 @@ pub fn emergency_numbers(country: Country) -> &'static [&'static str] {
 /// ([`Tables::emergency`](crate::Tables::emergency) knows those).
 pub fn emergency(country: Country, number: &str) -> Option<&'static str> {
     let digits = bare(number);
-    let behind = (number.len() > digits.len()).then(|| behind_code(country, digits)).flatten();
+    let behind = (number.len() > digits.len())
+        .then(|| behind_code(country, digits))
+        .flatten();
     let numbers = emergency_numbers(country).iter().copied();
     let is_it = |known: &&str| *known == digits || behind == Some(*known);
-    numbers.filter(|known| known.len() <= LONGEST).find(|known| is_it(known))
+    numbers
+        .filter(|known| known.len() <= LONGEST)
+        .find(|known| is_it(known))
 }
 
 /// What stands behind the country's code, where that makes no number of its own.
@@ -80,7 +84,9 @@ mod tests {
 
     #[test]
     fn every_line_is_a_country_and_its_numbers() {
-        let lines = include_str!("emergency.txt").lines().filter(|line| !line.starts_with('#'));
+        let lines = include_str!("emergency.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'));
         let mut count = 0;
         for line in lines {
             let numbers = emergency_numbers(of(line.split(' ').next().unwrap()));
@@ -119,7 +125,13 @@ mod tests {
         ] {
             assert_eq!(emergency(of(country), number), is, "{country} {number}");
         }
-        for (country, first) in [("GB", "999"), ("US", "911"), ("DE", "112"), ("AU", "000"), ("NZ", "111")] {
+        for (country, first) in [
+            ("GB", "999"),
+            ("US", "911"),
+            ("DE", "112"),
+            ("AU", "000"),
+            ("NZ", "111"),
+        ] {
             assert_eq!(emergency_numbers(of(country)).first(), Some(&first), "{country}");
         }
     }

@@ -46,7 +46,9 @@ impl Lengths {
                 Ok(NumberLengthType::IsPossible) => lengths.possible |= 1 << digits,
                 Ok(NumberLengthType::IsPossibleLocalOnly) => lengths.local |= 1 << digits,
                 Err(ValidationError::InvalidCountryCode) => return Self::default(),
-                Err(ValidationError::TooShort | ValidationError::TooLong | ValidationError::InvalidLength) => {}
+                Err(
+                    ValidationError::TooShort | ValidationError::TooLong | ValidationError::InvalidLength,
+                ) => {}
             }
             national_number *= 10;
         }
@@ -72,7 +74,9 @@ pub(super) enum Length {
 /// What a national number's number of digits says of it, by its country's calling code.
 pub(super) fn length(code: u16, digits: usize) -> Length {
     let lengths = LENGTHS.get(usize::from(code)).copied().unwrap_or_default();
-    let bit = u32::try_from(digits).ok().and_then(|digits| 1_u32.checked_shl(digits));
+    let bit = u32::try_from(digits)
+        .ok()
+        .and_then(|digits| 1_u32.checked_shl(digits));
     let Some(bit) = bit else { return Length::Long };
     if lengths.possible & bit != 0 {
         Length::Possible

@@ -170,7 +170,11 @@ impl DialPlan {
     }
 
     /// Reads a number that no rule is for any more. `dialled` is what it was.
-    pub(crate) fn read<'n>(&self, dialled: &'n str, number: Cow<'n, str>) -> Result<Cow<'n, str>, Misdialled> {
+    pub(crate) fn read<'n>(
+        &self,
+        dialled: &'n str,
+        number: Cow<'n, str>,
+    ) -> Result<Cow<'n, str>, Misdialled> {
         let Some(clean) = clean(&number) else {
             // A rule has left nothing of it, or it is a name.
             return match number.is_empty() {
@@ -244,7 +248,9 @@ impl DialPlan {
                     Unreadable::Nothing => Why::Nothing,
                 });
         }
-        let national = number.strip_prefix(&*self.national).filter(|rest| !rest.is_empty());
+        let national = number
+            .strip_prefix(&*self.national)
+            .filter(|rest| !rest.is_empty());
         Ok(Cow::Owned(format!("{}{}", self.code, national.unwrap_or(number))))
     }
 
@@ -294,7 +300,9 @@ fn global(number: &str) -> Result<(Option<String>, Length), Why> {
 fn clean(number: &str) -> Option<Cow<'_, str>> {
     let digits = number.strip_prefix('+').unwrap_or(number);
     let is_number = digits.bytes().any(|byte| byte.is_ascii_digit())
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || SEPARATORS.contains(&byte));
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || SEPARATORS.contains(&byte));
     if !is_number {
         return None;
     }

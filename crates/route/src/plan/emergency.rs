@@ -1,7 +1,7 @@
 //! Whom an emergency call may go to: neither class nor deck nor price is asked.
 
-use super::order::Standing;
 use super::Decision;
+use super::order::Standing;
 use crate::tables::TrunkIx;
 use config::NumberIn;
 
@@ -12,9 +12,7 @@ impl Decision<'_> {
         let trunks = self
             .tables
             .emergency_trunks(request.from, request.caller, request.called);
-        let standing = |ix: TrunkIx| {
-            self.standing(ix, None, self.usable(ix))
-        };
+        let standing = |ix: TrunkIx| self.standing(ix, None, self.usable(ix));
         trunks.into_iter().map(standing).collect()
     }
 

@@ -230,7 +230,9 @@ impl Trace {
                 "carriers by price, then priority, then weight (draw {})",
                 self.draw
             ),
-            Basis::Emergency => "emergency routes, a rule for the number, then any carrier; no deck is asked".into(),
+            Basis::Emergency => {
+                "emergency routes, a rule for the number, then any carrier; no deck is asked".into()
+            }
             Basis::NoTransit => "no number rule, and a carrier's call goes to no other carrier".into(),
         };
         let ported = match &self.routed {

@@ -130,7 +130,9 @@ impl Route {
         let keys = &self.keys;
         let of_numbers = keys.numbers.is_empty() || keys.numbers.iter().any(|pattern| pattern.fits(number));
         let fitting = keys.callers.iter().filter(|pattern| pattern.fits(caller));
-        let longest = fitting.map(|pattern| pattern.digits.len() * 2 + usize::from(!pattern.prefix) + 1).max();
+        let longest = fitting
+            .map(|pattern| pattern.digits.len() * 2 + usize::from(!pattern.prefix) + 1)
+            .max();
         let of_callers = keys.callers.is_empty() || longest.is_some();
         let of_region = keys.region.is_none() || keys.region.as_deref() == callers.region.as_deref();
         let of_country = keys.country.is_none() || keys.country == callers.country;
@@ -176,7 +178,8 @@ impl Tables {
             return Some(Box::from(first.copied().unwrap_or("112")));
         }
         let own = country.and_then(|country| number::emergency(country, dialled));
-        own.map(Box::from).or_else(|| self.dialing.alias(country, dialled))
+        own.map(Box::from)
+            .or_else(|| self.dialing.alias(country, dialled))
     }
 
     /// Whether a number is an emergency number for some customer.
@@ -198,7 +201,9 @@ impl Tables {
         if is_sos(dialled) {
             // A carrier's: whoever answers these calls here has a rule for the number.
             let number = self.emergency_in(self.country(from), dialled);
-            return Ok(Dialled::Number(number.map(String::from).unwrap_or_default().into()));
+            return Ok(Dialled::Number(
+                number.map(String::from).unwrap_or_default().into(),
+            ));
         }
         let read = self.trunk(from).read_number(dialled);
         let Some(plan) = self.dial_plan(from) else {
@@ -221,7 +226,9 @@ impl Tables {
             number::Step::Is(number) | number::Step::Read(number) => number,
         };
         // Behind the digit for an outside line, too.
-        if **number != *read && let Some(number) = self.emergency(from, number) {
+        if **number != *read
+            && let Some(number) = self.emergency(from, number)
+        {
             return Ok(Dialled::Emergency(number));
         }
         Ok(Dialled::Number(match step {
@@ -259,7 +266,10 @@ impl Tables {
     pub(crate) fn emergency_trunks(&self, from: TrunkIx, caller: &str, number: &str) -> Vec<TrunkIx> {
         let routes = self.emergency_routes(from, caller, number);
         let routed = routes.iter().flat_map(|route| route.to.iter().copied());
-        let rule = self.rule(number).into_iter().flat_map(|rule| rule.to.iter().copied());
+        let rule = self
+            .rule(number)
+            .into_iter()
+            .flat_map(|rule| rule.to.iter().copied());
         let mut carriers: Vec<TrunkIx> = match self.dialing.any_carrier {
             true => self.carriers.to_vec(),
             false => Vec::new(),
@@ -276,10 +286,18 @@ impl Tables {
 
     /// What is dialled at a trunk for an emergency call: what its route says, else the emergency number, which has no other format
     /// anywhere.
-    pub fn emergency_number<'n>(&'n self, from: TrunkIx, caller: &str, number: &'n str, to: TrunkIx) -> &'n str {
+    pub fn emergency_number<'n>(
+        &'n self,
+        from: TrunkIx,
+        caller: &str,
+        number: &'n str,
+        to: TrunkIx,
+    ) -> &'n str {
         let routes = self.emergency_routes(from, caller, number);
         let route = routes.into_iter().find(|route| route.to.contains(&to));
-        route.and_then(|route| route.keys.dial.as_deref()).unwrap_or(number)
+        route
+            .and_then(|route| route.keys.dial.as_deref())
+            .unwrap_or(number)
     }
 }
 

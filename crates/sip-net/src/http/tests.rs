@@ -12,7 +12,9 @@ fn server(answers: Vec<&'static str>) -> (SocketAddr, Receiver<String>) {
     std::thread::spawn(move || {
         let mut answers = answers.into_iter();
         for number in 0.. {
-            let Ok((mut stream, _)) = listener.accept() else { return };
+            let Ok((mut stream, _)) = listener.accept() else {
+                return;
+            };
             loop {
                 let mut request = Vec::new();
                 let mut byte = [0];
@@ -22,7 +24,8 @@ fn server(answers: Vec<&'static str>) -> (SocketAddr, Receiver<String>) {
                 if request.is_empty() {
                     break;
                 }
-                told.send(format!("{number}\n{}", String::from_utf8(request).unwrap())).unwrap();
+                told.send(format!("{number}\n{}", String::from_utf8(request).unwrap()))
+                    .unwrap();
                 let Some(answer) = answers.next() else { return };
                 stream.write_all(answer.as_bytes()).unwrap();
                 if answer.contains("Connection: close") || answer.is_empty() {
@@ -66,7 +69,10 @@ fn connections_serve_again_and_a_closed_one_is_replaced() {
     };
     assert_eq!(ask(1), Ok((200, b"{}".to_vec())));
     let request = heard.recv().unwrap().to_ascii_lowercase();
-    assert!(request.starts_with("0\nget /numbers/1?x=%2b1 http/1.1\r\n"), "{request}");
+    assert!(
+        request.starts_with("0\nget /numbers/1?x=%2b1 http/1.1\r\n"),
+        "{request}"
+    );
     assert!(request.contains(&format!("host: {server}\r\n")), "{request}");
     assert!(request.contains("authorization: bearer secret\r\n"), "{request}");
     assert_eq!(ask(2), Ok((200, b"{}".to_vec())));

@@ -77,8 +77,12 @@ impl Call {
             to_trunk: story.tried.last().map(|tried| trunk(tried.trunk)),
             caller: story.caller.to_string(),
             called: story.called.to_string(),
-            dialled: numbers.and_then(|numbers| numbers.dialled.as_ref()).map(ToString::to_string),
-            routed: numbers.and_then(|numbers| numbers.routed.as_ref()).map(ToString::to_string),
+            dialled: numbers
+                .and_then(|numbers| numbers.dialled.as_ref())
+                .map(ToString::to_string),
+            routed: numbers
+                .and_then(|numbers| numbers.routed.as_ref())
+                .map(ToString::to_string),
             emergency: self.is_emergency(),
             source: story.source,
             call_id: String::from_utf8_lossy(origin.map_or(&self.a.call_id, |(_, id)| id)).into_owned(),

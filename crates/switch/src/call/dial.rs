@@ -156,9 +156,7 @@ impl Call {
         };
         let network = snapshot.network_of(attempt.trunk);
         match core.locate(&snapshot, network, address, Waiter::Call(self.key)) {
-            Located::Here(hop) if self.keeps_back(core, now, hop) => {
-                Err(self.held_back(attempt))
-            }
+            Located::Here(hop) if self.keeps_back(core, now, hop) => Err(self.held_back(attempt)),
             Located::Here(hop) => self.send_invite(core, now, attempt, hop),
             Located::Asked(query) => {
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);

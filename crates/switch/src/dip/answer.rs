@@ -33,9 +33,12 @@ impl Routing {
             None => return None,
         };
         calling_code(&format!("+{written}"))?;
-        let fits = (3..=LONGEST).contains(&written.len()) && written.bytes().all(|byte| byte.is_ascii_digit());
+        let fits =
+            (3..=LONGEST).contains(&written.len()) && written.bytes().all(|byte| byte.is_ascii_digit());
         let mut digits = [0; LONGEST];
-        digits.get_mut(..written.len())?.copy_from_slice(written.as_bytes());
+        digits
+            .get_mut(..written.len())?
+            .copy_from_slice(written.as_bytes());
         let length = u8::try_from(written.len()).ok()?;
         fits.then_some(Self { digits, length })
     }
@@ -108,13 +111,20 @@ pub(super) fn given(uri: &[u8], called: &str) -> Option<Option<Routing>> {
         }
         Uri::Other { .. } => return None,
     };
-    let get = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_deref());
+    let get = |wanted: &str| {
+        parameters
+            .iter()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.as_deref())
+    };
     let dipped = get("npdi").is_some();
     let Some(number) = get("rn").flatten() else {
         return dipped.then_some(None);
     };
     // RFC 4694 §4.4: a local routing number has its context beside it.
-    let context = get("rn-context").flatten().filter(|context| context.starts_with('+'));
+    let context = get("rn-context")
+        .flatten()
+        .filter(|context| context.starts_with('+'));
     let routing = match context {
         Some(context) if !number.starts_with('+') => Routing::of(&format!("{context}{number}"), called),
         Some(_) | None => Routing::of(number, called),
@@ -169,9 +179,19 @@ mod tests {
     fn an_answer_names_a_number_or_says_that_there_is_none() {
         let routing = Ok(Some("+12015550000".to_owned()));
         for (status, body, pointer, said) in [
-            (200, "{\"rn\":\"+12015550000\",\"npdi\":true}", "/rn", routing.clone()),
+            (
+                200,
+                "{\"rn\":\"+12015550000\",\"npdi\":true}",
+                "/rn",
+                routing.clone(),
+            ),
             (200, "{\"rn\":12015550000}", "/rn", routing.clone()),
-            (200, "{\"result\":[{\"lrn\":\"2015550000\"}]}", "/result/0/lrn", routing.clone()),
+            (
+                200,
+                "{\"result\":[{\"lrn\":\"2015550000\"}]}",
+                "/result/0/lrn",
+                routing.clone(),
+            ),
             (200, "{\"rn\":null}", "/rn", Ok(None)),
             (200, "{\"rn\":\"\"}", "/rn", Ok(None)),
             (200, "{\"npdi\":true}", "/rn", Ok(None)),
@@ -187,9 +207,14 @@ mod tests {
             (500, "{\"rn\":\"+12015550000\"}", "/rn", Err(())),
             (302, "", "/rn", Err(())),
         ] {
-            let answer = LookupAnswer { status, body: body.into() };
+            let answer = LookupAnswer {
+                status,
+                body: body.into(),
+            };
             let found = answer.routing(pointer, called("+12125550123"));
-            let found = found.map(|found| found.map(|routing| routing.to_string())).map_err(|_| ());
+            let found = found
+                .map(|found| found.map(|routing| routing.to_string()))
+                .map_err(|_| ());
             assert_eq!(found, said, "{status} {body}");
         }
     }
@@ -207,7 +232,10 @@ mod tests {
         for (uri, said) in [
             ("sip:+12125550123@h", None),
             ("sip:+12125550123;npdi@h", Some(None)),
-            ("sip:+12125550123;NPDI;RN=+12015550000@h;user=phone", ported.clone()),
+            (
+                "sip:+12125550123;NPDI;RN=+12015550000@h;user=phone",
+                ported.clone(),
+            ),
             ("sip:+12125550123;rn=+12015550000;npdi@h", ported.clone()),
             ("sip:+12125550123;rn=2015550000;rn-context=+1@h", ported.clone()),
             ("sip:+12125550123;rn=+1-201-555-0000@h", ported.clone()),

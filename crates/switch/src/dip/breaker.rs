@@ -60,7 +60,9 @@ mod tests {
             "[[listen]]\nbind = \"127.0.0.1:5060\"\n[[trunk]]\nname = \"t\"\nrole = \"carrier\"\n\
              targets = [{{ uri = \"sip:127.0.0.2\" }}]\n[portability]\nfailures = 3\nrest = \"10s\"\n{more}"
         );
-        config::parse(&file, "t").unwrap_or_else(|report| panic!("{report}")).portability
+        config::parse(&file, "t")
+            .unwrap_or_else(|report| panic!("{report}"))
+            .portability
     }
 
     #[test]

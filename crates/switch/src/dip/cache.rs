@@ -21,7 +21,8 @@ impl Key {
     pub(super) fn of(number: &str) -> Option<Self> {
         let digits = number.strip_prefix('+')?;
         let fits = (SHORTEST..=LONGEST).contains(&digits.len()) && !digits.starts_with('0');
-        let digits = Some(digits).filter(|digits| fits && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let digits =
+            Some(digits).filter(|digits| fits && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
         digits.parse().ok().map(Self)
     }
 }
@@ -104,7 +105,10 @@ mod tests {
         assert_eq!(cache.get(now, key(2)), Some(None));
         assert_eq!(cache.get(now, key(3)), None);
         let later = now + Duration::from_secs(5);
-        assert_eq!((cache.get(later, key(1)), cache.get(later, key(2))), (Some(routing), None));
+        assert_eq!(
+            (cache.get(later, key(1)), cache.get(later, key(2))),
+            (Some(routing), None)
+        );
     }
 
     #[test]

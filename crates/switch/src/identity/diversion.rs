@@ -182,7 +182,10 @@ pub(super) fn write(
         DiversionMode::Strip => return,
         DiversionMode::Pass => {
             let snapshot = towards.snapshot;
-            (read_diversion(snapshot, message, from), read_history(snapshot, message, from))
+            (
+                read_diversion(snapshot, message, from),
+                read_history(snapshot, message, from),
+            )
         }
         DiversionMode::Diversion => (read(towards.snapshot, message, from), SmallVec::new()),
         DiversionMode::HistoryInfo => (SmallVec::new(), read(towards.snapshot, message, from)),

@@ -53,14 +53,22 @@ fn an_emergency_call_goes_its_own_way_and_is_told_of() {
     for (dialled, called) in [("112", "112"), ("999", "999"), ("+44999", "999")] {
         let mut a = dial(&mut bed, dialled);
         let at_b = taken(&mut bed, B2, &mut a);
-        assert_eq!(at_b.uri(), format!("sip:{called}@127.0.0.21:5081"), "in no trunk's format");
+        assert_eq!(
+            at_b.uri(),
+            format!("sip:{called}@127.0.0.21:5081"),
+            "in no trunk's format"
+        );
         assert_eq!(at_b.need("To"), format!("<sip:{called}@127.0.0.21:5081>"));
     }
     let counted = bed.world.switch().gauges().counters;
     assert_eq!((counted.emergency_calls, counted.emergency_failed), (3, 0));
     for record in bed.settle() {
         assert!(record.emergency && record.answered_ms.is_some());
-        assert!(record.decision[0].contains("emergency routes"), "{:?}", record.decision);
+        assert!(
+            record.decision[0].contains("emergency routes"),
+            "{:?}",
+            record.decision
+        );
     }
 }
 
@@ -127,7 +135,13 @@ fn no_limit_of_a_customers_holds() {
         (&[("name = \"pbx\"", "destinations = { deny = [\"*\"] }")], 403),
         (&[("name = \"pbx\"", "drain = true")], 503),
         (&[("name = \"pbx\"", "screening = { allowed = [\"+1\"] }")], 403),
-        (&[("name = \"pbx\"", "class = \"none\""), ("[[class]]", "name = \"none\"\nexcluded = [\"b1\", \"b2\"]")], 404),
+        (
+            &[
+                ("name = \"pbx\"", "class = \"none\""),
+                ("[[class]]", "name = \"none\"\nexcluded = [\"b1\", \"b2\"]"),
+            ],
+            404,
+        ),
         (&[("[sip]", "max_calls = 1")], 503),
     ] {
         let mut bed = bed(changes, "");
@@ -158,7 +172,11 @@ fn no_limit_of_a_customers_holds() {
             refused(&mut bed, &mut first, 486);
         }
         let records = bed.settle();
-        assert_eq!(records.iter().filter(|record| record.emergency).count(), 1, "{changes:?}");
+        assert_eq!(
+            records.iter().filter(|record| record.emergency).count(),
+            1,
+            "{changes:?}"
+        );
     }
 }
 
@@ -210,7 +228,13 @@ fn a_trunk_that_is_full_is_passed_over_until_nobody_else_is_left() {
     refuse(&mut bed, B1, 486);
     refused(&mut bed, &mut first, 486);
     let records = bed.settle();
-    let tried = |index: usize| records[index].attempts.iter().map(|a| a.trunk.as_str()).collect::<Vec<_>>();
+    let tried = |index: usize| {
+        records[index]
+            .attempts
+            .iter()
+            .map(|a| a.trunk.as_str())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(tried(0), ["b1", "b2"]);
     assert_eq!(tried(1), ["b2", "b1"]);
 }
@@ -267,7 +291,13 @@ fn nobody_is_asked_who_serves_the_number() {
 fn a_carriers_call_is_none() {
     let mut bed = bed(&[], "[[number]]\nmatch = \"112\"\nto = \"pbx\"\n");
     let rng = bed.world.rng.fork();
-    let mut caller = Party::caller(testkit::bed::addr(B1), bed.world.switch_addr(), "+4420", "112", rng);
+    let mut caller = Party::caller(
+        testkit::bed::addr(B1),
+        bed.world.switch_addr(),
+        "+4420",
+        "112",
+        rng,
+    );
     let invite = caller.invite(Some(&Bed::carrier_end(B1).offer("sendrecv")));
     bed.send(B1, &invite);
     let at_a = bed.expect("127.0.0.10:5060", "INVITE");

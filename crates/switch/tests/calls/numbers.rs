@@ -90,7 +90,11 @@ fn what_is_no_number_is_refused_with_the_reason_in_the_record() {
     for (dialled, status, said) in [
         ("101", 484, "dial plan \"uk\": 101 has too few digits"),
         ("118118", 484, "dial plan \"uk\": 118118 has no area code"),
-        ("+99912345", 404, "dial plan \"uk\": +99912345 begins with the code of no country"),
+        (
+            "+99912345",
+            404,
+            "dial plan \"uk\": +99912345 begins with the code of no country",
+        ),
     ] {
         let mut bed = planned();
         let (mut a, _) = dial(&mut bed, dialled);
@@ -98,15 +102,26 @@ fn what_is_no_number_is_refused_with_the_reason_in_the_record() {
         bed.quiet(B1, 100);
         assert_eq!(bed.world.switch().gauges().counters.refused_number, 1);
         let record = bed.settle_one();
-        assert_eq!((record.called.as_str(), record.cause.kind.as_str()), (dialled, "misdialled"));
+        assert_eq!(
+            (record.called.as_str(), record.cause.kind.as_str()),
+            (dialled, "misdialled")
+        );
         assert_eq!(record.cause.sip, status);
-        assert!(record.decision.iter().any(|line| line.starts_with(said)), "{:?}", record.decision);
+        assert!(
+            record.decision.iter().any(|line| line.starts_with(said)),
+            "{:?}",
+            record.decision
+        );
     }
 }
 
 #[test]
 fn a_caller_is_read_by_the_plan_and_never_refused_for_it() {
-    for (caller, read) in [("02079460000", "+442079460000"), ("2001", "2001"), ("alice", "alice")] {
+    for (caller, read) in [
+        ("02079460000", "+442079460000"),
+        ("2001", "2001"),
+        ("alice", "alice"),
+    ] {
         let mut bed = planned();
         let mut a = bed.caller("02071838750");
         let invite = a.invite(Some(&Bed::caller_end().offer("sendrecv")));
@@ -115,7 +130,11 @@ fn a_caller_is_read_by_the_plan_and_never_refused_for_it() {
         a.local = from;
         bed.send(A, &invite);
         let at_b = busy(&mut bed, &mut a);
-        assert!(at_b.need("From").contains(&format!("<sip:{read}@")), "{}", at_b.need("From"));
+        assert!(
+            at_b.need("From").contains(&format!("<sip:{read}@")),
+            "{}",
+            at_b.need("From")
+        );
         assert_eq!(bed.settle_one().caller, read);
     }
 }
@@ -127,13 +146,22 @@ fn a_call_waits_for_who_serves_its_number_and_the_next_does_not() {
     let (mut a, _) = dial(&mut bed, "+12125550123");
     bed.quiet(B1, 15);
     let at_b = busy(&mut bed, &mut a);
-    assert_eq!(at_b.uri(), "sip:+12125550123@127.0.0.20:5080", "the number itself is dialled");
+    assert_eq!(
+        at_b.uri(),
+        "sip:+12125550123@127.0.0.20:5080",
+        "the number itself is dialled"
+    );
     let (mut a, _) = dial(&mut bed, "+12125550123");
     busy_within(&mut bed, &mut a, 5);
     let counted = counters(&bed);
     assert_eq!((counted.asked, counted.cached, asked(&bed)), (1, 1, 1));
     let records = bed.settle();
-    assert!(records.iter().all(|record| record.routed.as_deref() == Some("+12015550000")), "{records:?}");
+    assert!(
+        records
+            .iter()
+            .all(|record| record.routed.as_deref() == Some("+12015550000")),
+        "{records:?}"
+    );
     assert!(records[0].decision[0].starts_with("12125550123 (ported: 12015550000) from pbx"));
 }
 
@@ -171,7 +199,12 @@ fn calls_to_one_number_ask_once() {
 #[test]
 fn after_the_deadline_the_call_goes_on_undipped_and_a_late_answer_serves_the_next() {
     let mut bed = dipped("deadline = \"200ms\"");
-    says(&mut bed, "12125550123", 500, Said::Answer(200, "{\"rn\":\"+12015550000\"}".to_owned()));
+    says(
+        &mut bed,
+        "12125550123",
+        500,
+        Said::Answer(200, "{\"rn\":\"+12015550000\"}".to_owned()),
+    );
     let (mut a, _) = dial(&mut bed, "+12125550123");
     bed.quiet(B1, 195);
     busy_within(&mut bed, &mut a, 10);
@@ -184,7 +217,11 @@ fn after_the_deadline_the_call_goes_on_undipped_and_a_late_answer_serves_the_nex
     let records = bed.settle();
     assert_eq!(records[0].routed, None);
     let remark = "went on before it was known whether the number is ported";
-    assert!(records[0].decision.iter().any(|line| line == remark), "{:?}", records[0].decision);
+    assert!(
+        records[0].decision.iter().any(|line| line == remark),
+        "{:?}",
+        records[0].decision
+    );
     assert_eq!(records[1].routed.as_deref(), Some("+12015550000"));
 }
 
@@ -228,7 +265,11 @@ fn a_server_that_fails_is_left_alone_and_tried_by_one_question() {
     let (mut a, _) = dial(&mut bed, "+12125550124");
     busy(&mut bed, &mut a);
     assert_eq!(asked(&bed), 5);
-    let routed = bed.settle().iter().filter(|record| record.routed.is_some()).count();
+    let routed = bed
+        .settle()
+        .iter()
+        .filter(|record| record.routed.is_some())
+        .count();
     assert_eq!(routed, 3);
 }
 
@@ -266,8 +307,18 @@ fn what_the_caller_knows_is_not_asked_for() {
         ("", ";npdi;rn=+12015550000", Some("+12015550000"), false),
         ("", ";npdi", None, false),
         ("", "", Some("+13105550000"), true),
-        ("portability = \"ask\"", ";npdi;rn=+12015550000", Some("+13105550000"), true),
-        ("portability = \"given\"", ";npdi;rn=+12015550000", Some("+12015550000"), false),
+        (
+            "portability = \"ask\"",
+            ";npdi;rn=+12015550000",
+            Some("+13105550000"),
+            true,
+        ),
+        (
+            "portability = \"given\"",
+            ";npdi;rn=+12015550000",
+            Some("+12015550000"),
+            false,
+        ),
         ("portability = \"given\"", "", None, false),
         ("portability = \"off\"", ";npdi;rn=+12015550000", None, false),
     ] {
@@ -275,7 +326,11 @@ fn what_the_caller_knows_is_not_asked_for() {
         ported(&mut bed, "12125550123", "+13105550000");
         let (mut a, _) = dial(&mut bed, &format!("+12125550123{parameters}"));
         let at_b = busy(&mut bed, &mut a);
-        assert_eq!(at_b.uri(), "sip:+12125550123@127.0.0.20:5080", "{mode} {parameters}");
+        assert_eq!(
+            at_b.uri(),
+            "sip:+12125550123@127.0.0.20:5080",
+            "{mode} {parameters}"
+        );
         assert_eq!(asked(&bed) == 1, asks, "{mode} {parameters}");
         assert_eq!(bed.settle_one().routed.as_deref(), routed, "{mode} {parameters}");
     }
@@ -305,7 +360,11 @@ fn only_numbers_that_are_priced_are_asked_for() {
 fn another_server_is_asked_anew() {
     let mut bed = dipped("");
     ported(&mut bed, "12125550123", "+12015550000");
-    for (reload, asks) in [(None, 1), (Some("deadline = \"1s\""), 1), (Some("routing_number = \"/lrn\""), 2)] {
+    for (reload, asks) in [
+        (None, 1),
+        (Some("deadline = \"1s\""), 1),
+        (Some("routing_number = \"/lrn\""), 2),
+    ] {
         if let Some(more) = reload {
             bed.reload(&format!("{}\n{DIP}{more}\n", config(&[])));
         }

@@ -23,11 +23,20 @@ fn call(bed: &mut Bed, alice: &mut Party, number: &str, password: &str) -> Optio
     let challenge = bed.drain(X).pop()?.1;
     let ack = alice.ack(&challenge);
     bed.send(X, &ack);
-    let answer = testkit::answer(challenge.need("WWW-Authenticate"), "INVITE", &uri, "alice", password);
+    let answer = testkit::answer(
+        challenge.need("WWW-Authenticate"),
+        "INVITE",
+        &uri,
+        "alice",
+        password,
+    );
     let invite = alice.invite(Some(&Bed::caller_end().offer("sendrecv")));
     bed.send(X, &invite.with("Authorization", answer));
     bed.wait(10);
-    bed.drain(X).into_iter().map(|(_, sip)| sip).find(|sip| sip.status() != 100)
+    bed.drain(X)
+        .into_iter()
+        .map(|(_, sip)| sip)
+        .find(|sip| sip.status() != 100)
 }
 
 /// Where nobody is known a ban is a ban.
@@ -38,12 +47,19 @@ fn a_user_who_is_banned_may_call_for_help_from_where_users_are_known() {
     let rng = bed.world.rng.fork();
     let mut alice = Party::caller(addr(X), switch, "alice", "alice", rng);
     bed.world.ban(addr(X).ip(), Duration::from_secs(60));
-    assert!(call(&mut bed, &mut alice, "112", "secret").is_none(), "nobody is known there");
+    assert!(
+        call(&mut bed, &mut alice, "112", "secret").is_none(),
+        "nobody is known there"
+    );
     bed.world.unban(addr(X).ip());
     let contact = format!("<sip:alice@{X}>");
     let mut registers = alice.twin();
     registers.target = format!("sip:{switch}");
-    register(&mut bed, &mut registers, &[("Contact", &contact), ("Expires", "600")]);
+    register(
+        &mut bed,
+        &mut registers,
+        &[("Contact", &contact), ("Expires", "600")],
+    );
     bed.world.ban(addr(X).ip(), Duration::from_secs(600));
     let mut other = alice.twin();
     assert!(call(&mut bed, &mut other, "+4420", "secret").is_none());

@@ -100,7 +100,9 @@ impl TextForm for LookupUrl {
         let Some(rest) = behind else {
             return Err(Fault::new(format!("{} is no http or https URL", quote(text))));
         };
-        let filled = PLACES.iter().fold(rest.to_owned(), |rest, place| rest.replace(place, "1"));
+        let filled = PLACES
+            .iter()
+            .fold(rest.to_owned(), |rest, place| rest.replace(place, "1"));
         let host = filled.split(['/', '?']).next().unwrap_or_default();
         let host_stands = rest.starts_with(host) && !host.is_empty() && !host.contains('@');
         let plain = filled
@@ -171,16 +173,33 @@ mod tests {
 
     #[test]
     fn a_pointer_is_read_as_rfc_6901_writes_it() {
-        for (pointer, fits) in [("/rn", true), ("/a/0/b~1c", true), ("/", true), ("rn", false), ("", false), ("/a~2", false), ("/a~", false)] {
+        for (pointer, fits) in [
+            ("/rn", true),
+            ("/a/0/b~1c", true),
+            ("/", true),
+            ("rn", false),
+            ("", false),
+            ("/a~2", false),
+            ("/a~", false),
+        ] {
             assert_eq!(JsonPointer::parse(pointer).is_ok(), fits, "{pointer}");
         }
     }
 
     #[test]
     fn a_country_that_is_meant_is_named() {
-        for (text, meant) in [("UK", Some("\"GB\"")), ("de", Some("\"DE\"")), ("ZZ", None), ("44", None)] {
+        for (text, meant) in [
+            ("UK", Some("\"GB\"")),
+            ("de", Some("\"DE\"")),
+            ("ZZ", None),
+            ("44", None),
+        ] {
             let fault = RegionForm::parse(text).err();
-            assert_eq!(fault.and_then(|fault| fault.suggestion).as_deref(), meant, "{text}");
+            assert_eq!(
+                fault.and_then(|fault| fault.suggestion).as_deref(),
+                meant,
+                "{text}"
+            );
         }
     }
 }

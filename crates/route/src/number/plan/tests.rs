@@ -132,12 +132,36 @@ fn numbers_are_read_as_they_are_dialled_in_many_countries() {
                 ("0015442071838750", Ok("+442071838750")),
             ],
         ),
-        ("AR", &[("01123456789", Ok("+541123456789")), ("0111523456789", Ok("+5491123456789"))]),
-        ("RU", &[("84951234567", Ok("+74951234567")), ("810442071838750", Ok("+442071838750"))]),
+        (
+            "AR",
+            &[
+                ("01123456789", Ok("+541123456789")),
+                ("0111523456789", Ok("+5491123456789")),
+            ],
+        ),
+        (
+            "RU",
+            &[
+                ("84951234567", Ok("+74951234567")),
+                ("810442071838750", Ok("+442071838750")),
+            ],
+        ),
         ("HU", &[("0611234567", Ok("+3611234567"))]),
         ("ES", &[("912345678", Ok("+34912345678"))]),
-        ("JP", &[("0312345678", Ok("+81312345678")), ("010442071838750", Ok("+442071838750"))]),
-        ("GG", &[("01481256789", Ok("+441481256789")), ("256789", Ok("+441481256789"))]),
+        (
+            "JP",
+            &[
+                ("0312345678", Ok("+81312345678")),
+                ("010442071838750", Ok("+442071838750")),
+            ],
+        ),
+        (
+            "GG",
+            &[
+                ("01481256789", Ok("+441481256789")),
+                ("256789", Ok("+441481256789")),
+            ],
+        ),
     ] {
         let plan = of(country);
         for (dialled, wanted) in rows {
@@ -162,7 +186,13 @@ fn a_number_without_its_area_code_gets_it() {
         ],
     );
     let new_york = plan("country = \"US\"\narea = \"212\"\nlocal_digits = 7");
-    holds(&new_york, &[("5550123", Ok("+12125550123")), ("6175550123", Ok("+16175550123"))]);
+    holds(
+        &new_york,
+        &[
+            ("5550123", Ok("+12125550123")),
+            ("6175550123", Ok("+16175550123")),
+        ],
+    );
 }
 
 #[test]
@@ -228,9 +258,21 @@ fn a_plan_has_prefixes_of_its_own() {
         ],
     );
     let bare = plan("country = \"GB\"\nnational = \"\"");
-    holds(&bare, &[("2071838750", Ok("+442071838750")), ("0012125550123", Ok("+12125550123"))]);
+    holds(
+        &bare,
+        &[
+            ("2071838750", Ok("+442071838750")),
+            ("0012125550123", Ok("+12125550123")),
+        ],
+    );
     let nine = plan("country = \"US\"\nnational = \"9\"");
-    holds(&nine, &[("92125550123", Ok("+12125550123")), ("2125550123", Ok("+12125550123"))]);
+    holds(
+        &nine,
+        &[
+            ("92125550123", Ok("+12125550123")),
+            ("2125550123", Ok("+12125550123")),
+        ],
+    );
 }
 
 #[test]
@@ -246,7 +288,13 @@ fn what_is_no_number_may_pass() {
         ],
     );
     let off = super::tests::plan("country = \"GB\"\ncheck = \"off\"");
-    holds(&off, &[("02071838750999", Ok("+442071838750999")), ("+999123456", Err(Why::Country))]);
+    holds(
+        &off,
+        &[
+            ("02071838750999", Ok("+442071838750999")),
+            ("+999123456", Err(Why::Country)),
+        ],
+    );
 }
 
 #[test]
@@ -278,10 +326,17 @@ fn a_refusal_says_what_was_wrong() {
             484,
             "dial plan \"p\": 118118 has no area code; `area` of the plan puts one in front (GB)",
         ),
-        ("+99912345", 404, "dial plan \"p\": +99912345 begins with the code of no country (GB)"),
+        (
+            "+99912345",
+            404,
+            "dial plan \"p\": +99912345 begins with the code of no country (GB)",
+        ),
     ] {
         let misdialled = of("GB").called(dialled).unwrap_err();
-        assert_eq!((misdialled.status(), misdialled.to_string().as_str()), (status, said));
+        assert_eq!(
+            (misdialled.status(), misdialled.to_string().as_str()),
+            (status, said)
+        );
     }
     let long = "1".repeat(10_000);
     let misdialled = of("GB").called(&long).unwrap_err();
@@ -290,7 +345,9 @@ fn a_refusal_says_what_was_wrong() {
 
 /// Every example that the library has, of every country and kind.
 fn examples() -> Vec<(Region, String)> {
-    use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region as Theirs};
+    use rlibphonenumber::{
+        NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, Region as Theirs,
+    };
     let kinds = [
         PhoneNumberType::FixedLine,
         PhoneNumberType::Mobile,
@@ -337,7 +394,8 @@ fn the_country_of_every_example_is_its_own() {
         let code = region.calling_code();
         let main = Region::of_calling_code(code);
         let theirs = rlibphonenumber::PHONE_NUMBER_UTIL.parse(&number, None).ok();
-        let theirs = theirs.and_then(|number| rlibphonenumber::PHONE_NUMBER_UTIL.get_region_for_number(&number));
+        let theirs =
+            theirs.and_then(|number| rlibphonenumber::PHONE_NUMBER_UTIL.get_region_for_number(&number));
         let theirs = theirs.and_then(|theirs| theirs.as_region_str().as_str().parse::<Region>().ok());
         let shared = ["BL", "MF"].contains(&region.as_str());
         assert!(
@@ -355,7 +413,9 @@ fn every_countrys_numbers_are_read_as_they_are_dialled_at_home() {
         let plan = of(region.as_str());
         for (other, number) in examples().into_iter().filter(|(other, _)| *other == region) {
             let code = format!("+{}", other.calling_code());
-            let prefix = prefixes(region).map(|prefixes| prefixes.national).unwrap_or_default();
+            let prefix = prefixes(region)
+                .map(|prefixes| prefixes.national)
+                .unwrap_or_default();
             let national = format!("{prefix}{}", number.strip_prefix(&code).unwrap());
             let found = read(&plan, &national);
             assert_eq!(found, Ok(number), "{region} {national}");

@@ -56,7 +56,10 @@ impl Shard {
                     Err(error) => error.message.as_deref().map(sip_msg::Message::raw),
                 };
                 let raw = raw.cloned();
-                if self.switch.is_barred(now, &flow, raw.as_deref().unwrap_or_default()) {
+                if self
+                    .switch
+                    .is_barred(now, &flow, raw.as_deref().unwrap_or_default())
+                {
                     self.broken.extend(flow.conn);
                     return;
                 }
