@@ -3,6 +3,7 @@
 mod access;
 mod billing;
 mod class;
+mod dialing;
 mod hunting;
 mod identity;
 mod media;
@@ -40,8 +41,10 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         class::complete(class, &cx.entry("class", index), &config, cx);
     }
     hunting::numbers(&config, cx);
+    dialing::complete(&config, cx);
     derive_targets(&mut config, cx);
     transport::complete(&config, cx);
+    dialing::advise(&config, cx);
     config
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Cx<'c> {
     pub(crate) profiles: BTreeMap<String, Item<'c>>,
     /// What profiles give to trunks, a line each.
     pub(crate) notes: Vec<String>,
+    /// What is missing that most would want.
+    pub(crate) advice: Vec<String>,
     /// While a default is read nothing is a written key.
     pub(crate) in_default: bool,
     /// While a profile is read by itself no key of it is missing.
@@ -112,6 +114,7 @@ impl<'c> Cx<'c> {
             entries: BTreeMap::new(),
             profiles: BTreeMap::new(),
             notes: Vec::new(),
+            advice: Vec::new(),
             in_default: false,
             in_part: false,
             more: 0,
@@ -255,6 +258,7 @@ impl<'c> Cx<'c> {
             errors: problems(self.errors),
             warnings: problems(self.warnings),
             notes: self.notes,
+            advice: self.advice,
         }
     }
 }

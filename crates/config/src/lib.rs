@@ -29,17 +29,21 @@ pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
     Advance, AfterRinging, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Backup, Ban,
     Billing, CallerHeader, Capture, Challenge, Class, ClientCertificate, Config, Connections, Country,
-    Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, Destinations, Digest, DigestAlgorithm,
-    DiversionMode, Dns, Dtmf, Edge, Engine, Explore, Failover, Floors, HeaderAction, HeaderFormats,
-    HeaderRule, Health, Hep, Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind,
-    Network, Node, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode,
-    Parallel, PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, Redirects, RefreshMethod, Register,
-    Registrar, ReliableProvisional, RequestMode, Requests, Role, RowJurisdiction, Rtcp, Screening,
-    ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Stop,
-    Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkStir, TrunkTls,
+    Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, Destinations, DialPlan, DialRule, DialThen, Digest,
+    DigestAlgorithm, DiversionMode, Dns, Dtmf, Edge, Emergency, EmergencyRoute, Engine, Explore, Failover,
+    Floors, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders, Keepalive,
+    Listen, ListenTls, Media, MessageKind, Network, Node, NumberCheck, NumberFormat, NumberIn, NumberRule,
+    NumberStyle, Numbering, Objective, OutsideMode, Parallel, PlainDigits, Portability, PortabilityMode,
+    PrivacyMode, ReasonMode, Reasons, Records, Redirects, RefreshMethod, Register, Registrar,
+    ReliableProvisional, RequestMode, Requests, Role, RowJurisdiction, Rtcp, Screening, ScreeningMode,
+    SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp, SrtpKeying, SrtpSuite, Stir, Stop, Target, TimerMode,
+    TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkStir, TrunkTls, UnknownNumber,
     UnknownSources, Unpriced, Until, UriStyle, User, Verify, VerstatPlace, Way, Weights,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};
 pub use report::{Problem, Report};
-pub use values::{Cidr, Destination, Expression, Host, Part, Pattern, Secret, Source, Template, Variable};
+pub use values::{
+    Cidr, Destination, DialPattern, Expression, Host, Part, Pattern, Region, Secret, Source, Template,
+    Variable,
+};

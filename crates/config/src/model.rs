@@ -3,7 +3,9 @@
 mod access;
 mod billing;
 mod class;
+mod dialing;
 mod edge;
+mod emergency;
 mod failover;
 mod headers;
 mod identity;
@@ -11,6 +13,7 @@ mod listen;
 mod number_rule;
 mod numbers;
 mod parallel;
+mod portability;
 mod sdp;
 mod stir;
 mod trunk;
@@ -18,7 +21,9 @@ mod trunk;
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
 pub use billing::{Billing, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, RowJurisdiction, Unpriced};
 pub use class::{Class, Explore, Floors, Objective};
+pub use dialing::{DialPlan, DialRule, DialThen, NumberCheck, UnknownNumber};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
+pub use emergency::{Emergency, EmergencyRoute};
 pub use failover::{Advance, AfterRinging, Failover, Redirects, Stop};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
@@ -29,6 +34,7 @@ pub use listen::{ClientCertificate, Connections, Listen, ListenTls, TlsVersion, 
 pub use number_rule::{Backup, NumberRule};
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
 pub use parallel::{Parallel, Until};
+pub use portability::{Portability, PortabilityMode};
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
@@ -100,6 +106,12 @@ section! {
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.
         live numbers named "number": Vec<NumberRule> = Tables<NumberRule>, default("[]");
+        /// How people dial, and which numbers they mean.
+        live dial_plans named "dial_plan": Vec<DialPlan> = Tables<DialPlan>, default("[]");
+        /// Calls to emergency services.
+        live emergency: Emergency = Table<Emergency>, default("{}");
+        /// Number portability.
+        live portability: Portability = Table<Portability>, default("{}");
     }
 }
 
@@ -128,7 +140,8 @@ section! {
             derived(IpAddr::V4(Ipv4Addr::UNSPECIFIED), "the address of its first listener, and what that advertises");
         /// The address written into SDP, where NAT stands in front or `bind` is a wildcard.
         live advertise: Option<IpAddr> = Opt<Ip>, optional;
-        /// The region it stands in: calls that come by its listeners go to carriers and targets of the same region before others.
+        /// The region it stands in: calls that come by its listeners go to carriers and targets of the same region before others, and
+        /// emergency calls to the routes of that region.
         live region: Option<String> = Opt<Name>, derived(None, "`node.region`");
     }
 }

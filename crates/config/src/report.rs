@@ -11,6 +11,8 @@ pub struct Report {
     pub warnings: Vec<Problem>,
     /// What profiles give to trunks, one line for each trunk that has one. It is said nowhere else.
     pub notes: Vec<String>,
+    /// What is missing that most would want, a line each: neither error nor warning. It is said nowhere else.
+    pub advice: Vec<String>,
 }
 
 impl fmt::Display for Report {

@@ -1,4 +1,8 @@
-//! Small values of the configuration: address ranges, sources, hosts, number patterns, secrets.
+//! Small values of the configuration: address ranges, sources, hosts, number patterns, countries, secrets.
+
+mod dialing;
+
+pub use dialing::{DialPattern, Region};
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -220,6 +220,8 @@ fn one(tables: &Tables, live: &Live, now: Instant, called: &Called, draw: u64) -
         called: called.text(),
         class: None,
         sell: None,
+        routed: None,
+        emergency: false,
         at_unix_s: NOW,
         draw,
     };
@@ -324,6 +326,8 @@ fn main() {
                 black_box(single.lookup(&Asked {
                     called: called.text(),
                     caller: "441632960000",
+                    routed: None,
+                    emergency: false,
                     at_unix_s: NOW,
                 }))
             },

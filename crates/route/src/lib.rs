@@ -15,7 +15,7 @@ mod failover;
 pub mod learn;
 mod live;
 mod margin;
-mod number;
+pub mod number;
 mod plan;
 mod prices;
 pub mod quality;
@@ -34,5 +34,5 @@ pub use plan::{
 pub use prices::{Advise, TooMuch};
 pub use quality::Quality;
 pub use tables::{
-    BuildError, Called, Near, NetworkIx, Retired, Sale, SourceMatch, Tables, TrunkIx, UserIx, WhyNot,
+    BuildError, Called, Dialled, Near, NetworkIx, Retired, Sale, SourceMatch, Tables, TrunkIx, UserIx, WhyNot,
 };

@@ -195,6 +195,17 @@ impl Live {
         Ok(Permit { slot: index })
     }
 
+    /// A place for an emergency call on `trunk`, which is counted but by no limit refused. `None`: the config in force has no such
+    /// trunk, or it is switched off.
+    pub fn admit_emergency(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Option<Permit> {
+        let index = self.find(tables, trunk)?;
+        let slot = self.slots.get_mut(index as usize).filter(|slot| slot.open)?;
+        slot.pace.take(now);
+        slot.calls += 1;
+        self.permits += 1;
+        Some(Permit { slot: index })
+    }
+
     /// A place in the pace of `trunk` alone (`max_cps`), for a call that gets no [place](Self::try_admit) but is dealt with at
     /// length; whether there was one.
     pub fn try_pace(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> bool {

@@ -3,6 +3,7 @@
 mod attempts;
 mod decide;
 mod draw;
+mod emergency;
 mod only;
 mod order;
 mod trace;
@@ -38,6 +39,10 @@ pub struct Request<'a> {
     pub class: Option<&'a str>,
     /// What the customer pays for the call, if that is known.
     pub sell: Option<Rate>,
+    /// The number by which the call is priced, where that is another: the routing number of a ported one, with `+`.
+    pub routed: Option<&'a str>,
+    /// Whether it is a customer's call to emergency services, and `called` their number: its routes decide, and no deck.
+    pub emergency: bool,
     /// Now, seconds since 1970 (UTC): which prices are in force.
     pub at_unix_s: u64,
     /// A random number, for the weights. The same number gives the same plan.
@@ -99,6 +104,9 @@ pub enum NoRouteReason {
     /// The trunks that would take it are switched off or have no target. 503.
     #[error("the trunks for this number are out of service")]
     OutOfService,
+    /// An emergency call that no route is for, and no carrier may take. 503: another switch may know better.
+    #[error("no emergency route fits, and emergency.any_carrier is off or there is no carrier")]
+    NoEmergencyRoute,
 }
 
 impl NoRouteReason {
@@ -106,7 +114,7 @@ impl NoRouteReason {
     pub fn status(self) -> u16 {
         match self {
             Self::UnknownNumber | Self::NoCarrier => 404,
-            Self::OutOfService => 503,
+            Self::OutOfService | Self::NoEmergencyRoute => 503,
         }
     }
 }
@@ -121,9 +129,10 @@ impl NoRouteReason {
 /// carrier's call without a rule has no route.
 pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -> Result<Plan, NoRoute> {
     let decision = Decision::new(tables, live, now, request);
-    let rule = tables.rule(request.called);
+    let rule = tables.rule(request.called).filter(|_| !request.emergency);
     let mut keys = Keys::new();
     let (basis, standings) = match rule {
+        _ if request.emergency => (Basis::Emergency, decision.by_emergency()),
         Some(rule) => (
             Basis::Number(rule.rule.pattern.text.as_str().into()),
             decision.by_rule(rule),
@@ -134,7 +143,7 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
         None => (Basis::NoTransit, Vec::new()),
     };
     let mut moved = Moves::new();
-    let attempts = decision.attempts(&standings, &keys, rule, &mut moved);
+    let attempts = decision.attempts(&basis, &standings, &keys, rule, &mut moved);
     let trace = decision.trace(basis, standings, moved);
     if attempts.is_empty() {
         let reason = trace.no_route();
@@ -145,7 +154,11 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
         });
     }
     Ok(Plan {
-        limit: decision.limit(&attempts),
+        limit: if request.emergency {
+            attempts.len()
+        } else {
+            decision.limit(&attempts)
+        },
         attempts,
         trace,
     })

@@ -3,6 +3,7 @@
 
 mod build;
 mod carriers;
+mod dialing;
 mod numbers;
 mod regions;
 mod sold;
@@ -16,6 +17,7 @@ use crate::plan::{Shared, Standing};
 use crate::prices::{Price, Prices};
 use carriers::Carriers;
 use config::{Config, NumberRule, Role, Trunk};
+use dialing::{Callers, Dialing};
 use numbers::Numbers;
 use regions::Regions;
 use sold::Sold;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 pub use build::BuildError;
 pub use carriers::Retired;
 pub(crate) use carriers::weight;
+pub use dialing::Dialled;
 pub use regions::Near;
 pub use sold::Sale;
 pub use sources::WhyNot;
@@ -71,6 +74,9 @@ pub struct Tables {
     numbers: Numbers,
     users: Users,
     sold: Sold,
+    dialing: Dialing,
+    /// What is known of each trunk's callers.
+    callers: Box<[Callers]>,
 }
 
 /// What was worked out about a trunk beforehand.
@@ -210,7 +216,7 @@ impl Tables {
         let first = twins.iter().min_by_key(|&&ix| {
             let trunk = self.trunk(ix);
             // Each may write numbers in a way of its own.
-            let rule = self.rule(&trunk.read_number(called));
+            let rule = self.meant(ix, called);
             let likely = if rule.is_some() {
                 Role::Carrier
             } else {
@@ -222,6 +228,15 @@ impl Tables {
         first.map_or(SourceMatch::None { why: WhyNot::Unknown }, |&ix| {
             self.enabled_or_not(ix)
         })
+    }
+
+    /// The number rule for what this trunk would mean by `called`.
+    fn meant(&self, ix: TrunkIx, called: &str) -> Option<&Rule> {
+        match self.dialled(ix, called) {
+            Ok(Dialled::Number(number)) => self.rule(&number),
+            Ok(Dialled::Emergency(number)) => self.rule(&number),
+            Err(_) => None,
+        }
     }
 
     /// The number rule for `called` (with or without `+`): the one for exactly this number, then the user of this name or number,

@@ -68,6 +68,8 @@ fn a_plan_over_many_carriers_is_two_allocations() {
         called: "+442071838750",
         class: None,
         sell: None,
+        routed: None,
+        emergency: false,
         at_unix_s: 1_769_904_000,
         draw: 7,
     };

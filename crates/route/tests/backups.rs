@@ -74,6 +74,8 @@ fn only(tables: &Tables, live: &Live, to: &str, target: Option<usize>) -> Result
         called: "+442071838750",
         class: None,
         sell: None,
+        routed: None,
+        emergency: false,
         at_unix_s: 1_769_904_000,
         draw: 1,
     };

@@ -165,7 +165,7 @@ async fn serve(mut jobs: mpsc::Receiver<Job>, sink: Arc<dyn FetchSink>) {
             Some((_, client)) => Arc::clone(client),
             None => {
                 let of = Arc::clone(&rules);
-                let made = tokio::task::spawn_blocking(move || client_of(&of)).await;
+                let made = tokio::task::spawn_blocking(move || client_with(of.roots.as_ref())).await;
                 match made.unwrap_or_else(|gone| Err(FetchError::Roots(gone.to_string()))) {
                     Ok(client) => {
                         tls = Some((Arc::clone(&rules), Arc::clone(&client)));
@@ -197,10 +197,10 @@ async fn serve(mut jobs: mpsc::Receiver<Job>, sink: Arc<dyn FetchSink>) {
     }
 }
 
-/// TLS 1.2 and 1.3, with the roots of the rules.
-fn client_of(rules: &FetchRules) -> Result<Arc<ClientConfig>, FetchError> {
+/// TLS 1.2 and 1.3, with these roots, each in DER; `None`: the system's.
+pub(crate) fn client_with(own: Option<&Vec<Vec<u8>>>) -> Result<Arc<ClientConfig>, FetchError> {
     let mut roots = RootCertStore::empty();
-    match &rules.roots {
+    match own {
         Some(own) => {
             for der in own {
                 roots.add(CertificateDer::from(der.clone()))?;

@@ -1,4 +1,5 @@
-//! SIP sockets: what the shard loop reads from and writes to; the resolver of host names, and the fetcher of callers' certificates.
+//! SIP sockets: what the shard loop reads from and writes to; the resolver of host names, the fetcher of callers' certificates, and who asks
+//! where numbers are served.
 //!
 //! Datagrams are bytes here; [`Streams`] cuts messages out of connections, and knows no more of them than where they end. A
 //! [`UdpListener`] is one bound socket that lives on the shard's thread: it never blocks and never spawns, and allocates for what has
@@ -9,6 +10,7 @@ mod arrival;
 pub mod capture;
 mod error_queue;
 mod fetch;
+mod http;
 mod look;
 mod resolve;
 mod stream;
@@ -19,6 +21,7 @@ mod udp;
 pub use arrival::Arrival;
 pub use error_queue::Unreachable;
 pub use fetch::{Fetch, FetchError, FetchRules, FetchSink, Fetched, Fetcher};
+pub use http::{AnswerSink, Answered, AskError, AskRules, Asker};
 pub use look::{Looked, look};
 pub use resolve::{
     Lookup, Query, Resolution, ResolutionSink, ResolveError, Resolver, ResolverConfig, ResolverCounters,

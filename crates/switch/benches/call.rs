@@ -85,7 +85,10 @@ impl Rig {
             for command in std::mem::take(&mut self.commands) {
                 match command {
                     Command::Send(send) if send.flow.remote == remote => sent.push(send.bytes),
-                    Command::Send(_) | Command::Resolve { .. } | Command::FetchCertificate { .. } => {}
+                    Command::Send(_)
+                    | Command::Resolve { .. }
+                    | Command::FetchCertificate { .. }
+                    | Command::LookUp { .. } => {}
                     Command::Media(command) => {
                         if let control::Command::Close { id } = *command {
                             let stats = Box::new(SessionStats::default());

@@ -1,10 +1,10 @@
 //! Who may call, and how much: the step between an INVITE and a call.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use config::{Role, Transfer};
+use route::number::Misdialled;
 use route::{TrunkIx, deck, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
@@ -13,11 +13,13 @@ use sip_proto::{DropReason, Flow, Transport, reply};
 use crate::auth;
 use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
+use crate::dip::Routing;
 use crate::handoff::{Handoff, Replaces};
 use crate::headers;
 use crate::ident::{self, CallKey};
 use crate::identity;
 use crate::io::{Command, Now};
+use crate::numbers;
 use crate::rules::{self, Facts};
 use crate::snapshot::Snapshot;
 use crate::trial::TRIAL_LISTENER;
@@ -36,7 +38,7 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     if asked.flow.listener == TRIAL_LISTENER {
         return test_call(core, now, asked);
     }
-    let mut called = headers::user_of(asked.message.uri());
+    let mut called = numbers::called_in(asked.message.uri());
     let trunk = match auth::caller(core, now, &asked, &called) {
         Ok(trunk) => trunk,
         Err(refused) => {
@@ -98,8 +100,13 @@ pub(crate) fn admitted(
         alias(core, trunk, &invite.asked);
     }
     let snapshot = Arc::clone(&core.snapshot);
-    let (mut call, refused) = begin(core, now, snapshot, trunk, invite, called);
-    if core.draining {
+    let Begun {
+        mut call,
+        refused,
+        misdialled,
+    } = begin(core, now, snapshot, trunk, invite, called);
+    let emergency = call.is_emergency();
+    if core.draining && !emergency {
         core.counters.refused_limit += 1;
         call.end(
             core,
@@ -111,25 +118,38 @@ pub(crate) fn admitted(
         );
         return Some(call);
     }
-    if let Some(refused) = refused {
+    if let Some(refused) = refused.filter(|_| !emergency) {
         let who = &core.snapshot.trunk(trunk).name;
         tracing::debug!(call = %call.id, trunk = %who, why = %refused, "refused for its caller");
         call.story.remark(format!("{who}: {refused}"));
         call.fail(core, now, Ending::failed(refused.kind(), refused.status()));
         return Some(call);
     }
+    if let Some(misdialled) = misdialled {
+        core.counters.refused_number += 1;
+        tracing::debug!(call = %call.id, why = %misdialled, "refused for what was dialled");
+        call.story.remark(misdialled.to_string());
+        call.fail(core, now, Ending::failed("misdialled", misdialled.status()));
+        return Some(call);
+    }
     if let Some(ending) = kept_from(core, &mut call) {
         call.fail(core, now, ending);
         return Some(call);
+    }
+    if emergency {
+        call.alert(core);
     }
     let snapshot = Arc::clone(&core.snapshot);
     // Whether a trunk whose lines are all taken may say so: at its pace. Who calls too fast, or meets a limit of the switch itself,
     // is sent away at once.
     let mut may_say = false;
-    let permit = if core.calls >= core.max_calls() {
+    let permit = if core.calls >= core.most_calls(emergency) {
         Err("switch-full")
     } else if core.ports.available() < PAIRS {
         Err("no-ports")
+    } else if emergency {
+        let place = core.live.admit_emergency(now.at, &snapshot.tables, trunk);
+        place.ok_or("trunk-disabled")
     } else {
         let admitted = core.live.try_admit(now.at, &snapshot.tables, trunk);
         may_say =
@@ -161,8 +181,8 @@ pub(crate) fn admitted(
         }
     }
     core.counters.calls_admitted += 1;
-    if call.identify(core, now) {
-        route(core, now, &mut call);
+    if emergency || call.identify(core, now) {
+        onward(core, now, &mut call);
     }
     Some(call)
 }
@@ -219,7 +239,7 @@ fn test_call(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
         offer: None,
         carried: None,
     };
-    let (mut call, _) = begin(core, now, snapshot, from, invite, called);
+    let mut call = begin(core, now, snapshot, from, invite, called).call;
     let full = if core.draining {
         Some("draining")
     } else if core.calls >= core.max_calls() {
@@ -236,7 +256,15 @@ fn test_call(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     Some(call)
 }
 
-/// The call, with nothing reserved for it yet, and why it may not go on for who calls.
+/// A call with nothing reserved for it yet.
+struct Begun {
+    call: Call,
+    /// Why it may not go on for who calls.
+    refused: Option<identity::Refused>,
+    /// Why it may not for what was dialled.
+    misdialled: Option<Misdialled>,
+}
+
 fn begin(
     core: &mut Core,
     now: Now,
@@ -244,7 +272,7 @@ fn begin(
     trunk: TrunkIx,
     mut invite: Invite,
     called: String,
-) -> (Call, Option<identity::Refused>) {
+) -> Begun {
     let key = CallKey(core.next_id());
     let id = ident::call_id(now.unix_ms, [core.random(), core.random()]);
     let tag = core.tag();
@@ -268,13 +296,11 @@ fn begin(
         Ok(caller) => (caller, None),
         Err(refused) => (headers::user_of(message.from().uri), Some(refused)),
     };
-    let called = match from.read_number(&called) {
-        Cow::Owned(read) => read,
-        Cow::Borrowed(_) => called,
-    };
-    let screened = from.screening.is_some() && number_said(from, message) != caller;
+    let read = numbers::read(&snapshot, trunk, called);
+    let screened = from.screening.is_some() && number_said(&snapshot, from, message) != caller;
     let remark = screened.then(|| format!("{}: another number than it says", from.name));
-    let mut story = Story::new(now, caller, called, invite.asked.flow.remote);
+    let mut story = Story::new(now, caller, read.number, invite.asked.flow.remote);
+    story.numbers = read.numbers;
     if let Some(remark) = remark.filter(|_| refused.is_none()) {
         story.remark(remark);
     }
@@ -290,7 +316,11 @@ fn begin(
         invite: Some(invite),
         story,
     });
-    (call, refused)
+    Begun {
+        call,
+        refused,
+        misdialled: read.misdialled,
+    }
 }
 
 /// Whether calls of this trunk may go to this number.
@@ -329,6 +359,9 @@ fn kept_from(core: &mut Core, call: &mut Call) -> Option<Ending> {
             return Some(Ending::failed("loop", 482));
         }
     }
+    if call.is_emergency() {
+        return None;
+    }
     let denied = may_call(&snapshot, call.a.trunk, called).err()?;
     core.counters.refused_destination += 1;
     tracing::debug!(call = %call.id, trunk = %from.name, why = %denied, "refused for its destination");
@@ -340,9 +373,9 @@ fn kept_from(core: &mut Core, call: &mut Call) -> Option<Ending> {
 }
 
 /// The number in From, as the trunk's others are read.
-fn number_said(from: &config::Trunk, message: &sip_msg::Message) -> String {
+fn number_said(snapshot: &Snapshot, from: &config::Trunk, message: &sip_msg::Message) -> String {
     let user = headers::user_of(message.from().uri);
-    from.read_number(&user).into_owned()
+    snapshot.tables.read_number(from, &user).into_owned()
 }
 
 /// A call's wait for a certificate may be over: it is there, or `late`.
@@ -353,6 +386,27 @@ pub(crate) fn on_certificate(call: &mut Call, core: &mut Core, now: Now, late: b
         call.on_certificate(core, now)
     };
     if goes_on {
+        onward(core, now, call);
+    }
+}
+
+/// Word of who serves the called number has come, or will not.
+pub(crate) fn on_dip(call: &mut Call, core: &mut Core, now: Now, found: Option<Routing>) {
+    if call.on_dip(core, found) {
+        route(core, now, call);
+    }
+}
+
+/// It is late.
+pub(crate) fn on_dip_late(call: &mut Call, core: &mut Core, now: Now) {
+    if call.on_dip_late(core, now) {
+        route(core, now, call);
+    }
+}
+
+/// Goes on with a call whose caller is known to be right: to whoever serves the number, once that is known.
+fn onward(core: &mut Core, now: Now, call: &mut Call) {
+    if call.dip(core, now) {
         route(core, now, call);
     }
 }
@@ -375,18 +429,28 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let draw = core.random();
     let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
     let at_unix_s = now.unix_ms / 1000;
-    let sale = sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
+    let mut sale = sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
+    if call.is_emergency() {
+        sale = route::Sale::Unsaid;
+    }
     if let Err((ending, why)) = call.sell(core, now, call.a.trunk, sale) {
         call.story.remark(why);
         tracing::debug!(call = %call.id, kind = ending.kind, "refused for its price");
         return call.fail(core, now, ending);
     }
+    let routed = call
+        .story
+        .numbers
+        .as_ref()
+        .and_then(|numbers| numbers.routed.clone());
     let request = route::Request {
         from: call.a.trunk,
         caller: &caller,
         called: &called,
         class: None,
         sell: sale.rate(),
+        routed: routed.as_deref(),
+        emergency: call.is_emergency(),
         at_unix_s,
         draw,
     };

@@ -268,6 +268,7 @@ impl Call {
             | Timer::Source(_)
             | Timer::Credit(_)
             | Timer::Certificate(_)
+            | Timer::Dip(_)
             | Timer::Page(_)
             | Timer::Register(_)
             | Timer::Binding(_)
@@ -369,6 +370,7 @@ impl Call {
             },
             caller: self.story.caller.to_string(),
             called: self.story.called.to_string(),
+            emergency: self.is_emergency(),
             started_ms: self.story.started_ms,
             talk_s: self.story.talk_time(now).map(|talk| talk.as_secs()),
             from: leg_view(&self.a),

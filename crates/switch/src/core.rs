@@ -24,6 +24,7 @@ pub(crate) use self::challenges::Credentials;
 pub(crate) use self::owners::{ClientOwner, Timer, Waiter};
 use crate::auth::Access;
 use crate::credit::Ledger;
+use crate::dip::Dips;
 use crate::edge::Edge;
 use crate::gauges::Counters;
 use crate::handoff::Handoff;
@@ -88,6 +89,8 @@ pub(crate) struct Core {
     pub(crate) certificates: Certificates,
     /// What customers may still spend.
     pub(crate) credit: Ledger,
+    /// Who serves which numbers now.
+    pub(crate) dips: Dips,
     /// What calls have for each other.
     pub(crate) handoffs: VecDeque<Handoff>,
     /// Tests of trunks.
@@ -133,6 +136,7 @@ impl Core {
             registrar: Registrar::default(),
             certificates: Certificates::default(),
             credit: Ledger::default(),
+            dips: Dips::default(),
             handoffs: VecDeque::new(),
             trials: Trials::default(),
             counters: Counters::default(),
@@ -147,7 +151,8 @@ impl Core {
     pub(crate) fn waiting(&self) -> usize {
         let answers = self.servers.len() + self.clients.len() + self.pages.len();
         let asked = self.media.len() + self.tickets.len() + self.queries.len();
-        answers + asked + self.certificates.fetches() + self.loops.len() + self.credit.places()
+        let aside = self.certificates.fetches() + self.dips.asked() + self.loops.len();
+        answers + asked + aside + self.credit.places()
     }
 
     /// A number that was not given before: call keys, media ids, tickets, queries.
@@ -315,6 +320,12 @@ impl Core {
     pub(crate) fn admit_attempt(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
         let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
         self.live.try_admit(now.at, &self.snapshot.tables, ix).ok()
+    }
+
+    /// A place for an emergency call on a trunk, by no limits.
+    pub(crate) fn admit_emergency(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
+        let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
+        self.live.admit_emergency(now.at, &self.snapshot.tables, ix)
     }
 
     pub(crate) fn methods() -> Vec<Method> {

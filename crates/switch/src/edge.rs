@@ -224,15 +224,16 @@ fn describe(place: Place) -> String {
 }
 
 impl Core {
-    /// Whether what comes by this flow is not even to be read.
-    pub(crate) fn is_barred(&mut self, now: Now, flow: &Flow) -> bool {
+    /// Whether what comes by this flow is not even to be read. An emergency call is where users have authenticated of late: its caller
+    /// may be one of them, and has to show that.
+    pub(crate) fn is_barred(&mut self, now: Now, flow: &Flow, datagram: &[u8]) -> bool {
         if self.edge.bans.is_empty() {
             return false;
         }
         let Some(place) = self.edge.bans.covers(now.at, flow.remote) else {
             return false;
         };
-        if self.is_known(flow) {
+        if self.is_known(flow) || self.begins_emergency(now, flow, datagram) {
             return false;
         }
         self.edge.bans.dropped(place);
@@ -269,6 +270,11 @@ impl Core {
             let share = if first { 1.0 } else { AGAIN };
             edge.count(now, keys, flow.remote, points * share, why);
         }
+    }
+
+    /// Whether a user has authenticated from there of late.
+    pub(crate) fn trusts(&self, now: Now, flow: &Flow) -> bool {
+        self.edge.is_trusted(now.at, ground(flow.remote.ip()))
     }
 
     /// A user has shown who it is.

@@ -2,12 +2,13 @@
 //!
 //! Nothing is taken by asking: no place, no draw of the switch's own, no statistics.
 
-use route::{DecisionView, TrunkIx};
+use route::{DecisionView, Sale, TrunkIx};
 use serde::Serialize;
 
 use crate::admit;
 use crate::call::bill;
 use crate::io::Now;
+use crate::numbers;
 use crate::snapshot::Snapshot;
 use crate::switch::Switch;
 
@@ -98,16 +99,16 @@ impl Switch {
             return Err(NoAnswer::UnknownClass(name.to_owned()));
         }
         let trunk = snapshot.trunk(from);
-        let (caller, called) = (
-            trunk.read_number(&question.caller),
-            trunk.read_number(&question.called),
-        );
+        let caller = snapshot.tables.read_number(trunk, &question.caller);
+        let read = numbers::read(snapshot, from, question.called.clone());
+        let (called, emergency) = (read.number, read.numbers.is_some_and(|numbers| numbers.emergency));
+        let at_unix_s = question.at_unix_s.unwrap_or(now.unix_ms / 1000);
         let mut explanation = Explanation {
             from: trunk.name.clone(),
             caller: caller.to_string(),
-            called: called.to_string(),
+            called: called.clone(),
             class: class.map(str::to_owned).or_else(|| trunk.class.clone()),
-            at_unix_s: question.at_unix_s.unwrap_or(now.unix_ms / 1000),
+            at_unix_s,
             draw: question.draw.to_string(),
             status: None,
             attempts: Vec::new(),
@@ -115,24 +116,27 @@ impl Switch {
             decision: None,
             lines: Vec::new(),
         };
-        if let Err(denied) = admit::may_call(snapshot, from, &called) {
-            explanation.status = Some(403);
-            explanation.lines.push(format!("{}: {denied}", trunk.name));
-            return Ok(explanation);
-        }
-        let sale = admit::sale(snapshot, from, explanation.at_unix_s, (&caller, &called));
-        if let Err(why) = bill::sold(sale, &trunk.name) {
-            explanation.status = Some(403);
+        let sale = admit::sale(snapshot, from, at_unix_s, (&caller, &called));
+        let refusal = match read.misdialled {
+            Some(misdialled) => Some((misdialled.status(), misdialled.to_string())),
+            None if emergency => None,
+            None => refusal(snapshot, (from, &called), sale),
+        };
+        if let Some((status, why)) = refusal {
+            explanation.status = Some(status);
             explanation.lines.push(why);
             return Ok(explanation);
         }
+        let routed = core.dips.known(now.at, snapshot, trunk, &called);
         let request = route::Request {
             from,
             caller: &caller,
             called: &called,
             class,
-            sell: sale.rate(),
-            at_unix_s: explanation.at_unix_s,
+            sell: sale.rate().filter(|_| !emergency),
+            routed: routed.as_deref().filter(|_| !emergency),
+            emergency,
+            at_unix_s,
             draw: question.draw,
         };
         let trace = match route::plan(&snapshot.tables, &core.live, now.at, &request) {
@@ -158,6 +162,15 @@ impl Switch {
         explanation.decision = Some(decision);
         Ok(explanation)
     }
+}
+
+/// Why a call is refused before it is asked who could take it.
+fn refusal(snapshot: &Snapshot, (from, called): (TrunkIx, &str), sale: Sale) -> Option<(u16, String)> {
+    let name = &snapshot.trunk(from).name;
+    if let Err(denied) = admit::may_call(snapshot, from, called) {
+        return Some((403, format!("{name}: {denied}")));
+    }
+    bill::sold(sale, name).err().map(|why| (403, why))
 }
 
 fn trunk_of(snapshot: &Snapshot, question: &Question) -> Result<TrunkIx, NoAnswer> {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::dip::DipCounters;
+
 /// What there is right now, and what has happened since the start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Gauges {
@@ -87,6 +89,14 @@ pub struct Counters {
     pub messages_refused: u64,
     /// STIR/SHAKEN.
     pub stir: StirCounters,
+    /// Customers' calls to emergency services.
+    pub emergency_calls: u64,
+    /// Those of them that were not answered, and whose callers did not give up.
+    pub emergency_failed: u64,
+    /// Calls refused for what was dialled.
+    pub refused_number: u64,
+    /// Number portability.
+    pub dip: DipCounters,
 }
 
 /// Counters of STIR/SHAKEN since the start.

@@ -6,12 +6,20 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use config::{Host, NumberIn, Target, Trunk};
+use config::{Host, NumberIn, Target, Trunk, UriStyle};
 use sip_msg::{HeaderId, Message, NameAddr, Uri, Value, Writer};
 use sip_proto::Flow;
 
 use crate::identity::number_uri;
 use crate::rules::is_named;
+
+/// What goes with an emergency call (RFC 6442 §4, RFC 3261 §20.26).
+const EMERGENCY: [&str; 4] = [
+    "Geolocation",
+    "Geolocation-Routing",
+    "Geolocation-Error",
+    "Priority",
+];
 
 /// `SIP/2.0/UDP host:port;branch=…;rport`.
 pub(crate) fn via(flow: &Flow, advertised: Option<SocketAddr>, branch: &[u8]) -> Vec<u8> {
@@ -65,9 +73,14 @@ fn without_separators(number: &[u8]) -> String {
 
 /// The Request-URI of an attempt: the number as the trunk wants it, at the target as it was written.
 pub(crate) fn request_uri(called: &str, trunk: &Trunk, target: &Target) -> Vec<u8> {
-    let mut uri = Vec::with_capacity(64);
     let (number, style) = trunk.write_number(NumberIn::RequestUri, called);
-    number_uri(&mut Value::from(&mut uri), &number, style, &|value| {
+    written_uri(&number, style, target)
+}
+
+/// The same of a number that is written as it shall be.
+pub(crate) fn written_uri(number: &str, style: UriStyle, target: &Target) -> Vec<u8> {
+    let mut uri = Vec::with_capacity(64);
+    number_uri(&mut Value::from(&mut uri), number, style, &|value| {
         target_host(value, target);
     });
     by_transport(&mut uri, target);
@@ -201,6 +214,17 @@ pub(crate) fn pass(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
             .flat_map(|trunk| &trunk.pass_headers)
             .any(|name| is_named(header.name, name));
         if wanted && !is_ours(header.id) {
+            writer.named(header.name, header.value);
+        }
+    }
+}
+
+/// Copies what goes with an emergency call whatever the trunks let through: where its caller is, and how urgent it is.
+pub(crate) fn pass_emergency(writer: &mut Writer, from: &Message, trunks: [&Trunk; 2]) {
+    for header in from.headers() {
+        let mut passed = trunks.iter().flat_map(|trunk| &trunk.pass_headers);
+        let wanted = EMERGENCY.iter().any(|name| is_named(header.name, name));
+        if wanted && !passed.any(|name| is_named(header.name, name)) {
             writer.named(header.name, header.value);
         }
     }

@@ -85,7 +85,7 @@ fn reads_from_only(trunk: &Trunk, message: &Message) -> bool {
 pub(crate) fn number(snapshot: &Snapshot, trunk: TrunkIx, message: &Message) -> Result<String, Refused> {
     let from = snapshot.trunk(trunk);
     if reads_from_only(from, message) {
-        return Ok(number_of(from, message.from().uri));
+        return Ok(number_of(snapshot, from, message.from().uri));
     }
     caller(snapshot, trunk, message).map(Caller::number)
 }
@@ -120,7 +120,7 @@ pub(crate) fn caller(snapshot: &Snapshot, trunk: TrunkIx, message: &Message) -> 
         privacy,
     };
     if !anonymous {
-        caller.from = number_of(from, written.uri);
+        caller.from = number_of(snapshot, from, written.uri);
         caller.display = display_of(&written);
     }
     for header in from.identity.read_from() {
@@ -143,7 +143,7 @@ pub(crate) fn caller(snapshot: &Snapshot, trunk: TrunkIx, message: &Message) -> 
         if id == HeaderId::RemotePartyId && is_private(&said) {
             privacy.id = true;
         }
-        caller.asserted = number_of(from, said.uri);
+        caller.asserted = number_of(snapshot, from, said.uri);
         caller.asserted_display = display_of(&said);
         break;
     }
@@ -153,9 +153,9 @@ pub(crate) fn caller(snapshot: &Snapshot, trunk: TrunkIx, message: &Message) -> 
 }
 
 /// The number or name that a URI of this trunk's names.
-fn number_of(trunk: &Trunk, uri: &[u8]) -> String {
+fn number_of(snapshot: &Snapshot, trunk: &Trunk, uri: &[u8]) -> String {
     let user = user_of(uri);
-    match trunk.read_number(&user) {
+    match snapshot.tables.read_number(trunk, &user) {
         std::borrow::Cow::Owned(read) => read,
         std::borrow::Cow::Borrowed(_) => user,
     }

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtp_proto::control::{self, LegStats};
 use sip_msg::{Message, ParseError};
 use sip_proto::{ConnId, Flow, Hop, ListenerId, Reach, Send, SendOrigin, Transport};
 
+use crate::dip::LookupAnswer;
 use crate::record::CallRecord;
 use crate::snapshot::Snapshot;
 use crate::trial::{Probed, TrialId};
@@ -99,6 +100,13 @@ pub enum Input {
         /// What its URL has.
         outcome: Result<FetchedCertificate, String>,
     },
+    /// A number has been looked up, or why it could not be.
+    LookedUp {
+        /// As given in [`Command::LookUp`].
+        query: u64,
+        /// What its server says.
+        outcome: Result<LookupAnswer, String>,
+    },
     /// A new configuration is in force for what comes from now on.
     Reload(Arc<Snapshot>),
     /// No new calls from now on; calls in progress go on.
@@ -166,6 +174,15 @@ pub enum Command {
     },
     /// Tell operators.
     Event(Box<crate::event::Event>),
+    /// Look up who serves a number, with `GET`; the answer is [`Input::LookedUp`].
+    LookUp {
+        /// To be given back.
+        query: u64,
+        /// Where: http or https.
+        url: Box<str>,
+        /// After this time no answer is of use any more.
+        within: Duration,
+    },
 }
 
 /// Work for the record store. `ticket` comes back in [`Input::Stored`] or [`Input::StoreFailed`].
@@ -226,6 +243,9 @@ pub struct CallView {
     pub to: Option<LegView>,
     /// Attempts made so far.
     pub attempts: usize,
+    /// Whether it is a customer's to emergency services.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
 }
 
 /// One leg of a [`CallView`].

@@ -19,6 +19,7 @@
 //! | `registrar.rs` | where users are registered |
 //! | `register.rs` | our own registrations |
 //! | `rules.rs`, `identity.rs` | header rules; who calls, as each side may know it |
+//! | `numbers.rs`, `dip.rs` | what was dialled, emergency calls; who serves a number now |
 //! | `pager.rs` | requests outside of dialogs that are routed |
 //! | `locate.rs`, `snapshot.rs`, `sources.rs` | where a target is; what a configuration is to a switch; sources that are names |
 //! | `call/dial.rs`, `call/dial/invite.rs` | the next attempt: target, media; its INVITE as it is written |
@@ -46,6 +47,7 @@ mod auth;
 mod call;
 mod core;
 mod credit;
+mod dip;
 mod edge;
 mod event;
 mod explain;
@@ -58,6 +60,7 @@ mod identity;
 mod io;
 mod locate;
 mod loops;
+mod numbers;
 mod orphan;
 mod pager;
 pub mod record;
@@ -75,10 +78,11 @@ mod trunks;
 mod vouch;
 
 pub use crate::credit::CreditView;
+pub use crate::dip::{DipCounters, LookupAnswer, lookup_roots};
 pub use crate::edge::{BanOutcome, BanView};
 pub use crate::event::{Event, EventKind};
 pub use crate::explain::{AttemptView, Explanation, NoAnswer, Question};
-pub use crate::gauges::{Gauges, StirCounters};
+pub use crate::gauges::{Counters, Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;
 pub use crate::registrar::BindingView;

@@ -22,6 +22,7 @@ use crate::ident;
 use crate::identity;
 use crate::io::Now;
 use crate::locate::{self, Address, Hops, Located};
+use crate::numbers;
 use crate::registrar::Contact;
 use crate::rules::{self, Facts};
 use crate::snapshot::Snapshot;
@@ -148,13 +149,15 @@ fn admit(core: &mut Core, now: Now, asked: &mut Asked, trunk: TrunkIx, called: &
         Ok(caller) => caller,
         Err(refused) => return Err(refused.status()),
     };
-    let called = from.read_number(called).into_owned();
+    let called = numbers::of_request(&snapshot, trunk, called)?;
     let request = route::Request {
         from: trunk,
         caller: &caller,
         called: &called,
         class: None,
         sell: None,
+        routed: None,
+        emergency: false,
         at_unix_s: now.unix_ms / 1000,
         draw: core.random(),
     };

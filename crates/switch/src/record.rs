@@ -39,8 +39,17 @@ pub struct CallRecord {
     pub to_trunk: Option<String>,
     /// Calling number or user, as received.
     pub caller: String,
-    /// Called number or user, as received.
+    /// Called number or user: in E.164 where the trunk's `numbering` or dial plan tells, else as received.
     pub called: String,
+    /// What was dialled, where that is not `called`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialled: Option<String>,
+    /// The routing number of a ported number, by which the call was priced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<String>,
+    /// It was a customer's call to emergency services.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
     /// Address that the INVITE came from.
     pub source: SocketAddr,
     /// Call-ID of the caller's leg.

@@ -137,6 +137,8 @@ pub struct Snapshot {
     pub sounds: HashMap<String, Arc<Sound>>,
     /// Key, trust anchors and numbering for STIR/SHAKEN.
     pub stir: Arc<Stir>,
+    /// Who vouches for the server that numbers are looked up at ([`crate::lookup_roots`]), each in DER; `None`: the system's list.
+    pub lookup_roots: Option<Arc<Vec<Vec<u8>>>>,
 }
 
 impl Snapshot {

@@ -114,6 +114,12 @@ impl Switch {
                     self.with_call(key, |call, core| admit::on_certificate(call, core, now, false));
                 }
             }
+            Input::LookedUp { query, outcome } => {
+                let (waiting, found) = self.core.looked_up(now, query, outcome);
+                for key in waiting {
+                    self.with_call(key, |call, core| admit::on_dip(call, core, now, found));
+                }
+            }
             Input::Reload(snapshot) => self.on_reload(now, snapshot),
             Input::Drain => self.drain(now),
             Input::EndAll => self.end_all(now),
@@ -219,7 +225,7 @@ impl Switch {
     }
 
     fn on_datagram(&mut self, now: Now, flow: Flow, bytes: Bytes) {
-        if self.core.is_barred(now, &flow) || self.core.endpoint.absorbs(&bytes) {
+        if self.core.is_barred(now, &flow, &bytes) || self.core.endpoint.absorbs(&bytes) {
             return;
         }
         self.on_message(now, flow, sip_msg::parse(bytes, &Limits::default()));
@@ -257,6 +263,7 @@ impl Switch {
                 Timer::Certificate(key) => {
                     self.with_call(key, |call, core| admit::on_certificate(call, core, now, true));
                 }
+                Timer::Dip(key) => self.with_call(key, |call, core| admit::on_dip_late(call, core, now)),
                 Timer::Stage(key)
                 | Timer::MaxDuration(key)
                 | Timer::StoreDeadline(key)
@@ -471,6 +478,8 @@ impl Switch {
         self.core.live.install(&snapshot.tables);
         self.core.access.install(&snapshot.config);
         self.core.certificates.forget_trust();
+        let before = &self.core.snapshot.config.portability;
+        self.core.dips.install(before, &snapshot.config.portability);
         self.core.snapshot = snapshot;
         self.core.edge.install();
         self.core.install_credit(now);

@@ -111,6 +111,12 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
         }
     }
     config.numbers = vec![rule];
+    // A test is no call for help, whatever number it is made to, and calls nobody but the trunk that is tested.
+    config.emergency.country = None;
+    config.emergency.aliases.clear();
+    config.emergency.numbers.clear();
+    config.emergency.routes.clear();
+    config.emergency.any_carrier = false;
     let place = TrunkIx(u32::try_from(config.trunks.len()).ok()?);
     config.trunks.push(Arc::new(tester));
     let tables = Tables::build(&config, Vec::new()).ok()?;
@@ -132,6 +138,7 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
         dtls: running.dtls.clone(),
         sounds: running.sounds.clone(),
         stir: Arc::clone(&running.stir),
+        lookup_roots: running.lookup_roots.clone(),
     };
     Some((snapshot, place))
 }

@@ -19,6 +19,7 @@ mod calls {
     mod digits;
     mod dtls;
     mod early_media;
+    mod emergency;
     mod endings;
     mod failover;
     mod fax;
@@ -26,6 +27,7 @@ mod calls {
     mod hold;
     mod midcall;
     mod money;
+    mod numbers;
     mod odd;
     mod offers;
     mod pickups;

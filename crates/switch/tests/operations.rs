@@ -9,6 +9,7 @@
 
 mod operations {
     mod crash;
+    mod emergency;
     mod phones;
     mod pings;
     mod registrations;

@@ -126,14 +126,14 @@ fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
     let Some(file) = file else {
         bail!("which file? tandem check FILE")
     };
-    let (errors, warnings, notes) = match snapshot::load(Some(file)) {
-        Ok(loaded) => (Vec::new(), loaded.warnings, loaded.notes),
-        Err(Refused { errors, .. }) => (errors, Vec::new(), Vec::new()),
+    let (errors, warnings, notes, advice) = match snapshot::load(Some(file)) {
+        Ok(loaded) => (Vec::new(), loaded.warnings, loaded.notes, loaded.advice),
+        Err(Refused { errors, .. }) => (errors, Vec::new(), Vec::new(), Vec::new()),
     };
     if json {
         let ok = errors.is_empty();
         show::value(
-            &serde_json::json!({ "ok": ok, "errors": errors, "warnings": warnings, "profiles": notes }),
+            &serde_json::json!({ "ok": ok, "errors": errors, "warnings": warnings, "profiles": notes, "advice": advice }),
         )?;
     } else {
         for line in errors.iter().chain(&warnings) {
@@ -141,6 +141,9 @@ fn check(file: Option<&Path>, json: bool) -> Result<ExitCode> {
         }
         for note in &notes {
             show::text(&format!("{note}\n"))?;
+        }
+        for line in &advice {
+            show::text(&format!("note: {line}\n"))?;
         }
         if errors.is_empty() {
             show::text(&format!("{}: ok\n", file.display()))?;

@@ -24,6 +24,8 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<String>,
     /// What profiles give to trunks.
     pub(crate) notes: Vec<String>,
+    /// What is missing that most would want.
+    pub(crate) advice: Vec<String>,
     /// Files that it was read from, decks included, and the patterns of its includes.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -76,6 +78,10 @@ fn read(path: Option<&Path>, files: &mut SystemFiles) -> Result<Loaded, Vec<Stri
         files.seen.push(path.to_path_buf());
         std::fs::read(path).map_err(|error| error.to_string())
     })?;
+    let lookup_roots = switch::lookup_roots(&config, |path| {
+        files.seen.push(path.to_path_buf());
+        std::fs::read(path).map_err(|error| error.to_string())
+    })?;
     let mut warnings = lines(&report.warnings);
     warnings.extend(expiry(&config, &stir));
     let listeners = listeners(&config);
@@ -92,8 +98,10 @@ fn read(path: Option<&Path>, files: &mut SystemFiles) -> Result<Loaded, Vec<Stri
             dtls: certificate(),
             sounds,
             stir: Arc::new(stir),
+            lookup_roots: lookup_roots.map(Arc::new),
         },
         notes: report.notes,
+        advice: report.advice,
         warnings,
         files: Vec::new(),
     })

@@ -1,7 +1,11 @@
-//! As much of an HTTP client as asking the daemon takes.
+//! As much of an HTTP client as asking the daemon takes, and as much of a server as the daemon asks.
 
+use crate::https::{Page, Site, lock};
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 /// A status and a body.
@@ -37,4 +41,98 @@ pub fn request(to: SocketAddr, method: &str, path: &str) -> io::Result<Answer> {
         status,
         body: body.to_owned(),
     })
+}
+
+/// A server whose connections serve for several requests; it ends with this.
+#[derive(Debug)]
+pub struct HttpServer {
+    at: SocketAddr,
+    site: Arc<Site>,
+}
+
+impl HttpServer {
+    /// A server at a free port of `ip`.
+    #[must_use]
+    pub fn start(ip: IpAddr) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
+        let at = listener.local_addr().unwrap();
+        let site = Arc::new(Site::default());
+        let of = Arc::clone(&site);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if of.ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                *lock(&of.connections) += 1;
+                let site = Arc::clone(&of);
+                thread::spawn(move || while serve(&stream, &site) {});
+            }
+        });
+        Self { at, site }
+    }
+
+    /// The URL of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.at)
+    }
+
+    /// From now on this is at a path.
+    pub fn put(&self, path: &str, page: Page) {
+        lock(&self.site.pages).insert(path.to_owned(), page);
+    }
+
+    /// How often a path was asked for.
+    #[must_use]
+    pub fn asked(&self, path: &str) -> usize {
+        let asked = lock(&self.site.asked);
+        asked.iter().filter(|asked| *asked == path).count()
+    }
+
+    /// How many connections there were.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        *lock(&self.site.connections)
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.site.ends.store(true, Ordering::Relaxed);
+        // So that its thread looks.
+        let _ = TcpStream::connect(self.at);
+    }
+}
+
+/// Serves one request; whether another may follow.
+fn serve(mut stream: &TcpStream, site: &Site) -> bool {
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
+    let (mut head, mut byte) = (Vec::new(), [0; 1]);
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) if head.len() < 8192 => head.push(byte[0]),
+            Ok(_) | Err(_) => return false,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    lock(&site.asked).push(path.clone());
+    let page = lock(&site.pages).get(&path).cloned();
+    let (status, headers, body) = match page {
+        Some(Page::Is(status, headers, body)) => (status, headers, body),
+        Some(Page::Hangs) => {
+            // Until the other side has had enough.
+            let _ = stream.read(&mut byte);
+            return false;
+        }
+        None => (404, String::new(), Vec::new()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status} x\r\nContent-Length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(&body))
+        .is_ok()
 }

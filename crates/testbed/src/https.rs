@@ -26,12 +26,13 @@ impl Page {
     }
 }
 
+/// What a server has, and what was asked of it.
 #[derive(Debug, Default)]
-struct Site {
-    pages: Mutex<BTreeMap<String, Page>>,
-    asked: Mutex<Vec<String>>,
-    connections: Mutex<usize>,
-    ends: AtomicBool,
+pub(crate) struct Site {
+    pub(crate) pages: Mutex<BTreeMap<String, Page>>,
+    pub(crate) asked: Mutex<Vec<String>>,
+    pub(crate) connections: Mutex<usize>,
+    pub(crate) ends: AtomicBool,
 }
 
 /// The server; it ends with this.
@@ -41,7 +42,7 @@ pub struct HttpsServer {
     site: Arc<Site>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -140,6 +140,25 @@ impl Bed {
         }
     }
 
+    /// The next message at any of some peers, whatever it is, within a minute, and where it is; 100s are passed over.
+    pub fn next_of<'p>(&mut self, peers: &[&'p str]) -> (&'p str, Sip) {
+        let until = self.world.elapsed() + Duration::from_secs(60);
+        loop {
+            for at in peers {
+                while let Some((_, sip)) = self.world.take(addr(at)) {
+                    if sip.status() != 100 {
+                        return (at, sip);
+                    }
+                }
+            }
+            assert!(
+                self.world.step(until),
+                "nothing came to {peers:?}\n{}",
+                self.story()
+            );
+        }
+    }
+
     /// The next message at a peer, which has to be this one: `INVITE`, `180 INVITE`.
     pub fn expect(&mut self, at: &str, title: &str) -> Sip {
         let (_, sip) = self.next(at);

@@ -14,7 +14,7 @@ use switch::{Command, Input, Listener, NetworkIx, Now, Snapshot, Switch, SwitchC
 
 use crate::agenda::{Agenda, What};
 use crate::ua::{Cx, Ua};
-use crate::{Audit, Certificates, Dns, Media, Network, Rng, Sip, Store};
+use crate::{Audit, Certificates, Dns, Lookups, Media, Network, Rng, Sip, Store};
 
 /// 2026-01-01T00:00:00Z.
 const EPOCH_MS: u64 = 1_767_225_600_000;
@@ -96,6 +96,7 @@ pub fn snapshot(toml: &str) -> Arc<Snapshot> {
     Arc::new(Snapshot {
         media: switch::media_addresses(&config),
         stir: Arc::new(stir),
+        lookup_roots: None,
         sounds,
         peers,
         config,
@@ -125,6 +126,8 @@ pub struct World {
     pub dns: Dns,
     /// Servers of callers' certificates.
     pub certificates: Certificates,
+    /// Whom numbers are looked up at.
+    pub lookups: Lookups,
     /// Peers that act by themselves.
     pub uas: Vec<Ua>,
     /// What was found wrong with the switch's messages.
@@ -162,6 +165,7 @@ impl World {
             registrations: None,
             dns: Dns::default(),
             certificates: Certificates::default(),
+            lookups: Lookups::default(),
             uas: Vec::new(),
             audit: Audit::default(),
             log: Vec::new(),
@@ -312,6 +316,19 @@ impl World {
         outcome
     }
 
+    /// An operator bans an address.
+    pub fn ban(&mut self, address: std::net::IpAddr, time: Duration) {
+        let now = self.moment();
+        let switch = self.switch.as_mut().expect("a switch that is up");
+        assert_eq!(switch.ban(now, address, time), switch::BanOutcome::Done);
+    }
+
+    /// An operator lifts a ban.
+    pub fn unban(&mut self, address: std::net::IpAddr) {
+        let switch = self.switch.as_mut().expect("a switch that is up");
+        assert!(switch.unban(address));
+    }
+
     fn carry_out(&mut self, commands: &mut Vec<Command>) {
         for command in commands.drain(..) {
             match command {
@@ -322,6 +339,10 @@ impl World {
                 Command::Leg { .. } | Command::Probed { .. } | Command::Event(_) => {}
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);
+                }
+                Command::LookUp { query, url, within } => {
+                    self.lookups
+                        .look_up(self.now, query, &url, within, &mut self.agenda);
                 }
                 // There are datagrams only in this world.
                 Command::Alias { .. } => {}

@@ -1,8 +1,10 @@
 //! Forms that are written as a string.
 
+mod dialing;
 mod number;
 mod protocol;
 
+pub(crate) use self::dialing::{DialPatternForm, DialString, JsonPointer, LookupUrl, RegionForm};
 pub(crate) use self::number::{CountryCode, DestinationForm, Dialled, Digits, E164, NumberPattern};
 pub(crate) use self::protocol::{Codec, HeaderName, MediaType, PassedHeader, SdpAttribute};
 use super::{Form, wrong_type};

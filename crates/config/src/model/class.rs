@@ -1,8 +1,9 @@
 //! Classes of service.
 
 use super::parallel::Parallel;
+use super::portability::PortabilityMode;
 use crate::form::compound::{List, Opt};
-use crate::form::scalar::{Decimal, Flag, Time};
+use crate::form::scalar::{Choice, Decimal, Flag, Time};
 use crate::form::text::Name;
 use crate::section::{Table, section};
 use std::time::Duration;
@@ -37,6 +38,8 @@ section! {
         live explore: Explore = Table<Explore>, default("{}");
         /// Whether its calls get what `capacity.reserve` keeps back from others.
         live priority: bool = Flag, default("false");
+        /// Whose word is taken on where called numbers are ported to, for trunks that do not say it themselves.
+        live portability: PortabilityMode = Choice<PortabilityMode>, default("'dip'");
         /// Several carriers at once; absent: one after the other.
         live parallel: Option<Parallel> = Opt<Table<Parallel>>, optional;
     }

@@ -7,15 +7,15 @@ use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
 use super::sdp::SdpChanges;
-use super::{SessionTimer, Transport, TrunkStir};
+use super::{PortabilityMode, SessionTimer, Transport, TrunkStir};
 use crate::form::compound::{FailureStatus, List, NumberFormatForm, OneOrList, Opt, OrOff};
 use crate::form::net::{Domain, HostName, Range, SourceForm, TargetUri, split_target};
 use crate::form::scalar::{Choice, Decimal, Flag, Time, Whole, words};
 use crate::form::secret::SecretForm;
-use crate::form::text::{Codec, FilePath, MediaType, Name, PassedHeader, Text};
+use crate::form::text::{Codec, FilePath, MediaType, Name, PassedHeader, RegionForm, Text};
 use crate::model::{Challenge, Register, User};
 use crate::section::{Table, section};
-use crate::values::{Cidr, Host, Secret, Source};
+use crate::values::{Cidr, Host, Region, Secret, Source};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -182,6 +182,16 @@ section! {
         live header_formats: HeaderFormats = Table<HeaderFormats>, default("{}");
         /// How numbers are written by it; absent: they are taken as they come, with or without +.
         live numbering: Option<Numbering> = Opt<Table<Numbering>>, optional;
+        /// The `[[dial_plan]]` by which numbers are read that come from it, behind `numbering`; absent: they are taken as that leaves them.
+        live dial_plan: Option<String> = Opt<Name>, optional;
+        /// The country of its callers, which says what their emergency numbers are.
+        live country: Option<Region> = Opt<RegionForm>,
+            derived(None, "that of its `dial_plan`, else of `numbering.country_code`, else `emergency.country`");
+        /// The region of its callers, which says where their emergency calls go.
+        live emergency_region: Option<String> = Opt<Name>, derived(None, "`region` of its network, else of the node");
+        /// Whose word is taken on where the numbers are ported to that a customer calls.
+        live portability: Option<PortabilityMode> = Opt<Choice<PortabilityMode>>,
+            derived(None, "`portability` of its class, else `\"dip\"`");
         /// Who calls, and what is said about that.
         live identity: Identity = Table<Identity>, default("{}");
         /// Which numbers its callers may present; absent: any.

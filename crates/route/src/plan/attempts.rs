@@ -3,7 +3,7 @@
 use super::decide::Decision;
 use super::draw::Chance;
 use super::order;
-use super::trace::{Moved, Moves, Place};
+use super::trace::{Basis, Moved, Moves, Place};
 use super::{Attempt, Standing};
 use crate::tables::{Near, Rule, TrunkIx};
 use smallvec::SmallVec;
@@ -16,11 +16,15 @@ pub(super) const USUAL_ATTEMPTS: usize = 3;
 /// offered the call.
 const SPARE: usize = 4;
 
+/// Attempts of an emergency call at most; `failover.attempts` is not for these.
+const MAX_EMERGENCY: usize = 16;
+
 impl Decision<'_> {
     /// The attempts: targets that are well in the trunks' order, then those that are not, then trunks placed last. The trunks' order
-    /// is the rule's, or among carriers that of their `keys`.
+    /// is that in which they stand, or among carriers that of their `keys`.
     pub(super) fn attempts(
         &self,
+        basis: &Basis,
         standings: &[Standing],
         keys: &[u64],
         rule: Option<&Rule>,
@@ -28,9 +32,9 @@ impl Decision<'_> {
     ) -> SmallVec<[Attempt; 4]> {
         let most = self.kept(rule);
         let weight = |trunk| self.tables.weight(trunk);
-        let order = match rule {
-            Some(_) => order::by_part(standings),
-            None => order::foremost(standings, keys, most, self.draw, weight),
+        let order = match basis {
+            Basis::Number(_) | Basis::Emergency | Basis::NoTransit => order::by_part(standings),
+            Basis::Carriers => order::foremost(standings, keys, most, self.draw, weight),
         };
         let tried = || {
             let at = |index: &u32| standings.get(*index as usize);
@@ -66,6 +70,9 @@ impl Decision<'_> {
 
     /// How many attempts are worth keeping.
     fn kept(&self, rule: Option<&Rule>) -> usize {
+        if self.request.emergency {
+            return MAX_EMERGENCY;
+        }
         let of_trunks = match rule {
             Some(rule) => {
                 let its = rule.to.iter().filter_map(|trunk| self.tables.attempts(*trunk));

@@ -124,7 +124,7 @@ impl<'a> Decision<'a> {
 
     fn question(&self) -> Question<'a> {
         Question::new(Asked {
-            called: self.request.called,
+            called: self.request.routed.unwrap_or(self.request.called),
             caller: self.request.caller,
             at_unix_s: self.request.at_unix_s,
         })
@@ -281,7 +281,7 @@ impl<'a> Decision<'a> {
     }
 
     /// Whether a trunk can take the call now, as far as its own state goes.
-    fn usable(&self, ix: TrunkIx) -> Place {
+    pub(super) fn usable(&self, ix: TrunkIx) -> Place {
         let trunk = self.tables.trunk(ix);
         if !trunk.enabled {
             return Place::Dropped(LeftOut::Disabled);

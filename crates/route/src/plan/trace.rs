@@ -26,6 +26,8 @@ pub struct Trace {
     standings: Vec<Standing>,
     pub(super) from: TrunkIx,
     called: SmallVec<[u8; 24]>,
+    /// The number that decks were asked for, where that is another.
+    pub(super) routed: Option<Box<str>>,
     pub(super) measures: Measures,
     /// Targets that were put behind others of their trunks.
     pub(super) moved: Moves,
@@ -79,6 +81,8 @@ pub enum Basis {
     Carriers,
     /// Nothing: a carrier's call to a number without a rule.
     NoTransit,
+    /// It is for emergency services: their routes, then whoever there is.
+    Emergency,
 }
 
 /// One trunk that was looked at.
@@ -223,6 +227,7 @@ impl Trace {
             standings,
             from: request.from,
             called: SmallVec::from_slice(bare(request.called).as_bytes()),
+            routed: request.routed.map(|routed| bare(routed).into()),
             measures,
             moved,
             shared,
@@ -241,7 +246,7 @@ impl Trace {
         let weight = |trunk| self.trunk(trunk).map_or(0, tables::weight);
         let order = match self.basis {
             Basis::Carriers => order::all(&self.standings, Draw::new(self.draw), weight),
-            Basis::Number(_) | Basis::NoTransit => order::by_part(&self.standings),
+            Basis::Number(_) | Basis::Emergency | Basis::NoTransit => order::by_part(&self.standings),
         };
         let candidate = |index: &u32| {
             let standing = self.standings.get(*index as usize)?;
@@ -268,7 +273,9 @@ impl Trace {
             | Place::InOrder => true,
             Place::Dropped(_) => false,
         };
-        if self.basis == Basis::NoTransit {
+        if self.basis == Basis::Emergency && self.standings.is_empty() {
+            NoRouteReason::NoEmergencyRoute
+        } else if self.basis == Basis::NoTransit {
             NoRouteReason::UnknownNumber
         } else if self.standings.iter().any(out_of_service) {
             NoRouteReason::OutOfService

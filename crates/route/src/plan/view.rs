@@ -15,10 +15,14 @@ pub struct DecisionView {
     pub from: String,
     /// The called number, without `+`.
     pub called: String,
+    /// The number that decks were asked for, where that is another: the routing number of a ported one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<String>,
     /// The class of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// By what the candidates were chosen: `carriers`, `number` (a rule), or `no-transit` (a carrier's call to a number without one).
+    /// By what the candidates were chosen: `carriers`, `number` (a rule), `emergency`, or `no-transit` (a carrier's call to a
+    /// number without a rule).
     pub basis: String,
     /// The number rule, by its `match`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +143,9 @@ impl Trace {
                     Some(Near::Unknown) | None => None,
                 },
                 farther: self.farther(candidate.trunk),
-                rate: candidate.rate.map(|rate| RateView::of(rate, self.called())),
+                rate: candidate
+                    .rate
+                    .map(|rate| RateView::of(rate, self.routed.as_deref().unwrap_or(self.called()))),
                 priority: candidate.priority,
                 weight: candidate.weight,
             }
@@ -147,11 +153,13 @@ impl Trace {
         let (basis, rule) = match &self.basis {
             Basis::Number(pattern) => ("number", Some(pattern.to_string())),
             Basis::Carriers => ("carriers", None),
+            Basis::Emergency => ("emergency", None),
             Basis::NoTransit => ("no-transit", None),
         };
         DecisionView {
             from: self.name(self.from).to_owned(),
             called: self.called().to_owned(),
+            routed: self.routed.as_deref().map(str::to_owned),
             class: self.class().map(str::to_owned),
             basis: basis.to_owned(),
             rule,
@@ -256,9 +264,16 @@ impl DecisionView {
         let by = match (self.basis.as_str(), &self.rule) {
             (_, Some(rule)) => format!("number rule {rule}, its trunks in its order"),
             ("carriers", None) => self.by_price(),
+            ("emergency", None) => {
+                "emergency routes, a rule for the number, then any carrier; no deck is asked".into()
+            }
             (_, None) => "no number rule, and a carrier's call goes to no other carrier".into(),
         };
-        format!("{} from {}{class}: {by}", self.called, self.from)
+        let ported = match &self.routed {
+            Some(routed) => format!(" (ported: {routed})"),
+            None => String::new(),
+        };
+        format!("{}{ported} from {}{class}: {by}", self.called, self.from)
     }
 
     fn by_price(&self) -> String {

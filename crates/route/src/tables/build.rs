@@ -1,6 +1,7 @@
 //! Building tables from a config and its decks.
 
 use super::carriers::{self, Carriers};
+use super::dialing::{Callers, Dialing};
 use super::numbers::Numbers;
 use super::regions::Regions;
 use super::sold::Sold;
@@ -48,6 +49,14 @@ pub enum BuildError {
         trunk: String,
         /// The name that no network has.
         network: String,
+    },
+    /// Numbers of a trunk's callers are read by a dial plan that the config does not have.
+    #[error("trunk {trunk:?} names dial plan {plan:?}, which does not exist")]
+    UnknownDialPlan {
+        /// The trunk.
+        trunk: String,
+        /// The name that no dial plan has.
+        plan: String,
     },
     /// Two number rules fit the same numbers.
     #[error("two number rules match {0:?}")]
@@ -99,6 +108,11 @@ impl Tables {
             seat: carriers.seat(&trunk.name),
         };
         let facts: Vec<Facts> = config.trunks.iter().map(facts).collect();
+        let callers: Vec<Callers> = config
+            .trunks
+            .iter()
+            .map(|trunk| callers(trunk, config, &mut errors))
+            .collect();
         let mut rules: Vec<Rule> = config
             .numbers
             .iter()
@@ -112,6 +126,9 @@ impl Tables {
                 }
             })
             .collect();
+        let dialing = Dialing::build(config, |route| {
+            known(&route.to, &names, || "emergency.route".to_owned(), &mut errors)
+        });
         let (mut numbers, repeated) = Numbers::build(&config.numbers);
         errors.extend(
             repeated
@@ -145,6 +162,8 @@ impl Tables {
             numbers,
             users,
             sold: Sold::default(),
+            dialing,
+            callers: callers.into(),
         })
     }
 }
@@ -329,4 +348,14 @@ fn network(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Netw
         });
     }
     network
+}
+
+fn callers(trunk: &Trunk, config: &Config, errors: &mut Vec<BuildError>) -> Callers {
+    Callers::of(trunk, config).unwrap_or_else(|| {
+        errors.push(BuildError::UnknownDialPlan {
+            trunk: trunk.name.clone(),
+            plan: trunk.dial_plan.clone().unwrap_or_default(),
+        });
+        Callers::default()
+    })
 }

@@ -41,6 +41,8 @@ impl Bed {
             called,
             class: None,
             sell: self.sell,
+            routed: None,
+            emergency: false,
             at_unix_s: self.at,
             draw,
         };

@@ -35,7 +35,7 @@ reasons! {
     CancelTooLate = "cancel-too-late", "A CANCEL for an INVITE that has its final answer; answered 200, without effect (RFC 3261 §9.2).";
     InviteUnkept = "invite-of-refused", "An INVITE with the tag of a refusal of which nothing was kept; refused with 481.";
     MethodRefused = "method-refused", "A method that isn't taken; refused with 405 or 501.";
-    SchemeRefused = "scheme-refused", "A Request-URI that is none of sip, sips, tel; refused with 416.";
+    SchemeRefused = "scheme-refused", "A Request-URI that is none of sip, sips, tel, or of an INVITE urn:service:sos; refused with 416.";
     TooManyHops = "too-many-hops", "Max-Forwards is 0; refused with 483.";
     Merged = "merged", "The same request came by another way too; refused with 482.";
     ExtensionRefused = "extension-refused", "Requires what we don't have; refused with 420.";

@@ -5,6 +5,9 @@ use sip_msg::{HeaderId, Message, Method, Uri};
 use super::drops::DropReason;
 use crate::EndpointConfig;
 
+/// What a URN of emergency services has behind its scheme.
+const SOS: &[u8] = b"service:sos";
+
 /// A request that is answered statelessly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -43,6 +46,7 @@ pub(super) fn screen(request: &Message, config: &EndpointConfig) -> Result<(), R
     }
     match Uri::parse(request.uri()) {
         Ok(Uri::Sip(_) | Uri::Tel(_)) => {}
+        Ok(Uri::Other { scheme, rest }) if *method == Method::Invite && is_sos(scheme, rest) => {}
         Ok(Uri::Other { .. }) => return Err(Refusal::plain(416, DropReason::SchemeRefused)),
         Err(_) => return Err(Refusal::plain(400, DropReason::MalformedRefused)),
     }
@@ -60,6 +64,16 @@ pub(super) fn screen(request: &Message, config: &EndpointConfig) -> Result<(), R
         });
     }
     Ok(())
+}
+
+/// Whether a URI names emergency services (RFC 5031): `urn:service:sos`, or one of them behind a dot.
+fn is_sos(scheme: &[u8], rest: &[u8]) -> bool {
+    let Some((service, kind)) = rest.split_at_checked(SOS.len()) else {
+        return false;
+    };
+    scheme.eq_ignore_ascii_case(b"urn")
+        && service.eq_ignore_ascii_case(SOS)
+        && (kind.is_empty() || kind.starts_with(b"."))
 }
 
 /// Our methods as an Allow value. CANCEL and ACK go with INVITE.

@@ -54,6 +54,7 @@ impl Call {
         charged: Option<Now>,
     ) -> CallRecord {
         let (story, snapshot) = (&self.story, &self.snapshot);
+        let numbers = story.numbers.as_deref();
         let trunk = |ix| snapshot.trunk(ix).name.clone();
         // A transfer may have put another in the caller's place.
         let transfers = self.moves();
@@ -85,6 +86,13 @@ impl Call {
             to_trunk: story.tried.last().map(|tried| trunk(tried.trunk)),
             caller: story.caller.to_string(),
             called: story.called.to_string(),
+            dialled: numbers
+                .and_then(|numbers| numbers.dialled.as_ref())
+                .map(ToString::to_string),
+            routed: numbers
+                .and_then(|numbers| numbers.routed.as_ref())
+                .map(ToString::to_string),
+            emergency: self.is_emergency(),
             source: story.source,
             call_id: String::from_utf8_lossy(origin.map_or(&self.a.call_id, |(_, id)| id)).into_owned(),
             hung_up_by: HungUpBy::Switch,

@@ -232,7 +232,7 @@ impl Call {
         let (auth, cseq) = (uac.auth, invite.cseq().0 + 1);
         let body = bodies::session_in(&invite);
         let body_bytes = body.as_deref().unwrap_or_default();
-        let credentials = core.preemptive(&snapshot, &attempt, self.called(), body_bytes);
+        let credentials = self.preemptive(core, &attempt, body_bytes);
         let bytes = self.write_invite(core, &attempt, flow, body.as_deref(), cseq, credentials);
         let bytes = self.vouched(core, now, bytes);
         self.launch(core, now, flow, bytes, auth).is_some()

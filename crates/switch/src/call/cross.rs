@@ -68,6 +68,9 @@ impl Call {
             identity::connected(&towards, writer, from, answer);
         }
         headers::pass(writer, answer, [from, to]);
+        if self.is_emergency() {
+            headers::pass_emergency(writer, answer, [from, to]);
+        }
     }
 
     /// Puts beside the body of an answer to the caller what the called side's has for it.

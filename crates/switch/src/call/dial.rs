@@ -88,7 +88,10 @@ impl Call {
         let permit = if shares {
             None
         } else {
-            let permit = core.admit_attempt(now, trunk);
+            let permit = match self.is_emergency() {
+                true => core.admit_emergency(now, trunk),
+                false => core.admit_attempt(now, trunk),
+            };
             Some(permit.ok_or(AttemptOutcome::Unreachable)?)
         };
         core.note_tried(now, &self.snapshot, attempt);
@@ -112,9 +115,7 @@ impl Call {
         };
         let network = snapshot.network_of(attempt.trunk);
         match core.locate(&snapshot, network, address, Waiter::Call(self.key)) {
-            Located::Here(hop) if core.endpoint.keeps_back(now.at, hop.remote) => {
-                Err(self.held_back(attempt))
-            }
+            Located::Here(hop) if self.keeps_back(core, now, hop) => Err(self.held_back(attempt)),
             Located::Here(hop) => self.send_invite(core, now, attempt, hop),
             Located::Asked(query) => {
                 self.set_stage(core, now, Stage::Resolving(query), trunk.failover.trying);
@@ -162,7 +163,7 @@ impl Call {
         core.note_places(&self.snapshot, &attempt, hops);
         let mut hops = core.hops(now, &self.snapshot, network, hops);
         let (mut first, mut held) = (hops.next(), false);
-        while first.is_some_and(|hop| core.endpoint.keeps_back(now.at, hop.remote)) {
+        while first.is_some_and(|hop| self.keeps_back(core, now, hop)) {
             (first, held) = (hops.next(), true);
         }
         if let Some(hunt) = self.hunt.as_mut() {
@@ -179,6 +180,11 @@ impl Call {
         if let Err(outcome) = outcome {
             self.attempt_over(core, now, outcome, None);
         }
+    }
+
+    /// Whether the call is kept from a place that has too much to do; emergency calls never are (RFC 7339 §5.10.1).
+    fn keeps_back(&self, core: &mut Core, now: Now, hop: Hop) -> bool {
+        !self.is_emergency() && core.endpoint.keeps_back(now.at, hop.remote)
     }
 
     /// Nothing is sent to who has said that it has too much to do.
@@ -224,12 +230,7 @@ impl Call {
         if self.snapshot.trunk(attempt.trunk).overload_control {
             core.endpoint.tell(flow.remote);
         }
-        let credentials = core.preemptive(
-            &self.snapshot,
-            attempt,
-            self.called(),
-            body.as_deref().unwrap_or_default(),
-        );
+        let credentials = self.preemptive(core, attempt, body.as_deref().unwrap_or_default());
         let bytes = self.write_invite(core, attempt, flow, body.as_deref(), 1, credentials);
         let named = self.hunt.as_ref().is_some_and(|hunt| hunt.hops.named);
         let bytes = self.vouched(core, now, bytes);

@@ -130,6 +130,8 @@ impl Call {
             leg.stop_timer(core);
         }
         self.stop_waiting(core);
+        self.stop_dip(core);
+        self.alert_of_end(core, &ending, answered);
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);
         self.settle_bill(core, now);

@@ -130,6 +130,7 @@ impl Call {
         outcome: AttemptOutcome,
         answer: Option<&Message>,
     ) -> Verdict {
+        let emergency = self.is_emergency();
         let Some(hunt) = self.hunt.as_mut() else {
             return Verdict::Stop;
         };
@@ -142,7 +143,12 @@ impl Call {
             // Nobody was asked.
             hunt.made = hunt.made.saturating_sub(1);
         }
-        let next = attempt.map_or(Next::Stop, |attempt| self.next(now, attempt, outcome));
+        let next = match attempt {
+            None => Next::Stop,
+            // Whatever it says, somebody else may answer.
+            Some(_) if emergency => Next::Attempt,
+            Some(attempt) => self.next(now, attempt, outcome),
+        };
         tracing::debug!(call = %self.id, ?outcome, ?next, "attempt failed");
         let next = match (next, attempt) {
             (Next::Follow(rang), Some(attempt)) => {

@@ -260,7 +260,7 @@ impl Call {
         };
         let snapshot = self.snapshot.clone();
         let same = self.backups_way();
-        let diverted = Diverted::by_redirection(&same.number, answer, snapshot.trunk(by), rang);
+        let diverted = Diverted::by_redirection(&same.number, answer, (&snapshot, snapshot.trunk(by)), rang);
         let behind: Arc<[Diverted]> = same.by.iter().cloned().chain([diverted]).collect();
         let mut ways = Vec::new();
         for named in redirect::read(&snapshot, by, &same.number, answer) {
@@ -372,6 +372,8 @@ impl Call {
             called: &way.number,
             class: None,
             sell: None,
+            routed: None,
+            emergency: false,
             at_unix_s: now.unix_ms / 1000,
             draw: 0,
         };

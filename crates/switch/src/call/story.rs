@@ -7,6 +7,7 @@ use route::{Attempt, AttemptOutcome, Trace, TrunkIx};
 
 use super::end::Ending;
 use crate::io::Now;
+use crate::numbers::Numbers;
 use crate::record::HungUpBy;
 use crate::vouch::Vouch;
 
@@ -15,7 +16,7 @@ pub(crate) struct Story {
     /// When the INVITE came, milliseconds since 1970, and by the monotonic clock.
     pub(crate) started_ms: u64,
     pub(crate) started: Instant,
-    /// Calling and called number or user, as received.
+    /// Calling and called number or user, as they are meant.
     pub(crate) caller: Box<str>,
     pub(crate) called: Box<str>,
     /// Where the INVITE came from.
@@ -36,6 +37,8 @@ pub(crate) struct Story {
     pub(crate) finish: Option<Box<Finish>>,
     /// Who vouches for the caller.
     pub(crate) vouch: Option<Box<Vouch>>,
+    /// What there is to know of its numbers beyond the two of them.
+    pub(crate) numbers: Option<Box<Numbers>>,
 }
 
 /// An attempt.
@@ -107,6 +110,7 @@ impl Story {
             remarks: Vec::new(),
             finish: None,
             vouch: None,
+            numbers: None,
         }
     }
 

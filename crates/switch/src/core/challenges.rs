@@ -1,13 +1,11 @@
 //! Answers to the challenges of trunks (RFC 3261 §22, RFC 7616).
 
 use config::Trunk;
-use route::Attempt;
 use sip_msg::{HeaderId, Message, Method};
 use sip_proto::digest;
 use smallvec::SmallVec;
 
 use super::Core;
-use crate::snapshot::Snapshot;
 
 /// Authorization and Proxy-Authorization headers of one request.
 pub(crate) type Credentials = SmallVec<[(HeaderId, Vec<u8>); 1]>;
@@ -57,18 +55,10 @@ impl Core {
         }
     }
 
-    /// The headers that spare a trunk its challenges, for an INVITE to this number, once it has challenged before.
-    pub(crate) fn preemptive(
-        &mut self,
-        snapshot: &Snapshot,
-        attempt: &Attempt,
-        called: &str,
-        body: &[u8],
-    ) -> Option<Credentials> {
-        let trunk = snapshot.trunk(attempt.trunk);
+    /// The headers that spare a trunk its challenges, for an INVITE with this Request-URI, once it has challenged before.
+    pub(crate) fn preemptive(&mut self, trunk: &Trunk, uri: &[u8], body: &[u8]) -> Option<Credentials> {
         let credentials = credentials_of(trunk)?;
-        let uri = crate::headers::request_uri(called, trunk, trunk.targets.get(attempt.target)?);
-        self.spare_challenge(&trunk.name, &credentials, &Method::Invite, &uri, body)
+        self.spare_challenge(&trunk.name, &credentials, &Method::Invite, uri, body)
     }
 
     /// As [`Core::preemptive`], for any request with these credentials.

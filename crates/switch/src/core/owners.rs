@@ -72,6 +72,8 @@ pub(crate) enum Timer {
     Prack(CallKey),
     /// A caller's certificate is late: its call goes on without.
     Certificate(CallKey),
+    /// Word of who serves the called number is late: its call goes on without.
+    Dip(CallKey),
     /// Time to ping a target; the number is the pinger's.
     Ping(u32),
     /// A request outside of any dialog has not been answered.

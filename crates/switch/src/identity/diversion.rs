@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::write::Towards;
 use super::{Whereto, anonymous, is_anonymous, number_of, number_uri};
 use crate::headers::display_of;
+use crate::snapshot::Snapshot;
 
 /// Diversions of a call that are told of; more than that is a loop.
 const MOST: usize = 8;
@@ -98,13 +99,18 @@ impl Diverted {
 
     /// Whoever has this number has redirected a call to it: for the reason that its answer gives (RFC 5806 §3), else of its own will,
     /// while it rang or from the beginning.
-    pub(crate) fn by_redirection(number: &str, answer: &Message, from: &Trunk, rang: bool) -> Self {
+    pub(crate) fn by_redirection(
+        number: &str,
+        answer: &Message,
+        (snapshot, from): (&Snapshot, &Trunk),
+        rang: bool,
+    ) -> Self {
         let own = if rang {
             Reason::Deflection
         } else {
             Reason::Unconditional
         };
-        let said = read_diversion(answer, from).into_iter().next();
+        let said = read_diversion(snapshot, answer, from).into_iter().next();
         Self {
             number: number.to_owned(),
             display: None,
@@ -120,16 +126,16 @@ impl Diverted {
 }
 
 /// Who has sent the call on, the last one first. Diversion goes before History-Info, of which it says the same in fewer words.
-pub(super) fn read(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
-    let said = read_diversion(message, from);
+pub(super) fn read(snapshot: &Snapshot, message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
+    let said = read_diversion(snapshot, message, from);
     if said.is_empty() {
-        read_history(message, from)
+        read_history(snapshot, message, from)
     } else {
         said
     }
 }
 
-fn read_diversion(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
+fn read_diversion(snapshot: &Snapshot, message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
     let diverted = |value| {
         let said = NameAddr::parse(value).ok()?;
         let hidden = is_anonymous(said.uri);
@@ -138,7 +144,7 @@ fn read_diversion(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
             number: if hidden {
                 String::new()
             } else {
-                number_of(from, said.uri)
+                number_of(snapshot, from, said.uri)
             },
             display: display_of(&said).filter(|_| !hidden),
             reason: Reason::of_word(said.params.get("reason").flatten().unwrap_or_default()),
@@ -160,7 +166,7 @@ struct Entry<'m> {
 }
 
 /// The entries with a `cause` are those that a diversion led to (RFC 4458): it was the one before who diverted.
-fn read_history(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
+fn read_history(snapshot: &Snapshot, message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
     let entry = |value| {
         let address = NameAddr::parse(value).ok()?;
         let index = address.params.get("index").flatten()?;
@@ -194,7 +200,7 @@ fn read_history(message: &Message, from: &Trunk) -> SmallVec<[Diverted; 2]> {
             number: if hidden {
                 String::new()
             } else {
-                number_of(from, who.address.uri)
+                number_of(snapshot, from, who.address.uri)
             },
             display: display_of(&who.address).filter(|_| !hidden),
             reason: Reason::of_cause(cause),
@@ -219,9 +225,15 @@ pub(super) fn write(
     let mode = towards.trunk.identity.diversion;
     let (mut as_diversion, mut as_history) = match mode {
         DiversionMode::Strip => return,
-        DiversionMode::Pass => (read_diversion(message, from), read_history(message, from)),
-        DiversionMode::Diversion => (read(message, from), SmallVec::new()),
-        DiversionMode::HistoryInfo => (SmallVec::new(), read(message, from)),
+        DiversionMode::Pass => {
+            let snapshot = towards.snapshot;
+            (
+                read_diversion(snapshot, message, from),
+                read_history(snapshot, message, from),
+            )
+        }
+        DiversionMode::Diversion => (read(towards.snapshot, message, from), SmallVec::new()),
+        DiversionMode::HistoryInfo => (SmallVec::new(), read(towards.snapshot, message, from)),
     };
     if !whereto.diverted.is_empty() {
         // Here it was diverted after all that.

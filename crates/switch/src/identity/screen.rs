@@ -59,7 +59,7 @@ pub(super) fn screen(
         !number.is_empty() && (snapshot.tables.owns(trunk, number) || is_allowed())
     };
     if screening.diverted
-        && diversion::read(message, from)
+        && diversion::read(snapshot, message, from)
             .iter()
             .any(|diverted| may(&diverted.number))
     {

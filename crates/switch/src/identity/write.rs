@@ -185,7 +185,7 @@ pub(crate) fn connected(towards: &Towards<'_>, writer: &mut Writer, from: &Trunk
             continue;
         };
         privacy.id |= id == HeaderId::RemotePartyId && is_private(&said);
-        let number = number_of(from, said.uri);
+        let number = number_of(towards.snapshot, from, said.uri);
         towards.assert(writer, privacy, &number, display_of(&said).as_deref(), "called");
         if !towards.keeps_secrets() {
             towards.write_privacy(writer, privacy);

@@ -59,7 +59,7 @@ impl Switch {
         ahead: Option<Duration>,
         commands: &mut Vec<Command>,
     ) -> Sifted {
-        if self.core.is_barred(now, &flow) || self.core.endpoint.absorbs(datagram) {
+        if self.core.is_barred(now, &flow, datagram) || self.core.endpoint.absorbs(datagram) {
             return Sifted::Away;
         }
         let bytes = Bytes::copy_from_slice(datagram);
@@ -103,13 +103,16 @@ impl Switch {
         ahead: Option<Duration>,
     ) -> bool {
         let core = &mut self.core;
+        if core.endpoint.loss() > 0.0 && core.is_emergency(now, flow, request) {
+            return false;
+        }
         core.endpoint
             .turns_away(now.at, flow, request, ahead, &mut core.outbox)
     }
 
-    /// Whether what comes by this flow is dropped before it is read. It is counted if so.
-    pub fn is_barred(&mut self, now: Now, flow: &Flow) -> bool {
-        self.core.is_barred(now, flow)
+    /// Whether what comes by this flow is dropped before it is read; `datagram` is as much of it as is there. It is counted if so.
+    pub fn is_barred(&mut self, now: Now, flow: &Flow, datagram: &[u8]) -> bool {
+        self.core.is_barred(now, flow, datagram)
     }
 
     /// The bans in force, the latest first.

@@ -126,6 +126,14 @@ const COUNTERS: &[(&str, &str)] = &[
         "Certificates of callers: asked for, not to be had, and calls that went on without waiting longer",
     ),
     (
+        "tandem_emergency_calls_total",
+        "Calls of customers to emergency services, and those of them that were not answered though the caller waited",
+    ),
+    (
+        "tandem_number_lookups_total",
+        "Where numbers are ported to: calls that came with word of it or found it in the cache, questions, failures, calls that went on too early or unasked",
+    ),
+    (
         "tandem_config_reloads_total",
         "Configurations put in force since the start",
     ),
@@ -158,6 +166,7 @@ pub(crate) fn publish(figures: &Figures) {
     publish_gauges(gauges);
     publish_counters(gauges);
     publish_stir(&gauges.counters.stir);
+    publish_numbers(&gauges.counters);
     if let Some((_, until)) = figures.certificate {
         gauge!("tandem_stir_certificate_expires_seconds").set(until as f64);
     }
@@ -216,6 +225,7 @@ fn publish_counters(gauges: &switch::Gauges) {
         ("refused-limit", counters.refused_limit),
         ("refused-destination", counters.refused_destination),
         ("refused-credit", counters.refused_credit),
+        ("refused-number", counters.refused_number),
         ("rtp-timeout", counters.rtp_timeouts),
     ] {
         counter!("tandem_calls_total", "outcome" => outcome).absolute(value);
@@ -316,6 +326,27 @@ pub(crate) fn of_credit(credit: &[CreditView]) -> String {
         text.push('\n');
     }
     text
+}
+
+fn publish_numbers(counters: &switch::Counters) {
+    for (what, value) in [
+        ("begun", counters.emergency_calls),
+        ("failed", counters.emergency_failed),
+    ] {
+        counter!("tandem_emergency_calls_total", "what" => what).absolute(value);
+    }
+    let dip = &counters.dip;
+    for (what, value) in [
+        ("given", dip.given),
+        ("cached", dip.cached),
+        ("asked", dip.asked),
+        ("failed", dip.failures),
+        ("late", dip.late),
+        ("unasked", dip.skipped),
+        ("rests", dip.opened),
+    ] {
+        counter!("tandem_number_lookups_total", "what" => what).absolute(value);
+    }
 }
 
 /// The series of trunks as Prometheus text. A recorder keeps every series that it was ever told of; these are there for as

@@ -14,6 +14,7 @@
 //! | `shard/tap.rs` | what is kept and copied of the messages |
 //! | `shard/trials.rs` | tests of trunks |
 //! | `shard/certificates.rs` | callers' certificates, fetched on a thread beside it |
+//! | `shard/lookups.rs` | who serves a number, asked likewise |
 
 mod act;
 mod arrivals;
@@ -21,6 +22,7 @@ mod ask;
 mod certificates;
 mod foresight;
 mod inputs;
+mod lookups;
 mod show;
 mod streams;
 mod tap;
@@ -166,6 +168,7 @@ struct Shard {
     registrations: Registrations,
     resolver: Resolver,
     certificates: certificates::Source,
+    lookups: lookups::Lookups,
     /// Media commands that a worker's mailbox had no room for, in order.
     deferred: VecDeque<Box<rtp_proto::control::Command>>,
     /// Who asked for a call and waits for its media's figures.
@@ -241,6 +244,7 @@ impl Shard {
         let registrations = Registrations::open(&directory)?;
         let queue = parts.queue;
         let certificates = certificates::Source::new(queue.clone());
+        let lookups = lookups::Lookups::new(queue.clone());
         let sink = move |resolution| {
             // A full queue loses the answer; the attempt's own timer then moves on.
             let _ = queue.try_send(ShardInput::Resolved(resolution));
@@ -260,6 +264,7 @@ impl Shard {
             registrations,
             resolver,
             certificates,
+            lookups,
             deferred: VecDeque::new(),
             asked: Vec::new(),
             refusals: Vec::new(),
@@ -400,6 +405,7 @@ impl Shard {
                 hops: resolution.result.unwrap_or_default(),
             },
             ShardInput::Certificate(fetch) => certificates::input(fetch),
+            ShardInput::LookedUp(answered) => lookups::input(answered),
             ShardInput::Ask(ask) => return self.answer(now, ask),
         };
         self.switch.handle(now, input, &mut self.commands);

@@ -83,6 +83,9 @@ impl Call {
             // RFC 5393 §5.4.3.
             writer.copy(message, HeaderId::MaxBreadth);
             headers::pass(&mut writer, message, [from, trunk]);
+            if self.is_emergency() {
+                headers::pass_emergency(&mut writer, message, [from, trunk]);
+            }
             self.introduce(&mut writer, message, &towards, attempt.trunk);
         }
         let mut bytes = finish(writer, body);
@@ -122,12 +125,29 @@ impl Call {
         }
     }
 
+    /// The headers that spare the trunk of an attempt its challenges, once it has challenged before.
+    pub(in crate::call) fn preemptive(
+        &self,
+        core: &mut Core,
+        attempt: &Attempt,
+        body: &[u8],
+    ) -> Option<Credentials> {
+        let trunk = self.snapshot.trunk(attempt.trunk);
+        trunk.targets.get(attempt.target)?;
+        let uri = self.target_uri(attempt, trunk, None);
+        core.preemptive(trunk, &uri, body)
+    }
+
     /// The Request-URI of an attempt.
     fn target_uri(&self, attempt: &Attempt, trunk: &Trunk, contact: Option<&Contact>) -> Vec<u8> {
         let named = self.errand().and_then(|errand| errand.uri.clone());
         match (contact, trunk.targets.get(attempt.target)) {
             (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
             (Some(contact), _) => contact.uri.to_vec(),
+            (None, Some(target)) if self.is_emergency() => {
+                let (number, style) = self.emergency_number(attempt.trunk);
+                headers::written_uri(&number, style, target)
+            }
             (None, Some(target)) => headers::request_uri(self.called(), trunk, target),
             (None, None) => Vec::new(),
         }
@@ -150,7 +170,7 @@ impl Call {
             return Some(headers::to_uri(called, trunk, &|value| towards.host(value)));
         }
         let formats = &trunk.header_formats;
-        let differs = formats.to.is_some() || formats.request_uri.is_some();
+        let differs = (formats.to.is_some() || formats.request_uri.is_some()) && !self.is_emergency();
         let target = trunk.targets.get(attempt.target).filter(|_| differs)?;
         let host = |value: &mut Value<'_>| headers::target_host(value, target);
         Some(headers::to_uri(called, trunk, &host))

@@ -57,7 +57,7 @@ fn preference(contact: &NameAddr<'_>) -> u16 {
 fn means(snapshot: &Snapshot, by: TrunkIx, called: &str, uri: &[u8]) -> Option<(To, Box<str>)> {
     let user = headers::user_of(uri);
     let trunk = snapshot.trunk(by);
-    let number: Box<str> = trunk.read_number(&user).into();
+    let number: Box<str> = snapshot.tables.read_number(trunk, &user).into();
     let sip = match Uri::parse(uri).ok()? {
         Uri::Sip(sip) => sip,
         Uri::Tel(_) if is_number(&number) => return Some((To::Number(by), number)),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use config::Transfer as Mode;
-use route::{Attempt, TrunkIx};
+use route::{Attempt, Sale, TrunkIx};
 use rtp_proto::control::Side;
 use sdp::PtMapping;
 use sip_msg::{HeaderId, Limits, Message, Method, Writer};
@@ -27,6 +27,7 @@ use crate::headers;
 use crate::ident::CallKey;
 use crate::identity::{self, Towards};
 use crate::io::Now;
+use crate::numbers;
 use crate::orphan;
 use crate::snapshot::Snapshot;
 
@@ -42,6 +43,8 @@ struct Way {
     limit: usize,
     /// Why they stand in their order; `None`: they are the transferor's own targets.
     trace: Option<route::Trace>,
+    /// What the transferor pays for it.
+    sale: Sale,
 }
 
 /// A target that has answered.
@@ -125,9 +128,15 @@ impl Call {
         }
         let target = Target::of(refer).ok_or(400_u16)?;
         let customer = self.leg(by).map(|leg| leg.trunk).ok_or(481_u16)?;
-        let called = snapshot.trunk(customer).read_number(&target.user).into_owned();
+        let read = numbers::read(&snapshot, customer, target.user.clone());
+        if let Some(misdialled) = read.misdialled {
+            self.story.remark(format!("not transferred: {misdialled}"));
+            return Err(misdialled.status());
+        }
+        let called = read.number;
+        let emergency = read.numbers.as_ref().is_some_and(|numbers| numbers.emergency);
         let (caller, invite) = self.stand_in(core, by, customer, refer, &target)?;
-        let way = self.way(core, now, customer, (&caller, &called))?;
+        let way = self.way(core, now, customer, (&caller, &called, emergency))?;
         let returns = way.trace.is_none();
         let transferee = self.leg(by.other()).ok_or(481_u16)?;
         let offer = resumed(&transferee.session).ok_or(negotiate::NOT_ACCEPTABLE)?;
@@ -143,20 +152,14 @@ impl Call {
             invite: None,
             story: Story::new(now, caller, called, self.story.source),
         });
+        call.story.numbers = read.numbers;
         call.a.session = transferee.session.clone();
         // The transferee's own: not the errand's to give back.
         call.a.ports = transferee.ports;
         call.a.bye = Bye::Done;
         if let Some(trace) = way.trace {
             call.story.decision(trace);
-            let numbers = (call.story.caller.clone(), call.story.called.clone());
-            let sale = admit::sale(
-                &self.snapshot,
-                customer,
-                now.unix_ms / 1000,
-                (&numbers.0, &numbers.1),
-            );
-            if let Err((ending, why)) = call.sell(core, now, customer, sale) {
+            if let Err((ending, why)) = call.sell(core, now, customer, way.sale) {
                 self.story.remark(format!("not transferred: {why}"));
                 return Err(ending.status);
             }
@@ -189,7 +192,7 @@ impl Call {
         core: &mut Core,
         now: Now,
         customer: TrunkIx,
-        (caller, called): (&str, &str),
+        (caller, called, emergency): (&str, &str, bool),
     ) -> Result<Way, u16> {
         let snapshot = &self.snapshot;
         if snapshot.transfer(customer) == Mode::Return {
@@ -197,12 +200,14 @@ impl Call {
                 attempts: back_to(snapshot, customer),
                 limit: RETURNS,
                 trace: None,
+                sale: Sale::Unsaid,
             });
         }
         if called.is_empty() {
             return Err(400);
         }
-        if let Err(denied) = admit::may_call(snapshot, customer, called) {
+        let denied = admit::may_call(snapshot, customer, called).err();
+        if let Some(denied) = denied.filter(|_| !emergency) {
             core.counters.refused_destination += 1;
             let name = &snapshot.trunk(customer).name;
             let remark = format!("{name}: not transferred: {denied}");
@@ -210,12 +215,18 @@ impl Call {
             return Err(403);
         }
         let at_unix_s = now.unix_ms / 1000;
+        let sale = match emergency {
+            true => Sale::Unsaid,
+            false => admit::sale(snapshot, customer, at_unix_s, (caller, called)),
+        };
         let request = route::Request {
             from: customer,
             caller,
             called,
             class: None,
-            sell: admit::sale(snapshot, customer, at_unix_s, (caller, called)).rate(),
+            sell: sale.rate(),
+            routed: None,
+            emergency,
             at_unix_s,
             draw: core.random(),
         };
@@ -224,6 +235,7 @@ impl Call {
             attempts: plan.attempts,
             limit: plan.limit,
             trace: Some(plan.trace),
+            sale,
         })
     }
 

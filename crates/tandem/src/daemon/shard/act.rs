@@ -81,6 +81,12 @@ impl Shard {
                     self.feedback.push_back(input);
                 }
             }
+            Command::LookUp { query, url, within } => {
+                let snapshot = self.switch.snapshot();
+                if let Err(input) = self.lookups.ask(query, url, within, snapshot) {
+                    self.feedback.push_back(input);
+                }
+            }
             Command::Resolve {
                 query,
                 host,

@@ -90,7 +90,7 @@ impl Shard {
             self.switch.waited(now, longest.saturating_sub(rested));
         }
         for Came { flow, local, bytes } in came.drain(..) {
-            if self.answers_probe(&flow, &bytes) || self.switch.is_barred(now, &flow) {
+            if self.answers_probe(&flow, &bytes) || self.switch.is_barred(now, &flow, &bytes) {
                 continue;
             }
             self.tap

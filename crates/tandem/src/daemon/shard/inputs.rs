@@ -9,7 +9,7 @@ use records::{Outcome, OutcomeSink};
 use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
-use sip_net::{Fetch, Resolution, StreamSetup};
+use sip_net::{Answered, Fetch, Resolution, StreamSetup};
 use switch::record::Balance;
 use switch::{
     BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Gauges, NoAnswer,
@@ -29,6 +29,8 @@ pub(crate) enum ShardInput {
     Resolved(Resolution),
     /// From the fetcher of callers' certificates.
     Certificate(Fetch),
+    /// From who asks where numbers are served.
+    LookedUp(Answered),
     /// From the operator.
     Ask(Ask),
 }

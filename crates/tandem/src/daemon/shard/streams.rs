@@ -51,15 +51,19 @@ impl Shard {
                 }
             }
             StreamEvent::Message { flow, message } => {
-                if self.switch.is_barred(now, &flow) {
-                    self.broken.extend(flow.conn);
-                    return;
-                }
                 let raw = match &*message {
                     Ok(message) => Some(message.raw()),
                     Err(error) => error.message.as_deref().map(sip_msg::Message::raw),
                 };
-                if let Some(raw) = raw.cloned() {
+                let raw = raw.cloned();
+                if self
+                    .switch
+                    .is_barred(now, &flow, raw.as_deref().unwrap_or_default())
+                {
+                    self.broken.extend(flow.conn);
+                    return;
+                }
+                if let Some(raw) = raw {
                     self.show_stream(false, &flow, &raw);
                 }
                 Input::Message { flow, message }
