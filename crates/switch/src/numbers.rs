@@ -1,6 +1,6 @@
 //! What a caller has dialled: which number that is, whether it is for emergency services, and who serves it now.
 
-use config::{NumberIn, Role, UriStyle};
+use config::Role;
 use route::number::is_sos;
 use route::{Dialled, SourceMatch, TrunkIx};
 use sip_msg::{Message, Method, Uri};
@@ -144,19 +144,6 @@ impl Call {
             .numbers
             .as_ref()
             .is_some_and(|numbers| numbers.emergency)
-    }
-
-    /// What is dialled at a trunk for an emergency call: emergency numbers have no other format anywhere.
-    pub(crate) fn emergency_number(&self, to: TrunkIx) -> (String, UriStyle) {
-        let (tables, called) = (&self.snapshot.tables, self.called());
-        let number = tables.emergency_number(self.a.trunk, &self.story.caller, called, to);
-        let trunk = tables.trunk(to);
-        let (written, style) = trunk.write_number(NumberIn::RequestUri, number);
-        if number == called {
-            (number.to_owned(), style)
-        } else {
-            (written, style)
-        }
     }
 
     /// Tells whoever watches the switch of an emergency call.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use config::{Config, DialPattern, EmergencyRoute, Role, Trunk};
+use config::{Config, DialPattern, EmergencyRoute, NumberIn, Role, Trunk, UriStyle};
 
 use super::{Tables, TrunkIx};
 use crate::number::{self, Country, DialPlan, Misdialled, bare, behind_code, is_sos};
@@ -289,20 +289,24 @@ impl Tables {
         trunks
     }
 
-    /// What is dialled at a trunk for an emergency call: what its route says, else the emergency number, which has no other format
-    /// anywhere.
-    pub fn emergency_number<'n>(
-        &'n self,
+    /// What is dialled at a trunk for an emergency call, and the URI that it stands in: what its route says, as the trunk writes
+    /// numbers, else the emergency number, which has no other format anywhere.
+    pub fn emergency_dialled(
+        &self,
         from: TrunkIx,
         caller: &str,
-        number: &'n str,
+        number: &str,
         to: TrunkIx,
-    ) -> &'n str {
+    ) -> (String, UriStyle) {
         let routes = self.emergency_routes(from, caller, number);
         let route = routes.into_iter().find(|route| route.to.contains(&to));
-        route
-            .and_then(|route| route.keys.dial.as_deref())
-            .unwrap_or(number)
+        let said = route.and_then(|route| route.keys.dial.as_deref());
+        let trunk = self.trunk(to);
+        let (written, style) = trunk.write_number(NumberIn::RequestUri, said.unwrap_or(number));
+        match said {
+            Some(said) if said != number => (written, style),
+            Some(_) | None => (number.to_owned(), style),
+        }
     }
 }
 

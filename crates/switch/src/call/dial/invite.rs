@@ -145,7 +145,9 @@ impl Call {
             (_, Some(_)) if named.is_some() => named.unwrap_or_default(),
             (Some(contact), _) => contact.uri.to_vec(),
             (None, Some(target)) if self.is_emergency() => {
-                let (number, style) = self.emergency_number(attempt.trunk);
+                let (tables, caller) = (&self.snapshot.tables, &self.story.caller);
+                let (number, style) =
+                    tables.emergency_dialled(self.a.trunk, caller, self.called(), attempt.trunk);
                 headers::written_uri(&number, style, target)
             }
             (None, Some(target)) => headers::request_uri(self.called(), trunk, target),
