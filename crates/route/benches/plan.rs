@@ -326,8 +326,6 @@ fn main() {
                 black_box(single.lookup(&Asked {
                     called: called.text(),
                     caller: "441632960000",
-                    routed: None,
-                    emergency: false,
                     at_unix_s: NOW,
                 }))
             },
