@@ -1,6 +1,8 @@
 //! What single keys cannot tell: what names what, what overlaps, what is missing; and the values that follow from others.
 
 mod access;
+mod capacity;
+mod fraud;
 mod identity;
 mod media;
 mod network;
@@ -36,6 +38,8 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
         class_trunks(class, &cx.entry("class", index), &config, cx);
     }
     numbers(&config.numbers, cx);
+    capacity::complete(&config, cx);
+    fraud::complete(&config, cx);
     derive_targets(&mut config, cx);
     transport::complete(&config, cx);
     config

@@ -1,6 +1,7 @@
 //! Forms: how one kind of value is written, read, checked, shown and described.
 
 pub(crate) mod compound;
+pub(crate) mod hours;
 pub(crate) mod net;
 pub(crate) mod rule;
 pub(crate) mod scalar;

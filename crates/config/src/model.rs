@@ -1,7 +1,9 @@
 //! The model: what the rest of Tandem reads, each key declared once. A loaded configuration never changes.
 
 mod access;
+mod capacity;
 mod edge;
+mod fraud;
 mod headers;
 mod identity;
 mod listen;
@@ -11,7 +13,12 @@ mod stir;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
+pub use capacity::{Capacity, Limit, TrunkCapacity};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
+pub use fraud::{
+    Ceiling, CeilingAction, CeilingFor, Fraud, FraudAction, FraudResponse, FraudScope, Irsf, LongCalls, OffHours,
+    Sequential, Spend, TrunkFraud, Velocity, Wangiri,
+};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
@@ -84,6 +91,12 @@ section! {
         live edge: Edge = Table<Edge>, default("{}");
         /// Where customers may call that have no `destinations` of their own.
         live destinations: Destinations = Table<Destinations>, default("{}");
+        /// How full trunks may become.
+        live capacity: Capacity = Table<Capacity>, default("{}");
+        /// How many calls there may be to certain numbers.
+        live limits named "limit": Vec<Limit> = Tables<Limit>, default("[]");
+        /// Stolen and faked calls: what is looked for, and what is done about it.
+        live fraud: Fraud = Table<Fraud>, default("{}");
         /// Sounds that trunks' keys name.
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.
@@ -310,6 +323,8 @@ section! {
         live excluded: Vec<String> = List<Name>, default("[]");
         /// A carrier whose deck asks more per minute isn't chosen.
         live max_price: Option<f64> = Opt<Decimal<0, 1_000_000>>, optional;
+        /// Whether its calls get what `capacity.reserve` keeps back from others.
+        live priority: bool = Flag, default("false");
     }
 }
 

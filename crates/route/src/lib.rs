@@ -9,6 +9,7 @@ pub mod cause;
 pub mod deck;
 pub mod destinations;
 mod failover;
+pub mod fraud;
 mod live;
 mod number;
 mod plan;
@@ -16,7 +17,8 @@ mod tables;
 
 pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
 pub use live::{
-    Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
+    Asked, HealthChange, HopFailure, HopView, LimitView, Live, LoadChange, Outcome, Permit, Refusal, Setback,
+    TargetState, Wish,
 };
 pub use plan::{
     Attempt, Basis, Candidate, Late, LeftOut, NoRoute, NoRouteReason, Place, Plan, Request, Score, Trace,

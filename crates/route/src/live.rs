@@ -1,12 +1,14 @@
 //! What changes under calls: how many each trunk carries, how fast they come, which targets are alive.
 //! Owned by one shard.
 
+mod capacity;
 mod health;
 mod hops;
 mod pace;
 
 use crate::tables::{NetworkIx, Tables, TrunkIx};
-use config::Trunk;
+use capacity::{Alarm, Held, Limits, Marks};
+use config::{Capacity, Role, Trunk};
 use health::{Health, Rules};
 use hops::Places;
 use pace::Pace;
@@ -15,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use capacity::{LimitView, LoadChange, Wish};
 pub use health::{HealthChange, Outcome, TargetState};
 pub use hops::{Asked, HopFailure, HopView, Setback};
 
@@ -33,12 +36,13 @@ pub struct Live {
     places: Box<[u32]>,
     permits: u64,
     hops: Places,
+    limits: Limits,
 }
 
 /// One trunk.
 #[derive(Debug, Default)]
 struct Slot {
-    name: Box<str>,
+    name: Arc<str>,
     calls: u32,
     /// Takes calls: in the config in force, and enabled.
     open: bool,
@@ -46,8 +50,9 @@ struct Slot {
     listed: bool,
     /// It wants us to be registered first, and we are not.
     unregistered: bool,
-    max_calls: u32,
+    marks: Marks,
     pace: Pace,
+    load: Alarm,
     /// It takes no new calls: by its configuration, and by command.
     drains: bool,
     drained: bool,
@@ -60,6 +65,7 @@ struct Slot {
 #[must_use = "a permit that is not released holds a call's place for ever"]
 pub struct Permit {
     slot: u32,
+    held: Held,
 }
 
 /// Why a trunk takes no further call now.
@@ -71,6 +77,12 @@ pub enum Refusal {
     /// `max_cps` calls have begun within a second.
     #[error("max_cps reached")]
     Cps,
+    /// A limit for the called number has its `max_calls` in progress.
+    #[error("max_calls of the destination's limit reached")]
+    DestinationCalls,
+    /// A limit for the called number has had its `max_cps` within a second.
+    #[error("max_cps of the destination's limit reached")]
+    DestinationCps,
     /// The trunk is switched off, or is no longer in the config.
     #[error("trunk disabled")]
     Disabled,
@@ -96,9 +108,14 @@ impl Live {
             slot.open = false;
             slot.listed = false;
         }
-        let places: Vec<u32> = tables.trunks().map(|(_, trunk)| self.place(trunk)).collect();
+        let shares = tables.capacity();
+        let places: Vec<u32> = tables
+            .trunks()
+            .map(|(_, trunk)| self.place(trunk, &shares))
+            .collect();
         self.places = places.into_boxed_slice();
         self.installed = Some(Arc::clone(tables.identity()));
+        self.limits.install(tables, |name| self.names.get(name).copied());
         let gone: Vec<u32> = self
             .names
             .values()
@@ -111,7 +128,7 @@ impl Live {
     }
 
     /// The slot of `trunk`, brought up to date with it.
-    fn place(&mut self, trunk: &Trunk) -> u32 {
+    fn place(&mut self, trunk: &Trunk, shares: &Capacity) -> u32 {
         let index = match self.names.get(trunk.name.as_str()) {
             Some(&index) => index,
             None => {
@@ -128,8 +145,13 @@ impl Live {
             slot.open = trunk.enabled;
             slot.listed = true;
             slot.unregistered &= trunk.register.as_ref().is_some_and(|register| register.required);
-            slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
-            slot.pace.set(trunk.max_cps);
+            let mut shares = shares.of(trunk.capacity.as_ref());
+            if trunk.role == Role::Customer {
+                // All its calls are of one class: there is nobody to keep anything for.
+                shares.reserve = 0.0;
+            }
+            slot.marks = Marks::of(trunk.max_calls.unwrap_or(u32::MAX), &shares);
+            slot.pace.set(trunk.max_cps, &shares);
             slot.drains = trunk.drain;
             slot.rules = Rules::of(trunk);
             let mut before = std::mem::take(&mut slot.targets);
@@ -159,7 +181,7 @@ impl Live {
     fn forget(&mut self, index: u32) {
         if let Some(slot) = self.slots.get_mut(index as usize) {
             let slot = std::mem::take(slot);
-            self.names.remove(&slot.name);
+            self.names.remove(&*slot.name);
             self.free.push(index);
         }
     }
@@ -167,13 +189,7 @@ impl Live {
     /// A place for one call on `trunk` (of `tables`), be it the call's customer or its carrier. The limits
     /// are those of the config in force.
     pub fn try_admit(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<Permit, Refusal> {
-        let index = self.find(tables, trunk).ok_or(Refusal::Disabled)?;
-        let slot = self.slots.get_mut(index as usize).ok_or(Refusal::Disabled)?;
-        slot.check(now)?;
-        slot.pace.take(now);
-        slot.calls += 1;
-        self.permits += 1;
-        Ok(Permit { slot: index })
+        self.try_admit_as(now, tables, trunk, Wish::default())
     }
 
     /// A place in the pace of `trunk` alone (`max_cps`), for a call that gets no [place](Self::try_admit) but is dealt with at
@@ -183,7 +199,7 @@ impl Live {
         let Some(slot) = index.and_then(|index| self.slots.get_mut(index as usize)) else {
             return false;
         };
-        let has_room = slot.pace.has_room(now);
+        let has_room = slot.pace.has_room(now, true);
         if has_room {
             slot.pace.take(now);
         }
@@ -192,21 +208,31 @@ impl Live {
 
     /// What [`try_admit`](Self::try_admit) would say of a call to the trunk, without taking the place. Calls from it come whether or not
     /// we are registered there.
-    pub(crate) fn check(&self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &self,
+        now: Instant,
+        tables: &Tables,
+        trunk: TrunkIx,
+        priority: bool,
+    ) -> Result<(), Refusal> {
         let slot = self.slot(tables, trunk).ok_or(Refusal::Disabled)?;
         if slot.unregistered && slot.open {
             return Err(Refusal::Unregistered);
         }
-        slot.check(now)
+        slot.check(now, priority)
     }
 
     /// Gives a call's place back.
     pub fn release(&mut self, permit: Permit) {
-        let Permit { slot: index } = permit;
+        let Permit { slot: index, held } = permit;
+        self.limits.release(held);
         if let Some(slot) = self.slots.get_mut(index as usize) {
             debug_assert!(slot.calls > 0, "a permit of another Live");
             slot.calls = slot.calls.saturating_sub(1);
             self.permits = self.permits.saturating_sub(1);
+            let load = (slot.calls, &slot.marks);
+            let changes = &mut self.limits.changes;
+            slot.load.look(None, &slot.name, load, &slot.pace, changes);
         }
         if self.idle(index) {
             self.forget(index);
@@ -402,14 +428,14 @@ impl Slot {
         self.drains || self.drained
     }
 
-    fn check(&self, now: Instant) -> Result<(), Refusal> {
+    fn check(&self, now: Instant, priority: bool) -> Result<(), Refusal> {
         if !self.open {
             Err(Refusal::Disabled)
         } else if self.takes_no_more() {
             Err(Refusal::Draining)
-        } else if self.calls >= self.max_calls {
+        } else if self.calls >= self.marks.most(priority) {
             Err(Refusal::Calls)
-        } else if !self.pace.has_room(now) {
+        } else if !self.pace.has_room(now, priority) {
             Err(Refusal::Cps)
         } else {
             Ok(())

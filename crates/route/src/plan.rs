@@ -229,7 +229,7 @@ impl Decision<'_> {
             let rate = self.rate(ix);
             let place = match self.barred(ix, rate) {
                 Some(why) => Place::Dropped(why),
-                None => self.usable(ix),
+                None => self.relieved(ix, self.usable(ix)),
             };
             self.standing(ix, rate, place)
         };
@@ -285,7 +285,8 @@ impl Decision<'_> {
         if trunk.targets.is_empty() && trunk.users.is_empty() {
             return Place::Dropped(LeftOut::NoTarget);
         }
-        if let Err(refusal) = self.live.check(self.now, self.tables, ix) {
+        let priority = self.tables.has_priority(self.request.from);
+        if let Err(refusal) = self.live.check(self.now, self.tables, ix, priority) {
             return Place::from(refusal);
         }
         let late = (0..trunk.targets.len()).map(|target| self.late(ix, target));
@@ -293,6 +294,16 @@ impl Decision<'_> {
         late.min()
             .flatten()
             .map_or(Place::InOrder, |late| Place::Last(late.into()))
+    }
+
+    /// A carrier that carries as much as it should lets others go first.
+    fn relieved(&self, ix: TrunkIx, place: Place) -> Place {
+        match place {
+            Place::InOrder if self.live.is_above_target(self.now, self.tables, ix) => {
+                Place::Last(Late::AboveTarget)
+            }
+            Place::InOrder | Place::Last(_) | Place::Dropped(_) => place,
+        }
     }
 
     /// Why a target is left for last.
@@ -316,7 +327,7 @@ impl Decision<'_> {
         let mut spare: SmallVec<[(&Candidate, usize); 8]> = SmallVec::new();
         for Standing { candidate, .. } in standings {
             let well = match candidate.place {
-                Place::InOrder => true,
+                Place::InOrder | Place::Last(Late::AboveTarget) => true,
                 Place::Last(_) => false,
                 Place::Dropped(_) => break,
             };

@@ -54,6 +54,8 @@ pub struct Tables {
     rules: Box<[Rule]>,
     numbers: Numbers,
     users: Users,
+    capacity: config::Capacity,
+    limits: Box<[config::Limit]>,
 }
 
 /// What was worked out about a trunk beforehand.
@@ -71,6 +73,8 @@ pub(crate) struct Class {
     pub(crate) name: Box<str>,
     leave: Box<[Leave]>,
     pub(crate) max_price: Option<Money>,
+    /// Its calls get what is kept back from others.
+    pub(crate) priority: bool,
 }
 
 /// What a class says to a trunk.
@@ -302,6 +306,21 @@ impl Tables {
     /// A trunk's weight among equals: that of its foremost targets together.
     pub(crate) fn weight(&self, ix: TrunkIx) -> u32 {
         self.facts.get(ix.0 as usize).map_or(0, |facts| facts.weight)
+    }
+
+    /// Whether calls from a trunk are of a class that reserves are kept for.
+    pub fn has_priority(&self, ix: TrunkIx) -> bool {
+        self.class(ix).is_some_and(|class| class.priority)
+    }
+
+    /// How full trunks may become, unless they say otherwise.
+    pub(crate) fn capacity(&self) -> config::Capacity {
+        self.capacity
+    }
+
+    /// The limits per destination.
+    pub(crate) fn limits(&self) -> &[config::Limit] {
+        &self.limits
     }
 
     /// The list of trunks, which is also the identity of these tables: no two that live at once share it.

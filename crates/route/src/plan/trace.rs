@@ -66,6 +66,8 @@ pub enum Place {
 /// Why a candidate stands behind all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Late {
+    /// It carries as much as it should (`capacity.target`), and others do not.
+    AboveTarget,
     /// `max_calls` are in progress.
     Calls,
     /// `max_cps` calls have begun within a second.
@@ -104,8 +106,9 @@ impl Place {
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::InOrder => 0,
-            Self::Last(_) => 1,
-            Self::Dropped(_) => 2,
+            Self::Last(Late::AboveTarget) => 1,
+            Self::Last(_) => 2,
+            Self::Dropped(_) => 3,
         }
     }
 }
@@ -113,8 +116,8 @@ impl Place {
 impl From<Refusal> for Place {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Calls => Self::Last(Late::Calls),
-            Refusal::Cps => Self::Last(Late::Cps),
+            Refusal::Calls | Refusal::DestinationCalls => Self::Last(Late::Calls),
+            Refusal::Cps | Refusal::DestinationCps => Self::Last(Late::Cps),
             Refusal::Disabled => Self::Dropped(LeftOut::Disabled),
             Refusal::Unregistered => Self::Dropped(LeftOut::Unregistered),
             Refusal::Draining => Self::Dropped(LeftOut::Draining),
@@ -125,6 +128,7 @@ impl From<Refusal> for Place {
 impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::AboveTarget => "above its target load",
             Self::Calls => "max_calls reached",
             Self::Cps => "max_cps reached",
             Self::Down => "all targets down or backing off",
@@ -200,6 +204,10 @@ impl Trace {
                 Place::InOrder => {
                     place += 1;
                     format!("{place}. {name}: {offer}")
+                }
+                Place::Last(late @ Late::AboveTarget) => {
+                    place += 1;
+                    format!("{place}. {name}: {offer}; placed behind others: {late}")
                 }
                 Place::Last(late) => {
                     place += 1;

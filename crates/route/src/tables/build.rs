@@ -108,6 +108,8 @@ impl Tables {
             rules: rules.into(),
             numbers,
             users,
+            capacity: config.capacity,
+            limits: config.limits.as_slice().into(),
         })
     }
 }
@@ -198,6 +200,7 @@ fn resolve(class: &config::Class, config: &Config, names: &Names, errors: &mut V
         name: class.name.as_str().into(),
         leave: leave.collect(),
         max_price: class.max_price.map(Money::from_units),
+        priority: class.priority,
     }
 }
 
