@@ -7,6 +7,7 @@ use super::group::{Group, QUIET, Way};
 use super::judge::{Found, When};
 use super::lru::Handle;
 use super::policy::Rule;
+use super::watch::Watch;
 use super::{Guard, MAX_EVENTS, Moment, Place, Refused};
 use crate::deck::Money;
 use config::{FraudAction, FraudResponse, FraudScope};
@@ -20,22 +21,25 @@ const MAX_NEWS: usize = 1_024;
 const MUTED: u32 = 3_600;
 
 impl Guard {
-    /// Whether a call of this customer to the first of these groups is kept from going on.
-    pub(super) fn barred(&mut self, now: Moment, customer: u32, groups: [Handle; 2]) -> Result<(), Refused> {
-        let [group, _] = groups;
-        let Some(customer) = self.customers.get_mut(customer as usize) else {
+    /// Whether a call is kept from going on, by bars for which this holds.
+    pub(super) fn barred(
+        &mut self,
+        now: Moment,
+        watch: &Watch,
+        these: impl Fn(Scope) -> bool,
+    ) -> Result<(), Refused> {
+        let Some(customer) = self.customers.get_mut(watch.customer as usize) else {
             return Ok(());
         };
-        if customer.bars.list.is_empty() {
+        if customer.bars.list.is_empty() || watch.allowed {
             return Ok(());
         }
         customer.bars.expire(now.at);
-        let Some(group) = self.groups.get(group) else {
-            return Ok(());
-        };
-        let dear = customer.policy.dear;
+        let place = self.groups.get(watch.groups[0]).and_then(|group| group.place);
         let bars = customer.bars.list.iter_mut();
-        let covering = bars.filter(|bar| bar.way == group.way && bar.scope.covers(group, dear));
+        let covering = bars.filter(|bar| {
+            bar.way == watch.way && these(bar.scope) && bar.scope.covers(place, watch)
+        });
         for bar in covering {
             if bar.lets_through(now.at) {
                 continue;
@@ -65,7 +69,6 @@ impl Guard {
         let Some(group) = self.groups.get_mut(handle) else {
             return false;
         };
-        group.baseline.suspect();
         let (way, index) = (group.way, group.customer);
         let Some(alarm) = group.alarm_mut(found.rule) else {
             return false;
@@ -75,6 +78,7 @@ impl Guard {
         }
         let told = alarm.told_until > when.now;
         alarm.told_until = when.now.saturating_add(QUIET);
+        group.baseline.suspect();
         let kind = kind(response);
         let Some(customer) = self.customers.get_mut(index as usize) else {
             return false;
@@ -171,17 +175,12 @@ impl Guard {
 
     /// All calls of a customer's are to be ended that are in this scope; how many there are.
     fn cut_all(&mut self, customer: u32, way: Way, scope: Scope, rule: Rule) -> u32 {
-        let dear = self.policy(customer).map_or(0.0, |policy| policy.dear);
-        let groups = &self.groups;
-        let covered = |handle: Handle| {
-            let group = groups.get(handle);
-            group.is_some_and(|group| scope.covers(group, dear))
-        };
+        let place = |watch: &Watch| self.groups.get(watch.groups[0]).and_then(|group| group.place);
         let keys: Vec<u64> = self
             .watches
             .iter()
             .filter(|watch| watch.customer == customer && watch.way == way && !watch.allowed)
-            .filter(|watch| covered(watch.groups[0]))
+            .filter(|watch| scope.covers(place(watch), watch))
             .map(|watch| watch.key)
             .collect();
         let cut = keys.into_iter().filter(|key| self.cut(*key, rule));

@@ -1,9 +1,10 @@
 //! What is kept from calling, and until when.
 
 use super::event::Event;
-use super::group::{Group, Way};
+use super::group::Way;
 use super::place::Place;
 use super::policy::Rule;
+use super::watch::Watch;
 use std::time::{Duration, Instant};
 
 /// Bars of one customer at once; what comes on top is told of only.
@@ -16,9 +17,9 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 pub enum Scope {
     /// Those to one country, or one country's numbers of high risk.
     Place(Place),
-    /// Those to countries that it does not usually call, and to numbers of high risk.
+    /// Dear ones to countries that it does not usually call, and to numbers of high risk.
     Unusual,
-    /// Those, and those to dear countries.
+    /// Dear ones.
     Dear,
     /// All.
     Customer,
@@ -28,20 +29,28 @@ impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Place(place) => place.fmt(f),
-            Self::Unusual => f.write_str("unusual destinations"),
-            Self::Dear => f.write_str("dear destinations"),
+            Self::Unusual => f.write_str("dear calls to unusual destinations"),
+            Self::Dear => f.write_str("dear calls"),
             Self::Customer => f.write_str("all calls"),
         }
     }
 }
 
 impl Scope {
-    /// Whether calls of this group are meant.
-    pub(super) fn covers(self, group: &Group, dear: f32) -> bool {
+    /// Whether it goes by what calls cost, which is not known when they begin.
+    pub(super) fn is_of_price(self) -> bool {
         match self {
-            Self::Place(place) => group.place == Some(place),
-            Self::Unusual => !group.is_usual(),
-            Self::Dear => !group.is_usual() || group.is_dear(dear),
+            Self::Unusual | Self::Dear => true,
+            Self::Place(_) | Self::Customer => false,
+        }
+    }
+
+    /// Whether a call to this place is meant.
+    pub(super) fn covers(self, place: Option<Place>, watch: &Watch) -> bool {
+        match self {
+            Self::Place(other) => place == Some(other),
+            Self::Unusual => watch.odd,
+            Self::Dear => watch.dear,
             Self::Customer => true,
         }
     }

@@ -1,9 +1,9 @@
 //! What is usual: per hour of the week, learned from hours that were not themselves suspicious.
 //!
 //! Each hour of the week has a mean over the weeks in which the latest counts 0.3 at least, so that a season is followed. Where few
-//! weeks are known, the largest hour of the last days stands in, as far as they are missing. A flood teaches little: an hour in which
-//! something was found counts as no more than was expected, any other one as twice of that at most, and the largest hour grows by no
-//! more than twice in a day.
+//! weeks are known, the largest hour of the days before today stands in, as far as they are missing. A flood teaches nothing: an hour in which
+//! something was found is left out. Any other one counts as twice the expected at most, and the largest hour grows by no more than
+//! twice in a day.
 
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ pub(super) struct Baseline {
     seen: [u8; WEEK],
     /// The largest hour of the last days.
     peak: Figures,
-    /// The same a day ago, which it may be twice of.
+    /// The same a day ago: it may be twice of that, and what goes on today is held against it.
     peak_before: Figures,
     /// Since when that stands, in hours since 1970.
     before_since: u32,
@@ -94,6 +94,8 @@ pub(super) struct Baseline {
     count: Figures,
     /// Something was found in it.
     suspicious: bool,
+    /// What each of the last 24 hours was expected to cost before anything was learned of it.
+    day: [f32; 24],
     /// Calls learned, the older the less.
     calls: f32,
 }
@@ -110,6 +112,7 @@ impl Baseline {
             hour,
             count: Figures::default(),
             suspicious: false,
+            day: [0.0; 24],
             calls: 0.0,
         }
     }
@@ -130,10 +133,13 @@ impl Baseline {
             return;
         }
         let count = std::mem::take(&mut self.count);
-        self.learn(self.hour, &count, free);
-        self.suspicious = false;
+        self.remember(self.hour);
+        if !std::mem::take(&mut self.suspicious) {
+            self.learn(self.hour, &count, free);
+        }
         let idle = (self.hour + 1).max(hour.saturating_sub(MOST_IDLE));
         for between in idle..hour {
+            self.remember(between);
             self.learn(between, &Figures::default(), free);
         }
         self.hour = hour;
@@ -147,9 +153,7 @@ impl Baseline {
         for figure in Figure::ALL {
             let (expected, floor) = (self.expected(hour, figure), Figures::FLOOR.get(figure));
             let count = count.get(figure);
-            let taught = if self.suspicious {
-                count.min(expected)
-            } else if free {
+            let taught = if free {
                 count
             } else {
                 count.min(GROWTH * expected.max(floor))
@@ -157,9 +161,10 @@ impl Baseline {
             if let Some(mean) = self.week.get_mut(slot).map(|figures| figures.get_mut(figure)) {
                 *mean += rate * (taught - *mean);
             }
-            let most = match free && !self.suspicious {
-                true => f32::MAX,
-                false => GROWTH * self.peak_before.get(figure).max(floor),
+            let most = if free {
+                f32::MAX
+            } else {
+                GROWTH * self.peak_before.get(figure).max(floor)
             };
             let peak = self.peak.get_mut(figure);
             *peak = (*peak * PEAK_KEEPS).max(taught.min(most));
@@ -171,27 +176,47 @@ impl Baseline {
             *weeks = weeks.saturating_add(1);
         }
         self.calls = self.calls * USE_KEEPS + taught_calls;
-        if hour.saturating_sub(self.before_since) >= 24 {
+        if free || hour.saturating_sub(self.before_since) >= 24 {
             (self.peak_before, self.before_since) = (self.peak, hour);
         }
     }
 
     /// What is usual in an hour: the largest of it and its neighbours, since who works an hour later in winter is not suspicious.
     pub(super) fn expected(&self, hour: u32, figure: Figure) -> f32 {
+        let known = self.known(hour);
+        known * self.mean(hour, figure) + (1.0 - known) * self.peak_before.get(figure)
+    }
+
+    /// How far an hour of the week is known: by half after one week.
+    fn known(&self, hour: u32) -> f32 {
+        let weeks = self.seen.get(hour as usize % WEEK).copied().unwrap_or_default();
+        f32::from(weeks) / (f32::from(weeks) + 1.0)
+    }
+
+    fn mean(&self, hour: u32, figure: Figure) -> f32 {
         let slot = hour as usize % WEEK;
         let near = [slot, (slot + 1) % WEEK, (slot + WEEK - 1) % WEEK];
         let means = near.into_iter().filter_map(|slot| self.week.get(slot));
-        let mean = means.map(|figures| figures.get(figure)).fold(0.0, f32::max);
-        let weeks = f32::from(self.seen.get(slot).copied().unwrap_or_default());
-        let known = weeks / (weeks + 1.0);
-        known * mean + (1.0 - known) * self.peak.get(figure)
+        means.map(|figures| figures.get(figure)).fold(0.0, f32::max)
     }
 
-    /// What is usual in the 24 hours that end with this one.
-    pub(super) fn expected_day(&self, hour: u32, figure: Figure) -> f32 {
-        (0..24)
-            .map(|back| self.expected(hour.saturating_sub(back), figure))
-            .sum()
+    /// What is usually spent in the 24 hours before the present one and in it.
+    pub(super) fn expected_day(&self) -> f32 {
+        self.day.iter().sum::<f32>() + self.expected_of_day(self.hour)
+    }
+
+    /// The part of an hour in a day's spend: not every hour is as full as the largest.
+    fn expected_of_day(&self, hour: u32) -> f32 {
+        let known = self.known(hour);
+        let peak = self.peak_before.get(Figure::Spend) * WORK;
+        known * self.mean(hour, Figure::Spend) + (1.0 - known) * peak
+    }
+
+    fn remember(&mut self, hour: u32) {
+        let expected = self.expected_of_day(hour);
+        if let Some(place) = self.day.get_mut(hour as usize % 24) {
+            *place = expected;
+        }
     }
 
     /// Whether this hour of the week is one at which there is next to nothing, though there is something at others: by at least two
@@ -199,14 +224,7 @@ impl Baseline {
     pub(super) fn is_idle_hour(&self, hour: u32) -> bool {
         let weeks = self.seen.get(hour as usize % WEEK).copied().unwrap_or_default();
         let most = self.week.iter().map(|figures| figures.attempts).fold(0.0, f32::max);
-        weeks >= 2 && most >= IDLE_FLOOR && self.expected_mean(hour) < most * IDLE_SHARE
-    }
-
-    fn expected_mean(&self, hour: u32) -> f32 {
-        let slot = hour as usize % WEEK;
-        let near = [slot, (slot + 1) % WEEK, (slot + WEEK - 1) % WEEK];
-        let means = near.into_iter().filter_map(|slot| self.week.get(slot));
-        means.map(|figures| figures.attempts).fold(0.0, f32::max)
+        weeks >= 2 && most >= IDLE_FLOOR && self.mean(hour, Figure::Attempts) < most * IDLE_SHARE
     }
 
     /// Whether it is something that the customer usually does.
@@ -231,12 +249,13 @@ impl Baseline {
     /// What was kept, as far as it is not forgotten by now.
     pub(super) fn of(kept: Kept, hour: u32) -> Self {
         let mut baseline = Self::new(kept.hour.min(hour));
-        (baseline.peak, baseline.peak_before) = (kept.peak, kept.peak);
+        baseline.peak = kept.peak;
         baseline.calls = kept.calls;
         let gone = hour.saturating_sub(kept.hour).min(MOST_IDLE);
         for figure in Figure::ALL {
             *baseline.peak.get_mut(figure) *= PEAK_KEEPS.powi(gone as i32);
         }
+        baseline.peak_before = baseline.peak;
         baseline.calls *= USE_KEEPS.powi(gone as i32);
         (baseline.hour, baseline.before_since) = (hour, hour);
         baseline
@@ -251,6 +270,8 @@ pub(super) struct Kept {
     pub(super) calls: f32,
 }
 
+/// The part of a day that is as full as its largest hour, where more is not known: eight hours.
+const WORK: f32 = 1.0 / 3.0;
 /// Calls in the busiest hour of the week below which no hour is told from another.
 const IDLE_FLOOR: f32 = 10.0;
 /// The part of the busiest hour that is next to nothing.
@@ -293,8 +314,23 @@ mod tests {
         assert!(expected(2) < 20.0, "{}", expected(2));
         assert!(baseline.is_idle_hour(now + 2) && baseline.is_idle_hour(now + 5 * 24 + 12));
         assert!(!baseline.is_idle_hour(now + 10) && !baseline.is_idle_hour(now + 7));
-        let day = baseline.expected_day(now + 23, Figure::Attempts);
-        assert!((900.0..1600.0).contains(&day), "{day}");
+    }
+
+    #[test]
+    fn a_days_money_is_held_against_what_was_usual_before_it() {
+        let mut baseline = Baseline::new(MONDAY);
+        for hour in MONDAY..MONDAY + 4 * 168 {
+            baseline.advance(hour, hour < MONDAY + 24);
+            baseline.count(Figure::Spend, office(hour, 30.0));
+        }
+        let monday = MONDAY + 4 * 168;
+        for hour in monday..monday + 24 {
+            baseline.advance(hour, false);
+            // Ten times as much as ever.
+            baseline.count(Figure::Spend, 10.0 * office(hour, 30.0));
+        }
+        let day = baseline.expected_day();
+        assert!((300.0..500.0).contains(&day), "{day}");
     }
 
     #[test]
@@ -325,10 +361,12 @@ mod tests {
             }
         }
         baseline.advance(start + 4 * 168, false);
-        for hour in [2, 10, 26, 34] {
-            let expected = |of: &Baseline| of.expected(start + 4 * 168 + hour, Figure::Attempts);
-            assert!(expected(&baseline) <= expected(&before) * 1.05, "{hour}");
+        let expected = |of: &Baseline, hour| of.expected(start + 4 * 168 + hour, Figure::Attempts);
+        for hour in [2, 25, 26, 27] {
+            let (before, after) = (expected(&before, hour), expected(&baseline, hour));
+            assert!(after <= before * 1.05, "{hour}: {before} {after}");
         }
+        assert!(expected(&baseline, 10) <= 100.0 && expected(&baseline, 34) <= 100.0);
     }
 
     #[test]
@@ -362,10 +400,12 @@ mod tests {
         }
         let now = MONDAY + 12 * 168;
         baseline.advance(now, false);
-        assert!(baseline.expected(now + 10, Figure::Attempts) > 300.0);
+        let expected = baseline.expected(now + 10, Figure::Attempts);
+        assert!(expected > 250.0, "{expected}");
         assert!(baseline.is_usual());
         baseline.advance(now + 40 * 168, false);
-        assert!(baseline.expected(now + 40 * 168 + 10, Figure::Attempts) < 60.0);
+        let expected = baseline.expected(now + 40 * 168 + 10, Figure::Attempts);
+        assert!(expected < 250.0, "{expected}");
         let kept = baseline.kept();
         assert_eq!(Baseline::of(kept, kept.hour).kept(), kept);
     }

@@ -6,7 +6,7 @@ use super::judge::{self, When};
 use super::lru::Handle;
 use super::policy::Policy;
 use super::watch::Watch;
-use super::{Asked, Guard, Moment, Place, Refused, Way};
+use super::{Asked, Guard, Moment, Place, Refused, Scope, Way};
 use crate::deck::Rate;
 use config::FraudAction;
 use smallvec::SmallVec;
@@ -36,15 +36,12 @@ impl Guard {
         let when = self.first_call(now, customer);
         let groups = [Some(place), None].map(|place| self.group((customer, asked.way, place), when));
         let allowed = policy.allows(far);
-        if !allowed {
-            self.barred(now, customer, groups)?;
+        let mut watch = Watch::new(key, customer, asked.way, groups, now.at, allowed);
+        self.barred(now, &watch, |scope| !scope.is_of_price())?;
+        if asked.way == Way::Out {
+            watch.ceilings = self.ceilings(now, customer, &policy, (far, place))?;
+            self.count_ceilings(when.now, &watch.ceilings);
         }
-        let ceilings = match asked.way {
-            Way::Out => self.ceilings(now, customer, &policy, (far, place))?,
-            Way::In => SmallVec::new(),
-        };
-        self.count_ceilings(when.now, &ceilings);
-        let watch = Watch::new(key, customer, asked.way, groups, ceilings, now.at, allowed);
         self.watches.insert(watch);
         if allowed {
             return Ok(());
@@ -53,9 +50,10 @@ impl Guard {
         if asked.way == Way::In {
             return Ok(());
         }
-        self.judge_attempt(now, when, &policy, groups, row)
-            .then(|| self.stop(now, key, customer, groups))
-            .unwrap_or(Ok(()))
+        if self.judge_attempt(now, when, &policy, groups, row) {
+            return self.stop(now, key, |_| true);
+        }
+        Ok(())
     }
 
     /// Counts an attempt for the patterns. How many numbers in a row it makes in its country.
@@ -114,8 +112,11 @@ impl Guard {
     }
 
     /// What has been found may be about the very call by which it was: it is refused then, and watched no longer.
-    fn stop(&mut self, now: Moment, key: u64, customer: u32, groups: [Handle; 2]) -> Result<(), Refused> {
-        let refused = self.barred(now, customer, groups);
+    fn stop(&mut self, now: Moment, key: u64, these: impl Fn(Scope) -> bool) -> Result<(), Refused> {
+        let Some(watch) = self.watches.get_mut(key).cloned() else {
+            return Ok(());
+        };
+        let refused = self.barred(now, &watch, these);
         if refused.is_err() {
             self.drop_watches(now, key);
             if self.cuts.remove(&key).is_some() {
@@ -146,10 +147,11 @@ impl Guard {
             return Ok(());
         };
         let (priced, odd) = (watch.priced(), watch.odd);
+        self.stop(now, key, Scope::is_of_price)?;
         self.pend(groups, odd, |pending| *pending = *pending + priced);
         let when = self.when(now, customer);
         if self.judge_dear(now, when, &policy, groups) {
-            return self.stop(now, key, customer, groups);
+            return self.stop(now, key, |_| true);
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ pub(super) fn spend(policy: &Policy, group: &Group, when: When) -> Option<Found>
     if day <= amount * DAY {
         return None;
     }
-    let usual = f64::from(group.baseline.expected_day(when.hour, Figure::Spend));
+    let usual = f64::from(group.baseline.expected_day());
     let limit = amount * DAY + rule.factor * usual;
     more(Rule::Spend, "money in a day", day, usual, limit)
 }

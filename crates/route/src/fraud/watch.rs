@@ -156,7 +156,6 @@ impl Watch {
         customer: u32,
         way: Way,
         groups: [Handle; 2],
-        ceilings: SmallVec<[(Handle, u64); 2]>,
         begun: Instant,
         allowed: bool,
     ) -> Self {
@@ -166,7 +165,7 @@ impl Watch {
             customer,
             way,
             groups,
-            ceilings,
+            ceilings: SmallVec::new(),
             begun,
             answered: None,
             rate: None,

@@ -73,8 +73,10 @@ impl Distinct {
             self.before = if turn == self.turn + 1 { last } else { [0; 4] };
             self.turn = turn;
         }
-        // Fibonacci hashing: neighbouring numbers fall far apart.
-        let bit = (thing.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize;
+        // The finalizer of MurmurHash3: neighbouring numbers fall anywhere.
+        let mixed = (thing ^ (thing >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        let bit = (mixed >> 56) as usize;
         if let Some(word) = self.now.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);
         }
@@ -133,7 +135,7 @@ mod tests {
             }
             let count = f64::from(distinct.count(12));
             let many = many as f64;
-            assert!((count - many).abs() <= 1.0 + many * 0.15, "{many}: {count}");
+            assert!((count - many).abs() <= 2.0 + many * 0.15, "{many}: {count}");
             assert_eq!(distinct.count(700), 0);
         }
         let mut distinct = Distinct::default();

@@ -26,7 +26,7 @@ fn so_many_calls_and_no_more() {
     for (ceiling, gap, talks, through) in [
         ("calls = 7", 100, HOUR, 7),
         ("attempts_per_minute = 12", 1_000, SECOND, 12),
-        ("answered_per_minute = 12", 1_000, SECOND, 17),
+        ("answered_per_minute = 12", 1_000, SECOND, 16),
         ("attempts_per_hour = 30", 60_000, SECOND, 30),
         ("answered_per_hour = 30", 60_000, SECOND, 30),
         ("match = \"+4420*\"\ncalls = 3", 100, HOUR, 3),
