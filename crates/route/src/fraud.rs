@@ -143,7 +143,7 @@ pub struct Counts {
 }
 
 /// One customer (or carrier).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Customer {
     name: Arc<str>,
     policy: Arc<Policy>,
@@ -167,8 +167,8 @@ impl Customer {
 /// Whose calls, which way, and where (`None`: everywhere).
 type GroupKey = (u32, Way, Option<Place>);
 
-/// The fraud guard. One shard owns it.
-#[derive(Debug)]
+/// The fraud guard. One shard owns it; a clone is another one that knows the same.
+#[derive(Debug, Clone)]
 pub struct Guard {
     start: Option<Instant>,
     customers: Vec<Customer>,

@@ -209,10 +209,11 @@ macro_rules! pattern {
 }
 
 pattern! {
-    /// International revenue share fraud: within ten minutes more dear calls to a country than `calls`, at a price of more than `factor`
-    /// times the usual beside that; or twice as many over all countries that are unusual for the customer.
+    /// International revenue share fraud: within ten minutes `calls` dear calls to a country on top of `factor` times the usual; or
+    /// twice as many over all countries that are unusual for the customer. What is usual is known in money: of calls at five times the
+    /// price a fifth is usual.
     Irsf {
-        /// Dear calls that are up or have been answered in ten minutes, beside what is usual.
+        /// Dear calls that may be answered still, or have been in ten minutes, beside what is usual.
         live calls: u32 = Calls, default("10");
         /// How many times the usual there may be.
         live factor: f64 = Times, default("6");

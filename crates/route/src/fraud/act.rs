@@ -8,7 +8,7 @@ use super::judge::{Found, When};
 use super::lru::Handle;
 use super::policy::Rule;
 use super::watch::Watch;
-use super::{Guard, MAX_EVENTS, Moment, Place, Refused};
+use super::{Guard, MAX_EVENTS, Moment, Refused};
 use crate::deck::Money;
 use config::{FraudAction, FraudResponse, FraudScope};
 use std::sync::Arc;
@@ -78,7 +78,9 @@ impl Guard {
         }
         let told = alarm.told_until > when.now;
         alarm.told_until = when.now.saturating_add(QUIET);
-        group.baseline.suspect();
+        if !(found.rule == Rule::Irsf && when.is_unsure_of(group)) {
+            group.baseline.suspect();
+        }
         let kind = kind(response);
         let Some(customer) = self.customers.get_mut(index as usize) else {
             return false;
@@ -120,8 +122,7 @@ impl Guard {
         let group = self.groups.get(handle)?;
         let customer = self.customers.get(group.customer as usize)?;
         let mut response = customer.policy.response(rule)?;
-        let known_bad = group.place.is_some_and(Place::is_high_risk);
-        if when.young && rule.needs_baseline() && !known_bad {
+        if rule == Rule::Irsf && when.is_unsure_of(group) {
             response.action = FraudAction::Alert;
         }
         let scope = match (response.scope, group.place, rule) {

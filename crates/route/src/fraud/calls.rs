@@ -37,7 +37,9 @@ impl Guard {
         let groups = [Some(place), None].map(|place| self.group((customer, asked.way, place), when));
         let allowed = policy.allows(far);
         let mut watch = Watch::new(key, customer, asked.way, groups, now.at, allowed);
-        self.barred(now, &watch, |scope| !scope.is_of_price())?;
+        self.foresee(&mut watch, policy.dear);
+        let foreseen = watch.foreseen;
+        self.barred(now, &watch, |scope| foreseen || !scope.is_of_price())?;
         if asked.way == Way::Out {
             watch.ceilings = self.ceilings(now, customer, &policy, (far, place))?;
             self.count_ceilings(when.now, &watch.ceilings);
@@ -54,6 +56,16 @@ impl Guard {
             return self.stop(now, key, |_| true);
         }
         Ok(())
+    }
+
+    /// Whether a call will be dear, as far as calls there before it tell.
+    fn foresee(&self, watch: &mut Watch, dear: f32) {
+        let Some(group) = self.groups.get(watch.groups[0]) else {
+            return;
+        };
+        watch.foreseen = group.price > 0.0 || group.is_high_risk();
+        watch.dear = group.is_high_risk() || (group.price > 0.0 && group.price >= dear);
+        watch.odd = watch.dear && !group.is_usual();
     }
 
     /// Counts an attempt for the patterns. How many numbers in a row it makes in its country.
@@ -146,9 +158,14 @@ impl Guard {
         let Some(watch) = self.watches.get_mut(key).filter(|watch| watch.dear) else {
             return Ok(());
         };
-        let (priced, odd) = (watch.priced(), watch.odd);
-        self.stop(now, key, Scope::is_of_price)?;
+        let (priced, odd, foreseen) = (watch.priced(), watch.odd, watch.foreseen);
+        if !foreseen {
+            self.stop(now, key, Scope::is_of_price)?;
+        }
         self.pend(groups, odd, |pending| *pending = *pending + priced);
+        if let Some(watch) = self.watches.get_mut(key) {
+            watch.pending = true;
+        }
         let when = self.when(now, customer);
         if self.judge_dear(now, when, &policy, groups) {
             return self.stop(now, key, |_| true);
@@ -232,6 +249,7 @@ impl Guard {
         }
         let (groups, way, allowed) = (watch.groups, watch.way, watch.allowed);
         let (priced, dear, odd) = (watch.priced(), watch.dear, watch.odd);
+        let pending = std::mem::take(&mut watch.pending);
         for (handle, _) in watch.ceilings.clone() {
             if let Some(ceiled) = self.ceiled.get_mut(handle) {
                 ceiled.tally.answered(seconds);
@@ -240,7 +258,7 @@ impl Guard {
         if allowed || way == Way::In {
             return;
         }
-        if dear {
+        if pending {
             self.pend(groups, odd, |pending| pending.take(priced));
         }
         for handle in groups {
@@ -307,7 +325,7 @@ impl Guard {
                 if let Some(group) = self.groups.get_mut(watch.groups[0]) {
                     group.lasted(talk);
                 }
-            } else if watch.dear {
+            } else if watch.pending {
                 let priced = watch.priced();
                 self.pend(watch.groups, watch.odd, |pending| pending.take(priced));
             }

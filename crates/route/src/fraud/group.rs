@@ -243,9 +243,14 @@ impl Group {
         self.alarms.get_mut(rule.index())
     }
 
-    /// Whether it is somewhere that the customer usually calls, and nothing of high risk.
+    /// Whether it is somewhere that the customer usually calls.
     pub(super) fn is_usual(&self) -> bool {
-        self.baseline.is_usual() && !self.place.is_some_and(Place::is_high_risk)
+        self.baseline.is_usual()
+    }
+
+    /// Whether its numbers are let to those who have calls stolen.
+    pub(super) fn is_high_risk(&self) -> bool {
+        self.place.is_some_and(Place::is_high_risk)
     }
 
     /// A call has lasted so long.

@@ -31,6 +31,13 @@ pub(super) struct When {
     pub(super) young: bool,
 }
 
+impl When {
+    /// Whether it can't be said that dear calls of this group are unusual: it is being learned, and they are none of high risk.
+    pub(super) fn is_unsure_of(&self, group: &Group) -> bool {
+        self.young && !group.is_high_risk()
+    }
+}
+
 /// How many times as many dear calls as later are remarkable while it is not known which are usual.
 const YOUNG: u32 = 3;
 /// How many times the usual of a minute one minute may be, beside the rule's own factor: calls come in bursts.
@@ -65,8 +72,7 @@ pub(super) fn irsf(policy: &Policy, group: &Group, when: When) -> Option<Found> 
     let everywhere = group.place.is_none();
     let dear = if everywhere { &group.odd } else { &group.dear };
     let seen = dear.sum(when.now);
-    let known_bad = group.place.is_some_and(super::place::Place::is_high_risk);
-    let strictness = if when.young && !known_bad { YOUNG } else { 1 };
+    let strictness = if when.is_unsure_of(group) { YOUNG } else { 1 };
     let calls = f64::from(rule.calls) * f64::from(strictness) * spread(group);
     if f64::from(seen.calls) < calls {
         return None;
@@ -76,25 +82,24 @@ pub(super) fn irsf(policy: &Policy, group: &Group, when: When) -> Option<Found> 
         true => 0.0,
         false => f64::from(group.baseline.expected(when.hour, Figure::Price)) / TENS,
     };
-    let price = f64::from(seen.price);
-    let at_ease = calls * f64::from(policy.dear) * (1.0 - 1e-4);
-    if price < at_ease + rule.factor * usual {
-        return None;
-    }
-    // Told in calls, as people think of it: at the price that these have.
-    let each = price / f64::from(seen.calls);
-    let in_calls = |amount: f64| if each > 0.0 { amount / each } else { 0.0 };
-    Some(Found {
+    // In calls at the price that these have: what was usual at a fifth of it is usual for a fifth of them.
+    let each = f64::from(seen.price) / f64::from(seen.calls);
+    let usual = if each > 0.0 { usual / each } else { 0.0 };
+    let limit = calls + rule.factor * usual;
+    (f64::from(seen.calls) >= limit).then_some(Found {
         rule: Rule::Irsf,
         figure: "dear calls in ten minutes",
         seen: f64::from(seen.calls),
-        usual: in_calls(usual),
-        limit: calls.max(in_calls(at_ease + rule.factor * usual)),
+        usual,
+        limit,
     })
 }
 
 /// More money than is usual.
 pub(super) fn spend(policy: &Policy, group: &Group, when: When) -> Option<Found> {
+    if when.young {
+        return None;
+    }
     let rule = &policy.spend;
     let amount = rule.amount * spread(group);
     let units = |cost: u64| cost as f64 / 1e9;
@@ -117,6 +122,9 @@ pub(super) fn spend(policy: &Policy, group: &Group, when: When) -> Option<Found>
 
 /// More calls than are usual.
 pub(super) fn velocity(policy: &Policy, group: &Group, when: When) -> Option<Found> {
+    if when.young {
+        return None;
+    }
     let rule = &policy.velocity;
     let calls = f64::from(rule.calls) * spread(group);
     let tally = &group.tally;

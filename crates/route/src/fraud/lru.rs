@@ -13,7 +13,7 @@ pub(super) struct Handle {
     generation: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Slot<K, V> {
     entry: Option<(K, V)>,
     generation: u32,
@@ -22,7 +22,7 @@ struct Slot<K, V> {
     newer: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lru<K, V> {
     places: HashMap<K, u32>,
     slots: Vec<Slot<K, V>>,

@@ -96,13 +96,6 @@ impl Rule {
         }
     }
 
-    /// Whether it goes by what is usual: then it is only told of while that is being learned.
-    pub(super) fn needs_baseline(self) -> bool {
-        match self {
-            Self::Irsf | Self::Spend | Self::Velocity | Self::Duration | Self::OffHours => true,
-            Self::Wangiri | Self::Sequential | Self::Ceiling => false,
-        }
-    }
 }
 
 impl Policy {

@@ -34,6 +34,10 @@ pub(super) struct Watch {
     pub(super) dear: bool,
     /// Its country is unusual for the customer.
     pub(super) odd: bool,
+    /// What it costs was foreseen from calls before it.
+    pub(super) foreseen: bool,
+    /// It is counted as one that may still be answered.
+    pub(super) pending: bool,
     /// It is no part of any pattern.
     pub(super) allowed: bool,
     /// What it has been counted with so far.
@@ -77,7 +81,7 @@ impl Watch {
 }
 
 /// All calls in progress, by the keys that their switch gave them. Several may be parts of one call.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Watches {
     slots: Vec<Option<Watch>>,
     free: Vec<u32>,
@@ -172,6 +176,8 @@ impl Watch {
             price: 0.0,
             dear: false,
             odd: false,
+            foreseen: false,
+            pending: false,
             allowed,
             charged: 0,
         }

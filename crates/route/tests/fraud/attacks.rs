@@ -10,7 +10,7 @@ use route::fraud::Rule;
 /// holds each call for as long as it can.
 fn irsf(seed: u64, country: &str, pace: u64, price: f64) -> Vec<(u64, Dial)> {
     let mut random = Random(seed ^ 0xf4a0d);
-    let ranges: Vec<u64> = (0..3).map(|_| 10_000 + random.below(90_000)).collect();
+    let ranges: Vec<u64> = (0..3).map(|_| 10_000 + random.below(50_000)).collect();
     let mut at = 0;
     let mut trace = Vec::new();
     while at < HOUR {
@@ -30,27 +30,28 @@ fn irsf(seed: u64, country: &str, pace: u64, price: f64) -> Vec<(u64, Dial)> {
     trace
 }
 
-/// A PBX that has worked for three weeks, with another customer beside it.
+/// Weeks that are learned.
+const WEEKS: u64 = 2;
+
+/// A PBX that has worked for some weeks, with another customer beside it.
 fn learned(seed: u64, keys: &str) -> (World, Vec<Office>) {
     let mut world = World::new(&customers(keys, &["pbx", "centre"]));
     let mut offices = vec![Office::small("pbx", seed), Office::call_centre("centre", seed + 1)];
+    offices[1].busiest = 60.0;
     world.every = MINUTE;
-    work(&mut world, &mut offices, 3 * WEEK, 1.0);
+    work(&mut world, &mut offices, WEEKS * WEEK, 1.0);
     world.every = SECOND;
     (world, offices)
 }
 
-/// Replays a trace from now on, with the offices at work; a second's steps, so that both go on at once.
+/// Replays a trace from now on, with the offices at work: after each minute of theirs its calls come at once.
 fn replay(world: &mut World, offices: &mut [Office], trace: &[(u64, Dial)], time: u64) {
     let start = world.now;
-    let mut next = 0;
+    let mut trace = trace.iter().peekable();
     while world.now < start + time {
         work(world, offices, (world.now + MINUTE).min(start + time), 1.0);
-        let _ = &mut next;
-        while let Some((at, dial)) = trace.get(next).filter(|(at, _)| start + at <= world.now) {
-            let _ = at;
+        while let Some((_, dial)) = trace.next_if(|(at, _)| start + at <= world.now) {
             let _ = world.dial(dial.clone());
-            next += 1;
         }
     }
 }
@@ -62,20 +63,20 @@ fn attack(world: &mut World, trace: &[(u64, Dial)]) {
         world.run(start + at);
         let _ = world.dial(dial.clone());
     }
-    world.run(start + HOUR);
+    world.run(world.now + MINUTE);
 }
 
 #[test]
 fn a_replayed_irsf_attack_is_cut_within_ten_seconds_and_costs_little() {
-    for seed in seeds(6, 60) {
-        for (country, pace, price) in [("381", 500, 0.45), ("371", 400, 0.60), ("252", 1_000, 0.90), ("88", 300, 5.0)] {
-            let (mut world, _) = learned(seed, &format!("[destinations]\ndeny = []\n{STRICT}"));
-            let seen = world.events.len();
-            assert_eq!(seen, 0, "{:?}", world.events);
+    for seed in seeds(4, 60) {
+        let (ready, _) = learned(seed, STRICT);
+        assert_eq!(ready.events, []);
+        for (country, pace, price) in [("381", 500, 0.45), ("371", 400, 0.60), ("252", 1_000, 0.90), ("881", 300, 5.0)] {
+            let mut world = ready.clone();
             let (before, honest) = (world.tale("pbx"), world.tale("centre"));
             // Tuesday, ten past two at night, or noon: it makes no difference.
             let hour = if seed % 2 == 0 { 26 } else { 36 };
-            world.run(3 * WEEK + hour * HOUR + 10 * MINUTE);
+            world.run(WEEKS * WEEK + hour * HOUR + 10 * MINUTE);
             let start = world.now;
             attack(&mut world, &irsf(seed, country, pace, price));
             let tale = world.tale("pbx");
@@ -98,10 +99,10 @@ fn a_replayed_irsf_attack_is_cut_within_ten_seconds_and_costs_little() {
 
 #[test]
 fn an_attack_amid_work_is_cut_and_the_work_goes_on() {
-    for seed in seeds(4, 40) {
+    for seed in seeds(2, 40) {
         let (mut world, mut offices) = learned(seed, STRICT);
         // Wednesday noon: both are busy.
-        let noon = 3 * WEEK + 2 * DAY + 12 * HOUR;
+        let noon = WEEKS * WEEK + 2 * DAY + 12 * HOUR;
         work(&mut world, &mut offices, noon, 1.0);
         let honest = world.tale("centre");
         assert_eq!((honest.refused, honest.cut), (0, 0));
@@ -125,7 +126,7 @@ fn calls_spread_over_many_countries_are_found_too() {
         "381", "382", "383", "385", "386", "387", "389", "355", "359", "370", "372", "373", "374", "375", "376", "977",
         "992", "993", "994", "995", "996", "998",
     ];
-    world.run(3 * WEEK + DAY + 12 * HOUR);
+    world.run(WEEKS * WEEK + DAY + 12 * HOUR);
     let start = world.now;
     let mut let_through = 0;
     for n in 0..600_u64 {
@@ -147,7 +148,8 @@ fn calls_spread_over_many_countries_are_found_too() {
 #[test]
 fn slow_theft_is_found_by_what_it_costs() {
     let (mut world, _) = learned(8, STRICT);
-    world.run(3 * WEEK + 5 * DAY);
+    let before = world.tale("pbx").spent;
+    world.run(WEEKS * WEEK + 5 * DAY);
     let start = world.now;
     // Two lines, day and night, to somewhere dear: never ten calls in ten minutes.
     for n in 0..48 {
@@ -162,27 +164,25 @@ fn slow_theft_is_found_by_what_it_costs() {
     let lost = world.tale("pbx").spent;
     let (found_at, _) = world.events.iter().find(|(_, event)| event.rule == Rule::Spend).unwrap();
     assert!(found_at - start < HOUR, "{}", found_at - start);
-    let before = learned(8, STRICT).0.tale("pbx").spent;
-    assert!(lost - before < 60.0, "{lost} {before}");
+    // Of more than a thousand that a day of it is worth.
+    assert!(lost - before < 80.0, "{lost} {before}");
     world.finish();
 }
 
 #[test]
 fn after_its_block_an_attack_is_cut_again_and_blocked_for_twice_as_long() {
-    let (mut world, _) = learned(9, STRICT);
-    world.run(3 * WEEK + DAY + 2 * HOUR);
+    let (mut world, _) = learned(9, "[fraud.irsf]\naction = \"cut\"");
+    world.run(WEEKS * WEEK + DAY + 2 * HOUR);
     let trace = irsf(9, "381", 500, 0.45);
     let mut lasted = Vec::new();
     for _ in 0..6 {
-        attack(&mut world, &trace);
-        let view = world.guard.view(world.moment());
+        attack(&mut world, &trace[..100]);
         lasted.extend(world.told(Rule::Irsf).last().and_then(|event| event.seconds));
+        let view = world.guard.view(world.moment());
         let left = view.blocks.iter().map(|block| block.left_s).max().unwrap_or_default();
         world.run(world.now + left * SECOND);
     }
-    lasted.dedup();
-    assert!(lasted.len() >= 4 && lasted.windows(2).all(|pair| pair[1] >= pair[0]), "{lasted:?}");
-    assert_eq!(lasted.last(), Some(&57_600), "{lasted:?}");
+    assert_eq!(lasted, [3_600, 7_200, 14_400, 28_800, 57_600, 86_400]);
     world.finish();
 }
 
@@ -190,11 +190,12 @@ fn after_its_block_an_attack_is_cut_again_and_blocked_for_twice_as_long() {
 fn nothing_is_learned_from_a_flood() {
     let keys = STRICT.replace("action = \"cut\"", "action = \"alert\"");
     let (mut world, _) = learned(10, &keys);
-    world.run(3 * WEEK + 2 * HOUR);
+    world.every = 10 * SECOND;
+    world.run(WEEKS * WEEK + 2 * HOUR);
     // Every night for two weeks, and only told of.
     for night in 0..14 {
-        world.run(3 * WEEK + night * DAY + 2 * HOUR);
-        attack(&mut world, &irsf(night, "381", 2_000, 0.45));
+        world.run(WEEKS * WEEK + night * DAY + 2 * HOUR);
+        attack(&mut world, &irsf(night, "381", 4_000, 0.45)[..300]);
     }
     let nights = world.told(Rule::Irsf).len();
     assert_eq!(nights, 14, "told of each night");

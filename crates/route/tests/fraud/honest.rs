@@ -2,24 +2,23 @@
 
 use crate::seeds;
 use crate::world::{
-    DAY, Dial, HOUR, MINUTE, Office, Random, SECOND, STRICT, WEEK, World, config, customers, work,
+    DAY, Dial, HOUR, MINUTE, Office, Random, SECOND, STRICT, Tale, WEEK, World, config, customers, work,
 };
 
 fn untouched(world: &World, what: &str) {
-    for (name, tale) in &world.tales {
-        assert_eq!(
-            (tale.refused, tale.cut),
-            (0, 0),
-            "{what}: {name} {tale:?}\n{:#?}",
-            world.events
-        );
-    }
-    assert_eq!(world.events, [], "{what}");
+    let told = world.events.iter().map(|(at, event)| {
+        let (week, day, hour) = (at / WEEK, at % WEEK / DAY, at % DAY / HOUR);
+        format!("week {week} day {day} hour {hour}: {event}")
+    });
+    let told: Vec<String> = told.take(8).collect();
+    let touched = |tale: &Tale| tale.refused + tale.cut > 0;
+    let any = world.tales.values().any(touched);
+    assert!(!any && told.is_empty(), "{what}: {:?}\n{}", world.tales, told.join("\n"));
 }
 
 #[test]
 fn weeks_of_a_call_centre_and_of_a_small_office() {
-    for seed in seeds(6, 60) {
+    for seed in seeds(3, 60) {
         let mut world = World::new(&customers(STRICT, &["centre", "office"]));
         let mut offices = [
             Office::call_centre("centre", seed),
@@ -35,7 +34,7 @@ fn weeks_of_a_call_centre_and_of_a_small_office() {
 
 #[test]
 fn a_flash_crowd_five_times_as_large() {
-    for seed in seeds(6, 60) {
+    for seed in seeds(3, 60) {
         let mut world = World::new(&customers(STRICT, &["centre", "office"]));
         let mut offices = [
             Office::call_centre("centre", seed),
@@ -58,7 +57,7 @@ fn a_flash_crowd_five_times_as_large() {
 
 #[test]
 fn a_campaign_through_a_range_that_it_has_leave_for() {
-    for seed in seeds(3, 30) {
+    for seed in seeds(1, 30) {
         let allowed = "fraud = { allow = [\"+4416*\"] }\n";
         let text = customers(STRICT, &["centre"]) + allowed;
         let mut world = World::new(&text);
@@ -98,7 +97,7 @@ fn a_campaign_through_a_range_that_it_has_leave_for() {
 
 #[test]
 fn growth_new_countries_and_a_week_off() {
-    for seed in seeds(3, 30) {
+    for seed in seeds(1, 30) {
         let mut world = World::new(&customers(STRICT, &["centre"]));
         let mut offices = [Office::call_centre("centre", seed)];
         world.every = MINUTE;

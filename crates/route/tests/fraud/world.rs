@@ -15,6 +15,7 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 pub(crate) const WEEK: u64 = 7 * DAY;
 
 /// SplitMix64.
+#[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -95,6 +96,7 @@ enum Step {
     End,
 }
 
+#[derive(Clone)]
 struct Up {
     dial: Dial,
     answered: Option<u64>,
@@ -115,6 +117,7 @@ pub(crate) struct Tale {
     pub(crate) cut_last: Option<u64>,
 }
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) guard: Guard,
     start: Instant,
@@ -305,6 +308,7 @@ impl World {
 }
 
 /// Somebody who calls all week.
+#[derive(Clone)]
 pub(crate) struct Office {
     pub(crate) trunk: &'static str,
     /// Calls in the busiest hour.
@@ -373,7 +377,8 @@ impl Office {
 
     pub(crate) fn call(&mut self) -> Dial {
         let (code, price) = self.place();
-        let number = format!("+{code}{:08}", self.random.below(100_000_000));
+        // None of the ranges of high risk begins like that.
+        let number = format!("+{code}2{:07}", self.random.below(10_000_000));
         let answered = self.random.chance(0.65);
         let talks = answered.then(|| self.random.about(3 * MINUTE));
         let early = self.random.chance(0.05);
