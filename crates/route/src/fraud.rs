@@ -48,6 +48,7 @@ use group::Group;
 use judge::When;
 use lru::{Handle, Lru};
 use policy::Policy;
+use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -128,7 +129,7 @@ pub enum Refused {
 }
 
 /// What has happened since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Events, by the order of [`Rule::ALL`].
     pub events: [u64; Rule::ALL.len()],

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use config::{Role, Transfer};
-use route::{TrunkIx, destinations};
+use route::{TrunkIx, Wish, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
 use sip_proto::{DropReason, Flow, Transport, reply};
@@ -13,6 +13,7 @@ use sip_proto::{DropReason, Flow, Transport, reply};
 use crate::auth;
 use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
+use crate::guard;
 use crate::handoff::{Handoff, Replaces};
 use crate::headers;
 use crate::ident::{self, CallKey};
@@ -122,21 +123,30 @@ pub(crate) fn admitted(
         call.fail(core, now, ending);
         return Some(call);
     }
+    if let Err(ending) = guard::asked(core, now, &mut call, false) {
+        call.end(core, now, ending);
+        return Some(call);
+    }
     let snapshot = Arc::clone(&core.snapshot);
+    let wish = Wish {
+        called: Some(&call.story.called),
+        priority: snapshot.tables.has_priority(trunk),
+    };
     // Whether a trunk whose lines are all taken may say so: at its pace. Who calls too fast, or meets a limit of the switch itself,
     // is sent away at once.
     let mut may_say = false;
-    let permit = if core.calls >= core.max_calls() {
+    let permit = if core.calls >= core.max_calls_as(wish.priority) {
         Err("switch-full")
     } else if core.ports.available() < PAIRS {
         Err("no-ports")
     } else {
-        let admitted = core.live.try_admit(now.at, &snapshot.tables, trunk);
+        let admitted = core.live.try_admit_as(now.at, &snapshot.tables, trunk, wish);
         may_say =
             admitted == Err(route::Refusal::Calls) && core.live.try_pace(now.at, &snapshot.tables, trunk);
         admitted.map_err(|refusal| match refusal {
             route::Refusal::Calls => "max-calls",
             route::Refusal::Cps => "max-cps",
+            route::Refusal::DestinationCalls | route::Refusal::DestinationCps => "destination-full",
             route::Refusal::Disabled | route::Refusal::Unregistered => "trunk-disabled",
             route::Refusal::Draining => "trunk-draining",
         })
@@ -384,7 +394,13 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let snapshot = Arc::clone(&call.snapshot);
     let fit = call.offer_fits();
     match (route::plan(&snapshot.tables, &core.live, now.at, &request), fit) {
-        (Ok(plan), Ok(())) => call.start(core, now, plan),
+        (Ok(plan), Ok(())) => {
+            let rate = plan.attempts.first().and_then(|attempt| attempt.rate);
+            match guard::priced(core, now, call, rate) {
+                Ok(()) => call.start(core, now, plan),
+                Err(ending) => call.end(core, now, ending),
+            }
+        }
         // Whoever is asked, this can't be passed on.
         (Ok(plan), Err(unfit)) => {
             tracing::debug!(call = %call.id, reason = %unfit, "unusable offer");

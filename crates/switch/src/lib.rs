@@ -11,6 +11,7 @@
 //! | `core.rs` | what calls share; who waits for what (`core/owners.rs`) |
 //! | `admit.rs` | who may call, and how much |
 //! | `edge.rs` | who is kept out |
+//! | `guard.rs` | calls that are stolen or faked |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
@@ -43,6 +44,7 @@ mod call;
 mod core;
 mod edge;
 mod gauges;
+mod guard;
 mod handoff;
 mod headers;
 mod health;
@@ -82,3 +84,4 @@ pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow,
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};
 pub use route::NetworkIx;
+pub use route::fraud::{BlockView, Counts as FraudCounts, EventView, FraudView, Rule as FraudRule};

@@ -19,6 +19,7 @@ use sip_proto::{Endpoint, EndpointConfig, Event, Flow, Mint, Timers, Transport};
 use crate::admit;
 use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, Core, Timer};
+use crate::guard;
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, EndOutcome, Input, Now};
@@ -120,6 +121,10 @@ impl Switch {
     }
 
     pub(crate) fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
+        self.hand_over(now);
+        self.settle(now);
+        self.heed_guard(now);
+        // Whoever is ended may have something for others.
         self.hand_over(now);
         self.settle(now);
         let core = &mut self.core;
@@ -246,6 +251,7 @@ impl Switch {
                 Timer::Register(id) => register::on_timer(&mut self.core, now, id),
                 Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
                 Timer::SaveBindings => registrar::save_due(&mut self.core, now),
+                Timer::Guard => guard::on_timer(&mut self.core, now),
                 Timer::Source(number) => self.core.look_up_source(now, number),
                 Timer::Certificate(key) => {
                     self.with_call(key, |call, core| admit::on_certificate(call, core, now, true));
@@ -436,6 +442,7 @@ impl Switch {
     fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
+        self.core.watchman.guard.install(&snapshot.config);
         self.core.access.install(&snapshot.config);
         self.core.certificates.forget_trust();
         self.core.snapshot = snapshot;
@@ -456,6 +463,7 @@ impl Switch {
     fn end_all(&mut self, now: Now) {
         self.drain(now);
         registrar::save_due(&mut self.core, now);
+        guard::keep(&mut self.core, now);
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
             self.with_call(key, |call, core| {

@@ -105,6 +105,8 @@ pub struct World {
     pub store: Store,
     /// What the switch has given to be kept: where users are registered.
     pub registrations: Option<Vec<u8>>,
+    /// What is usual for customers, as the switch has handed it out to be kept.
+    pub usual: Option<Vec<u8>>,
     /// The resolver.
     pub dns: Dns,
     /// Servers of callers' certificates.
@@ -144,6 +146,7 @@ impl World {
             media: Media::new(),
             store: Store::new(),
             registrations: None,
+            usual: None,
             dns: Dns::default(),
             certificates: Certificates::default(),
             uas: Vec::new(),
@@ -178,6 +181,9 @@ impl World {
         switch.resume(now, unfinished, &mut commands);
         if let Some(kept) = &self.registrations {
             switch.restore(now, kept).expect("what a switch has kept");
+        }
+        if let Some(usual) = &self.usual {
+            switch.recall(now, usual).expect("what a switch has learned");
         }
         self.switch = Some(switch);
         self.carry_out(&mut commands);
@@ -285,6 +291,7 @@ impl World {
                 Command::Media(command) => self.media.take(self.now, *command, &mut self.agenda),
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
                 Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
+                Command::KeepUsual(bytes) => self.usual = Some(bytes),
                 Command::Leg { .. } | Command::Probed { .. } => {}
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);

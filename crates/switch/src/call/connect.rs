@@ -14,6 +14,7 @@ use sip_proto::timers::TimerKey;
 use super::end::Ending;
 use super::{Call, Phase};
 use crate::core::{Asked, Core, StoreKind, Timer};
+use crate::guard;
 use crate::io::Now;
 use crate::record::HungUpBy;
 
@@ -41,6 +42,7 @@ impl Call {
     pub(crate) fn connect(&mut self, core: &mut Core, now: Now, ack: Option<ClientId>, body: Bytes) {
         self.phase = Phase::Connecting;
         self.story.answered(now);
+        guard::answered(core, now, self.key, self.rate());
         self.hunt = None;
         core.loops.settled(self.key);
         self.confirm_caller_dialog();

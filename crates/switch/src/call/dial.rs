@@ -129,7 +129,7 @@ impl Call {
         let permit = if shares {
             None
         } else {
-            let permit = core.admit_attempt(now, trunk);
+            let permit = core.admit_attempt_as(now, trunk, self.wish());
             Some(permit.ok_or(AttemptOutcome::Unreachable)?)
         };
         core.note_tried(now, &self.snapshot, attempt);

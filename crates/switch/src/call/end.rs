@@ -13,6 +13,7 @@ use super::reason::Why;
 use super::terms::Hint;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
+use crate::guard;
 use crate::headers;
 use crate::io::Now;
 use crate::record::HungUpBy;
@@ -129,6 +130,7 @@ impl Call {
             leg.stop_timer(core);
         }
         self.stop_waiting(core);
+        guard::ended(core, now, self.key, ending.by == HungUpBy::Caller);
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);
         let deadline = self.snapshot.config.records.store_deadline;

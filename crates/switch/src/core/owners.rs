@@ -84,4 +84,6 @@ pub(crate) enum Timer {
     SaveBindings,
     /// Time to look up a trunk's source, by its place among them.
     Source(u32),
+    /// What calls in progress cost is to be looked at.
+    Guard,
 }

@@ -11,13 +11,15 @@ use crate::call::end::Ending;
 use crate::call::leg::{Bye, Leg};
 use crate::call::{Call, Phase, negotiate, sdp_of};
 use crate::core::Core;
+use crate::guard;
+use crate::ident::CallKey;
 use crate::io::Now;
 use crate::orphan;
 
 /// What was found of the dialog that a Refer-To names.
 pub(crate) enum Fetched {
-    /// The far leg of the call that has it, and what whoever was called there was called.
-    Leg(Box<Leg>),
+    /// The far leg of the call that has it, and what the guard knows it by.
+    Leg(Box<Leg>, CallKey),
     /// It is none of ours: the target may know it.
     Foreign,
     /// It can't be joined.
@@ -52,8 +54,10 @@ impl Call {
         };
         self.story
             .remark(format!("the {who} goes on in another call of the other side's"));
+        let watched = CallKey(core.next_id());
+        guard::handed(core, self.key, watched);
         self.end(core, now, Ending::by_switch("transferred", 200, 16));
-        Fetched::Leg(Box::new(given))
+        Fetched::Leg(Box::new(given), watched)
     }
 
     /// The far leg of the transferor's other call is here, or there is none.
@@ -67,8 +71,14 @@ impl Call {
     ) {
         let waits = self.transfers(by);
         match fetched {
-            Fetched::Leg(leg) if waits => self.join(core, now, by, *leg),
-            Fetched::Leg(leg) => self.not_joined(core, now, *leg),
+            Fetched::Leg(leg, watched) if waits => {
+                guard::handed(core, watched, self.key);
+                self.join(core, now, by, *leg);
+            }
+            Fetched::Leg(leg, watched) => {
+                guard::ended(core, now, watched, false);
+                self.not_joined(core, now, *leg);
+            }
             Fetched::Refused(status) if waits => {
                 self.transfer_failed(core, now, status, Tale::default());
             }

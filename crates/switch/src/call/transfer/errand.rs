@@ -20,6 +20,7 @@ use crate::call::end::{Ended, Ending};
 use crate::call::leg::{Bye, Leg, Session};
 use crate::call::{Call, NewCall, Phase, Story, negotiate, sdp_of};
 use crate::core::Core;
+use crate::guard;
 use crate::handoff::{Handoff, uri_headers};
 use crate::headers;
 use crate::ident::CallKey;
@@ -68,6 +69,8 @@ pub(crate) struct Tale {
 
 /// A target that has answered.
 pub(crate) struct Won {
+    /// What the guard knows its leg by.
+    pub(super) watched: CallKey,
     pub(super) leg: Leg,
     /// The transferee's session, agreed anew.
     pub(super) session: Session,
@@ -80,6 +83,7 @@ pub(crate) struct Won {
 impl Won {
     /// There is no call any more that waits for it.
     pub(crate) fn not_wanted(self, core: &mut Core, now: Now) {
+        guard::ended(core, now, self.watched, false);
         let mut leg = self.leg;
         if let Some(permit) = leg.permit.take() {
             core.live.release(permit);
@@ -175,6 +179,12 @@ impl Call {
             uri: returns.then(|| target.uri.to_vec()),
             rings: false,
         }));
+        if !returns {
+            let rate = way.attempts.first().and_then(|attempt| attempt.rate);
+            let asked = guard::asked(core, now, &mut call, false);
+            let asked = asked.and_then(|()| guard::priced(core, now, &mut call, rate));
+            asked.map_err(|ending| ending.status)?;
+        }
         Ok(Planned {
             call,
             attempts: way.attempts,
@@ -369,7 +379,11 @@ impl Call {
         leg.uac = None;
         let of = errand.of;
         self.story.answered(now);
+        guard::answered(core, now, self.key, self.rate());
+        let watched = CallKey(core.next_id());
+        guard::handed(core, self.key, watched);
         let won = Won {
+            watched,
             snapshot,
             leg,
             session: std::mem::take(&mut self.a.session),
@@ -390,6 +404,7 @@ impl Call {
             return;
         };
         self.phase = Phase::Ending;
+        guard::ended(core, now, self.key, false);
         // What a CANCEL says of why.
         self.ended = Some(Box::new(Ended::unwritten(ending)));
         self.drop_b(core, now);

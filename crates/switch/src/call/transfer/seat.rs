@@ -9,6 +9,7 @@ use crate::call::leg::{Bye, Leg, Session};
 use crate::call::negotiate::Read;
 use crate::call::{Call, negotiate};
 use crate::core::Core;
+use crate::guard;
 use crate::io::Now;
 use crate::orphan;
 
@@ -20,6 +21,7 @@ impl Call {
             return won.not_wanted(core, now);
         };
         let Won {
+            watched,
             leg,
             session,
             mapping,
@@ -27,6 +29,7 @@ impl Call {
             snapshot: _,
             tale,
         } = won;
+        guard::handed(core, watched, self.key);
         self.seat(core, now, by, leg, "answered", tale);
         // What the transferor was about to offer may have been agreed to.
         let stirred = self.exchange.is_some();
