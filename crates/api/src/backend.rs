@@ -7,7 +7,9 @@ use std::time::Duration;
 use records::Filter;
 use serde::Serialize;
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, RegistrationView, TargetView};
+use switch::{
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, FraudView, RegistrationView, TargetView,
+};
 
 use crate::problem::Problem;
 use crate::trial::{TrialReport, TrialStart, TrialWish};
@@ -43,6 +45,10 @@ pub trait Backend: Send + Sync + 'static {
     fn ban(&self, address: IpAddr, time: Duration) -> Answer<'_, BanOutcome>;
     /// Lifts the bans of an address; whether there were any.
     fn unban(&self, address: IpAddr) -> Answer<'_, bool>;
+    /// What the fraud guard blocks, and what it has found.
+    fn fraud(&self) -> Answer<'_, FraudView>;
+    /// Lifts a block of the fraud guard's by its number; whether there was one.
+    fn lift_fraud(&self, id: u64) -> Answer<'_, bool>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.
@@ -105,6 +111,8 @@ pub struct TrunkView {
     pub max_calls: Option<u32>,
     /// Most new calls per second.
     pub max_cps: Option<f64>,
+    /// Whether its load is above the alert level.
+    pub above_alert: bool,
     /// Where its calls go.
     pub targets: Vec<TargetView>,
     /// How our registration with it stands; none where it wants none.

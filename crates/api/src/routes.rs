@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use records::Filter;
 use serde::Deserialize;
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome};
+use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, FraudView};
 
 use crate::backend::{Backend, DrainOutcome, MessageView, ReloadReport, TrunkView};
 use crate::problem::Problem;
@@ -40,6 +40,8 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/trunks/{name}/test", get(trunk_test).post(test_trunk))
         .route("/v1/bans", get(bans).post(ban))
         .route("/v1/bans/{address}", axum::routing::delete(unban))
+        .route("/v1/fraud", get(fraud))
+        .route("/v1/fraud/blocks/{id}", axum::routing::delete(lift_fraud))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -212,6 +214,22 @@ async fn unban(State(backend): State<Shared>, Path(address): Path<String>) -> Re
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::not_found("ban of", &address))
+    }
+}
+
+async fn fraud(State(backend): State<Shared>) -> Result<Json<FraudView>, Problem> {
+    backend.fraud().await.map(Json)
+}
+
+async fn lift_fraud(State(backend): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let Ok(number) = id.parse() else {
+        let why = format!("{id:?} is no number of a block; GET /v1/fraud lists them");
+        return Err(Problem::new(400, "bad number", why));
+    };
+    if backend.lift_fraud(number).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found("block", &id))
     }
 }
 

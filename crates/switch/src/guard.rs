@@ -141,7 +141,11 @@ pub(crate) fn on_timer(core: &mut Core, now: Now) {
 /// Hands out what was learned, to be kept over a restart.
 pub(crate) fn keep(core: &mut Core, now: Now) {
     core.watchman.kept = Some(now.at);
-    match serde_json::to_vec(&core.watchman.guard.memory()) {
+    let memory = core.watchman.guard.memory();
+    if memory.is_empty() {
+        return;
+    }
+    match serde_json::to_vec(&memory) {
         Ok(bytes) => core.commands.push(Command::KeepUsual(bytes)),
         Err(error) => tracing::error!(%error, "what is usual cannot be written"),
     }

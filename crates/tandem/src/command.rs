@@ -2,6 +2,7 @@
 
 mod call;
 mod client;
+mod fraud;
 mod place;
 mod show;
 mod trial;
@@ -15,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, RecordsArgs, TrunkAction, TrunksAction};
+use crate::cli::{Cli, Command, FraudAction, RecordsArgs, TrunkAction, TrunksAction};
 use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
 use client::{Client, escaped};
@@ -78,6 +79,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             client(Stake::Service)?.post(&path)?;
         }
         Command::Unban { address } => client(Stake::Service)?.delete(&format!("/v1/bans/{address}"))?,
+        Command::Fraud { action: None } => show::fraud(&ask()?.get("/v1/fraud")?, json)?,
+        Command::Fraud {
+            action: Some(FraudAction::Lift { customer, prefix }),
+        } => fraud::lift(&client(Stake::Service)?, &customer, prefix.as_deref())?,
         Command::Records(args) => records(config, args, json)?,
         Command::Reload => show::reload(&ask()?.post("/v1/reload")?, json)?,
         Command::Drain => drop(client(Stake::Service)?.post("/v1/drain")?),

@@ -61,8 +61,15 @@ impl Guard {
     }
 
     /// Does what is to be done about something that was found in a group, and tells of it if that is news. Whether calls are barred by
-    /// that which were not before.
-    pub(super) fn act(&mut self, now: Moment, when: When, handle: Handle, found: Found) -> bool {
+    /// that which were not before. `own`: the call by which it was found, which has not begun.
+    pub(super) fn act(
+        &mut self,
+        now: Moment,
+        when: When,
+        handle: Handle,
+        found: Found,
+        own: Option<u64>,
+    ) -> bool {
         let Some((response, scope)) = self.respond(handle, found.rule, when) else {
             return false;
         };
@@ -109,7 +116,7 @@ impl Guard {
             }
         }
         if response.action == FraudAction::Cut {
-            event.cut = self.cut_all(index, way, scope, found.rule);
+            event.cut = self.cut_all(index, (way, scope), found.rule, own);
             event.done = Done::Cut;
             event.scope = Some(scope);
         }
@@ -174,14 +181,20 @@ impl Guard {
         news
     }
 
-    /// All calls of a customer's are to be ended that are in this scope; how many there are.
-    fn cut_all(&mut self, customer: u32, way: Way, scope: Scope, rule: Rule) -> u32 {
+    /// All calls of a customer's are to be ended that are in this scope, but for its `own`; how many there are.
+    fn cut_all(
+        &mut self,
+        customer: u32,
+        (way, scope): (Way, Scope),
+        rule: Rule,
+        own: Option<u64>,
+    ) -> u32 {
         let place = |watch: &Watch| self.groups.get(watch.groups[0]).and_then(|group| group.place);
         let keys: Vec<u64> = self
             .watches
             .iter()
             .filter(|watch| watch.customer == customer && watch.way == way && !watch.allowed)
-            .filter(|watch| scope.covers(place(watch), watch))
+            .filter(|watch| scope.covers(place(watch), watch) && Some(watch.key) != own)
             .map(|watch| watch.key)
             .collect();
         let cut = keys.into_iter().filter(|key| self.cut(*key, rule));

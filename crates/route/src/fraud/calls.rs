@@ -52,7 +52,7 @@ impl Guard {
         if asked.way == Way::In {
             return Ok(());
         }
-        if self.judge_attempt(now, when, &policy, groups, row) {
+        if self.judge_attempt(now, when, &policy, (key, groups), row) {
             return self.stop(now, key, |_| true);
         }
         Ok(())
@@ -102,20 +102,20 @@ impl Guard {
         now: Moment,
         when: When,
         policy: &Policy,
-        groups: [Handle; 2],
+        (key, groups): (u64, [Handle; 2]),
         row: u16,
     ) -> bool {
         let mut barred = false;
         if policy.sequential.action != FraudAction::Off
             && let Some(found) = judge::sequential(policy, row)
         {
-            barred |= self.act(now, when, groups[0], found);
+            barred |= self.act(now, when, groups[0], found, Some(key));
         }
         if policy.velocity.action != FraudAction::Off {
             for handle in groups {
                 let group = self.groups.get(handle);
                 if let Some(found) = group.and_then(|group| judge::velocity(policy, group, when)) {
-                    barred |= self.act(now, when, handle, found);
+                    barred |= self.act(now, when, handle, found, Some(key));
                     break;
                 }
             }
@@ -131,9 +131,6 @@ impl Guard {
         let refused = self.barred(now, &watch, these);
         if refused.is_err() {
             self.drop_watches(now, key);
-            if self.cuts.remove(&key).is_some() {
-                self.counts.cut -= 1;
-            }
         }
         refused
     }
@@ -167,7 +164,7 @@ impl Guard {
             watch.pending = true;
         }
         let when = self.when(now, customer);
-        if self.judge_dear(now, when, &policy, groups) {
+        if self.judge_dear(now, when, &policy, (key, groups)) {
             return self.stop(now, key, |_| true);
         }
         Ok(())
@@ -216,13 +213,19 @@ impl Guard {
         }
     }
 
-    fn judge_dear(&mut self, now: Moment, when: When, policy: &Policy, groups: [Handle; 2]) -> bool {
+    fn judge_dear(
+        &mut self,
+        now: Moment,
+        when: When,
+        policy: &Policy,
+        (key, groups): (u64, [Handle; 2]),
+    ) -> bool {
         let mut barred = false;
         if policy.irsf.action != FraudAction::Off {
             for handle in groups {
                 let group = self.groups.get(handle);
                 if let Some(found) = group.and_then(|group| judge::irsf(policy, group, when)) {
-                    barred |= self.act(now, when, handle, found);
+                    barred |= self.act(now, when, handle, found, Some(key));
                     break;
                 }
             }
@@ -232,7 +235,7 @@ impl Guard {
             && let Some(group) = self.groups.get(everywhere)
             && let Some(found) = judge::off_hours(policy, group, when)
         {
-            barred |= self.act(now, when, everywhere, found);
+            barred |= self.act(now, when, everywhere, found, Some(key));
         }
         barred
     }
@@ -301,7 +304,7 @@ impl Guard {
                 && policy.wangiri.action != FraudAction::Off
                 && let Some(found) = group.and_then(|group| judge::wangiri(&policy, group, when))
             {
-                self.act(now, when, watch.groups[0], found);
+                self.act(now, when, watch.groups[0], found, None);
             }
         }
     }

@@ -16,6 +16,14 @@ pub struct Memory {
     groups: Vec<Remembered>,
 }
 
+impl Memory {
+    /// Whether there is nothing to be kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
 /// One customer's calls to one country.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Remembered {

@@ -100,7 +100,7 @@ impl Guard {
             .then(|| judge::velocity(&policy, group, when))
             .flatten();
         for found in [spent, fast].into_iter().flatten() {
-            self.act(now, when, handle, found);
+            self.act(now, when, handle, found, None);
         }
     }
 }

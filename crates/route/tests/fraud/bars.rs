@@ -143,7 +143,7 @@ fn a_call_that_has_moved_is_ended_where_it_is() {
         let _ = world.dial(serbia(n));
     }
     // World::act asks for calls that it knows; the moved one it does not.
-    assert_eq!(world.told(Rule::Irsf)[0].cut, 10);
+    assert_eq!(world.told(Rule::Irsf)[0].cut, 9);
     world.guard.ended(now, 1_000_000, false);
     world.finish();
 }

@@ -72,6 +72,18 @@ impl Switch {
         self.core.live.calls(trunk)
     }
 
+    /// Whether a trunk's load is above its alert level.
+    #[must_use]
+    pub fn is_above_alert(&self, trunk: &str) -> bool {
+        self.core.live.is_above_alert(trunk)
+    }
+
+    /// The limits per destination, and how many calls each has.
+    #[must_use]
+    pub fn limits(&self) -> Vec<route::LimitView> {
+        self.core.live.limits()
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {

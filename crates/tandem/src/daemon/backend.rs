@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Filter, Reader};
 use sip_net::capture::Shot;
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, Snapshot};
+use switch::{BanOutcome, BanView, BindingView, CallView, EndOutcome, FraudView, Snapshot};
 use tokio::sync::{Mutex, oneshot};
 
 use super::figures;
@@ -269,6 +269,14 @@ impl Backend for Daemon {
         Box::pin(self.ask(move |reply| Ask::Unban(address, reply)))
     }
 
+    fn fraud(&self) -> Answer<'_, FraudView> {
+        Box::pin(self.ask(Ask::Fraud))
+    }
+
+    fn lift_fraud(&self, id: u64) -> Answer<'_, bool> {
+        Box::pin(self.ask(move |reply| Ask::LiftFraud(id, reply)))
+    }
+
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
         Box::pin(self.read_records(filter))
     }
@@ -297,7 +305,8 @@ impl Backend for Daemon {
         Box::pin(async {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
-            Ok(self.metrics.render() + &figures::of_trunks(&figures.trunks))
+            let live = figures::of_trunks(&figures.trunks) + &figures::of_limits(&figures.limits);
+            Ok(self.metrics.render() + &live)
         })
     }
 }
@@ -316,6 +325,7 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
         calls: state.map_or(0, |state| state.calls),
         max_calls: trunk.max_calls,
         max_cps: trunk.max_cps,
+        above_alert: state.is_some_and(|state| state.above_alert),
         targets: state.map(|state| state.targets.clone()).unwrap_or_default(),
         registration: state.and_then(|state| state.registration.clone()),
     }

@@ -11,7 +11,7 @@ use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, EndOutcome, Gauges, RegistrationView, Snapshot, TargetView,
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, FraudView, Gauges, LimitView, RegistrationView, Snapshot, TargetView,
     TrialId,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +47,9 @@ pub(crate) enum Ask {
     Ban(IpAddr, Duration, oneshot::Sender<BanOutcome>),
     /// Whether the address was banned.
     Unban(IpAddr, oneshot::Sender<bool>),
+    Fraud(oneshot::Sender<FraudView>),
+    /// A block's number; whether there was such a block.
+    LiftFraud(u64, oneshot::Sender<bool>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Figures(oneshot::Sender<Box<Figures>>),
     Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),
@@ -75,6 +78,7 @@ pub(crate) struct TrunkState {
     pub(crate) name: String,
     pub(crate) calls: u32,
     pub(crate) drains: bool,
+    pub(crate) above_alert: bool,
     pub(crate) targets: Vec<TargetView>,
     pub(crate) registration: Option<RegistrationView>,
 }
@@ -84,6 +88,7 @@ pub(crate) struct Figures {
     pub(crate) gauges: Gauges,
     pub(crate) drops: Vec<(&'static str, u64)>,
     pub(crate) trunks: Vec<TrunkState>,
+    pub(crate) limits: Vec<LimitView>,
     pub(crate) sockets: sip_net::UdpCounters,
     pub(crate) mirrored: MirrorCounters,
     pub(crate) names: sip_net::ResolverCounters,
