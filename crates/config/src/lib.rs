@@ -28,15 +28,17 @@ pub use form::hours::OpenHours;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Ban, CallerHeader, Capacity, Capture,
-    Ceiling, CeilingAction, CeilingFor, Challenge, Class, ClientCertificate, Config, Connections, Country, Destinations, Digest, DigestAlgorithm,
-    DiversionMode, Dns, Dtmf, Edge, Engine, Failover, Fraud, FraudAction, FraudResponse, FraudScope, HeaderAction, HeaderFormats, HeaderRule, Health, Hep,
-    Identity, IdentityHeaders, Irsf, Keepalive, Limit, Listen, ListenTls, LongCalls, Media, MessageKind, Network, Node, NumberFormat,
-    NumberIn, NumberRule, NumberStyle, Numbering, Objective, OffHours, OutsideMode, PlainDigits, PrivacyMode,
-    ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode,
-    Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, Sequential, SessionTimer, Sign, Sip, Sound, Spend, Srtp,
-    SrtpKeying, SrtpSuite, Stir, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkCapacity, TrunkFraud,
-    TrunkStir, TrunkTls, UnknownSources, UriStyle, User, Velocity, Verify, VerstatPlace, Wangiri, Way, Weights,
+    Advance, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Ban, CallerHeader, Capacity,
+    Capture, Ceiling, CeilingAction, CeilingFor, Challenge, Class, ClientCertificate, Config, Connections,
+    Country, Destinations, Digest, DigestAlgorithm, DiversionMode, Dns, Dtmf, Edge, Engine, Failover, Fraud,
+    FraudAction, FraudResponse, FraudScope, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity,
+    IdentityHeaders, Irsf, Keepalive, Limit, Listen, ListenTls, LongCalls, Media, MessageKind, Network, Node,
+    NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OffHours, OutsideMode,
+    PlainDigits, PrivacyMode, ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar,
+    ReliableProvisional, RequestMode, Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, Sequential,
+    SessionTimer, Sign, Sip, Sound, Spend, Srtp, SrtpKeying, SrtpSuite, Stir, Target, TimerMode, TlsVersion,
+    Tone, Transcode, Transfer, Transport, Trunk, TrunkCapacity, TrunkFraud, TrunkStir, TrunkTls,
+    UnknownSources, UriStyle, User, Velocity, Verify, VerstatPlace, Wangiri, Way, Weights,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

@@ -16,8 +16,8 @@ pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Regist
 pub use capacity::{Capacity, Limit, TrunkCapacity};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
 pub use fraud::{
-    Ceiling, CeilingAction, CeilingFor, Fraud, FraudAction, FraudResponse, FraudScope, Irsf, LongCalls, OffHours,
-    Sequential, Spend, TrunkFraud, Velocity, Wangiri,
+    Ceiling, CeilingAction, CeilingFor, Fraud, FraudAction, FraudResponse, FraudScope, Irsf, LongCalls,
+    OffHours, Sequential, Spend, TrunkFraud, Velocity, Wangiri,
 };
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{

@@ -19,12 +19,18 @@ fn good(extra: &str) -> Config {
 
 /// Errors and warnings of `GOOD` with more behind it (`pbx`: in its customer), without their places.
 fn said(pbx: &str, extra: &str) -> Vec<String> {
-    let text = format!("{}\n{extra}", GOOD.replacen("name = \"pbx\"", &format!("name = \"pbx\"\n{pbx}"), 1));
+    let text = format!(
+        "{}\n{extra}",
+        GOOD.replacen("name = \"pbx\"", &format!("name = \"pbx\"\n{pbx}"), 1)
+    );
     let (_, report) = check(Path::new("t.toml"), &mut Memory::with(&[("t.toml", &text)]));
     let all = report.errors.iter().chain(&report.warnings);
     all.map(|problem| {
         let expected = problem.expected.iter().map(|text| format!("; expected {text}"));
-        let meant = problem.suggestion.iter().map(|text| format!("; did you mean {text}?"));
+        let meant = problem
+            .suggestion
+            .iter()
+            .map(|text| format!("; did you mean {text}?"));
         let more: String = expected.chain(meant).collect();
         format!("{}: {}{more}", problem.key, problem.wrong)
     })
@@ -33,9 +39,14 @@ fn said(pbx: &str, extra: &str) -> Vec<String> {
 
 #[test]
 fn capacity_has_defaults_and_trunks_may_have_their_own() {
-    let config = good("capacity = { target = 0.8 }\n[[class]]\nname = \"care\"\npriority = true\n[capacity]\nreserve = 0.1");
+    let config = good(
+        "capacity = { target = 0.8 }\n[[class]]\nname = \"care\"\npriority = true\n[capacity]\nreserve = 0.1",
+    );
     let capacity = &config.capacity;
-    assert_eq!((capacity.target, capacity.alert, capacity.reserve), (0.5, 0.6, 0.1));
+    assert_eq!(
+        (capacity.target, capacity.alert, capacity.reserve),
+        (0.5, 0.6, 0.1)
+    );
     let own = config.trunk("carrier-a").unwrap().capacity.as_ref();
     let of = capacity.of(own);
     assert_eq!((of.target, of.alert, of.reserve), (0.8, 0.6, 0.1));
@@ -58,7 +69,7 @@ fn limits_say_what_they_limit_each_once() {
         ),
         (
             "[[limit]]\nmatch = \"+252*\"\nmax_calls = 1\n[[limit]]\nmatch = \"252*\"\nmax_calls = 2",
-            "limit[1].match: fits the same calls as the limit at t.toml:18; expected each pattern once per customer",
+            "limit[1].match: fits the same calls as the limit at t.toml:19; expected each pattern once per customer",
         ),
         (
             "[[limit]]\nmatch = \"+252*\"\nmax_calls = 1\ncustomer = \"pxb\"",
@@ -81,7 +92,9 @@ fn limits_say_what_they_limit_each_once() {
     }
     assert_eq!(
         said("capacity = { reserve = 0.5 }", ""),
-        ["trunk.pbx.capacity.reserve: all calls of a customer are of one class: there is nobody to keep it for"]
+        [
+            "trunk.pbx.capacity.reserve: all calls of a customer are of one class: there is nobody to keep it for"
+        ]
     );
 }
 
@@ -89,7 +102,10 @@ fn limits_say_what_they_limit_each_once() {
 fn the_guard_only_tells_unless_it_is_told_otherwise() {
     let fraud = good("").fraud;
     assert!(fraud.enabled && fraud.ceilings.is_empty() && fraud.allow.is_empty() && fraud.hours.is_empty());
-    assert_eq!((fraud.dear, fraud.learning), (0.15, Some(Duration::from_secs(86_400))));
+    assert_eq!(
+        (fraud.dear, fraud.learning),
+        (0.15, Some(Duration::from_secs(86_400)))
+    );
     let responses = [
         fraud.irsf.response(),
         fraud.spend.response(),
@@ -100,7 +116,10 @@ fn the_guard_only_tells_unless_it_is_told_otherwise() {
         fraud.off_hours.response(),
     ];
     for response in responses {
-        assert_eq!((response.action, response.scope), (FraudAction::Alert, FraudScope::Destination));
+        assert_eq!(
+            (response.action, response.scope),
+            (FraudAction::Alert, FraudScope::Destination)
+        );
         assert_eq!(response.time, Duration::from_secs(3_600));
     }
 }
@@ -125,10 +144,19 @@ fn keys_of_the_guard_are_read() {
     let [first, second] = &fraud.ceilings[..] else {
         panic!("{:?}", fraud.ceilings)
     };
-    assert_eq!((first.each, first.action, first.calls), (CeilingFor::Customer, CeilingAction::Refuse, Some(3)));
-    assert_eq!((second.each, second.action), (CeilingFor::Country, CeilingAction::Cut));
+    assert_eq!(
+        (first.each, first.action, first.calls),
+        (CeilingFor::Customer, CeilingAction::Refuse, Some(3))
+    );
+    assert_eq!(
+        (second.each, second.action),
+        (CeilingFor::Country, CeilingAction::Cut)
+    );
     let own = config.trunk("carrier-a").unwrap().fraud.clone().unwrap();
-    assert_eq!(own.wangiri.map(|rule| (rule.action, rule.calls)), Some((FraudAction::Block, 50)));
+    assert_eq!(
+        own.wangiri.map(|rule| (rule.action, rule.calls)),
+        Some((FraudAction::Block, 50))
+    );
     assert_eq!(own.irsf, None);
 }
 
@@ -157,7 +185,7 @@ fn what_the_guard_cannot_go_by_is_refused() {
         (
             "",
             "[fraud.irsf]\naction = \"kill\"",
-            "fraud.irsf.action: \"kill\" is not known; expected \"off\", \"alert\", \"throttle\", \"block\" or \"cut\"",
+            "fraud.irsf.action: \"kill\" is not known here; expected \"off\", \"alert\", \"throttle\", \"block\" or \"cut\"",
         ),
         (
             "",

@@ -56,8 +56,8 @@ use watch::Watches;
 
 pub use bars::Scope;
 pub use event::{Done, Event};
-pub use keep::Memory;
 pub use group::Way;
+pub use keep::Memory;
 pub use place::Place;
 pub use policy::Rule;
 pub use view::{BlockView, EventView, FraudView};
@@ -256,7 +256,10 @@ impl Guard {
             bars: Bars::default(),
             home: (0, 0.0),
         };
-        let free = self.customers.iter().position(|customer| customer.name.is_empty());
+        let free = self
+            .customers
+            .iter()
+            .position(|customer| customer.name.is_empty());
         let index = free.unwrap_or(self.customers.len());
         match self.customers.get_mut(index) {
             Some(place) => *place = customer,

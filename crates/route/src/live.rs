@@ -14,6 +14,7 @@ use hops::Places;
 use pace::Pace;
 use sip_proto::Hop;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,8 @@ struct Slot {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not released holds a call's place for ever"]
 pub struct Permit {
-    slot: u32,
+    /// One more than the trunk's slot: an `Option` of this takes no more room, and every call has two.
+    slot: NonZeroU32,
     held: Held,
 }
 
@@ -224,7 +226,8 @@ impl Live {
 
     /// Gives a call's place back.
     pub fn release(&mut self, permit: Permit) {
-        let Permit { slot: index, held } = permit;
+        let Permit { slot, held } = permit;
+        let index = slot.get() - 1;
         self.limits.release(held);
         if let Some(slot) = self.slots.get_mut(index as usize) {
             debug_assert!(slot.calls > 0, "a permit of another Live");

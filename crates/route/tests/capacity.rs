@@ -38,7 +38,8 @@ impl Bed {
     }
 
     fn admit(&mut self, trunk: &str) -> Result<Permit, Refusal> {
-        self.live.try_admit(self.now, &self.tables, ix(&self.tables, trunk))
+        self.live
+            .try_admit(self.now, &self.tables, ix(&self.tables, trunk))
     }
 
     fn admit_as(&mut self, trunk: &str, called: Option<&str>, priority: bool) -> Result<Permit, Refusal> {
@@ -255,7 +256,11 @@ max_cps = 1
 "#;
 
 fn limited() -> String {
-    format!("{LIMITS}{}{}", pbx(""), pbx("").replace("\"pbx\"", "\"other\"").replace(".10", ".11"))
+    format!(
+        "{LIMITS}{}{}",
+        pbx(""),
+        pbx("").replace("\"pbx\"", "\"other\"").replace(".10", ".11")
+    )
 }
 
 #[test]

@@ -155,7 +155,9 @@ impl Call {
     /// What a place on a trunk has to know of this call.
     pub(crate) fn wish(&self) -> Wish<'_> {
         // A transfer's new leg counts for the limits of its destination, as the call that it comes into did for its own.
-        let looks = self.errand().filter(|errand| !errand.rings && errand.uri.is_none());
+        let looks = self
+            .errand()
+            .filter(|errand| !errand.rings && errand.uri.is_none());
         Wish {
             called: looks.map(|_| &*self.story.called),
             priority: self.snapshot.tables.has_priority(self.customer()),

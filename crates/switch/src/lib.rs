@@ -83,5 +83,5 @@ pub use crate::switch::{Sifted, Switch, SwitchConfig};
 pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_snapshot};
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};
-pub use route::{LimitView, NetworkIx};
 pub use route::fraud::{BlockView, Counts as FraudCounts, EventView, FraudView, Rule as FraudRule};
+pub use route::{LimitView, NetworkIx};

@@ -47,7 +47,12 @@ fn serbia(n: usize) -> String {
 }
 
 /// A call that is answered, and both its ends.
-fn connect<'p>(from: &'p SipPeer, to: &'p SipPeer, number: &str, rtp: [SocketAddr; 2]) -> (Call<'p>, Call<'p>) {
+fn connect<'p>(
+    from: &'p SipPeer,
+    to: &'p SipPeer,
+    number: &str,
+    rtp: [SocketAddr; 2],
+) -> (Call<'p>, Call<'p>) {
     let call = from.invite(number, Some(&sdp::offer(rtp[0])));
     let leg = to.incoming();
     leg.answer(&sdp::offer(rtp[1]));
@@ -71,7 +76,9 @@ fn busy(bed: &Bed, over: &AtomicBool) -> usize {
         [port(bed.places.rtp_x), port(bed.places.rtp_b2)]
     };
     let number = |n: usize| format!("+4420{:08}", n * 791_939 % 100_000_000);
-    let held: Vec<_> = (0..20).map(|n| connect(&centre, &carol, &number(n), at(n))).collect();
+    let held: Vec<_> = (0..20)
+        .map(|n| connect(&centre, &carol, &number(n), at(n)))
+        .collect();
     let mut calls = held.len();
     while !over.load(Ordering::Relaxed) {
         let short = connect(&centre, &carol, &number(calls), at(calls));
@@ -112,7 +119,10 @@ fn attack(bed: &Bed, calls: usize) -> Attack {
             held.push((call, leg));
         } else {
             let answer = call.expect(403);
-            assert!(header(&answer, HeaderId::Reason).starts_with("Q.850;cause=21"), "{answer:?}");
+            assert!(
+                header(&answer, HeaderId::Reason).starts_with("Q.850;cause=21"),
+                "{answer:?}"
+            );
             call.ack_failure();
             refused += 1;
         }
@@ -155,7 +165,11 @@ fn an_attack_is_cut_within_ten_seconds_and_a_busy_customer_loses_nothing() {
         over.store(true, Ordering::Relaxed);
         (attack, centre.join().unwrap())
     });
-    assert!(attack.cut - attack.begun < Duration::from_secs(10), "{:?}", attack.cut - attack.begun);
+    assert!(
+        attack.cut - attack.begun < Duration::from_secs(10),
+        "{:?}",
+        attack.cut - attack.begun
+    );
     assert_eq!((attack.answered, attack.refused), (9, 5));
     assert!(calls >= 30, "{calls}");
     let log = bed.log();
@@ -166,7 +180,10 @@ fn an_attack_is_cut_within_ten_seconds_and_a_busy_customer_loses_nothing() {
     assert_eq!(metrics.sum("tandem_fraud_blocks"), Some(1.0));
 
     let (_, listed, _) = tandem(&bed, &["fraud"]);
-    assert!(listed.contains("+381") && listed.contains("irsf") && listed.contains("block"), "{listed}");
+    assert!(
+        listed.contains("+381") && listed.contains("irsf") && listed.contains("block"),
+        "{listed}"
+    );
     let (_, listed, _) = tandem(&bed, &["fraud", "--json"]);
     let view: serde_json::Value = serde_json::from_str(&listed).unwrap();
     let event = &view["events"][0];
@@ -179,12 +196,22 @@ fn an_attack_is_cut_within_ten_seconds_and_a_busy_customer_loses_nothing() {
 
     // What it calls elsewhere goes on; and what was blocked, once an operator says so.
     let (alice, carol) = (bed.peer_a(), bed.peer_b2());
-    hang_up(&connect(&alice, &carol, "+4930123456", [bed.places.rtp_a, bed.places.rtp_b2]));
+    hang_up(&connect(
+        &alice,
+        &carol,
+        "+4930123456",
+        [bed.places.rtp_a, bed.places.rtp_b2],
+    ));
     let (done, _, why) = tandem(&bed, &["fraud", "lift", "pbx", "+44"]);
     assert!(!done && why.contains("+44"), "{why}");
     assert!(tandem(&bed, &["fraud", "lift", "pbx", "+381"]).0);
     let bob = bed.peer_b1();
-    hang_up(&connect(&alice, &bob, &serbia(99), [bed.places.rtp_a, bed.places.rtp_b1]));
+    hang_up(&connect(
+        &alice,
+        &bob,
+        &serbia(99),
+        [bed.places.rtp_a, bed.places.rtp_b1],
+    ));
     assert_eq!(bed.ask("DELETE", "/v1/fraud/blocks/1").status, 404);
     assert_eq!(bed.ask("DELETE", "/v1/fraud/blocks/x").status, 400);
 
@@ -196,9 +223,19 @@ fn an_attack_is_cut_within_ten_seconds_and_a_busy_customer_loses_nothing() {
         records.iter().filter(fits).count()
     };
     assert_eq!(of("centre", "normal"), calls);
-    assert_eq!((of("pbx", "fraud-cut"), of("pbx", "fraud-blocked"), of("pbx", "normal")), (9, 5, 2));
+    assert_eq!(
+        (
+            of("pbx", "fraud-cut"),
+            of("pbx", "fraud-blocked"),
+            of("pbx", "normal")
+        ),
+        (9, 5, 2)
+    );
     let said = format!("{records:?}");
-    assert!(said.contains("pbx: +381 blocked for fraud (irsf, block 1)"), "{said}");
+    assert!(
+        said.contains("pbx: +381 blocked for fraud (irsf, block 1)"),
+        "{said}"
+    );
     assert!(said.contains("ended for fraud (irsf)"), "{said}");
 }
 
@@ -212,22 +249,32 @@ fn a_ceiling_is_reached_by_calls_that_go_on() {
         [port(bed.places.rtp_a), port(bed.places.rtp_b1)]
     };
     let begun = Instant::now();
-    let held: Vec<_> = (0..2).map(|n| connect(&alice, &bob, &serbia(n), rtp(n as u16))).collect();
+    let held: Vec<_> = (0..2)
+        .map(|n| connect(&alice, &bob, &serbia(n), rtp(n as u16)))
+        .collect();
     for (call, leg) in &held {
         call.ok("BYE");
         leg.ok("BYE");
     }
     let lasted = begun.elapsed();
-    assert!((ms(1_500)..Duration::from_secs(8)).contains(&lasted), "{lasted:?}");
+    assert!(
+        (ms(1_500)..Duration::from_secs(8)).contains(&lasted),
+        "{lasted:?}"
+    );
     let call = alice.invite(&serbia(9), Some(&sdp::offer(bed.places.rtp_a)));
     call.expect(403);
     call.ack_failure();
-    until("the event", || bed.log().contains("fraud: ceiling: pbx to everywhere"));
+    until("the event", || {
+        bed.log().contains("fraud: ceiling: pbx to everywhere")
+    });
     let records = bed.finish(3);
     assert_eq!(records[0].text("cause.kind"), "fraud-cut");
     assert_eq!(records[2].text("cause.kind"), "fraud-ceiling");
     let remark = format!("{:?}", records[2]);
-    assert!(remark.contains("pbx: ceiling of 0.05 money in an hour to everywhere"), "{remark}");
+    assert!(
+        remark.contains("pbx: ceiling of 0.05 money in an hour to everywhere"),
+        "{remark}"
+    );
 }
 
 /// A limit on a destination is over all trunks, and is free again when its call is over.
@@ -240,7 +287,12 @@ fn a_destination_has_its_limit() {
             .extra(limit)
     });
     let (alice, bob, other) = (bed.peer_a(), bed.peer_b1(), bed.peer("other", bed.places.x));
-    let held = connect(&alice, &bob, "+442079460000", [bed.places.rtp_a, bed.places.rtp_b1]);
+    let held = connect(
+        &alice,
+        &bob,
+        "+442079460000",
+        [bed.places.rtp_a, bed.places.rtp_b1],
+    );
     assert_eq!(
         bed.metrics().sum_where("tandem_limit_calls", "match=\"+44*\""),
         Some(1.0)
@@ -249,9 +301,19 @@ fn a_destination_has_its_limit() {
     let answer = call.expect(503);
     assert_eq!(header(&answer, HeaderId::RetryAfter), "5");
     call.ack_failure();
-    hang_up(&connect(&other, &bob, "+4930123456", [bed.places.rtp_x, bed.places.rtp_b1]));
+    hang_up(&connect(
+        &other,
+        &bob,
+        "+4930123456",
+        [bed.places.rtp_x, bed.places.rtp_b1],
+    ));
     hang_up(&held);
-    hang_up(&connect(&other, &bob, "+441610000000", [bed.places.rtp_x, bed.places.rtp_b1]));
+    hang_up(&connect(
+        &other,
+        &bob,
+        "+441610000000",
+        [bed.places.rtp_x, bed.places.rtp_b1],
+    ));
     let records = bed.finish(4);
     let full = |record: &testbed::Record| record.text("cause.kind") == "destination-full";
     assert_eq!(records.iter().filter(|record| full(record)).count(), 1);

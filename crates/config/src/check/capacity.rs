@@ -17,7 +17,8 @@ pub(super) fn complete(config: &Config, cx: &mut Cx<'_>) {
         order(&config.capacity.of(Some(own)), &path, cx);
         if trunk.role == Role::Customer && own.reserve.is_some() {
             let at = format!("{path}.reserve");
-            let fault = Fault::new("all calls of a customer are of one class: there is nobody to keep it for");
+            let fault =
+                Fault::new("all calls of a customer are of one class: there is nobody to keep it for");
             cx.warn(cx.place(&at), &at, fault);
         }
     }
@@ -58,7 +59,11 @@ fn limits(config: &Config, cx: &mut Cx<'_>) {
             let first = cx.name_of(cx.place(&cx.entry("limit", first)));
             let at = format!("{path}.match");
             let fault = Fault::new(format!("fits the same calls as the limit at {first}"));
-            cx.refuse(cx.place(&at), &at, fault.expected("each pattern once per customer"));
+            cx.refuse(
+                cx.place(&at),
+                &at,
+                fault.expected("each pattern once per customer"),
+            );
         }
         customer(config, limit, &path, cx);
     }
@@ -67,11 +72,7 @@ fn limits(config: &Config, cx: &mut Cx<'_>) {
 fn customer(config: &Config, limit: &Limit, path: &str, cx: &mut Cx<'_>) {
     let Some(name) = &limit.customer else { return };
     let at = format!("{path}.customer");
-    refer(
-        std::iter::once((at.clone(), name.as_str())),
-        "trunk",
-        cx,
-    );
+    refer(std::iter::once((at.clone(), name.as_str())), "trunk", cx);
     if config
         .trunk(name)
         .is_some_and(|trunk| trunk.role == Role::Carrier)

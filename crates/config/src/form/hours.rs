@@ -141,7 +141,11 @@ mod tests {
             ("sat-mon 10:00-11:00", 1, 10, 0, false),
         ];
         for (text, day, hour, minute, expected) in table {
-            assert_eq!(has(text, day, hour, minute), expected, "{text} {day} {hour}:{minute}");
+            assert_eq!(
+                has(text, day, hour, minute),
+                expected,
+                "{text} {day} {hour}:{minute}"
+            );
         }
     }
 

@@ -255,7 +255,7 @@ pattern! {
 
 pattern! {
     /// Calls that ring once and are given up, so that they are returned: `calls` of them in five minutes which are most of those that
-    /// ended, to ever other numbers. From customers, and from carriers by the callers' country.
+    /// ended. From customers, to ever other numbers; and from carriers, by the callers' country, to whichever.
     Wangiri {
         /// Calls in five minutes.
         live calls: u32 = Calls, default("30");

@@ -37,9 +37,8 @@ impl Guard {
         customer.bars.expire(now.at);
         let place = self.groups.get(watch.groups[0]).and_then(|group| group.place);
         let bars = customer.bars.list.iter_mut();
-        let covering = bars.filter(|bar| {
-            bar.way == watch.way && these(bar.scope) && bar.scope.covers(place, watch)
-        });
+        let covering =
+            bars.filter(|bar| bar.way == watch.way && these(bar.scope) && bar.scope.covers(place, watch));
         for bar in covering {
             if bar.lets_through(now.at) {
                 continue;
@@ -182,13 +181,7 @@ impl Guard {
     }
 
     /// All calls of a customer's are to be ended that are in this scope, but for its `own`; how many there are.
-    fn cut_all(
-        &mut self,
-        customer: u32,
-        (way, scope): (Way, Scope),
-        rule: Rule,
-        own: Option<u64>,
-    ) -> u32 {
+    fn cut_all(&mut self, customer: u32, (way, scope): (Way, Scope), rule: Rule, own: Option<u64>) -> u32 {
         let place = |watch: &Watch| self.groups.get(watch.groups[0]).and_then(|group| group.place);
         let keys: Vec<u64> = self
             .watches
@@ -247,7 +240,10 @@ impl Guard {
         (spent, done, cut): (Money, Done, u32),
     ) {
         self.last_id += 1;
-        let name = self.customers.get(customer as usize).map(|of| Arc::clone(&of.name));
+        let name = self
+            .customers
+            .get(customer as usize)
+            .map(|of| Arc::clone(&of.name));
         self.tell(Event {
             id: self.last_id,
             at_ms: now.unix_ms,

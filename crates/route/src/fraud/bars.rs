@@ -134,7 +134,12 @@ impl Bars {
             Some(offence) => (offence.times, offence.last) = (times.saturating_add(1), last),
             None => {
                 let times = 1;
-                let offence = Offence { way, scope, times, last };
+                let offence = Offence {
+                    way,
+                    scope,
+                    times,
+                    last,
+                };
                 self.offences.truncate(MOST - 1);
                 self.offences.push(offence);
             }
@@ -175,7 +180,10 @@ impl Bars {
     pub(super) fn has(&self, now: Instant, way: Way, scope: Scope, kind: Kind) -> bool {
         let same = |bar: &Bar| {
             let as_strict = bar.kind == Kind::Block || kind != Kind::Block;
-            !bar.is_over(now) && bar.way == way && as_strict && (bar.scope == scope || bar.scope == Scope::Customer)
+            !bar.is_over(now)
+                && bar.way == way
+                && as_strict
+                && (bar.scope == scope || bar.scope == Scope::Customer)
         };
         self.list.iter().any(same)
     }

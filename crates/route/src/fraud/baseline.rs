@@ -223,7 +223,11 @@ impl Baseline {
     /// weeks.
     pub(super) fn is_idle_hour(&self, hour: u32) -> bool {
         let weeks = self.seen.get(hour as usize % WEEK).copied().unwrap_or_default();
-        let most = self.week.iter().map(|figures| figures.attempts).fold(0.0, f32::max);
+        let most = self
+            .week
+            .iter()
+            .map(|figures| figures.attempts)
+            .fold(0.0, f32::max);
         weeks >= 2 && most >= IDLE_FLOOR && self.mean(hour, Figure::Attempts) < most * IDLE_SHARE
     }
 
@@ -292,7 +296,11 @@ mod tests {
     /// Calls by hour of an office: eight to eighteen on weekdays.
     fn office(hour: u32, most: f32) -> f32 {
         let (day, hour) = ((hour - MONDAY) / 24 % 7, hour % 24);
-        if day < 5 && (8..18).contains(&hour) { most } else { 0.0 }
+        if day < 5 && (8..18).contains(&hour) {
+            most
+        } else {
+            0.0
+        }
     }
 
     fn learned(weeks: u32, most: f32) -> Baseline {
@@ -354,7 +362,12 @@ mod tests {
             for hour in 0..168 {
                 let at = start + week * 168 + hour;
                 let night = hour == 26;
-                hour_of(&mut baseline, at, if night { 50_000.0 } else { office(at, 100.0) }, false);
+                hour_of(
+                    &mut baseline,
+                    at,
+                    if night { 50_000.0 } else { office(at, 100.0) },
+                    false,
+                );
                 if night {
                     baseline.suspect();
                 }
@@ -395,7 +408,12 @@ mod tests {
         for week in 2_u32..12 {
             for hour in 0..168 {
                 let at = MONDAY + week * 168 + hour;
-                hour_of(&mut baseline, at, office(at, 10.0 * 1.5_f32.powi(week as i32 - 1)), false);
+                hour_of(
+                    &mut baseline,
+                    at,
+                    office(at, 10.0 * 1.5_f32.powi(week as i32 - 1)),
+                    false,
+                );
             }
         }
         let now = MONDAY + 12 * 168;

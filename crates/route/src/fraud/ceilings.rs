@@ -48,8 +48,20 @@ fn reached(ceiling: &Ceiling, tally: &Tally, now: u32) -> Option<Reached> {
     count(ceiling.calls, &|| tally.up, "calls at once")
         .or_else(|| count(ceiling.attempts_per_minute, &minute, "calls in a minute"))
         .or_else(|| count(ceiling.attempts_per_hour, &hour, "calls in an hour"))
-        .or_else(|| count(ceiling.answered_per_minute, &answered_minute, "answered calls in a minute"))
-        .or_else(|| count(ceiling.answered_per_hour, &answered_hour, "answered calls in an hour"))
+        .or_else(|| {
+            count(
+                ceiling.answered_per_minute,
+                &answered_minute,
+                "answered calls in a minute",
+            )
+        })
+        .or_else(|| {
+            count(
+                ceiling.answered_per_hour,
+                &answered_hour,
+                "answered calls in an hour",
+            )
+        })
         .or_else(|| spent(ceiling, tally, now))
 }
 
@@ -58,11 +70,7 @@ fn spent(ceiling: &Ceiling, tally: &Tally, now: u32) -> Option<Reached> {
     let money = |limit: Option<f64>, seen: &dyn Fn() -> u64, figure: &'static str| {
         let limit = limit?;
         let seen = seen() as f64 / 1e9;
-        (seen >= limit).then_some(Reached {
-            figure,
-            seen,
-            limit,
-        })
+        (seen >= limit).then_some(Reached { figure, seen, limit })
     };
     let hour = || tally.spend_hour.sum(now);
     let day = || tally.spend_day.sum(now);
@@ -107,9 +115,7 @@ impl Guard {
                 CeilingFor::Customer => 0,
                 CeilingFor::Country => place.code(),
             };
-            let handle = self
-                .ceiled
-                .entry((customer, limit.key, code), Ceiled::default);
+            let handle = self.ceiled.entry((customer, limit.key, code), Ceiled::default);
             let tally = self.ceiled.get(handle).map(|ceiled| &ceiled.tally);
             if let Some(found) = tally.and_then(|tally| reached(&limit.ceiling, tally, seconds)) {
                 self.tell_ceiling(now, customer, (limit, code), handle, (found, 0));
@@ -152,7 +158,11 @@ impl Guard {
             };
             let ceiling = &limit.ceiling;
             let code = self.group_code(watch);
-            let code = if ceiling.each == CeilingFor::Country { code } else { 0 };
+            let code = if ceiling.each == CeilingFor::Country {
+                code
+            } else {
+                0
+            };
             let place = (limit, code);
             let talk = watch.talk(now.at);
             if let Some(most) = ceiling.duration.filter(|most| talk >= *most) {
@@ -180,7 +190,12 @@ impl Guard {
     /// All calls that count for a ceiling are to be ended; how many there are.
     fn cut_ceiled(&mut self, handle: Handle) -> u32 {
         let counts = |watch: &&Watch| watch.ceilings.iter().any(|(other, _)| *other == handle);
-        let keys: Vec<u64> = self.watches.iter().filter(counts).map(|watch| watch.key).collect();
+        let keys: Vec<u64> = self
+            .watches
+            .iter()
+            .filter(counts)
+            .map(|watch| watch.key)
+            .collect();
         let cut = keys.into_iter().filter(|key| self.cut(*key, Rule::Ceiling));
         u32::try_from(cut.count()).unwrap_or(u32::MAX)
     }

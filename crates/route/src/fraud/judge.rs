@@ -1,7 +1,7 @@
 //! The patterns: from what was counted to what was found.
 
 use super::baseline::Figure;
-use super::group::Group;
+use super::group::{Group, Way};
 use super::policy::{Policy, Rule};
 use std::time::Duration;
 
@@ -142,17 +142,19 @@ pub(super) fn velocity(policy: &Policy, group: &Group, when: When) -> Option<Fou
             ["answered calls in a minute", "answered calls in an hour"],
         ),
     ];
-    counts.into_iter().find_map(|(figure, minute, hour, [a_minute, an_hour])| {
-        let (minute, hour) = (f64::from(minute.sum(when.now)), f64::from(hour.sum(when.now)));
-        if minute <= calls / 2.0 && hour <= calls {
-            return None;
-        }
-        let usual = f64::from(group.baseline.expected(when.hour, figure));
-        let per_minute = usual / 60.0;
-        let limit = calls / 2.0 + BURST * rule.factor * per_minute;
-        let fast = more(Rule::Velocity, a_minute, minute, per_minute, limit);
-        fast.or_else(|| more(Rule::Velocity, an_hour, hour, usual, calls + rule.factor * usual))
-    })
+    counts
+        .into_iter()
+        .find_map(|(figure, minute, hour, [a_minute, an_hour])| {
+            let (minute, hour) = (f64::from(minute.sum(when.now)), f64::from(hour.sum(when.now)));
+            if minute <= calls / 2.0 && hour <= calls {
+                return None;
+            }
+            let usual = f64::from(group.baseline.expected(when.hour, figure));
+            let per_minute = usual / 60.0;
+            let limit = calls / 2.0 + BURST * rule.factor * per_minute;
+            let fast = more(Rule::Velocity, a_minute, minute, per_minute, limit);
+            fast.or_else(|| more(Rule::Velocity, an_hour, hour, usual, calls + rule.factor * usual))
+        })
 }
 
 /// A call that lasts longer than is usual.
@@ -167,7 +169,13 @@ pub(super) fn duration(policy: &Policy, group: &Group, talk: Duration) -> Option
         0.0
     };
     let limit = rule.after.as_secs_f64().max(rule.factor * usual);
-    more(Rule::Duration, "seconds of one call", talk.as_secs_f64(), usual, limit)
+    more(
+        Rule::Duration,
+        "seconds of one call",
+        talk.as_secs_f64(),
+        usual,
+        limit,
+    )
 }
 
 /// Calls that ring once.
@@ -177,8 +185,12 @@ pub(super) fn wangiri(policy: &Policy, group: &Group, when: When) -> Option<Foun
         return None;
     }
     let (short, ended) = (f64::from(short), f64::from(group.ended.sum(when.now)));
-    let called = f64::from(group.called.count(when.now));
-    (short >= MOST * ended && called >= MOST * short).then_some(Found {
+    // Who calls one number again and again is impatient, if it is a customer; a carrier's may be meant to annoy.
+    let spread = match group.way {
+        Way::Out => f64::from(group.called.count(when.now)) >= MOST * short,
+        Way::In => true,
+    };
+    (short >= MOST * ended && spread).then_some(Found {
         rule: Rule::Wangiri,
         figure: "calls given up at once in five minutes",
         seen: short,

@@ -5,14 +5,14 @@ use std::fmt;
 
 /// Country codes of two digits (ITU-T E.164, list of assigned codes); 1 and 7 have one digit, all others three.
 const TWO_DIGITS: [u8; 44] = [
-    20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58, 60,
-    61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
+    20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58,
+    60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
 
 /// Area codes of +1 that are countries and islands of their own, with prices of their own.
 const ISLANDS: [u16; 27] = [
-    242, 246, 264, 268, 284, 340, 345, 441, 473, 649, 658, 664, 670, 671, 684, 721, 758, 767, 784, 787, 809, 829,
-    849, 868, 869, 876, 939,
+    242, 246, 264, 268, 284, 340, 345, 441, 473, 649, 658, 664, 670, 671, 684, 721, 758, 767, 784, 787, 809,
+    829, 849, 868, 869, 876, 939,
 ];
 
 /// A country, by its code, and whether it is its numbers of high risk that are meant.

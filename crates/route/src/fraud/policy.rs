@@ -3,8 +3,8 @@
 use super::place::fingerprint;
 use crate::destinations;
 use config::{
-    Ceiling, CeilingFor, Config, FraudResponse, Irsf, LongCalls, OffHours, OpenHours, Pattern, Sequential, Spend,
-    Trunk, Velocity, Wangiri,
+    Ceiling, CeilingFor, Config, FraudResponse, Irsf, LongCalls, OffHours, OpenHours, Pattern, Sequential,
+    Spend, Trunk, Velocity, Wangiri,
 };
 
 /// Everything that the guard goes by for one customer.
@@ -95,16 +95,13 @@ impl Rule {
             Self::Ceiling => 7,
         }
     }
-
 }
 
 impl Policy {
     pub(super) fn of(config: &Config, trunk: &Trunk) -> Self {
         let top = &config.fraud;
         let own = trunk.fraud.as_ref();
-        let ceilings = own
-            .and_then(|own| own.ceilings.as_ref())
-            .unwrap_or(&top.ceilings);
+        let ceilings = own.and_then(|own| own.ceilings.as_ref()).unwrap_or(&top.ceilings);
         let allowed = own.map_or(&[][..], |own| &own.allow);
         Self {
             enabled: own.and_then(|own| own.enabled).unwrap_or(top.enabled),

@@ -142,6 +142,9 @@ impl Guard {
     /// How many bars there are; one that is over goes with the next call of its customer's.
     #[must_use]
     pub fn blocks(&self) -> usize {
-        self.customers.iter().map(|customer| customer.bars.list.len()).sum()
+        self.customers
+            .iter()
+            .map(|customer| customer.bars.list.len())
+            .sum()
     }
 }

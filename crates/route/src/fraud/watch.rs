@@ -64,7 +64,9 @@ impl Watch {
             return 0;
         }
         // A call that has just been answered costs its first interval.
-        let ms = u64::try_from(self.talk(now).as_millis()).unwrap_or(u64::MAX).max(1);
+        let ms = u64::try_from(self.talk(now).as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
         match self.rate {
             Some(rate) => deck::cost(rate, ms).0,
             None => (f64::from(self.price) * ms as f64 / 60_000.0 * 1e9) as u64,

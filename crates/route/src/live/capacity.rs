@@ -6,6 +6,7 @@ use crate::number::bare;
 use crate::tables::{Tables, TrunkIx};
 use config::{Capacity, Pattern};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -105,7 +106,9 @@ impl Live {
         let index = self.find(tables, trunk).ok_or(Refusal::Disabled)?;
         let slot = self.slots.get_mut(index as usize).ok_or(Refusal::Disabled)?;
         slot.check(now, wish.priority)?;
-        let held = wish.called.map_or(Held::default(), |called| self.limits.of(index, called));
+        let held = wish
+            .called
+            .map_or(Held::default(), |called| self.limits.of(index, called));
         if held != Held::default() {
             self.limits.check(now, held, wish.priority)?;
             self.limits.take(now, held);
@@ -116,7 +119,8 @@ impl Live {
         let load = (slot.calls, &slot.marks);
         let changes = &mut self.limits.changes;
         slot.load.look(Some(now), &slot.name, load, &slot.pace, changes);
-        Ok(Permit { slot: index, held })
+        let slot = NonZeroU32::MIN.saturating_add(index);
+        Ok(Permit { slot, held })
     }
 
     /// Which loads have reached the alert level since this was asked last, or have come down from it.
@@ -238,10 +242,10 @@ struct Slot {
 
 /// The limits that a call is counted by: its customer's own, and everybody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Held([u32; 2]);
+pub(super) struct Held([u16; 2]);
 
 impl Held {
-    const NONE: u32 = u32::MAX;
+    const NONE: u16 = u16::MAX;
 }
 
 impl Default for Held {
@@ -256,14 +260,14 @@ type Key = (Box<str>, Option<Box<str>>);
 /// Limits by number.
 #[derive(Debug, Default)]
 struct Numbers {
-    exact: HashMap<Box<str>, u32>,
-    prefixes: HashMap<Box<str>, u32>,
+    exact: HashMap<Box<str>, u16>,
+    prefixes: HashMap<Box<str>, u16>,
     /// Lengths of the prefixes, longest first.
     lengths: Vec<usize>,
 }
 
 impl Numbers {
-    fn add(&mut self, pattern: &Pattern, slot: u32) {
+    fn add(&mut self, pattern: &Pattern, slot: u16) {
         if pattern.prefix {
             self.prefixes.insert(pattern.digits.as_str().into(), slot);
             let length = pattern.digits.len();
@@ -275,7 +279,7 @@ impl Numbers {
         }
     }
 
-    fn find(&self, digits: &str) -> Option<u32> {
+    fn find(&self, digits: &str) -> Option<u16> {
         if let Some(slot) = self.exact.get(digits) {
             return Some(*slot);
         }
@@ -288,8 +292,8 @@ impl Numbers {
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    names: HashMap<Key, u32>,
+    free: Vec<u16>,
+    names: HashMap<Key, u16>,
     everybodys: Numbers,
     /// By the customer's slot among the trunks.
     customers: HashMap<u32, Numbers>,
@@ -308,7 +312,9 @@ impl Limits {
         self.customers.clear();
         let shares = tables.capacity();
         for limit in tables.limits() {
-            let place = self.place(limit, &shares);
+            let Some(place) = self.place(limit, &shares) else {
+                continue;
+            };
             match &limit.customer {
                 None => self.everybodys.add(&limit.pattern, place),
                 Some(name) => {
@@ -320,26 +326,29 @@ impl Limits {
             }
         }
         self.any = !tables.limits().is_empty();
-        for index in 0..self.slots.len() {
+        for index in (0..Held::NONE).take(self.slots.len()) {
             self.forget_idle(index);
         }
     }
 
-    fn place(&mut self, limit: &config::Limit, shares: &Capacity) -> u32 {
+    /// The slot of a limit. `None`: calls of so many limits that are gone are still up that there is no other; it limits nothing then.
+    fn place(&mut self, limit: &config::Limit, shares: &Capacity) -> Option<u16> {
         let key: Key = (
             limit.pattern.text.as_str().into(),
             limit.customer.as_deref().map(Box::from),
         );
         let known = self.names.get(&key).copied();
-        let index = known.unwrap_or_else(|| {
-            let index = self.free.pop().unwrap_or(self.slots.len() as u32);
-            if index as usize == self.slots.len() {
+        let index = match known.or_else(|| self.free.pop()) {
+            Some(index) => index,
+            None => {
+                let next = u16::try_from(self.slots.len()).ok();
+                let next = next.filter(|index| *index != Held::NONE)?;
                 self.slots.push(None);
+                next
             }
-            self.names.insert(key.clone(), index);
-            index
-        });
-        if let Some(place) = self.slots.get_mut(index as usize) {
+        };
+        self.names.insert(key.clone(), index);
+        if let Some(place) = self.slots.get_mut(usize::from(index)) {
             let slot = place.get_or_insert_with(|| Slot {
                 name: name(&key).into(),
                 key,
@@ -355,7 +364,7 @@ impl Limits {
             slot.max_cps = limit.max_cps;
             slot.pace.set(limit.max_cps, shares);
         }
-        index
+        Some(index)
     }
 
     /// The limits that count for a call of the customer in this slot.
@@ -372,12 +381,12 @@ impl Limits {
         Held(found.map(|slot| slot.unwrap_or(Held::NONE)))
     }
 
-    fn slot(&self, index: u32) -> Option<&Slot> {
-        self.slots.get(index as usize)?.as_ref()
+    fn slot(&self, index: u16) -> Option<&Slot> {
+        self.slots.get(usize::from(index))?.as_ref()
     }
 
-    fn slot_mut(&mut self, index: u32) -> Option<&mut Slot> {
-        self.slots.get_mut(index as usize)?.as_mut()
+    fn slot_mut(&mut self, index: u16) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(index))?.as_mut()
     }
 
     /// Whether each of them has room for one more call.
@@ -401,7 +410,8 @@ impl Limits {
                 slot.calls += 1;
                 slot.pace.take(now);
                 let load = (slot.calls, &slot.marks);
-                slot.alarm.look(Some(now), &slot.name, load, &slot.pace, &mut changes);
+                slot.alarm
+                    .look(Some(now), &slot.name, load, &slot.pace, &mut changes);
             }
             self.changes = changes;
         }
@@ -418,23 +428,27 @@ impl Limits {
                 slot.alarm.look(None, &slot.name, load, &slot.pace, &mut changes);
             }
             self.changes = changes;
-            self.forget_idle(index as usize);
+            self.forget_idle(index);
         }
     }
 
-    fn forget_idle(&mut self, index: usize) {
-        let Some(place) = self.slots.get_mut(index) else {
+    fn forget_idle(&mut self, index: u16) {
+        let Some(place) = self.slots.get_mut(usize::from(index)) else {
             return;
         };
         if let Some(slot) = place.take_if(|slot| !slot.listed && slot.calls == 0) {
             self.names.remove(&slot.key);
-            self.free.push(index as u32);
+            self.free.push(index);
         }
     }
 
     /// Calls that are counted, over all limits: 0 when nothing is left over.
     pub(super) fn taken(&self) -> u64 {
-        self.slots.iter().flatten().map(|slot| u64::from(slot.calls)).sum()
+        self.slots
+            .iter()
+            .flatten()
+            .map(|slot| u64::from(slot.calls))
+            .sum()
     }
 
     /// Those of the config in force, by pattern and customer.

@@ -1,9 +1,7 @@
 //! Attacks, replayed: when they are cut, and what is lost until then.
 
 use crate::seeds;
-use crate::world::{
-    DAY, Dial, HOUR, MINUTE, Office, Random, SECOND, STRICT, WEEK, World, customers, work,
-};
+use crate::world::{DAY, Dial, HOUR, MINUTE, Office, Random, SECOND, STRICT, WEEK, World, customers, work};
 use route::fraud::Rule;
 
 /// An hour of revenue share fraud: who has a PBX's password dials one country, `pace` milliseconds apart, in ranges that pay, and
@@ -36,7 +34,10 @@ const WEEKS: u64 = 2;
 /// A PBX that has worked for some weeks, with another customer beside it.
 fn learned(seed: u64, keys: &str) -> (World, Vec<Office>) {
     let mut world = World::new(&customers(keys, &["pbx", "centre"]));
-    let mut offices = vec![Office::small("pbx", seed), Office::call_centre("centre", seed + 1)];
+    let mut offices = vec![
+        Office::small("pbx", seed),
+        Office::call_centre("centre", seed + 1),
+    ];
     offices[1].busiest = 60.0;
     world.every = MINUTE;
     work(&mut world, &mut offices, WEEKS * WEEK, 1.0);
@@ -71,7 +72,12 @@ fn a_replayed_irsf_attack_is_cut_within_ten_seconds_and_costs_little() {
     for seed in seeds(4, 60) {
         let (ready, _) = learned(seed, STRICT);
         assert_eq!(ready.events, []);
-        for (country, pace, price) in [("381", 500, 0.45), ("371", 400, 0.60), ("252", 1_000, 0.90), ("881", 300, 5.0)] {
+        for (country, pace, price) in [
+            ("381", 500, 0.45),
+            ("371", 400, 0.60),
+            ("252", 1_000, 0.90),
+            ("881", 300, 5.0),
+        ] {
             let mut world = ready.clone();
             let (before, honest) = (world.tale("pbx"), world.tale("centre"));
             // Tuesday, ten past two at night, or noon: it makes no difference.
@@ -80,9 +86,15 @@ fn a_replayed_irsf_attack_is_cut_within_ten_seconds_and_costs_little() {
             let start = world.now;
             attack(&mut world, &irsf(seed, country, pace, price));
             let tale = world.tale("pbx");
-            let last = tale.cut_last.unwrap_or_else(|| panic!("{seed} {country}: {tale:?}"));
+            let last = tale
+                .cut_last
+                .unwrap_or_else(|| panic!("{seed} {country}: {tale:?}"));
             // The tenth dear call crosses the line; two seconds more for those that are slow.
-            assert!(last - start <= 10 * pace + 10 * SECOND, "{seed} {country}: {}", last - start);
+            assert!(
+                last - start <= 10 * pace + 10 * SECOND,
+                "{seed} {country}: {}",
+                last - start
+            );
             let up = tale.begun - tale.refused;
             assert!(up - before.begun <= 24, "{seed} {country}: {up} {before:?}");
             // What ten calls cost in ten seconds, and not in an hour.
@@ -114,7 +126,11 @@ fn an_attack_amid_work_is_cut_and_the_work_goes_on() {
         // Only that country was blocked.
         let other = world.dial(Dial::out("pbx", "+442079460000", 0.008, MINUTE));
         assert!(other.is_ok(), "{other:?}");
-        assert!(world.dial(Dial::out("pbx", "+38161123456", 0.45, MINUTE)).is_err());
+        assert!(
+            world
+                .dial(Dial::out("pbx", "+38161123456", 0.45, MINUTE))
+                .is_err()
+        );
         world.finish();
     }
 }
@@ -123,8 +139,8 @@ fn an_attack_amid_work_is_cut_and_the_work_goes_on() {
 fn calls_spread_over_many_countries_are_found_too() {
     let (mut world, _) = learned(7, STRICT);
     let countries = [
-        "381", "382", "383", "385", "386", "387", "389", "355", "359", "370", "372", "373", "374", "375", "376", "977",
-        "992", "993", "994", "995", "996", "998",
+        "381", "382", "383", "385", "386", "387", "389", "355", "359", "370", "372", "373", "374", "375",
+        "376", "977", "992", "993", "994", "995", "996", "998",
     ];
     world.run(WEEKS * WEEK + DAY + 12 * HOUR);
     let start = world.now;
@@ -140,7 +156,10 @@ fn calls_spread_over_many_countries_are_found_too() {
     assert!(world.tale("pbx").cut >= 15);
     // What it usually calls, dear places too, goes on.
     for number in ["+442079460000", "+37161234567", "+2348012345678"] {
-        assert!(world.dial(Dial::out("pbx", number, 0.3, MINUTE)).is_ok(), "{number}");
+        assert!(
+            world.dial(Dial::out("pbx", number, 0.3, MINUTE)).is_ok(),
+            "{number}"
+        );
     }
     world.finish();
 }
@@ -162,7 +181,11 @@ fn slow_theft_is_found_by_what_it_costs() {
     let told = world.told(Rule::Spend);
     assert!(!told.is_empty(), "{:?}", world.events);
     let lost = world.tale("pbx").spent;
-    let (found_at, _) = world.events.iter().find(|(_, event)| event.rule == Rule::Spend).unwrap();
+    let (found_at, _) = world
+        .events
+        .iter()
+        .find(|(_, event)| event.rule == Rule::Spend)
+        .unwrap();
     assert!(found_at - start < HOUR, "{}", found_at - start);
     // Of more than a thousand that a day of it is worth.
     assert!(lost - before < 80.0, "{lost} {before}");
@@ -179,7 +202,12 @@ fn after_its_block_an_attack_is_cut_again_and_blocked_for_twice_as_long() {
         attack(&mut world, &trace[..100]);
         lasted.extend(world.told(Rule::Irsf).last().and_then(|event| event.seconds));
         let view = world.guard.view(world.moment());
-        let left = view.blocks.iter().map(|block| block.left_s).max().unwrap_or_default();
+        let left = view
+            .blocks
+            .iter()
+            .map(|block| block.left_s)
+            .max()
+            .unwrap_or_default();
         world.run(world.now + left * SECOND);
     }
     assert_eq!(lasted, [3_600, 7_200, 14_400, 28_800, 57_600, 86_400]);

@@ -8,7 +8,12 @@ fn irsf(keys: &str) -> String {
 }
 
 fn serbia(n: u64) -> Dial {
-    Dial::out("pbx", &format!("+38161{:06}", n * 7_919 % 1_000_000), 0.45, 20 * MINUTE)
+    Dial::out(
+        "pbx",
+        &format!("+38161{:06}", n * 7_919 % 1_000_000),
+        0.45,
+        20 * MINUTE,
+    )
 }
 
 /// Eleven calls: the tenth is found.
@@ -25,7 +30,10 @@ fn elsewhere() -> Dial {
 
 #[test]
 fn a_block_is_of_one_country_and_leaves_calls_that_are_up_alone() {
-    let mut world = World::new(&customers(&irsf("action = \"block\"\ntime = \"5m\""), &["pbx", "other"]));
+    let mut world = World::new(&customers(
+        &irsf("action = \"block\"\ntime = \"5m\""),
+        &["pbx", "other"],
+    ));
     flood(&mut world);
     let tale = world.tale("pbx");
     assert_eq!((tale.refused, tale.cut), (2, 0));
@@ -36,12 +44,20 @@ fn a_block_is_of_one_country_and_leaves_calls_that_are_up_alone() {
     };
     assert!(world.dial(other).is_ok());
     let refused = world.dial(serbia(99)).unwrap_err();
-    assert!(matches!(&refused, Refused::Blocked { rule: Rule::Irsf, .. }), "{refused}");
+    assert!(
+        matches!(&refused, Refused::Blocked { rule: Rule::Irsf, .. }),
+        "{refused}"
+    );
     assert_eq!(refused.to_string(), "+381 blocked for fraud (irsf, block 1)");
     let view = world.guard.view(world.moment());
     let block = &view.blocks[0];
     assert_eq!(
-        (block.customer.as_str(), block.scope.as_str(), block.action, block.refused),
+        (
+            block.customer.as_str(),
+            block.scope.as_str(),
+            block.action,
+            block.refused
+        ),
         ("pbx", "+381", "block", 3)
     );
     assert!((290..=300).contains(&block.left_s), "{}", block.left_s);
@@ -53,7 +69,10 @@ fn a_block_is_of_one_country_and_leaves_calls_that_are_up_alone() {
 
 #[test]
 fn a_block_may_be_of_all_calls() {
-    let mut world = World::new(&customers(&irsf("action = \"cut\"\nscope = \"customer\""), &["pbx"]));
+    let mut world = World::new(&customers(
+        &irsf("action = \"cut\"\nscope = \"customer\""),
+        &["pbx"],
+    ));
     let cheap = world.dial(Dial::out("pbx", "+442079460000", 0.01, HOUR));
     assert!(cheap.is_ok());
     flood(&mut world);
@@ -110,7 +129,14 @@ fn blocks_survive_a_reload_and_go_with_their_trunk() {
     let reordered = customers(&irsf("action = \"alert\""), &["new", "other", "pbx"]);
     world.guard.install(&config(&reordered));
     assert!(world.dial(serbia(50)).is_err());
-    assert!(world.dial(Dial { trunk: "new", ..serbia(50) }).is_ok());
+    assert!(
+        world
+            .dial(Dial {
+                trunk: "new",
+                ..serbia(50)
+            })
+            .is_ok()
+    );
     // It still has calls: what is known of it goes when they have.
     world.guard.install(&config(&customers("", &["other", "new"])));
     world.run(HOUR);

@@ -126,6 +126,10 @@ fn an_alarm_is_told_of_once_for_a_million_calls() {
         let number = format!("+38161{:06}", n * 7_919);
         world.dial(Dial::out("pbx", &number, 0.45, 20 * SECOND)).unwrap();
     }
-    assert_eq!(world.told(Rule::Irsf).len(), 2, "it was over, and has begun again");
+    assert_eq!(
+        world.told(Rule::Irsf).len(),
+        2,
+        "it was over, and has begun again"
+    );
     world.finish();
 }

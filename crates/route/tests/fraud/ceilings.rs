@@ -4,11 +4,19 @@ use crate::world::{DAY, Dial, HOUR, MINUTE, SECOND, World, config, customers};
 use route::fraud::{Done, Refused, Rule};
 
 fn world(ceiling: &str) -> World {
-    World::new(&customers(&format!("[[fraud.ceiling]]\n{ceiling}"), &["pbx", "other"]))
+    World::new(&customers(
+        &format!("[[fraud.ceiling]]\n{ceiling}"),
+        &["pbx", "other"],
+    ))
 }
 
 fn call(n: u64, talks: u64) -> Dial {
-    Dial::out("pbx", &format!("+4420{:08}", n * 791_939 % 100_000_000), 0.5, talks)
+    Dial::out(
+        "pbx",
+        &format!("+4420{:08}", n * 791_939 % 100_000_000),
+        0.5,
+        talks,
+    )
 }
 
 fn dial(world: &mut World, count: u64, gap: u64, talks: u64) -> u64 {
@@ -76,7 +84,10 @@ fn a_minute_is_any_minute() {
         }
     }
     for (index, at) in passed.iter().enumerate() {
-        let within = passed[index..].iter().take_while(|other| **other - at < MINUTE).count();
+        let within = passed[index..]
+            .iter()
+            .take_while(|other| **other - at < MINUTE)
+            .count();
         assert!(within <= 20, "{within} from {at}");
     }
     assert!(passed.len() > 100, "{}", passed.len());
@@ -94,7 +105,10 @@ fn money_is_counted_while_calls_go_on() {
     let at = world.tale("pbx").cut_last.unwrap();
     assert!((2 * MINUTE..2 * MINUTE + 10 * SECOND).contains(&at), "{at}");
     assert!(world.tale("pbx").spent < 10.5);
-    assert!(matches!(world.dial(call(1, MINUTE)), Err(Refused::Ceiling { .. })));
+    assert!(matches!(
+        world.dial(call(1, MINUTE)),
+        Err(Refused::Ceiling { .. })
+    ));
     // It is told of once, however many are refused.
     assert_eq!(dial(&mut world, 100, SECOND, MINUTE), 0);
     assert_eq!(world.told(Rule::Ceiling).len(), 1);
@@ -130,11 +144,14 @@ fn no_call_lasts_longer() {
 
 #[test]
 fn a_customers_own_ceilings_are_in_place_of_the_others() {
-    let text = customers("[[fraud.ceiling]]\ncalls = 2\n", &["pbx"]) + "fraud = { ceiling = [{ calls = 4 }] }\n";
+    let text =
+        customers("[[fraud.ceiling]]\ncalls = 2\n", &["pbx"]) + "fraud = { ceiling = [{ calls = 4 }] }\n";
     let mut world = World::new(&text);
     assert_eq!(dial(&mut world, 9, 100, HOUR), 4);
     // The same pattern keeps its count over a reload.
-    world.guard.install(&config(&text.replace("calls = 4", "calls = 6")));
+    world
+        .guard
+        .install(&config(&text.replace("calls = 4", "calls = 6")));
     assert_eq!(dial(&mut world, 9, 100, HOUR), 2);
     world.finish();
 }

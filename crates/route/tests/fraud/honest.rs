@@ -13,7 +13,12 @@ fn untouched(world: &World, what: &str) {
     let told: Vec<String> = told.take(8).collect();
     let touched = |tale: &Tale| tale.refused + tale.cut > 0;
     let any = world.tales.values().any(touched);
-    assert!(!any && told.is_empty(), "{what}: {:?}\n{}", world.tales, told.join("\n"));
+    assert!(
+        !any && told.is_empty(),
+        "{what}: {:?}\n{}",
+        world.tales,
+        told.join("\n")
+    );
 }
 
 #[test]
@@ -45,12 +50,20 @@ fn a_flash_crowd_five_times_as_large() {
         let weeks = [1, 3][seed as usize % 2];
         let mut random = Random(seed);
         let (day, hour) = (1 + random.below(4), 9 + random.below(7));
-        work(&mut world, &mut offices, (weeks - 1) * WEEK + day * DAY + hour * HOUR, 1.0);
+        work(
+            &mut world,
+            &mut offices,
+            (weeks - 1) * WEEK + day * DAY + hour * HOUR,
+            1.0,
+        );
         world.every = SECOND;
         let end = world.now + 2 * HOUR;
         work(&mut world, &mut offices, end, 5.0);
         work(&mut world, &mut offices, end + DAY, 1.0);
-        untouched(&world, &format!("seed {seed}, week {weeks} day {day} hour {hour}"));
+        untouched(
+            &world,
+            &format!("seed {seed}, week {weeks} day {day} hour {hour}"),
+        );
         world.finish();
     }
 }
@@ -128,7 +141,11 @@ fn a_reload_forgets_nothing_that_was_learned() {
     for day in 1..15 {
         work(&mut world, &mut offices, day * DAY, 1.0);
         // In another order, and with another trunk.
-        let names: &[&str] = if day % 2 == 0 { &["centre", "office"] } else { &["new", "office", "centre"] };
+        let names: &[&str] = if day % 2 == 0 {
+            &["centre", "office"]
+        } else {
+            &["new", "office", "centre"]
+        };
         world.guard.install(&config(&customers(STRICT, names)));
     }
     untouched(&world, "reloads");

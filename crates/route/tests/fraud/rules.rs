@@ -1,13 +1,14 @@
 //! Each pattern at its edge: what is found, what is not.
 
-use crate::world::{
-    DAY, Dial, HOUR, MINUTE, Office, SECOND, STRICT, WEEK, World, customers, rate, work,
-};
+use crate::world::{DAY, Dial, HOUR, MINUTE, Office, SECOND, STRICT, WEEK, World, customers, rate, work};
 use route::fraud::{Done, Refused, Rule, Way};
 
 /// Nothing is learned first: all is unusual.
 fn strict() -> World {
-    World::new(&customers(&format!("[fraud]\nlearning = \"off\"\n{STRICT}"), &["pbx"]))
+    World::new(&customers(
+        &format!("[fraud]\nlearning = \"off\"\n{STRICT}"),
+        &["pbx"],
+    ))
 }
 
 /// So many calls a second apart; how many were let through.
@@ -33,15 +34,26 @@ fn london(n: u64) -> String {
 
 #[test]
 fn ten_dear_calls_are_found_and_cheap_ones_are_not() {
-    for (price, calls, found) in [(0.45, 9, false), (0.45, 10, true), (0.15, 10, true), (0.149, 40, false)] {
+    for (price, calls, found) in [
+        (0.45, 9, false),
+        (0.45, 10, true),
+        (0.15, 10, true),
+        (0.149, 40, false),
+    ] {
         let mut world = strict();
         dial(&mut world, calls, |n| Dial::out("pbx", &serbia(n), price, HOUR));
         let told = world.told(Rule::Irsf);
         assert_eq!(!told.is_empty(), found, "{price} {calls}: {told:?}");
         if let Some(event) = told.first() {
-            assert_eq!((event.place.as_str(), event.done, event.seen), ("+381", Done::Cut, 10.0));
+            assert_eq!(
+                (event.place.as_str(), event.done, event.seen),
+                ("+381", Done::Cut, 10.0)
+            );
             // The tenth is refused, the nine before it are ended.
-            assert_eq!((event.cut, world.tale("pbx").cut, world.tale("pbx").refused), (9, 9, 1));
+            assert_eq!(
+                (event.cut, world.tale("pbx").cut, world.tale("pbx").refused),
+                (9, 9, 1)
+            );
             assert_eq!(event.numbers.len(), 8);
             assert_eq!(event.numbers[0], serbia(9));
             assert!((8..=12).contains(&event.called), "{}", event.called);
@@ -104,7 +116,9 @@ fn more_calls_than_are_usual() {
     // Answered at once and cheap: nothing but their number is remarkable.
     for (calls, found) in [(50, false), (51, true)] {
         let mut world = strict();
-        dial(&mut world, calls, |n| Dial::out("pbx", &london(n), 0.001, 2 * SECOND));
+        dial(&mut world, calls, |n| {
+            Dial::out("pbx", &london(n), 0.001, 2 * SECOND)
+        });
         assert_eq!(!world.told(Rule::Velocity).is_empty(), found, "{calls}");
     }
     let mut world = strict();
@@ -129,7 +143,10 @@ fn more_money_than_is_usual_in_an_hour_and_in_a_day() {
     }
     world.run(2 * HOUR);
     let told = world.told(Rule::Spend);
-    assert_eq!((told.len(), told[0].figure, told[0].cut), (1, "money in an hour", 4));
+    assert_eq!(
+        (told.len(), told[0].figure, told[0].cut),
+        (1, "money in an hour", 4)
+    );
     let at = world.events[0].0;
     assert!((50 * MINUTE..51 * MINUTE).contains(&at), "{at}");
     assert!((20.0..20.1).contains(&told[0].seen), "{}", told[0].seen);
@@ -140,7 +157,9 @@ fn more_money_than_is_usual_in_an_hour_and_in_a_day() {
     ));
     for hour in 0..6 {
         for n in 0..3 {
-            world.dial(Dial::out("pbx", &serbia(n), 0.1, 58 * MINUTE)).unwrap();
+            world
+                .dial(Dial::out("pbx", &serbia(n), 0.1, 58 * MINUTE))
+                .unwrap();
         }
         world.run((hour + 1) * HOUR);
     }
@@ -225,9 +244,22 @@ fn calls_that_ring_once_from_a_customer_and_from_a_carrier() {
     assert_eq!((event.way, event.place.as_str()), (Way::In, "+224 (high risk)"));
     assert_eq!(through, 30);
     assert!(event.to_string().contains("pbx from +224"), "{event}");
+    assert!(event.numbers[0].starts_with("+2246"), "{:?}", event.numbers);
+    // To a single number of ours as well.
+    let mut other = World::new(text);
+    dial(&mut other, 45, |n| {
+        ring(Way::In, format!("+2246{:07}", n % 3), london(0), SECOND)
+    });
+    assert_eq!(other.told(Rule::Wangiri).len(), 1);
     let elsewhere = ring(Way::In, "+33140000000".into(), london(1), SECOND);
     assert!(world.dial(elsewhere).is_ok());
-    assert!(matches!(world.dial(bait(1)), Err(Refused::Blocked { rule: Rule::Wangiri, .. })));
+    assert!(matches!(
+        world.dial(bait(1)),
+        Err(Refused::Blocked {
+            rule: Rule::Wangiri,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -258,7 +290,9 @@ fn dear_calls_when_nobody_works() {
     work(&mut world, &mut office, 3 * WEEK, 1.0);
     for (at, found) in [(3 * WEEK + 12 * HOUR, false), (3 * WEEK + 26 * HOUR, true)] {
         world.run(at);
-        dial(&mut world, 9, |n| Dial::out("pbx", &format!("+37161{:06}", n * 7_919), 0.3, MINUTE));
+        dial(&mut world, 9, |n| {
+            Dial::out("pbx", &format!("+37161{:06}", n * 7_919), 0.3, MINUTE)
+        });
         assert_eq!(!world.told(Rule::OffHours).is_empty(), found, "{at}");
     }
 }
@@ -268,10 +302,16 @@ fn while_it_learns_what_goes_by_the_usual_is_only_told_of() {
     let mut world = World::new(&customers(STRICT, &["pbx"]));
     dial(&mut world, 80, |n| Dial::out("pbx", &serbia(n), 0.45, HOUR));
     assert!(!world.told(Rule::Irsf).is_empty());
-    assert!(world.events.iter().all(|(_, event)| event.done == Done::Alerted), "{:?}", world.events);
+    assert!(
+        world.events.iter().all(|(_, event)| event.done == Done::Alerted),
+        "{:?}",
+        world.events
+    );
     assert_eq!((world.tale("pbx").refused, world.tale("pbx").cut), (0, 0));
     // Not where numbers are known to be let for that.
-    dial(&mut world, 20, |n| Dial::out("pbx", &format!("+25261{:06}", n * 7_919), 0.45, HOUR));
+    dial(&mut world, 20, |n| {
+        Dial::out("pbx", &format!("+25261{:06}", n * 7_919), 0.45, HOUR)
+    });
     assert!(world.tale("pbx").cut > 0);
 }
 
@@ -283,7 +323,9 @@ fn switched_off_means_off() {
     ] {
         let mut world = World::new(&customers(&keys, &["pbx"]));
         world.run(2 * DAY);
-        dial(&mut world, 120, |n| Dial::out("pbx", &format!("+25261{:06}", n), 0.45, HOUR));
+        dial(&mut world, 120, |n| {
+            Dial::out("pbx", &format!("+25261{:06}", n), 0.45, HOUR)
+        });
         assert_eq!((world.events.len(), world.tale("pbx").refused), (0, 0), "{keys}");
     }
 }

@@ -215,7 +215,11 @@ impl World {
             self.act();
             return Err(refused);
         }
-        let next = if dial.talks.is_some() { Step::Answer } else { Step::End };
+        let next = if dial.talks.is_some() {
+            Step::Answer
+        } else {
+            Step::End
+        };
         self.steps.push(Reverse((self.now + dial.rings, key, next)));
         self.up.insert(key, Up { dial, answered: None });
         self.act();
@@ -384,7 +388,11 @@ impl Office {
         let early = self.random.chance(0.05);
         Dial {
             caller: format!("+4420718380{:02}", self.random.below(40)),
-            rings: if early { 3 * SECOND } else { 6 * SECOND + self.random.below(20 * SECOND) },
+            rings: if early {
+                3 * SECOND
+            } else {
+                6 * SECOND + self.random.below(20 * SECOND)
+            },
             talks,
             given_up: self.random.chance(0.6),
             ..Dial::out(self.trunk, &number, price, 0)
@@ -400,14 +408,15 @@ pub(crate) fn work(world: &mut World, offices: &mut [Office], until: u64, factor
         for office in offices.iter_mut() {
             let mean = office.pace(world.now) * factor / 60.0;
             // Poisson, by its gaps.
-            let mut at = 0.0;
-            while mean > 0.0 {
-                at += -office.random.unit().max(1e-12).ln() / mean;
-                if at >= 1.0 {
-                    break;
-                }
+            let gap = |office: &mut Office| match mean > 0.0 {
+                true => -office.random.unit().max(1e-12).ln() / mean,
+                false => 1.0,
+            };
+            let mut at = gap(office);
+            while at < 1.0 {
                 let offset = (at * MINUTE as f64) as u64;
                 calls.push((minute - MINUTE + offset, office.call()));
+                at += gap(office);
             }
         }
         calls.sort_by_key(|(at, _)| *at);

@@ -28,7 +28,10 @@ const GAUGES: &[(&str, &str)] = &[
         "Share of new requests that is turned away for overload, from 0 to 1",
     ),
     ("tandem_bans", "Bans in force, of addresses, ports and users"),
-    ("tandem_fraud_blocks", "Blocks and throttles of the fraud guard in force"),
+    (
+        "tandem_fraud_blocks",
+        "Blocks and throttles of the fraud guard in force",
+    ),
     ("tandem_fraud_watched", "Calls that the fraud guard watches"),
     ("tandem_limited", "Calls that limits per destination count"),
     (
@@ -49,7 +52,10 @@ const GAUGES: &[(&str, &str)] = &[
 /// Counters, and what they tell.
 const COUNTERS: &[(&str, &str)] = &[
     ("tandem_bans_total", "Bans since the start"),
-    ("tandem_fraud_events_total", "What the fraud guard has found, by rule"),
+    (
+        "tandem_fraud_events_total",
+        "What the fraud guard has found, by rule",
+    ),
     (
         "tandem_fraud_calls_total",
         "Calls that the fraud guard has refused or ended, by what was done",

@@ -11,8 +11,8 @@ use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Fetch, Resolution, StreamSetup};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, EndOutcome, FraudView, Gauges, LimitView, RegistrationView, Snapshot, TargetView,
-    TrialId,
+    BanOutcome, BanView, BindingView, CallView, EndOutcome, FraudView, Gauges, LimitView, RegistrationView,
+    Snapshot, TargetView, TrialId,
 };
 use tokio::sync::{mpsc, oneshot};
 
