@@ -49,7 +49,7 @@ use judge::When;
 use lru::{Handle, Lru};
 use policy::Policy;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 use watch::Watches;
@@ -173,6 +173,8 @@ type GroupKey = (u32, Way, Option<Place>);
 pub struct Guard {
     start: Option<Instant>,
     customers: Vec<Customer>,
+    /// Places among them that nobody has.
+    free: Vec<u32>,
     names: HashMap<Arc<str>, u32>,
     groups: Lru<GroupKey, Group>,
     ceiled: Lru<(u32, u64, u16), Ceiled>,
@@ -196,6 +198,7 @@ impl Default for Guard {
         Self {
             start: None,
             customers: Vec::new(),
+            free: Vec::new(),
             names: HashMap::new(),
             groups: Lru::new(MAX_GROUPS),
             ceiled: Lru::new(MAX_CEILED),
@@ -234,15 +237,19 @@ impl Guard {
                 None => self.add(Arc::from(trunk.name.as_str()), policy),
             }
         }
-        let busy: Vec<u32> = self.watches.iter().map(|watch| watch.customer).collect();
-        for index in 0..self.customers.len() as u32 {
-            let unlisted = self
-                .customers
-                .get(index as usize)
-                .is_some_and(|customer| !customer.listed);
-            if unlisted && !busy.contains(&index) {
-                self.forget(index);
+        let unlisted = |(index, customer): (u32, &Customer)| {
+            let gone = !customer.listed && !customer.name.is_empty();
+            gone.then_some(index)
+        };
+        let mut gone: HashSet<u32> = (0_u32..)
+            .zip(&self.customers)
+            .filter_map(unlisted)
+            .collect();
+        if !gone.is_empty() {
+            for watch in self.watches.iter() {
+                gone.remove(&watch.customer);
             }
+            self.forget(&gone);
         }
     }
 
@@ -256,30 +263,25 @@ impl Guard {
             bars: Bars::default(),
             home: (0, 0.0),
         };
-        let free = self
-            .customers
-            .iter()
-            .position(|customer| customer.name.is_empty());
-        let index = free.unwrap_or(self.customers.len());
-        match self.customers.get_mut(index) {
+        let index = self.free.pop().unwrap_or(self.customers.len() as u32);
+        match self.customers.get_mut(index as usize) {
             Some(place) => *place = customer,
             None => self.customers.push(customer),
         }
-        self.names.insert(name, index as u32);
+        self.names.insert(name, index);
     }
 
-    /// Its place is free for another one: nobody has an empty name.
-    fn forget(&mut self, index: u32) {
-        let Some(customer) = self.customers.get_mut(index as usize) else {
-            return;
-        };
-        let name = std::mem::take(&mut customer.name);
-        customer.bars = Bars::default();
-        if !name.is_empty() {
-            self.names.remove(&name);
-            self.groups.retain(|(customer, _, _)| *customer != index);
-            self.ceiled.retain(|(customer, _, _)| *customer != index);
+    /// Their places are free for others: nobody has an empty name.
+    fn forget(&mut self, gone: &HashSet<u32>) {
+        for index in gone {
+            if let Some(customer) = self.customers.get_mut(*index as usize) {
+                self.names.remove(&std::mem::take(&mut customer.name));
+                customer.bars = Bars::default();
+                self.free.push(*index);
+            }
         }
+        self.groups.retain(|(customer, _, _)| !gone.contains(customer));
+        self.ceiled.retain(|(customer, _, _)| !gone.contains(customer));
     }
 
     /// Seconds since the first moment that it was told of.

@@ -22,6 +22,7 @@ mod calls {
     mod failover;
     mod fax;
     mod flow;
+    mod guard;
     mod hold;
     mod midcall;
     mod odd;

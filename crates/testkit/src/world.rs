@@ -271,6 +271,14 @@ impl World {
         self.commands = commands;
     }
 
+    /// An operator lifts a block of the fraud guard's; whether there was one.
+    pub fn lift_fraud(&mut self, id: u64) -> bool {
+        let now = self.moment();
+        self.switch
+            .as_mut()
+            .is_some_and(|switch| switch.lift_fraud(now, id))
+    }
+
     /// An operator hangs up a call.
     pub fn hangup(&mut self, id: &str) -> switch::EndOutcome {
         let now = self.moment();
