@@ -49,7 +49,7 @@ use judge::When;
 use lru::{Handle, Lru};
 use policy::Policy;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 use watch::Watches;
@@ -241,7 +241,7 @@ impl Guard {
             let gone = !customer.listed && !customer.name.is_empty();
             gone.then_some(index)
         };
-        let mut gone: HashSet<u32> = (0_u32..)
+        let mut gone: BTreeSet<u32> = (0_u32..)
             .zip(&self.customers)
             .filter_map(unlisted)
             .collect();
@@ -272,7 +272,7 @@ impl Guard {
     }
 
     /// Their places are free for others: nobody has an empty name.
-    fn forget(&mut self, gone: &HashSet<u32>) {
+    fn forget(&mut self, gone: &BTreeSet<u32>) {
         for index in gone {
             if let Some(customer) = self.customers.get_mut(*index as usize) {
                 self.names.remove(&std::mem::take(&mut customer.name));
