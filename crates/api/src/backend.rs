@@ -8,8 +8,8 @@ use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, NoAnswer, Question,
-    RegistrationView, TargetView,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, NoAnswer,
+    Question, RegistrationView, TargetView,
 };
 
 use crate::events::Events;
@@ -58,6 +58,10 @@ pub trait Backend: Send + Sync + 'static {
     fn payments(&self, customer: String) -> Answer<'_, Vec<Payment>>;
     /// Books a payment of a customer's and lets it count; `None`: there is no such customer.
     fn pay(&self, customer: String, wish: PaymentWish) -> Answer<'_, Option<Booked>>;
+    /// What the fraud guard blocks, and what it has found.
+    fn fraud(&self) -> Answer<'_, FraudView>;
+    /// Lifts a block of the fraud guard's by its number; whether there was one.
+    fn lift_fraud(&self, id: u64) -> Answer<'_, bool>;
     /// Finished calls.
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>>;
     /// Reads the configuration again and puts it in force, or refuses it whole.
@@ -132,6 +136,8 @@ pub struct TrunkView {
     pub max_calls: Option<u32>,
     /// Most new calls per second.
     pub max_cps: Option<f64>,
+    /// Whether its load is above the alert level.
+    pub above_alert: bool,
     /// Where its calls go.
     pub targets: Vec<TargetView>,
     /// How our registration with it stands; none where it wants none.

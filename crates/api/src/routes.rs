@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome};
+use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, FraudView};
 
 use crate::backend::{Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 use crate::events::events;
@@ -46,6 +46,8 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/events", get(events))
         .route("/v1/credit", get(credit))
         .route("/v1/credit/{customer}", get(credit_of).post(pay))
+        .route("/v1/fraud", get(fraud))
+        .route("/v1/fraud/blocks/{id}", axum::routing::delete(lift_fraud))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -218,6 +220,22 @@ async fn unban(State(backend): State<Shared>, Path(address): Path<String>) -> Re
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::not_found("ban of", &address))
+    }
+}
+
+async fn fraud(State(backend): State<Shared>) -> Result<Json<FraudView>, Problem> {
+    backend.fraud().await.map(Json)
+}
+
+async fn lift_fraud(State(backend): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let Ok(number) = id.parse() else {
+        let why = format!("{id:?} is no number of a block; GET /v1/fraud lists them");
+        return Err(Problem::new(400, "bad number", why));
+    };
+    if backend.lift_fraud(number).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found("block", &id))
     }
 }
 

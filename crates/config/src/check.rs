@@ -2,8 +2,10 @@
 
 mod access;
 mod billing;
+mod capacity;
 mod class;
 mod dialing;
+mod fraud;
 mod hunting;
 mod identity;
 mod media;
@@ -42,6 +44,8 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     }
     hunting::numbers(&config, cx);
     dialing::complete(&config, cx);
+    capacity::complete(&config, cx);
+    fraud::complete(&config, cx);
     derive_targets(&mut config, cx);
     transport::complete(&config, cx);
     dialing::advise(&config, cx);

@@ -1,6 +1,7 @@
 //! Forms: how one kind of value is written, read, checked, shown and described.
 
 pub(crate) mod compound;
+pub(crate) mod hours;
 mod hunting;
 pub(crate) mod map;
 pub(crate) mod money;

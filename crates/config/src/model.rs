@@ -2,11 +2,13 @@
 
 mod access;
 mod billing;
+mod capacity;
 mod class;
 mod dialing;
 mod edge;
 mod emergency;
 mod failover;
+mod fraud;
 mod headers;
 mod identity;
 mod listen;
@@ -20,11 +22,16 @@ mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
 pub use billing::{Billing, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, RowJurisdiction, Unpriced};
+pub use capacity::{Capacity, Limit, TrunkCapacity};
 pub use class::{Class, Explore, Floors, Objective};
 pub use dialing::{DialPlan, DialRule, DialThen, NumberCheck, UnknownNumber};
 pub use edge::{Ban, Destinations, Edge, UnknownSources, Weights};
 pub use emergency::{Emergency, EmergencyRoute};
 pub use failover::{Advance, AfterRinging, Failover, Redirects, Stop};
+pub use fraud::{
+    Ceiling, CeilingAction, CeilingFor, Fraud, FraudAction, FraudResponse, FraudScope, Irsf, LongCalls,
+    OffHours, Sequential, Spend, TrunkFraud, Velocity, Wangiri,
+};
 pub use headers::{HeaderAction, HeaderRule, MessageKind, Way};
 pub use identity::{
     AnonymousMode, Assertion, CallerHeader, DiversionMode, Identity, OutsideMode, PrivacyMode, ReasonMode,
@@ -102,6 +109,12 @@ section! {
         live destinations: Destinations = Table<Destinations>, default("{}");
         /// Currencies of decks and records.
         live billing: Billing = Table<Billing>, default("{}");
+        /// How full trunks may become.
+        live capacity: Capacity = Table<Capacity>, default("{}");
+        /// How many calls there may be to certain numbers.
+        live limits named "limit": Vec<Limit> = Tables<Limit>, default("[]");
+        /// Stolen and faked calls: what is looked for, and what is done about it.
+        live fraud: Fraud = Table<Fraud>, default("{}");
         /// Sounds that trunks' keys name.
         live sounds named "sound": Vec<Sound> = Tables<Sound>, default("[]");
         /// Who gets calls to which numbers.

@@ -63,7 +63,7 @@ pub fn check(rules: &Destinations, number: &str) -> Result<(), Denied> {
 
 /// The digits of a number. A blank between them or a `#` behind them makes no other number of it: whoever gets the call may leave
 /// them out. A name has none.
-fn digits(number: &str) -> Cow<'_, str> {
+pub(crate) fn digits(number: &str) -> Cow<'_, str> {
     let bare = bare(number);
     if bare.bytes().all(|byte| byte.is_ascii_digit()) {
         return Cow::Borrowed(bare);
@@ -102,6 +102,26 @@ fn fits(pattern: &Pattern, digits: &str) -> Option<usize> {
         digits == pattern.digits
     };
     fits.then(|| pattern.digits.len() + usize::from(!pattern.prefix))
+}
+
+/// What is dialled in front of a country code, taken off; `None`: the number is not written in the international way, or is none.
+pub(crate) fn international<'d>(number: &str, digits: &'d str) -> Option<&'d str> {
+    let global = number.split(|c: char| c.is_ascii_digit()).next();
+    if digits.is_empty() || global.is_some_and(|before| before.contains('+')) {
+        return Some(digits).filter(|digits| !digits.is_empty());
+    }
+    let behind = ACCESS.iter().find_map(|access| digits.strip_prefix(access));
+    behind.or((digits.len() >= INTERNATIONAL).then_some(digits))
+}
+
+/// Whether digits in E.164 are in a range of high risk.
+pub(crate) fn is_high_risk(digits: &str) -> bool {
+    high_risk(digits).is_some()
+}
+
+/// Whether a pattern has these digits.
+pub(crate) fn has(pattern: &Pattern, digits: &str) -> bool {
+    fits(pattern, digits).is_some()
 }
 
 fn high_risk(digits: &str) -> Option<(usize, Denied)> {

@@ -12,6 +12,7 @@ pub mod cause;
 pub mod deck;
 pub mod destinations;
 mod failover;
+pub mod fraud;
 pub mod learn;
 mod live;
 mod margin;
@@ -24,7 +25,8 @@ mod tables;
 pub use backup::{Backup, Unanswered};
 pub use failover::{AttemptOutcome, Redirection, Verdict, most_telling, redirection, verdict};
 pub use live::{
-    Asked, HealthChange, HopFailure, HopView, Live, Outcome, Permit, Refusal, Setback, TargetState,
+    Asked, HealthChange, HopFailure, HopView, LimitView, Live, LoadChange, Outcome, Permit, Refusal, Setback,
+    TargetState, Wish,
 };
 pub use margin::Margin;
 pub use plan::{

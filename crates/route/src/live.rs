@@ -1,6 +1,7 @@
 //! What changes under calls: how many each trunk carries, how fast they come, which targets are alive.
 //! Owned by one shard.
 
+mod capacity;
 mod gate;
 mod health;
 mod hops;
@@ -9,16 +10,19 @@ mod round_trip;
 
 use crate::prices::Prices;
 use crate::tables::{NetworkIx, Tables, TrunkIx};
-use config::Trunk;
+use capacity::{Alarm, Held, Limits, Marks};
+use config::{Capacity, Role, Trunk};
 use gate::Gates;
 use health::{Health, Rules};
 use hops::Places;
 use pace::Pace;
 use sip_proto::Hop;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use capacity::{LimitView, LoadChange, Wish};
 pub use health::{HealthChange, Outcome, TargetState};
 pub use hops::{Asked, HopFailure, HopView, Setback};
 
@@ -40,12 +44,13 @@ pub struct Live {
     prices: Option<Arc<Prices>>,
     permits: u64,
     hops: Places,
+    limits: Limits,
 }
 
 /// One trunk.
 #[derive(Debug, Default)]
 struct Slot {
-    name: Box<str>,
+    name: Arc<str>,
     calls: u32,
     /// Takes calls: in the config in force, and enabled.
     open: bool,
@@ -57,8 +62,9 @@ struct Slot {
     carrier: Option<u32>,
     /// Calls to it have nowhere to go: it has neither targets nor users.
     is_nowhere: bool,
-    max_calls: u32,
+    marks: Marks,
     pace: Pace,
+    load: Alarm,
     /// It takes no new calls: by its configuration, and by command.
     drains: bool,
     drained: bool,
@@ -70,7 +76,9 @@ struct Slot {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not released holds a call's place for ever"]
 pub struct Permit {
-    slot: u32,
+    /// One more than the trunk's slot: an `Option` of this takes no more room, and every call has two.
+    slot: NonZeroU32,
+    held: Held,
 }
 
 /// Why a trunk takes no further call now.
@@ -82,6 +90,12 @@ pub enum Refusal {
     /// `max_cps` calls have begun within a second.
     #[error("max_cps reached")]
     Cps,
+    /// A limit for the called number has its `max_calls` in progress.
+    #[error("max_calls of the destination's limit reached")]
+    DestinationCalls,
+    /// A limit for the called number has had its `max_cps` within a second.
+    #[error("max_cps of the destination's limit reached")]
+    DestinationCps,
     /// The trunk is switched off, or is no longer in the config.
     #[error("trunk disabled")]
     Disabled,
@@ -107,10 +121,15 @@ impl Live {
             slot.open = false;
             slot.listed = false;
         }
-        let places: Vec<u32> = tables.trunks().map(|(_, trunk)| self.place(trunk)).collect();
+        let shares = tables.capacity();
+        let places: Vec<u32> = tables
+            .trunks()
+            .map(|(_, trunk)| self.place(trunk, &shares))
+            .collect();
         self.places = places.into_boxed_slice();
         self.installed = Some(Arc::clone(tables.identity()));
         self.prices = tables.prices();
+        self.limits.install(tables, |name| self.names.get(name).copied());
         let gone: Vec<u32> = self
             .names
             .values()
@@ -124,7 +143,7 @@ impl Live {
     }
 
     /// The slot of `trunk`, brought up to date with it.
-    fn place(&mut self, trunk: &Trunk) -> u32 {
+    fn place(&mut self, trunk: &Trunk, shares: &Capacity) -> u32 {
         let index = match self.names.get(trunk.name.as_str()) {
             Some(&index) => index,
             None => {
@@ -142,8 +161,13 @@ impl Live {
             slot.listed = true;
             slot.is_nowhere = trunk.targets.is_empty() && trunk.users.is_empty();
             slot.unregistered &= trunk.register.as_ref().is_some_and(|register| register.required);
-            slot.max_calls = trunk.max_calls.unwrap_or(u32::MAX);
-            slot.pace.set(trunk.max_cps);
+            let mut shares = shares.of(trunk.capacity.as_ref());
+            if trunk.role == Role::Customer {
+                // All its calls are of one class: there is nobody to keep anything for.
+                shares.reserve = 0.0;
+            }
+            slot.marks = Marks::of(trunk.max_calls.unwrap_or(u32::MAX), &shares);
+            slot.pace.set(trunk.max_cps, &shares);
             slot.drains = trunk.drain;
             slot.rules = Rules::of(trunk);
             let mut before = std::mem::take(&mut slot.targets);
@@ -176,7 +200,7 @@ impl Live {
     fn forget(&mut self, index: u32) {
         if let Some(slot) = self.slots.get_mut(index as usize) {
             let slot = std::mem::take(slot);
-            self.names.remove(&slot.name);
+            self.names.remove(&*slot.name);
             self.free.push(index);
         }
         self.look(index);
@@ -185,14 +209,7 @@ impl Live {
     /// A place for one call on `trunk` (of `tables`), be it the call's customer or its carrier. The limits
     /// are those of the config in force.
     pub fn try_admit(&mut self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<Permit, Refusal> {
-        let index = self.find(tables, trunk).ok_or(Refusal::Disabled)?;
-        let slot = self.slots.get_mut(index as usize).ok_or(Refusal::Disabled)?;
-        slot.check(now)?;
-        slot.pace.take(now);
-        slot.calls += 1;
-        self.permits += 1;
-        self.look(index);
-        Ok(Permit { slot: index })
+        self.try_admit_as(now, tables, trunk, Wish::default())
     }
 
     /// A place for an emergency call on `trunk`, which is counted but by no limit refused. `None`: the config in force has no such
@@ -203,7 +220,11 @@ impl Live {
         slot.pace.take(now);
         slot.calls += 1;
         self.permits += 1;
-        Some(Permit { slot: index })
+        let load = (slot.calls, &slot.marks);
+        let changes = &mut self.limits.changes;
+        slot.load.look(Some(now), &slot.name, load, &slot.pace, changes);
+        self.look(index);
+        Some(Permit::of(index, Held::default()))
     }
 
     /// A place in the pace of `trunk` alone (`max_cps`), for a call that gets no [place](Self::try_admit) but is dealt with at
@@ -215,7 +236,7 @@ impl Live {
         let Some(slot) = self.slots.get_mut(index as usize) else {
             return false;
         };
-        let has_room = slot.pace.has_room(now);
+        let has_room = slot.pace.has_room(now, true);
         if has_room {
             slot.pace.take(now);
             self.look(index);
@@ -225,21 +246,32 @@ impl Live {
 
     /// What [`try_admit`](Self::try_admit) would say of a call to the trunk, without taking the place. Calls from it come whether or not
     /// we are registered there.
-    pub(crate) fn check(&self, now: Instant, tables: &Tables, trunk: TrunkIx) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &self,
+        now: Instant,
+        tables: &Tables,
+        trunk: TrunkIx,
+        priority: bool,
+    ) -> Result<(), Refusal> {
         let slot = self.slot(tables, trunk).ok_or(Refusal::Disabled)?;
         if slot.unregistered && slot.open {
             return Err(Refusal::Unregistered);
         }
-        slot.check(now)
+        slot.check(now, priority)
     }
 
     /// Gives a call's place back.
     pub fn release(&mut self, permit: Permit) {
-        let Permit { slot: index } = permit;
+        let Permit { slot, held } = permit;
+        let index = slot.get() - 1;
+        self.limits.release(held);
         if let Some(slot) = self.slots.get_mut(index as usize) {
             debug_assert!(slot.calls > 0, "a permit of another Live");
             slot.calls = slot.calls.saturating_sub(1);
             self.permits = self.permits.saturating_sub(1);
+            let load = (slot.calls, &slot.marks);
+            let changes = &mut self.limits.changes;
+            slot.load.look(None, &slot.name, load, &slot.pace, changes);
         }
         self.look(index);
         if self.idle(index) {
@@ -454,14 +486,14 @@ impl Slot {
         self.drains || self.drained
     }
 
-    fn check(&self, now: Instant) -> Result<(), Refusal> {
+    fn check(&self, now: Instant, priority: bool) -> Result<(), Refusal> {
         if !self.open {
             Err(Refusal::Disabled)
         } else if self.takes_no_more() {
             Err(Refusal::Draining)
-        } else if self.calls >= self.max_calls {
+        } else if self.calls >= self.marks.most(priority) {
             Err(Refusal::Calls)
-        } else if !self.pace.has_room(now) {
+        } else if !self.pace.has_room(now, priority) {
             Err(Refusal::Cps)
         } else {
             Ok(())

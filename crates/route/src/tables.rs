@@ -77,6 +77,8 @@ pub struct Tables {
     dialing: Dialing,
     /// What is known of each trunk's callers.
     callers: Box<[Callers]>,
+    capacity: config::Capacity,
+    limits: Box<[config::Limit]>,
 }
 
 /// What was worked out about a trunk beforehand.
@@ -104,6 +106,8 @@ pub(crate) struct Class {
     /// From this price on a carrier may be above that, or has none. Below it is not.
     pub(crate) dear: Price,
     pub(crate) min_margin: Option<Margin>,
+    /// Its calls get what is kept back from others.
+    pub(crate) priority: bool,
     /// The carriers, with those left out already that it leaves out whatever is called.
     pub(crate) carriers: Box<[Standing]>,
 }
@@ -384,6 +388,21 @@ impl Tables {
     /// What traces need to be put into words.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Whether calls from a trunk are of a class that reserves are kept for.
+    pub fn has_priority(&self, ix: TrunkIx) -> bool {
+        self.class(ix).is_some_and(|class| class.priority)
+    }
+
+    /// How full trunks may become, unless they say otherwise.
+    pub(crate) fn capacity(&self) -> config::Capacity {
+        self.capacity
+    }
+
+    /// The limits per destination.
+    pub(crate) fn limits(&self) -> &[config::Limit] {
+        &self.limits
     }
 
     /// The list of trunks, which is also the identity of these tables: no two that live at once share it.

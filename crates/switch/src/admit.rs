@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use config::{Role, Transfer};
 use route::number::Misdialled;
-use route::{TrunkIx, deck, destinations};
+use route::{TrunkIx, Wish, deck, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
 use sip_proto::{DropReason, Flow, Transport, reply};
@@ -14,6 +14,7 @@ use crate::auth;
 use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
 use crate::core::{Asked, Core};
 use crate::dip::Routing;
+use crate::guard;
 use crate::handoff::{Handoff, Replaces};
 use crate::headers;
 use crate::ident::{self, CallKey};
@@ -137,13 +138,20 @@ pub(crate) fn admitted(
         return Some(call);
     }
     if emergency {
-        call.alert(core);
+        call.alert(core, now);
+    } else if let Err(ending) = guard::asked(core, now, &mut call, false) {
+        call.end(core, now, ending);
+        return Some(call);
     }
     let snapshot = Arc::clone(&core.snapshot);
+    let wish = Wish {
+        called: Some(&call.story.called),
+        priority: snapshot.tables.has_priority(trunk),
+    };
     // Whether a trunk whose lines are all taken may say so: at its pace. Who calls too fast, or meets a limit of the switch itself,
     // is sent away at once.
     let mut may_say = false;
-    let permit = if core.calls >= core.most_calls(emergency) {
+    let permit = if core.calls >= core.most_calls(emergency, wish.priority) {
         Err("switch-full")
     } else if core.ports.available() < PAIRS {
         Err("no-ports")
@@ -151,12 +159,13 @@ pub(crate) fn admitted(
         let place = core.live.admit_emergency(now.at, &snapshot.tables, trunk);
         place.ok_or("trunk-disabled")
     } else {
-        let admitted = core.live.try_admit(now.at, &snapshot.tables, trunk);
+        let admitted = core.live.try_admit_as(now.at, &snapshot.tables, trunk, wish);
         may_say =
             admitted == Err(route::Refusal::Calls) && core.live.try_pace(now.at, &snapshot.tables, trunk);
         admitted.map_err(|refusal| match refusal {
             route::Refusal::Calls => "max-calls",
             route::Refusal::Cps => "max-cps",
+            route::Refusal::DestinationCalls | route::Refusal::DestinationCps => "destination-full",
             route::Refusal::Disabled | route::Refusal::Unregistered => "trunk-disabled",
             route::Refusal::Draining => "trunk-draining",
         })
@@ -457,7 +466,13 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let snapshot = Arc::clone(&call.snapshot);
     let fit = call.offer_fits();
     match (route::plan(&snapshot.tables, &core.live, now.at, &request), fit) {
-        (Ok(plan), Ok(())) => call.start(core, now, plan),
+        (Ok(plan), Ok(())) => {
+            let rate = plan.attempts.first().and_then(|attempt| attempt.rate);
+            match guard::priced(core, now, call, rate) {
+                Ok(()) => call.start(core, now, plan),
+                Err(ending) => call.end(core, now, ending),
+            }
+        }
         // Whoever is asked, this can't be passed on.
         (Ok(plan), Err(unfit)) => {
             tracing::debug!(call = %call.id, reason = %unfit, "unusable offer");

@@ -34,6 +34,7 @@ mod update;
 
 use std::sync::Arc;
 
+use route::deck::Rate;
 use route::{AttemptOutcome, TrunkIx};
 use rtp_proto::PortPair;
 use rtp_proto::control::{MediaId, Side};
@@ -214,6 +215,11 @@ impl Call {
         self.aside.as_ref()?.errand.as_deref()
     }
 
+    /// What the carrier asks that is being tried.
+    pub(crate) fn rate(&self) -> Option<Rate> {
+        self.hunt.as_ref()?.current()?.rate
+    }
+
     /// What transfers have made of it.
     fn moves(&self) -> Option<&Transfers> {
         self.aside.as_ref()?.transfers.as_deref()
@@ -272,6 +278,7 @@ impl Call {
             | Timer::Page(_)
             | Timer::Register(_)
             | Timer::Binding(_)
+            | Timer::Guard
             | Timer::SaveBindings => {}
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use config::Trunk;
-use route::{Live, Permit};
+use route::{Live, Permit, Wish};
 use rtp_proto::PortPool;
 use rtp_proto::control::{MediaId, Side};
 use sip_msg::{Edits, HeaderId, Limits, Message, Method};
@@ -27,6 +27,7 @@ use crate::credit::Ledger;
 use crate::dip::Dips;
 use crate::edge::Edge;
 use crate::gauges::Counters;
+use crate::guard::Watchman;
 use crate::handoff::Handoff;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
@@ -79,6 +80,8 @@ pub(crate) struct Core {
     pub(crate) access: Access,
     /// Who is kept out.
     pub(crate) edge: Edge,
+    /// The fraud guard.
+    pub(crate) watchman: Watchman,
     /// Calls that may come back.
     pub(crate) loops: Loops,
     /// Our registrations.
@@ -107,6 +110,8 @@ impl Core {
     pub(crate) fn new(mut endpoint: Endpoint, snapshot: Arc<Snapshot>, now: Now) -> Self {
         let mut live = Live::new();
         live.install(&snapshot.tables);
+        let mut watchman = Watchman::default();
+        watchman.guard.install(&snapshot.config);
         let access = Access::new(now.at, endpoint.mint(), &snapshot.config);
         let ports = PortPool::new(snapshot.config.media.ports.clone(), QUARANTINE);
         Self {
@@ -131,6 +136,7 @@ impl Core {
             digests: HashMap::new(),
             access,
             edge: Edge::default(),
+            watchman,
             loops: Loops::default(),
             registrations: Registrations::default(),
             registrar: Registrar::default(),
@@ -310,6 +316,16 @@ impl Core {
         usize::try_from(self.snapshot.config.sip.max_calls).unwrap_or(usize::MAX)
     }
 
+    /// How many calls there may be when another one of this kind begins: some places are for those with priority.
+    pub(crate) fn max_calls_as(&self, priority: bool) -> usize {
+        let (most, reserve) = (self.max_calls(), self.snapshot.config.capacity.reserve);
+        if priority || reserve == 0.0 {
+            return most;
+        }
+        // No limit is so large that a float would not do.
+        ((most as f64 * (1.0 - reserve)) as usize).max(1)
+    }
+
     /// Whether there is room for what is no conversation: half of the media ports are free, and half of the calls that there may
     /// be are not there.
     pub(crate) fn has_room_to_spare(&self) -> bool {
@@ -318,8 +334,15 @@ impl Core {
 
     /// A place for one more call on a carrier's trunk, by the limits in force now.
     pub(crate) fn admit_attempt(&mut self, now: Now, trunk: &Trunk) -> Option<Permit> {
+        self.admit_attempt_as(now, trunk, Wish::default())
+    }
+
+    /// The same for a call of which more is known.
+    pub(crate) fn admit_attempt_as(&mut self, now: Now, trunk: &Trunk, wish: Wish<'_>) -> Option<Permit> {
         let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
-        self.live.try_admit(now.at, &self.snapshot.tables, ix).ok()
+        self.live
+            .try_admit_as(now.at, &self.snapshot.tables, ix, wish)
+            .ok()
     }
 
     /// A place for an emergency call on a trunk, by no limits.

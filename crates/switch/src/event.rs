@@ -43,6 +43,16 @@ pub enum EventKind {
     Draining,
     /// A trunk takes new calls again.
     Resumed,
+    /// The fraud guard has found something.
+    Fraud,
+    /// A trunk, or a limit for certain numbers, is so full that somebody wants to know.
+    LoadHigh,
+    /// It is so no longer.
+    LoadNormal,
+    /// An emergency call has begun.
+    Emergency,
+    /// An emergency call was not answered.
+    EmergencyFailed,
     /// A call is over. Made of its record by whoever tells of calls.
     Call,
 }
@@ -61,6 +71,11 @@ impl EventKind {
             Self::Banned => "banned",
             Self::Draining => "draining",
             Self::Resumed => "resumed",
+            Self::Fraud => "fraud",
+            Self::LoadHigh => "load-high",
+            Self::LoadNormal => "load-normal",
+            Self::Emergency => "emergency",
+            Self::EmergencyFailed => "emergency-failed",
             Self::Call => "call",
         }
     }
@@ -69,12 +84,20 @@ impl EventKind {
     #[must_use]
     pub const fn is_trouble(self) -> bool {
         match self {
-            Self::TargetDown | Self::PlaceFailed | Self::NotRegistered | Self::Banned => true,
+            Self::TargetDown
+            | Self::PlaceFailed
+            | Self::NotRegistered
+            | Self::Banned
+            | Self::Fraud
+            | Self::LoadHigh
+            | Self::Emergency
+            | Self::EmergencyFailed => true,
             Self::TargetUp
             | Self::PlaceBack
             | Self::Registered
             | Self::Draining
             | Self::Resumed
+            | Self::LoadNormal
             | Self::Call => false,
         }
     }
@@ -108,6 +131,11 @@ mod tests {
             EventKind::Banned,
             EventKind::Draining,
             EventKind::Resumed,
+            EventKind::Fraud,
+            EventKind::LoadHigh,
+            EventKind::LoadNormal,
+            EventKind::Emergency,
+            EventKind::EmergencyFailed,
             EventKind::Call,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());

@@ -35,6 +35,14 @@ pub struct Gauges {
     pub bans: usize,
     /// Bans since the start.
     pub banned: u64,
+    /// Blocks and throttles of the fraud guard in force.
+    pub fraud_blocks: usize,
+    /// Calls that the fraud guard watches.
+    pub watched: usize,
+    /// What the fraud guard has done since the start.
+    pub fraud: route::fraud::Counts,
+    /// Calls that limits per destination count.
+    pub limited: usize,
     /// Contacts that users have registered.
     pub bindings: usize,
     /// Registrations of ours that are being taken back.
@@ -61,6 +69,8 @@ pub struct Counters {
     pub refused_destination: u64,
     /// Calls of customers without credit.
     pub refused_credit: u64,
+    /// Times that a trunk or a limit has reached its alert load.
+    pub load_alerts: u64,
     /// INVITEs refused for a limit or the drain.
     pub refused_limit: u64,
     /// Calls answered.

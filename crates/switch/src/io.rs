@@ -133,6 +133,8 @@ pub enum Command {
     Record(RecordJob),
     /// Keep this over a restart, in place of what came before: where users are registered, for [`crate::Switch::restore`].
     KeepRegistrations(Vec<u8>),
+    /// Keep this over a restart, in place of what came before: what is usual for customers, for [`crate::Switch::recall`].
+    KeepUsual(Vec<u8>),
     /// Messages with this Call-ID belong to this call; said of each leg as it begins, where messages are mirrored
     /// (`hep`) or a trunk is being tested.
     Leg {

@@ -14,6 +14,7 @@
 //! | `explain.rs` | what would become of a call that nobody makes |
 //! | `event.rs` | what operators are told of as it happens |
 //! | `credit.rs`, `call/bill.rs` | what customers may still spend; what a call costs and brings |
+//! | `guard.rs` | calls that are stolen or faked |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
 //! | `registrar.rs` | where users are registered |
@@ -52,6 +53,7 @@ mod edge;
 mod event;
 mod explain;
 mod gauges;
+mod guard;
 mod handoff;
 mod headers;
 mod health;
@@ -95,4 +97,5 @@ pub use crate::switch::{Sifted, Switch, SwitchConfig};
 pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_snapshot};
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};
-pub use route::NetworkIx;
+pub use route::fraud::{BlockView, Counts as FraudCounts, EventView, FraudView, Rule as FraudRule};
+pub use route::{LimitView, NetworkIx};

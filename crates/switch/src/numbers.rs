@@ -9,6 +9,7 @@ use sip_proto::timers::TimerKey;
 
 use crate::call::{Call, Ending};
 use crate::core::Core;
+use crate::event::EventKind;
 use crate::headers::user_of;
 use crate::io::Now;
 use crate::record::HungUpBy;
@@ -128,11 +129,11 @@ impl Core {
     }
 
     /// How many calls there may be when one more of these begins: some more emergency calls than others.
-    pub(crate) fn most_calls(&self, emergency: bool) -> usize {
+    pub(crate) fn most_calls(&self, emergency: bool, priority: bool) -> usize {
         let most = self.max_calls();
         match emergency {
             true => most.saturating_add((most / BEYOND).max(BEYOND_LEAST)),
-            false => most,
+            false => self.max_calls_as(priority),
         }
     }
 }
@@ -147,36 +148,33 @@ impl Call {
     }
 
     /// Tells whoever watches the switch of an emergency call.
-    pub(crate) fn alert(&self, core: &mut Core) {
+    pub(crate) fn alert(&self, core: &mut Core, now: Now) {
         core.counters.emergency_calls += 1;
         let (tables, from) = (&self.snapshot.tables, self.a.trunk);
         let country = tables.country(from).map(|country| country.to_string());
-        tracing::warn!(
-            call = %self.id,
-            trunk = %self.snapshot.trunk(from).name,
-            caller = %self.story.caller,
-            called = %self.story.called,
-            country = country.as_deref().unwrap_or("unknown"),
-            region = tables.region(from).unwrap_or("unknown"),
-            "emergency call"
+        let text = format!(
+            "{} calls {}, country {}, region {}, call {}",
+            self.story.caller,
+            self.story.called,
+            country.as_deref().unwrap_or("unknown"),
+            tables.region(from).unwrap_or("unknown"),
+            self.id,
         );
+        core.tell(now, EventKind::Emergency, &self.snapshot.trunk(from).name, text);
     }
 
     /// Tells them that one has not been answered, unless its caller has hung up.
-    pub(crate) fn alert_of_end(&self, core: &mut Core, ending: &Ending, answered: bool) {
+    pub(crate) fn alert_of_end(&self, core: &mut Core, now: Now, ending: &Ending, answered: bool) {
         if !self.is_emergency() || answered || ending.by == HungUpBy::Caller {
             return;
         }
         core.counters.emergency_failed += 1;
-        tracing::error!(
-            call = %self.id,
-            trunk = %self.snapshot.trunk(self.a.trunk).name,
-            caller = %self.story.caller,
-            called = %self.story.called,
-            kind = ending.kind,
-            status = ending.status,
-            "an emergency call was not answered"
+        let text = format!(
+            "the call of {} to {} was not answered: {} ({}), call {}",
+            self.story.caller, self.story.called, ending.kind, ending.status, self.id,
         );
+        let name = &self.snapshot.trunk(self.a.trunk).name;
+        core.tell(now, EventKind::EmergencyFailed, name, text);
     }
 
     /// Whether it is a customer's.

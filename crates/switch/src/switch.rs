@@ -22,6 +22,7 @@ use crate::call::{Call, Ending, Phase};
 use crate::core::{Asked, Core, Timer};
 use crate::credit::CreditView;
 use crate::event::EventKind;
+use crate::guard;
 use crate::health::{self, Pingers};
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, EndOutcome, Input, Now};
@@ -129,6 +130,10 @@ impl Switch {
     }
 
     pub(crate) fn flush(&mut self, now: Now, commands: &mut Vec<Command>) {
+        self.hand_over(now);
+        self.settle(now);
+        self.heed_guard(now);
+        // Whoever is ended may have something for others.
         self.hand_over(now);
         self.settle(now);
         let core = &mut self.core;
@@ -258,6 +263,7 @@ impl Switch {
                 Timer::Register(id) => register::on_timer(&mut self.core, now, id),
                 Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
                 Timer::SaveBindings => registrar::save_due(&mut self.core, now),
+                Timer::Guard => guard::on_timer(&mut self.core, now),
                 Timer::Source(number) => self.core.look_up_source(now, number),
                 Timer::Credit(account) => self.on_credit_timer(now, account),
                 Timer::Certificate(key) => {
@@ -476,6 +482,7 @@ impl Switch {
     fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
+        self.core.watchman.guard.install(&snapshot.config);
         self.core.access.install(&snapshot.config);
         self.core.certificates.forget_trust();
         let before = &self.core.snapshot.config.portability;
@@ -499,6 +506,7 @@ impl Switch {
     fn end_all(&mut self, now: Now) {
         self.drain(now);
         registrar::save_due(&mut self.core, now);
+        guard::keep(&mut self.core, now);
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
             self.with_call(key, |call, core| {

@@ -24,6 +24,7 @@ mod calls {
     mod failover;
     mod fax;
     mod flow;
+    mod guard;
     mod hold;
     mod midcall;
     mod money;

@@ -74,6 +74,12 @@ pub(crate) enum Command {
         /// The address.
         address: IpAddr,
     },
+    /// List what the fraud guard blocks and what it has found.
+    Fraud {
+        /// Another thing to do than to list it.
+        #[command(subcommand)]
+        action: Option<FraudAction>,
+    },
     /// Print records of finished calls.
     Records(RecordsArgs),
     /// Look into how calls are routed.
@@ -141,6 +147,18 @@ pub(crate) enum TrunksAction {
     Resume {
         /// The trunk's name.
         name: String,
+    },
+}
+
+/// What to do with what the fraud guard blocks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FraudAction {
+    /// Lift the blocks of a customer, and let what they were for go on untold for an hour.
+    Lift {
+        /// The trunk's name.
+        customer: String,
+        /// Only those of a country: +252.
+        prefix: Option<String>,
     },
 }
 

@@ -4,6 +4,7 @@ mod call;
 mod client;
 mod credit;
 mod decks;
+mod fraud;
 mod place;
 mod routes;
 mod show;
@@ -19,7 +20,7 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, RecordsArgs, RouteAction, TrunkAction, TrunksAction};
+use crate::cli::{Cli, Command, FraudAction, RecordsArgs, RouteAction, TrunkAction, TrunksAction};
 use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
 use client::{Client, escaped};
@@ -82,6 +83,10 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             client(Stake::Service)?.post(&path)?;
         }
         Command::Unban { address } => client(Stake::Service)?.delete(&format!("/v1/bans/{address}"))?,
+        Command::Fraud { action: None } => show::fraud(&ask()?.get("/v1/fraud")?, json)?,
+        Command::Fraud {
+            action: Some(FraudAction::Lift { customer, prefix }),
+        } => fraud::lift(&client(Stake::Service)?, &customer, prefix.as_deref())?,
         Command::Records(args) => records(config, args, json)?,
         Command::Route {
             action: RouteAction::Explain(args),

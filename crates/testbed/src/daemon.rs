@@ -17,13 +17,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Gauges of `/metrics` that are zero when nothing is left over.
-pub const ZERO_WHEN_QUIET: [&str; 14] = [
+pub const ZERO_WHEN_QUIET: [&str; 16] = [
     "tandem_calls",
     "tandem_calls_ending",
     "tandem_orphans",
     "tandem_transactions",
     "tandem_ports",
     "tandem_permits",
+    "tandem_limited",
+    "tandem_fraud_watched",
     "tandem_dialog_tags",
     "tandem_call_timers",
     "tandem_trunk_calls",

@@ -25,6 +25,8 @@ impl World {
             ("tags", gauges.tags),
             ("call timers", gauges.call_timers),
             ("waiting entries", gauges.waiting),
+            ("watched calls", gauges.watched),
+            ("limited calls", gauges.limited),
             ("media streams", self.media.open()),
             ("journal entries", self.store.journal.len()),
         ] {

@@ -122,6 +122,8 @@ pub struct World {
     pub store: Store,
     /// What the switch has given to be kept: where users are registered.
     pub registrations: Option<Vec<u8>>,
+    /// What is usual for customers, as the switch has handed it out to be kept.
+    pub usual: Option<Vec<u8>>,
     /// The resolver.
     pub dns: Dns,
     /// Servers of callers' certificates.
@@ -163,6 +165,7 @@ impl World {
             media: Media::new(),
             store: Store::new(),
             registrations: None,
+            usual: None,
             dns: Dns::default(),
             certificates: Certificates::default(),
             lookups: Lookups::default(),
@@ -198,6 +201,9 @@ impl World {
         switch.resume(now, unfinished, &mut commands);
         if let Some(kept) = &self.registrations {
             switch.restore(now, kept).expect("what a switch has kept");
+        }
+        if let Some(usual) = &self.usual {
+            switch.recall(now, usual).expect("what a switch has learned");
         }
         self.switch = Some(switch);
         self.carry_out(&mut commands);
@@ -303,6 +309,14 @@ impl World {
             .expect("an account")
     }
 
+    /// An operator lifts a block of the fraud guard's; whether there was one.
+    pub fn lift_fraud(&mut self, id: u64) -> bool {
+        let now = self.moment();
+        self.switch
+            .as_mut()
+            .is_some_and(|switch| switch.lift_fraud(now, id))
+    }
+
     /// An operator hangs up a call.
     pub fn hangup(&mut self, id: &str) -> switch::EndOutcome {
         let now = self.moment();
@@ -336,6 +350,7 @@ impl World {
                 Command::Media(command) => self.media.take(self.now, *command, &mut self.agenda),
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
                 Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
+                Command::KeepUsual(bytes) => self.usual = Some(bytes),
                 Command::Leg { .. } | Command::Probed { .. } | Command::Event(_) => {}
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);

@@ -1,8 +1,10 @@
 //! Trunks.
 
 use super::billing::{Credit, DeckFormat, DeckRow, Unpriced};
+use super::capacity::TrunkCapacity;
 use super::edge::Destinations;
 use super::failover::{Failover, Redirects};
+use super::fraud::TrunkFraud;
 use super::headers::HeaderRule;
 use super::identity::{Identity, Reasons, Requests, Screening};
 use super::numbers::{HeaderFormats, NumberFormat, Numbering};
@@ -72,6 +74,8 @@ section! {
         live max_calls: Option<u32> = Opt<Whole<u32, 1, 1_000_000>>, optional;
         /// New calls per second; absent: no limit of its own.
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
+        /// How full it may become before calls go elsewhere, and before somebody is told.
+        live capacity: Option<TrunkCapacity> = Opt<Table<TrunkCapacity>>, optional;
         /// Requests outside of calls per second that are taken from it (INVITE, REGISTER, OPTIONS, MESSAGE …), as many at once as come in four
         /// seconds; above it they get 503. Absent: no limit.
         live max_rps: Option<f64> = Opt<Decimal<100, 1_000_000_000>>, optional;
@@ -80,6 +84,8 @@ section! {
         live overload_control: bool = Flag, default("false");
         /// Where a customer may call.
         live destinations: Option<Destinations> = Opt<Table<Destinations>>, derived(None, "`destinations` at the top");
+        /// What the fraud guard goes by for its calls.
+        live fraud: Option<TrunkFraud> = Opt<Table<TrunkFraud>>, optional;
         /// Codecs that may be offered to it, in this order; none written: what the other side offers.
         live codecs: Vec<String> = List<Codec>, default("[]");
         /// Whether its calls may have another codec on each side: `"auto"` when nothing that the other side offers is in its

@@ -99,7 +99,7 @@ fn unknown_keys_come_with_the_nearest_known_one() {
         ),
         (
             "[node]\nmax_calls = 5",
-            "t:2:1: node: unknown key \"max_calls\"; did you mean \"max_calls\" of [sip] or [[trunk]]?",
+            "t:2:1: node: unknown key \"max_calls\"; did you mean \"max_calls\" of [sip] or [[trunk]] or [[limit]]?",
         ),
         ("colour = \"blue\"", "t:1:1: unknown key \"colour\""),
     ] {

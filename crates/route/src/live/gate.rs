@@ -37,8 +37,8 @@ impl Slot {
     fn gate(&self) -> Gate {
         let mut gate = Gate::WELL;
         gate.trouble(!self.open || self.takes_no_more() || self.unregistered || self.is_nowhere);
-        gate.trouble(self.calls >= self.max_calls);
-        match self.pace.room_at() {
+        gate.trouble(self.calls >= self.marks.least());
+        match self.pace.least_at() {
             Ok(at) => gate.trouble_until(at),
             Err(_never) => gate.trouble(true),
         }

@@ -1,5 +1,7 @@
 //! Calls per second: no second has more of them than the limit, in whatever bursts they come.
 
+use super::capacity::Marks;
+use config::Capacity;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,8 @@ const SLACK: f64 = 0.98;
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     limit: Option<Limit>,
+    /// Shares of the limit, in calls of its window.
+    marks: Marks,
     /// The latest beginnings, oldest first, `limit.calls` at most.
     begun: VecDeque<Instant>,
 }
@@ -44,35 +48,52 @@ impl Limit {
 }
 
 impl Pace {
-    /// Sets calls per second; `None` for no limit. What has begun stays counted.
-    pub(super) fn set(&mut self, per_second: Option<f64>) {
+    /// Sets calls per second, `None` for no limit, and the shares of them that tell something. What has begun stays counted.
+    pub(super) fn set(&mut self, per_second: Option<f64>, shares: &Capacity) {
         self.limit = per_second.map(Limit::new);
+        let most = self.limit.map_or(usize::MAX, |limit| limit.calls);
+        self.marks = Marks::of(u32::try_from(most).unwrap_or(u32::MAX), shares);
         let keep = self.limit.map_or(0, |limit| limit.calls);
         let surplus = self.begun.len().saturating_sub(keep);
         self.begun.drain(..surplus);
         self.begun.shrink_to(keep);
     }
 
-    /// Whether a call may begin now.
-    pub(super) fn has_room(&self, now: Instant) -> bool {
-        let Some(limit) = self.limit else { return true };
-        self.begun.len() < limit.calls
-            || self
-                .begun
-                .front()
-                .is_none_or(|&oldest| now.saturating_duration_since(oldest) >= limit.window)
+    /// Whether a call may begin now, be it one that reserves are kept for (`priority`) or any other.
+    pub(super) fn has_room(&self, now: Instant, priority: bool) -> bool {
+        !self.has_begun(now, if priority { self.marks.all } else { self.marks.open })
     }
 
-    /// From when on there is room; `None`: there is.
+    /// Whether so many have begun within the window that calls had better go elsewhere.
+    pub(super) fn is_above_target(&self, now: Instant) -> bool {
+        self.has_begun(now, self.marks.target)
+    }
+
+    /// Whether so many have begun within the window that somebody is told.
+    pub(super) fn is_above_alert(&self, now: Instant) -> bool {
+        self.has_begun(now, self.marks.alert)
+    }
+
+    /// Whether this many calls have begun within the window.
+    fn has_begun(&self, now: Instant, calls: u32) -> bool {
+        let Some(limit) = self.limit else { return false };
+        let since = self.begun.len().checked_sub(calls as usize);
+        since
+            .and_then(|index| self.begun.get(index))
+            .is_some_and(|&begun| now.saturating_duration_since(begun) < limit.window)
+    }
+
+    /// From when on nothing is the matter: there is room, and the target is not reached; `None`: since ever.
     ///
     /// # Errors
-    /// There is none as far as time is counted.
-    pub(super) fn room_at(&self) -> Result<Option<Instant>, Never> {
-        let full = self.limit.filter(|limit| self.begun.len() >= limit.calls);
-        let (Some(limit), Some(oldest)) = (full, self.begun.front()) else {
-            return Ok(None);
-        };
-        oldest.checked_add(limit.window).map(Some).ok_or(Never)
+    /// Something is, as far as time is counted.
+    pub(super) fn least_at(&self) -> Result<Option<Instant>, Never> {
+        let Some(limit) = self.limit else { return Ok(None) };
+        let since = self.begun.len().checked_sub(self.marks.least() as usize);
+        match since.and_then(|index| self.begun.get(index)) {
+            None => Ok(None),
+            Some(begun) => begun.checked_add(limit.window).map(Some).ok_or(Never),
+        }
     }
 
     /// Notes that a call begins now.
@@ -89,9 +110,15 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const SHARES: Capacity = Capacity {
+        target: 0.5,
+        alert: 0.6,
+        reserve: 0.0,
+    };
+
     fn at_limit(per_second: f64) -> Pace {
         let mut pace = Pace::default();
-        pace.set(Some(per_second));
+        pace.set(Some(per_second), &SHARES);
         pace
     }
 
@@ -100,7 +127,7 @@ mod tests {
         let mut times = Vec::new();
         let mut offset = Duration::ZERO;
         while offset < span {
-            if pace.has_room(start + offset) {
+            if pace.has_room(start + offset, false) {
                 pace.take(start + offset);
                 times.push(offset);
             }
@@ -140,7 +167,7 @@ mod tests {
         for call in 0..500u64 {
             let early = Duration::from_millis(call * 7 % 10);
             let now = start + Duration::from_secs(1) + Duration::from_millis(20 * call) - early;
-            assert!(pace.has_room(now), "call {call}");
+            assert!(pace.has_room(now, false), "call {call}");
             pace.take(now);
         }
     }
@@ -150,12 +177,12 @@ mod tests {
         let now = Instant::now();
         let mut pace = at_limit(10.0);
         for _ in 0..10 {
-            assert!(pace.has_room(now));
+            assert!(pace.has_room(now, false));
             pace.take(now);
         }
-        assert!(!pace.has_room(now));
-        assert!(!pace.has_room(now + Duration::from_millis(979)));
-        assert!(pace.has_room(now + Duration::from_secs(1)));
+        assert!(!pace.has_room(now, false));
+        assert!(!pace.has_room(now + Duration::from_millis(979), false));
+        assert!(pace.has_room(now + Duration::from_secs(1), false));
     }
 
     #[test]
@@ -198,9 +225,9 @@ mod tests {
         for _ in 0..10 {
             pace.take(now);
         }
-        pace.set(Some(2.0));
-        assert!(!pace.has_room(now));
-        pace.set(None);
-        assert!(pace.has_room(now));
+        pace.set(Some(2.0), &SHARES);
+        assert!(!pace.has_room(now, false));
+        pace.set(None, &SHARES);
+        assert!(pace.has_room(now, false));
     }
 }

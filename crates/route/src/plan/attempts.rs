@@ -3,7 +3,7 @@
 use super::decide::Decision;
 use super::draw::Chance;
 use super::order;
-use super::trace::{Basis, Moved, Moves, Place};
+use super::trace::{Basis, Late, Moved, Moves, Place};
 use super::{Attempt, Standing};
 use crate::tables::{Near, Rule, TrunkIx};
 use smallvec::SmallVec;
@@ -49,7 +49,10 @@ impl Decision<'_> {
             if attempts.len() >= most {
                 break;
             }
-            let well = standing.place == Place::InOrder;
+            let well = match standing.place {
+                Place::InOrder | Place::Last(Late::AboveTarget) => true,
+                Place::Last(_) | Place::Dropped(_) => false,
+            };
             self.each_target(standing, moved, |target, shunned| {
                 if well && !shunned {
                     attempts.push(self.attempt(standing, target));

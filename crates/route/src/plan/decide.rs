@@ -241,7 +241,8 @@ impl<'a> Decision<'a> {
             } else {
                 None
             };
-            standing.place = barred.map_or_else(|| self.usable(standing.trunk), Place::Dropped);
+            let usable = || self.relieved(standing.trunk, self.usable(standing.trunk));
+            standing.place = barred.map_or_else(usable, Place::Dropped);
             if !standing.place.is_dropped() {
                 *key = standing.key();
             }
@@ -289,7 +290,7 @@ impl<'a> Decision<'a> {
         if trunk.targets.is_empty() && trunk.users.is_empty() {
             return Place::Dropped(LeftOut::NoTarget);
         }
-        if let Err(refusal) = self.live.check(self.now, self.tables, ix) {
+        if let Err(refusal) = self.live.check(self.now, self.tables, ix, self.has_priority()) {
             return Place::from(refusal);
         }
         let late = (0..trunk.targets.len()).map(|target| self.late(ix, target));
@@ -297,6 +298,21 @@ impl<'a> Decision<'a> {
         late.min()
             .flatten()
             .map_or(Place::InOrder, |late| Place::Last(late.into()))
+    }
+
+    /// Whether the call gets what is kept back from others.
+    fn has_priority(&self) -> bool {
+        self.class.is_some_and(|class| class.priority)
+    }
+
+    /// A carrier that carries as much as it should lets others go first.
+    fn relieved(&self, ix: TrunkIx, place: Place) -> Place {
+        match place {
+            Place::InOrder if self.live.is_above_target(self.now, self.tables, ix) => {
+                Place::Last(Late::AboveTarget)
+            }
+            Place::InOrder | Place::Last(_) | Place::Dropped(_) => place,
+        }
     }
 
     /// Why a target is left for last.

@@ -25,7 +25,8 @@ pub fn plan_only(
     if !trunk.enabled {
         return Err(LeftOut::Disabled);
     }
-    if let Err(refusal) = live.check(now, tables, to)
+    let priority = tables.has_priority(request.from);
+    if let Err(refusal) = live.check(now, tables, to, priority)
         && let Place::Dropped(why) = Place::from(refusal)
     {
         return Err(why);

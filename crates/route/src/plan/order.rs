@@ -83,8 +83,7 @@ impl Standing {
     pub(super) fn key(&self) -> u64 {
         match self.place {
             Place::InOrder => self.key_in_order(),
-            Place::Last(_) => self.key_in_order() | 1 << RANK,
-            Place::Dropped(_) => self.key_in_order() | 2 << RANK,
+            Place::Last(_) | Place::Dropped(_) => self.key_in_order() | u64::from(self.place.rank()) << RANK,
         }
     }
 

@@ -116,6 +116,8 @@ pub enum Place {
 /// Why a candidate stands behind all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Late {
+    /// It carries as much as it should (`capacity.target`), and others do not.
+    AboveTarget,
     /// `max_calls` are in progress.
     Calls,
     /// `max_cps` calls have begun within a second.
@@ -164,8 +166,9 @@ impl Place {
     pub(super) fn rank(self) -> u8 {
         match self {
             Self::InOrder => 0,
-            Self::Last(_) => 1,
-            Self::Dropped(_) => 2,
+            Self::Last(Late::AboveTarget) => 1,
+            Self::Last(_) => 2,
+            Self::Dropped(_) => 3,
         }
     }
 }
@@ -173,8 +176,8 @@ impl Place {
 impl From<Refusal> for Place {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Calls => Self::Last(Late::Calls),
-            Refusal::Cps => Self::Last(Late::Cps),
+            Refusal::Calls | Refusal::DestinationCalls => Self::Last(Late::Calls),
+            Refusal::Cps | Refusal::DestinationCps => Self::Last(Late::Cps),
             Refusal::Disabled => Self::Dropped(LeftOut::Disabled),
             Refusal::Unregistered => Self::Dropped(LeftOut::Unregistered),
             Refusal::Draining => Self::Dropped(LeftOut::Draining),
@@ -182,9 +185,20 @@ impl From<Refusal> for Place {
     }
 }
 
+impl Late {
+    /// Where it is placed, and why.
+    pub(super) fn in_words(self) -> String {
+        match self {
+            Self::AboveTarget => format!("placed behind others: {self}"),
+            Self::Calls | Self::Cps | Self::Down | Self::Recovering => format!("placed last: {self}"),
+        }
+    }
+}
+
 impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::AboveTarget => "above its target load",
             Self::Calls => "max_calls reached",
             Self::Cps => "max_cps reached",
             Self::Down => "all targets down or backing off",

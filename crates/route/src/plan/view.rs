@@ -128,7 +128,7 @@ impl Trace {
         let view = |candidate: Candidate| {
             let (in_order, why) = match candidate.place {
                 Place::InOrder => (true, None),
-                Place::Last(late) => (true, Some(late.to_string())),
+                Place::Last(late) => (true, Some(late.in_words())),
                 Place::Dropped(why) => (false, Some(why.to_string())),
             };
             place += u16::from(in_order);
@@ -227,7 +227,7 @@ impl DecisionView {
             lines.push(match (candidate.place, why) {
                 (Some(place), None) => format!("{place}. {trunk}: {offer}{farther}"),
                 (Some(place), Some(late)) => {
-                    format!("{place}. {trunk}: {offer}; placed last: {late}{farther}")
+                    format!("{place}. {trunk}: {offer}; {late}{farther}")
                 }
                 (None, why) => {
                     let why = why.unwrap_or_default();

@@ -164,6 +164,8 @@ impl Tables {
             sold: Sold::default(),
             dialing,
             callers: callers.into(),
+            capacity: config.capacity,
+            limits: config.limits.as_slice().into(),
         })
     }
 }
@@ -306,6 +308,7 @@ fn resolve(
         dear: max_price.map_or(Price::NONE, three_minutes),
         max_price,
         min_margin: class.min_margin.map(Margin::from_share),
+        priority: class.priority,
         carriers: carriers.all().iter().map(standing).collect(),
     }
 }

@@ -14,6 +14,7 @@ use sip_proto::timers::TimerKey;
 use super::end::Ending;
 use super::{Call, Phase};
 use crate::core::{Asked, Core, StoreKind, Timer};
+use crate::guard;
 use crate::io::Now;
 use crate::record::HungUpBy;
 
@@ -41,9 +42,10 @@ impl Call {
     pub(crate) fn connect(&mut self, core: &mut Core, now: Now, ack: Option<ClientId>, body: Bytes) {
         self.phase = Phase::Connecting;
         self.story.answered(now);
-        let hunt = self.hunt.take();
-        let cost = hunt.and_then(|hunt| hunt.current()?.rate);
+        let cost = self.rate();
+        self.hunt = None;
         self.begin_charge(core, now, Side::B, cost);
+        guard::answered(core, now, self.key, cost);
         core.loops.settled(self.key);
         self.confirm_caller_dialog();
         let ticket = self.journal(core, now);

@@ -90,7 +90,7 @@ impl Call {
         } else {
             let permit = match self.is_emergency() {
                 true => core.admit_emergency(now, trunk),
-                false => core.admit_attempt(now, trunk),
+                false => core.admit_attempt_as(now, trunk, self.wish()),
             };
             Some(permit.ok_or(AttemptOutcome::Unreachable)?)
         };

@@ -13,6 +13,7 @@ use super::reason::Why;
 use super::terms::Hint;
 use super::{Call, Phase};
 use crate::core::{Asked, ClientOwner, Core, Credentials, StoreKind, Timer};
+use crate::guard;
 use crate::handoff::Dropped;
 use crate::headers;
 use crate::io::Now;
@@ -131,7 +132,8 @@ impl Call {
         }
         self.stop_waiting(core);
         self.stop_dip(core);
-        self.alert_of_end(core, &ending, answered);
+        self.alert_of_end(core, now, &ending, answered);
+        guard::ended(core, now, self.key, ending.by == HungUpBy::Caller);
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);
         self.settle_bill(core, now);

@@ -88,4 +88,6 @@ pub(crate) enum Timer {
     Source(u32),
     /// Time to look at a customer's credit, by its place among the accounts.
     Credit(u32),
+    /// What calls in progress cost is to be looked at.
+    Guard,
 }

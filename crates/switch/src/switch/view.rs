@@ -72,6 +72,18 @@ impl Switch {
         self.core.live.calls(trunk)
     }
 
+    /// Whether a trunk's load is above its alert level.
+    #[must_use]
+    pub fn is_above_alert(&self, trunk: &str) -> bool {
+        self.core.live.is_above_alert(trunk)
+    }
+
+    /// The limits per destination, and how many calls each has.
+    #[must_use]
+    pub fn limits(&self) -> Vec<route::LimitView> {
+        self.core.live.limits()
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {
@@ -98,12 +110,17 @@ impl Switch {
             bans: self.core.edge.len(),
             turned_away: self.core.endpoint.loss(),
             banned: self.core.edge.banned,
+            fraud_blocks: self.core.watchman.guard.blocks(),
+            watched: self.core.watchman.guard.watched(),
+            fraud: self.core.watchman.guard.counts(),
+            limited: usize::try_from(self.core.live.limited()).unwrap_or(usize::MAX),
             bindings: self.core.registrar.len(),
             unregistering: self.core.registrations.leaving(),
             call_timers: self.core.timers.len()
                 - self.pingers.len()
                 - self.core.source_names.timers()
                 - self.core.registrar.timers()
+                - self.core.watchman.timers()
                 - self.core.registrations.timers(),
             counters: self.core.counters,
         }

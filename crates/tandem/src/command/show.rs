@@ -229,6 +229,55 @@ pub(crate) fn bans(bans: &Value, json: bool) -> Result<()> {
     table(&columns, &rows(bans))
 }
 
+/// What the fraud guard blocks, and what it has found.
+pub(crate) fn fraud(view: &Value, json: bool) -> Result<()> {
+    if json {
+        return value(view);
+    }
+    let list = |name: &str| view.get(name).map(rows).unwrap_or_default();
+    let columns = [
+        ("ID", "id"),
+        ("CUSTOMER", "customer"),
+        ("WHICH CALLS", "scope"),
+        ("RULE", "rule"),
+        ("ACTION", "action"),
+        ("LEFT s", "left_s"),
+        ("REFUSED", "refused"),
+    ];
+    table(&columns, &list("blocks"))?;
+    writeln!(stdout().lock())?;
+    let columns = [
+        ("EVENT", "id"),
+        ("CUSTOMER", "customer"),
+        ("PLACE", "place"),
+        ("RULE", "rule"),
+        ("SEEN", "seen"),
+        ("OF WHAT", "figure"),
+        ("USUAL", "usual"),
+        ("LIMIT", "limit"),
+        ("SPENT", "spent"),
+        ("DONE", "done"),
+        ("CUT", "cut"),
+    ];
+    let events = list("events").into_iter().take(MOST_EVENTS).map(event_row);
+    table(&columns, &events.collect::<Vec<Value>>())
+}
+
+/// Events in a table: the latest.
+const MOST_EVENTS: usize = 20;
+
+/// An event as a row of a table: figures have no more than two decimals.
+fn event_row(mut event: Value) -> Value {
+    for key in ["seen", "usual", "limit"] {
+        if let Some(figure) = event.get_mut(key)
+            && let Some(number) = figure.as_f64()
+        {
+            *figure = serde_json::json!((number * 100.0).round() / 100.0);
+        }
+    }
+    event
+}
+
 /// A target in a table: its URI and state, and the places that it leads to where there is something to say of them.
 fn target_words(target: &Value) -> String {
     let mut words = cell(target, "uri");

@@ -15,8 +15,8 @@ use records::{Accounts, Booked, Filter, Payment, Reader, StoreError};
 use sip_net::capture::Shot;
 use switch::record::{Balance, CallRecord};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, NoAnswer, Question,
-    Snapshot,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, NoAnswer,
+    Question, Snapshot,
 };
 use tokio::sync::{Mutex, oneshot};
 
@@ -337,6 +337,14 @@ impl Backend for Daemon {
         Box::pin(self.pay_now(customer, wish))
     }
 
+    fn fraud(&self) -> Answer<'_, FraudView> {
+        Box::pin(self.ask(Ask::Fraud))
+    }
+
+    fn lift_fraud(&self, id: u64) -> Answer<'_, bool> {
+        Box::pin(self.ask(move |reply| Ask::LiftFraud(id, reply)))
+    }
+
     fn records(&self, filter: Filter) -> Answer<'_, Vec<CallRecord>> {
         Box::pin(self.read_records(filter))
     }
@@ -365,9 +373,10 @@ impl Backend for Daemon {
         Box::pin(async {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
-            Ok(self.metrics.render()
-                + &figures::of_trunks(&figures.trunks)
-                + &figures::of_credit(&figures.credit))
+            let live = figures::of_trunks(&figures.trunks)
+                + &figures::of_credit(&figures.credit)
+                + &figures::of_limits(&figures.limits);
+            Ok(self.metrics.render() + &live)
         })
     }
 }
@@ -386,6 +395,7 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
         calls: state.map_or(0, |state| state.calls),
         max_calls: trunk.max_calls,
         max_cps: trunk.max_cps,
+        above_alert: state.is_some_and(|state| state.above_alert),
         targets: state.map(|state| state.targets.clone()).unwrap_or_default(),
         registration: state.and_then(|state| state.registration.clone()),
     }

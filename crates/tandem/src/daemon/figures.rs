@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_l
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::shard::{Figures, TrunkState};
-use switch::CreditView;
+use switch::{CreditView, FraudRule, LimitView};
 
 /// Gauges, and what they tell.
 const GAUGES: &[(&str, &str)] = &[
@@ -29,6 +29,12 @@ const GAUGES: &[(&str, &str)] = &[
     ),
     ("tandem_bans", "Bans in force, of addresses, ports and users"),
     (
+        "tandem_fraud_blocks",
+        "Blocks and throttles of the fraud guard in force",
+    ),
+    ("tandem_fraud_watched", "Calls that the fraud guard watches"),
+    ("tandem_limited", "Calls that limits per destination count"),
+    (
         "tandem_connections",
         "SIP connections, those in their handshakes included",
     ),
@@ -46,6 +52,18 @@ const GAUGES: &[(&str, &str)] = &[
 /// Counters, and what they tell.
 const COUNTERS: &[(&str, &str)] = &[
     ("tandem_bans_total", "Bans since the start"),
+    (
+        "tandem_fraud_events_total",
+        "What the fraud guard has found, by rule",
+    ),
+    (
+        "tandem_fraud_calls_total",
+        "Calls that the fraud guard has refused or ended, by what was done",
+    ),
+    (
+        "tandem_load_alerts_total",
+        "Times that a trunk or a limit has reached its alert load",
+    ),
     (
         "tandem_challenges_total",
         "Requests that were answered with a challenge",
@@ -167,6 +185,7 @@ pub(crate) fn publish(figures: &Figures) {
     publish_counters(gauges);
     publish_stir(&gauges.counters.stir);
     publish_numbers(&gauges.counters);
+    publish_fraud(gauges);
     if let Some((_, until)) = figures.certificate {
         gauge!("tandem_stir_certificate_expires_seconds").set(until as f64);
     }
@@ -243,6 +262,25 @@ fn publish_counters(gauges: &switch::Gauges) {
         ("refused", counters.messages_refused),
     ] {
         counter!("tandem_messages_total", "outcome" => outcome).absolute(value);
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "gauges are floating point by nature")]
+fn publish_fraud(gauges: &switch::Gauges) {
+    gauge!("tandem_fraud_blocks").set(gauges.fraud_blocks as f64);
+    gauge!("tandem_fraud_watched").set(gauges.watched as f64);
+    gauge!("tandem_limited").set(gauges.limited as f64);
+    counter!("tandem_load_alerts_total").absolute(gauges.counters.load_alerts);
+    for (rule, count) in FraudRule::ALL.into_iter().zip(gauges.fraud.events) {
+        counter!("tandem_fraud_events_total", "rule" => rule.word()).absolute(count);
+    }
+    for (done, count) in [
+        ("blocked", gauges.fraud.blocked),
+        ("throttled", gauges.fraud.throttled),
+        ("ceiling", gauges.fraud.ceiling),
+        ("cut", gauges.fraud.cut),
+    ] {
+        counter!("tandem_fraud_calls_total", "done" => done).absolute(count);
     }
 }
 
@@ -364,6 +402,16 @@ pub(crate) fn of_trunks(trunks: &[TrunkState]) -> String {
     text.push('\n');
     heading(
         &mut text,
+        "tandem_trunk_above_alert",
+        "Whether a trunk's load is above its alert level",
+    );
+    for trunk in trunks {
+        let (name, above) = (sanitize_label_value(&trunk.name), u8::from(trunk.above_alert));
+        text.push_str(&format!("tandem_trunk_above_alert{{trunk=\"{name}\"}} {above}\n"));
+    }
+    text.push('\n');
+    heading(
+        &mut text,
         "tandem_target_up",
         "Whether a trunk's target is held to be alive, by trunk and target",
     );
@@ -390,6 +438,29 @@ pub(crate) fn of_trunks(trunks: &[TrunkState]) -> String {
         let is = u8::from(state == "registered");
         text.push_str(&format!(
             "tandem_trunk_registered{{trunk=\"{name}\",state=\"{state}\"}} {is}\n"
+        ));
+    }
+    text.push('\n');
+    text
+}
+
+/// The series of limits per destination, likewise.
+pub(crate) fn of_limits(limits: &[LimitView]) -> String {
+    let mut text = String::new();
+    if limits.is_empty() {
+        return text;
+    }
+    heading(
+        &mut text,
+        "tandem_limit_calls",
+        "Calls in progress that a limit per destination counts, by its numbers and customer",
+    );
+    for limit in limits {
+        let numbers = sanitize_label_value(&limit.pattern);
+        let customer = sanitize_label_value(limit.customer.as_deref().unwrap_or_default());
+        text.push_str(&format!(
+            "tandem_limit_calls{{match=\"{numbers}\",customer=\"{customer}\"}} {}\n",
+            limit.calls
         ));
     }
     text.push('\n');

@@ -1,11 +1,11 @@
-//! The file that users' registrations outlive a restart in.
+//! The files that users' registrations, and what is usual for customers, outlive a restart in.
 //!
-//! The shard hands over all of them at a time; a thread writes them, so that a slow disk delays no call. Only the latest matters: what
+//! The shard hands over all of it at a time; a thread writes them, so that a slow disk delays no call. Only the latest matters: what
 //! comes while the disk is busy takes the place of what waits.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -25,15 +25,15 @@ pub(crate) struct Registrations {
 }
 
 impl Registrations {
-    /// Keeps registrations in this directory.
+    /// Keeps them in this directory, in the file of this name.
     ///
     /// # Errors
     /// No thread is to be had.
-    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path, name: &'static str) -> io::Result<Self> {
         let desk = Shared::default();
-        let (path, shared) = (path(directory), Arc::clone(&desk));
+        let (path, shared) = (directory.join(name), Arc::clone(&desk));
         let thread = std::thread::Builder::new()
-            .name("registrations".into())
+            .name(name.into())
             .spawn(move || run(&path, &shared))?;
         Ok(Self {
             desk,
@@ -65,17 +65,18 @@ impl Drop for Registrations {
 ///
 /// # Errors
 /// The file is there and cannot be read.
-pub(crate) fn read(directory: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path(directory)) {
+pub(crate) fn read(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(directory.join(name)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn path(directory: &Path) -> PathBuf {
-    directory.join("registrations.json")
-}
+/// Where users are registered.
+pub(crate) const REGISTRATIONS: &str = "registrations.json";
+/// What is usual for customers.
+pub(crate) const USUAL: &str = "usual.json";
 
 fn run(path: &Path, shared: &Shared) {
     let (desk, bell) = &**shared;
@@ -91,7 +92,7 @@ fn run(path: &Path, shared: &Shared) {
         if let Err(error) = &written
             && !is_failing
         {
-            tracing::error!(%error, file = %path.display(), "registrations cannot be kept: a restart forgets them");
+            tracing::error!(%error, file = %path.display(), "what is to outlive a restart cannot be kept");
         }
         is_failing = written.is_err();
     }

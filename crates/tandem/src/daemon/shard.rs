@@ -50,7 +50,7 @@ use tokio::sync::mpsc;
 
 use super::news::News;
 use super::pace::Pace;
-use super::registrations::{self, Registrations};
+use super::registrations::{self, REGISTRATIONS, Registrations, USUAL};
 use arrivals::Arrivals;
 pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, Traced, TrunkState, queue};
 pub(crate) use tap::Tap;
@@ -166,6 +166,8 @@ struct Shard {
     leftovers: Option<Leftovers>,
     store: Store,
     registrations: Registrations,
+    /// What is usual for customers, in a file of its own.
+    usual: Registrations,
     resolver: Resolver,
     certificates: certificates::Source,
     lookups: lookups::Lookups,
@@ -241,7 +243,8 @@ impl Shard {
         switch.restore_credit(parts.balances);
         switch.resume(now, unfinished, &mut commands);
         restore(&mut switch, now, &directory);
-        let registrations = Registrations::open(&directory)?;
+        let registrations = Registrations::open(&directory, REGISTRATIONS)?;
+        let usual = Registrations::open(&directory, USUAL)?;
         let queue = parts.queue;
         let certificates = certificates::Source::new(queue.clone());
         let lookups = lookups::Lookups::new(queue.clone());
@@ -262,6 +265,7 @@ impl Shard {
             leftovers: Some(parts.leftovers),
             store: parts.store,
             registrations,
+            usual,
             resolver,
             certificates,
             lookups,
@@ -419,9 +423,10 @@ impl Shard {
     }
 }
 
-/// Takes users' registrations over from the process before this one.
+/// Takes over from the process before this one: users' registrations, and what is usual for customers.
 fn restore(switch: &mut Switch, now: Now, directory: &std::path::Path) {
-    let kept = match registrations::read(directory) {
+    recall(switch, now, directory);
+    let kept = match registrations::read(directory, REGISTRATIONS) {
         Ok(Some(kept)) => kept,
         Ok(None) => return,
         Err(error) => return tracing::error!(%error, "the registrations of the last process cannot be read"),
@@ -430,6 +435,19 @@ fn restore(switch: &mut Switch, now: Now, directory: &std::path::Path) {
         Ok(0) => {}
         Ok(contacts) => tracing::info!(contacts, "registrations of the last process are in force"),
         Err(error) => tracing::error!(%error, "the registrations of the last process cannot be read"),
+    }
+}
+
+fn recall(switch: &mut Switch, now: Now, directory: &std::path::Path) {
+    let why = "what is usual for customers cannot be read: it is learned anew";
+    match registrations::read(directory, USUAL) {
+        Ok(Some(usual)) => match switch.recall(now, &usual) {
+            Ok(0) => {}
+            Ok(countries) => tracing::info!(countries, "what is usual for customers is known from before"),
+            Err(error) => tracing::error!(%error, "{why}"),
+        },
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "{why}"),
     }
 }
 

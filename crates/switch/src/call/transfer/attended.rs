@@ -11,13 +11,15 @@ use crate::call::end::Ending;
 use crate::call::leg::{Bye, Leg};
 use crate::call::{Call, Charge, Phase, negotiate, sdp_of};
 use crate::core::Core;
+use crate::guard;
+use crate::ident::CallKey;
 use crate::io::Now;
 use crate::orphan;
 
 /// What was found of the dialog that a Refer-To names.
 pub(crate) enum Fetched {
-    /// The far leg of the call that has it, and what is charged for it.
-    Leg(Box<Leg>, Option<Box<Charge>>),
+    /// The far leg of the call that has it, what is charged for it, and what the guard knows it by.
+    Leg(Box<Leg>, Option<Box<Charge>>, CallKey),
     /// It is none of ours: the target may know it.
     Foreign,
     /// It can't be joined.
@@ -53,8 +55,10 @@ impl Call {
         };
         self.story
             .remark(format!("the {who} goes on in another call of the other side's"));
+        let watched = CallKey(core.next_id());
+        guard::handed(core, self.key, watched);
         self.end(core, now, Ending::by_switch("transferred", 200, 16));
-        Fetched::Leg(Box::new(given), charge)
+        Fetched::Leg(Box::new(given), charge, watched)
     }
 
     /// The far leg of the transferor's other call is here, or there is none.
@@ -68,8 +72,14 @@ impl Call {
     ) {
         let waits = self.transfers(by);
         match fetched {
-            Fetched::Leg(leg, charge) if waits => self.join(core, now, by, (*leg, charge)),
-            Fetched::Leg(leg, charge) => self.not_joined(core, now, *leg, charge),
+            Fetched::Leg(leg, charge, watched) if waits => {
+                guard::handed(core, watched, self.key);
+                self.join(core, now, by, (*leg, charge));
+            }
+            Fetched::Leg(leg, charge, watched) => {
+                guard::ended(core, now, watched, false);
+                self.not_joined(core, now, *leg, charge);
+            }
             Fetched::Refused(status) if waits => {
                 self.transfer_failed(core, now, status, Tale::default());
             }

@@ -22,6 +22,7 @@ use crate::call::fork::OVERTAKEN;
 use crate::call::leg::{Bye, Leg, Session};
 use crate::call::{Call, Charge, Course, NewCall, Phase, Story, negotiate, sdp_of};
 use crate::core::Core;
+use crate::guard;
 use crate::handoff::{Handoff, uri_headers};
 use crate::headers;
 use crate::ident::CallKey;
@@ -49,6 +50,8 @@ struct Way {
 
 /// A target that has answered.
 pub(crate) struct Won {
+    /// What the guard knows its leg by.
+    pub(super) watched: CallKey,
     pub(super) leg: Leg,
     /// What is charged for it.
     pub(super) charge: Option<Box<Charge>>,
@@ -63,6 +66,7 @@ pub(crate) struct Won {
 impl Won {
     /// There is no call any more that waits for it.
     pub(crate) fn not_wanted(self, core: &mut Core, now: Now) {
+        guard::ended(core, now, self.watched, false);
         let mut leg = self.leg;
         if let Some(permit) = leg.permit.take() {
             core.live.release(permit);
@@ -173,6 +177,12 @@ impl Call {
             kind: ErrandKind::Transfer,
             moved: None,
         }));
+        if !returns && !emergency {
+            let rate = way.attempts.first().and_then(|attempt| attempt.rate);
+            let asked = guard::asked(core, now, &mut call, false);
+            let asked = asked.and_then(|()| guard::priced(core, now, &mut call, rate));
+            asked.map_err(|ending| ending.status)?;
+        }
         Ok(Planned {
             call,
             course: Course {
@@ -368,7 +378,7 @@ impl Call {
             Ok((_, mapping)) => mapping,
             Err(status) => return self.unusable_answer(core, now, id, invite, status),
         };
-        let cost = self.hunt.as_ref().and_then(|hunt| hunt.current()?.rate);
+        let cost = self.rate();
         self.begin_charge(core, now, Side::B, cost);
         let (Some(mut leg), Some(of)) = (self.b.take(), self.errand().map(|errand| errand.of)) else {
             return;
@@ -379,8 +389,12 @@ impl Call {
         core.tags.remove(&leg.tag);
         leg.uac = None;
         self.story.answered(now);
+        guard::answered(core, now, self.key, cost);
+        let watched = CallKey(core.next_id());
+        guard::handed(core, self.key, watched);
         let won = Won {
             charge: self.give_charge(Side::B),
+            watched,
             snapshot,
             leg,
             session: std::mem::take(&mut self.a.session),
@@ -402,6 +416,7 @@ impl Call {
         };
         self.phase = Phase::Ending;
         self.drop_sale(core);
+        guard::ended(core, now, self.key, false);
         // What a CANCEL says of why.
         self.ended = Some(Box::new(Ended::unwritten(ending)));
         self.drop_b(core, now);

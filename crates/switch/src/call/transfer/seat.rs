@@ -9,6 +9,7 @@ use crate::call::leg::{Bye, Leg, Session};
 use crate::call::negotiate::Read;
 use crate::call::{Call, Charge, negotiate};
 use crate::core::Core;
+use crate::guard;
 use crate::io::Now;
 use crate::orphan;
 
@@ -20,6 +21,7 @@ impl Call {
             return won.not_wanted(core, now);
         };
         let Won {
+            watched,
             leg,
             charge,
             session,
@@ -28,6 +30,7 @@ impl Call {
             snapshot: _,
             tale,
         } = won;
+        guard::handed(core, watched, self.key);
         self.seat(core, now, by, (leg, charge), "answered", tale);
         // What the transferor was about to offer may have been agreed to.
         let stirred = self.exchange.is_some();

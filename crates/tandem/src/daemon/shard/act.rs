@@ -67,6 +67,7 @@ impl Shard {
             }
             Command::Record(job) => self.store(job),
             Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
+            Command::KeepUsual(bytes) => self.usual.keep(bytes),
             Command::Leg { call_id, call } => self.tap.leg(call_id, call),
             Command::Event(event) => self.news.tell(*event),
             Command::Probed {

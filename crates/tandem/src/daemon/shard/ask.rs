@@ -29,6 +29,8 @@ impl Shard {
             Ask::Ban(address, time, reply) => drop(reply.send(self.switch.ban(now, address, time))),
             Ask::Unban(address, reply) => drop(reply.send(self.switch.unban(address))),
             Ask::Explain(question, reply) => drop(reply.send(self.switch.explain(now, &question))),
+            Ask::Fraud(reply) => drop(reply.send(self.switch.fraud(now))),
+            Ask::LiftFraud(id, reply) => drop(reply.send(self.switch.lift_fraud(now, id))),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
@@ -80,6 +82,7 @@ impl Shard {
             name: trunk.name.clone(),
             calls: self.switch.trunk_calls(&trunk.name),
             drains: self.switch.trunk_drains(&trunk.name),
+            above_alert: self.switch.is_above_alert(&trunk.name),
             targets: self.switch.targets(now, &trunk.name),
             registration: self.switch.registration(now, &trunk.name),
         };
@@ -106,6 +109,7 @@ impl Shard {
                 .into_iter()
                 .chain(self.retired_trunks())
                 .collect(),
+            limits: self.switch.limits(),
             sockets,
             mirrored: self.tap.mirrored(),
             streams: self
@@ -137,6 +141,7 @@ impl Shard {
             name: name.clone(),
             calls: self.switch.trunk_calls(name),
             drains: false,
+            above_alert: false,
             targets: Vec::new(),
             registration: None,
         })

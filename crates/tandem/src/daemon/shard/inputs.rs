@@ -12,8 +12,8 @@ use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Answered, Fetch, Resolution, StreamSetup};
 use switch::record::Balance;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Gauges, NoAnswer,
-    Question, RegistrationView, Snapshot, TargetView, TrialId,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, Gauges,
+    LimitView, NoAnswer, Question, RegistrationView, Snapshot, TargetView, TrialId,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -51,6 +51,9 @@ pub(crate) enum Ask {
     /// Whether the address was banned.
     Unban(IpAddr, oneshot::Sender<bool>),
     Explain(Box<Question>, oneshot::Sender<Result<Explanation, NoAnswer>>),
+    Fraud(oneshot::Sender<FraudView>),
+    /// A block's number; whether there was such a block.
+    LiftFraud(u64, oneshot::Sender<bool>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Credit(oneshot::Sender<Vec<CreditView>>),
     /// A payment of this customer's is in the store.
@@ -82,6 +85,7 @@ pub(crate) struct TrunkState {
     pub(crate) name: String,
     pub(crate) calls: u32,
     pub(crate) drains: bool,
+    pub(crate) above_alert: bool,
     pub(crate) targets: Vec<TargetView>,
     pub(crate) registration: Option<RegistrationView>,
 }
@@ -92,6 +96,7 @@ pub(crate) struct Figures {
     pub(crate) drops: Vec<(&'static str, u64)>,
     pub(crate) trunks: Vec<TrunkState>,
     pub(crate) credit: Vec<CreditView>,
+    pub(crate) limits: Vec<LimitView>,
     pub(crate) sockets: sip_net::UdpCounters,
     pub(crate) mirrored: MirrorCounters,
     pub(crate) names: sip_net::ResolverCounters,
