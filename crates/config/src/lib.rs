@@ -33,7 +33,7 @@ pub use model::{
     Identity, IdentityHeaders, Keepalive, Listen, ListenTls, Media, MessageKind, Network, Node, NumberFormat,
     NumberIn, NumberRule, NumberStyle, Numbering, Objective, OutsideMode, PlainDigits, PrivacyMode,
     ReasonMode, Reasons, Records, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode,
-    Requests, Role, Rtcp, Screening, ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp,
+    Requests, Role, Routing, Rtcp, Screening, ScreeningMode, SdpChanges, SessionTimer, Sign, Sip, Sound, Srtp,
     SrtpKeying, SrtpSuite, Stir, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk,
     TrunkStir, TrunkTls, UnknownSources, UriStyle, User, Verify, VerstatPlace, Way, Weights,
 };

@@ -6,6 +6,7 @@ mod headers;
 mod identity;
 mod listen;
 mod numbers;
+mod routing;
 mod sdp;
 mod stir;
 mod trunk;
@@ -19,6 +20,7 @@ pub use identity::{
 };
 pub use listen::{ClientCertificate, Connections, Listen, ListenTls, TlsVersion, Transport};
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
+pub use routing::Routing;
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
@@ -76,6 +78,8 @@ section! {
         live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
         /// Classes of service.
         live classes named "class": Vec<Class> = Tables<Class>, default("[]");
+        /// How carriers are learned.
+        live routing: Routing = Table<Routing>, default("{}");
         /// How users of trunks are asked for their passwords.
         live digest: Digest = Table<Digest>, default("{}");
         /// The registrar for users of trunks.

@@ -25,6 +25,8 @@ const SOUGHT: Ms = 60 * MINUTE;
 pub struct Turn {
     /// Which.
     pub carrier: usize,
+    /// What became of it.
+    pub effect: &'static str,
     /// When it went bad.
     pub from: Ms,
     /// When it had recovered.
@@ -131,6 +133,7 @@ fn turn(world: &World, oracle: &Day, policy: &Day, carrier: usize, episode: &Epi
         });
     Some(Turn {
         carrier,
+        effect: episode.effect.name(),
         from: episode.from,
         until: episode.until,
         before,

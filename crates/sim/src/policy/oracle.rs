@@ -99,6 +99,21 @@ impl<'w> Oracle<'w> {
         best.map(|(index, _, _)| index)
     }
 
+    /// DIAG: what is lost by a first carrier; and its true failing prob.
+    pub fn regret(&mut self, ask: &Ask<'_>, at_once: &[u32], first: usize) -> (f64, usize) {
+        let quality = self.world.classes[ask.class].quality;
+        self.look(ask, at_once);
+        let value = |index: usize, view: &View| {
+            let then_s = view.fails_in();
+            let rest = self.views.iter().enumerate().filter(|(other, _)| *other != index);
+            let next = rest.map(|(_, other)| other.hunt(quality, then_s, 0.0)).fold(0.0, f64::max);
+            view.hunt(quality, 0.0, next)
+        };
+        let mut best = (0, f64::NEG_INFINITY); let mut its = 0.0;
+        for (i, v) in self.views.iter().enumerate() { let x = value(i, v); if x > best.1 { best = (v.carrier, x); } if v.carrier == first { its = x; } }
+        (best.1 - its, best.0)
+    }
+
     fn look(&mut self, ask: &Ask<'_>, at_once: &[u32]) {
         let class = &self.world.classes[ask.class];
         let to = &self.world.destinations[ask.destination];
