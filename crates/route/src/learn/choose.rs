@@ -171,15 +171,17 @@ fn sampled(row: &Row<'_>, estimate: &Estimate, draw: u64, slot: u32) -> f32 {
     }
 }
 
-/// Whether a trunk would be better than the best, which is at this utility, if it were as good as it may be; by how much.
+/// How much a try of a trunk promises: by how much it would be better than the best, which is at this utility, if it were as good as it may be,
+/// and how far it is from that. Who is a little worse than he may be is chance's affair.
 pub(super) fn promise(policy: &Policy, estimate: &Estimate, offer: &Offer, best: f32) -> Option<f32> {
+    let fallen = estimate.hope - estimate.mean;
     let hoped = Estimate {
         mean: estimate.hope,
         ..*estimate
     };
     let over =
         utility(policy.weights, &hoped, offer.relative_price, 0.0) - best - crate::tune::t().worth_a_try;
-    (over > 0.0).then_some(over)
+    (over > 0.0 && fallen > crate::tune::t().gap).then_some(over * fallen * fallen)
 }
 
 /// Which trunk is tried in this call, if one is: of those that may be better than the best each as often as it may be better.
