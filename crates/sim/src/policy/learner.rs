@@ -199,6 +199,8 @@ impl Policy for Learner {
         }
     }
 
+    fn believed(&self, ask: &Ask<'_>, carrier: usize) -> Option<route::learn::Estimate> { Some(self.quality.row(Destination::of(ask.number), ask.class).estimate(carrier as u32)) }
+
     fn tick(&mut self, now: Ms) {
         self.quality.tick(self.at(now));
         let e = std::env::var("EVENTS").is_ok();

@@ -99,6 +99,18 @@ impl<'w> Oracle<'w> {
         best.map(|(index, _, _)| index)
     }
 
+    /// DIAG: true quality on the learner's scale.
+    pub fn truly(&mut self, ask: &Ask<'_>, at_once: &[u32], carrier: usize) -> f64 {
+        let to = &self.world.destinations[ask.destination];
+        let (c, sound) = self.truth.with_sound(carrier, ask.destination, ask.now);
+        let hidden = self.world.carriers[carrier].hidden_calls;
+        let full = hidden.is_some_and(|most| at_once[carrier] >= most);
+        if full { return 0.0; }
+        let passed = (1.0 - c.lie) * (1.0 - c.lose) * (1.0 - c.dead) * sound * worth::of_wait(to.delay_s + c.delay_s);
+        let f = (c.refuse + c.silent).min(0.99);
+        (passed - (0.13 * c.refuse + 0.28 * c.silent) / (1.0 - f)).clamp(0.0, 1.0)
+    }
+
     /// DIAG: what is lost by a first carrier; and its true failing prob.
     pub fn regret(&mut self, ask: &Ask<'_>, at_once: &[u32], first: usize) -> (f64, usize) {
         let quality = self.world.classes[ask.class].quality;
