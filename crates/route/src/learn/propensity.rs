@@ -190,6 +190,7 @@ mod tests {
             let estimates: Vec<Estimate> = (0..many)
                 .map(|_| Estimate {
                     mean: 0.7 + 0.3 * unit(&mut seed),
+                    bills: 1.0,
                     deviation: 0.15 * unit(&mut seed),
                     weight: 40.0 * unit(&mut seed),
                     hope: 0.95,

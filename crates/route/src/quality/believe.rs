@@ -161,7 +161,7 @@ impl Bases {
         for ((_, class), base) in path.pairs().zip(&mut all) {
             if let Some(place) = places.get(class) {
                 wider =
-                    Each::make(|aspect| place.pools.of(aspect).mean(weight, *wider.of(aspect), t().pooled));
+                    Each::make(|aspect| if aspect == Aspect::Cheats { WORLD.cheats } else { place.pools.of(aspect).mean(weight, *wider.of(aspect), t().pooled) });
             }
             *base = wider;
         }
@@ -196,7 +196,7 @@ impl Quality {
             Aspect::Fails | Aspect::Cheats => (1.0 - is(aspect)).max(0.05),
             Aspect::Sounds | Aspect::Waits => is(aspect).max(0.05),
             // What it has less than others is its own: so many of its calls are to be expected of the usual.
-            Aspect::Talks => (is(aspect) / base.talks).clamp(0.05, 1.0),
+            Aspect::Talks => (is(aspect) / near.map_or(base.talks, |place| if t().pin > 0.0 && place.top > 0.0 { place.top } else { base.talks })).min(if t().hon > 0.0 { (1.0 - is(Aspect::Cheats)) * 1.01 } else { 1.0 }).clamp(0.05, 1.0),
         });
         for (_, class) in path.pairs() {
             let Some(place) = self.places.get_mut(class) else {
@@ -350,10 +350,18 @@ impl Quality {
             let track = known.tracks.of(aspect);
             shrink(track, weight, *above.of(aspect), t().ps_class, *base.of(aspect))
         });
-        let (mean, deviation) = quality(&known.beliefs, base, silent_part(&known.sums));
+        let (beliefs, silent) = (known.beliefs, silent_part(&known.sums));
+        let top = place.best_talks(base);
+        place.top = top;
+        let (mean, deviation) = quality(&beliefs, base, top, silent);
+        let Some(known) = place.known_mut(slot) else {
+            return;
+        };
         let attempts = known.beliefs.fails.known;
+        let bills = bills(&beliefs, base, top);
         let estimate = Estimate {
             mean,
+            bills,
             deviation,
             weight: attempts,
             hope: hope(known, mean, attempts, now_s),
@@ -429,11 +437,12 @@ impl Wider {
 }
 
 /// The quality, as the module's documentation defines it, and its deviation by the propagation of the parts'.
-fn quality(beliefs: &Each<Belief>, base: &Each<f32>, silent: f32) -> (f32, f32) {
+fn quality(beliefs: &Each<Belief>, base: &Each<f32>, top: f32, silent: f32) -> (f32, f32) {
     let is = |aspect: Aspect| beliefs.of(aspect).at(*base.of(aspect));
     let fails = is(Aspect::Fails);
-    let honest = (1.0 - is(Aspect::Cheats)) / (1.0 - base.cheats).max(0.5);
-    let talks = (is(Aspect::Talks) / base.talks.max(0.01)).min(t().talk_cap * honest);
+    let honest = if t().abs > 0.0 { 1.0 - is(Aspect::Cheats) } else { (1.0 - is(Aspect::Cheats)) / (1.0 - base.cheats).max(0.5) };
+    let top = if t().top > 0.0 { top } else { base.talks };
+    let talks = (is(Aspect::Talks) / top.max(0.01)).min(t().talk_cap * honest);
     let sounds = is(Aspect::Sounds);
     let passed = talks * sounds * is(Aspect::Waits);
     let costs = t().refused + (t().silent - t().refused) * silent;
@@ -443,13 +452,21 @@ fn quality(beliefs: &Each<Belief>, base: &Each<f32>, silent: f32) -> (f32, f32) 
     let relative = |variance: f32, mean: f32| variance / (mean * mean).max(1e-4);
     let of_passed = passed
         * passed
-        * (relative(variance(Aspect::Talks), base.talks * talks)
+        * (relative(variance(Aspect::Talks), top * talks)
             + relative(variance(Aspect::Sounds), sounds));
     let of_costs = costs * costs * variance(Aspect::Fails) / through.powi(4);
     (
         mean.clamp(0.0, 1.0),
         (of_passed + of_costs).sqrt().min(t().max_dev),
     )
+}
+
+/// How often a trunk's calls have to be paid, over those of the better ones.
+fn bills(beliefs: &Each<Belief>, base: &Each<f32>, top: f32) -> f32 {
+    if t().bills <= 0.0 { return 1.0; }
+    let talks = beliefs.talks.at(base.talks) / top.max(0.01);
+    let cheats = (t().bills * beliefs.cheats.at(base.cheats)).min(0.8);
+    (talks / (1.0 - cheats)).clamp(0.2, 2.0)
 }
 
 /// What the quality may be after all: what it was before it got worse, for a while; for one that was never seen to be better, what it was taken

@@ -98,6 +98,7 @@ pub(crate) struct Place {
     /// Attempts in the window that shares are taken over.
     pub(crate) window: u16,
     seen: u64,
+    pub(crate) top: f32,
 }
 
 impl Place {
@@ -112,6 +113,7 @@ impl Place {
             probe: 0.0,
             window: 0,
             seen: 0,
+            top: 0.0,
         }
     }
 
@@ -137,6 +139,26 @@ impl Place {
             self.estimates.resize(index + 1, Estimate::UNKNOWN);
         }
         self.trunks.get_mut(index)
+    }
+
+    /// The probability of a conversation that the better quarter of trunks has.
+    pub(crate) fn best_talks(&self, base: &Each<f32>) -> f32 {
+        let t = crate::tune::t();
+        let mut all: smallvec::SmallVec<[(f32, f32); 32]> = smallvec::SmallVec::new();
+        all.push((base.talks, 0.5));
+        for known in &self.trunks {
+            let belief = known.beliefs.talks;
+            if belief.known >= t.topmin {
+                all.push((belief.at(base.talks) / if t.hon > 0.0 { 1.0 - known.beliefs.cheats.at(base.cheats) } else { 1.0 }, belief.known / (belief.known + t.topk)));
+            }
+        }
+        all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let mut left = t.topq * all.iter().map(|(_, weight)| weight).sum::<f32>();
+        let found = all.iter().find(|(_, weight)| {
+            left -= weight;
+            left <= 0.0
+        });
+        found.map_or(base.talks, |(p, _)| *p)
     }
 
     /// Makes all sums so much less.
