@@ -16,6 +16,7 @@ mod number_rule;
 mod numbers;
 mod parallel;
 mod portability;
+mod routing;
 mod sdp;
 mod stir;
 mod trunk;
@@ -42,6 +43,7 @@ pub use number_rule::{Backup, NumberRule};
 pub use numbers::{HeaderFormats, NumberFormat, NumberIn, NumberStyle, Numbering, PlainDigits, UriStyle};
 pub use parallel::{Parallel, Until};
 pub use portability::{Portability, PortabilityMode};
+pub use routing::Routing;
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use trunk::{
@@ -99,6 +101,8 @@ section! {
         live trunks named "trunk": Vec<Arc<Trunk>> = Tables<Trunk, Arc<Trunk>>, default("[]");
         /// Classes of service.
         live classes named "class": Vec<Class> = Tables<Class>, default("[]");
+        /// How carriers are learned.
+        live routing: Routing = Table<Routing>, default("{}");
         /// How users of trunks are asked for their passwords.
         live digest: Digest = Table<Digest>, default("{}");
         /// The registrar for users of trunks.

@@ -22,4 +22,4 @@ pub use event::{Aspect, Change, LearnEvent};
 pub use policy::{Explore, Floor, Floors, Policy};
 pub use propensity::propensities;
 pub(crate) use track::{Belief, Pool, Track, shrink};
-pub(crate) use watch::{Found, Sensitivity, Watch};
+pub(crate) use watch::{Run, Sensitivity, Watch, Way};

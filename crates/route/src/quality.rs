@@ -18,6 +18,7 @@
 
 mod believe;
 mod changes;
+mod each;
 mod group;
 mod interval;
 mod place;
@@ -27,7 +28,7 @@ mod settings;
 mod sums;
 
 use crate::deck::Money;
-use crate::learn::{Budget, Found, LearnEvent, Policy, Row};
+use crate::learn::{Aspect, Budget, LearnEvent, Policy, Row, Way};
 use believe::{Bases, Sample};
 use place::Places;
 use std::collections::VecDeque;
@@ -48,7 +49,10 @@ pub const MAX_CLASSES: usize = 32;
 pub const MAX_EVENTS: usize = 256;
 
 /// Places whose estimates are made anew each second, though nothing came in, in turn: what is known fades.
-const FADE: usize = 8;
+const FADE: usize = 4;
+
+/// Groups without a place are forgotten by half in so many seconds.
+const SEEN_FOR_S: f64 = 600.0;
 
 /// A class of service as the statistics know it.
 #[derive(Debug, Clone)]
@@ -73,6 +77,8 @@ pub struct Quality {
     now_s: f64,
     events: VecDeque<LearnEvent>,
     next_faded: usize,
+    /// When groups without a place are next forgotten, by half.
+    forget_s: f64,
 }
 
 impl Quality {
@@ -88,6 +94,7 @@ impl Quality {
             now_s: 0.0,
             events: VecDeque::new(),
             next_faded: 0,
+            forget_s: SEEN_FOR_S,
         }
     }
 
@@ -168,16 +175,19 @@ impl Quality {
         }
         let enough = self.settings.min_attempts as f32 * self.weight();
         let key = class_key(class);
+        let near_enough = crate::tune::t().near * self.weight();
         let mut levels = destination.levels().into_iter().rev();
         let near = levels.find_map(|group| {
             let place = self.places.get(self.places.find(group, key)?)?;
-            (place.attempts >= enough).then_some(place)
+            let is_prefix = group == destination.prefix && group != destination.range;
+            (place.attempts >= if is_prefix { near_enough } else { enough }).then_some(place)
         });
         let Some(place) = near else { return Row::EMPTY };
         let may_explore = of.budget.has_some(&of.policy.explore);
+        let may_sample = may_explore && of.budget.has_plenty();
         Row {
             estimates: &place.estimates,
-            noise: if may_explore { self.settings.noise } else { 0.0 },
+            noise: if may_sample { self.settings.noise } else { 0.0 },
             probe: if may_explore { place.probe } else { 0.0 },
             min_attempts: self.settings.min_attempts as f32,
         }
@@ -272,14 +282,13 @@ impl Quality {
         }
         self.advance(now);
         let weight = self.weight();
-        let enough = self.settings.min_attempts as f32 / 2.0 * weight;
-        let path = self.places.path(destination, class_key(class), enough);
+        let path = self.places.path(destination, class_key(class));
         let bases = Bases::of(&self.places, &path, weight);
         let ago = self.back(sample.earlier);
-        self.pool(&path, slot, sample, ago);
+        self.pool(&path, slot, sample, ago, bases.last());
         let found = self.add(&path, slot, sample, ago, bases.last());
-        for (level, aspect, found) in found {
-            self.changed(&path, level, slot, aspect, found, &bases);
+        for (level, aspect, way) in found {
+            self.changed(&path, level, slot, (aspect, way), &bases);
         }
         self.believe(&path, slot, &bases, false);
         self.shares(&path, slot, sample);
@@ -296,6 +305,10 @@ impl Quality {
         let now_s = self.now_s;
         for class in &mut self.classes {
             class.budget.fill(&class.policy.explore, now_s);
+        }
+        if now_s >= self.forget_s {
+            self.forget_s = now_s + SEEN_FOR_S;
+            self.places.forget_seen();
         }
         for _ in 0..FADE.min(self.places.len()) {
             self.next_faded = (self.next_faded + 1) % self.places.len();
@@ -371,8 +384,8 @@ fn class_key(class: usize) -> u8 {
     class.min(MAX_CLASSES - 1) as u8 + 1
 }
 
-/// What was found of an aspect at a level.
-type Changed = (usize, crate::learn::Aspect, Found);
+/// A sudden change of an aspect that a level is sure of, and which way it goes.
+type Changed = (usize, Aspect, Way);
 
 #[cfg(test)]
 mod tests;

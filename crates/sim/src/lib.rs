@@ -19,6 +19,7 @@
 
 pub mod engine;
 pub mod measure;
+pub mod plot;
 pub mod policy;
 pub mod report;
 mod rng;

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use sim::plot;
 use sim::report::{run_all, table};
 use sim::scenario::{DAY, Scenario};
 use std::ops::RangeInclusive;
@@ -36,6 +37,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Draw who gets the calls over a day with outages, and what each way of picking gains.
+    Plot {
+        /// The SVG file to write.
+        #[arg(long, default_value = "docs/learner.svg")]
+        out: std::path::PathBuf,
+        /// Seeds of the gains, one or a range.
+        #[arg(long, default_value = "100-129")]
+        seeds: String,
+        /// Scenario of the day that is drawn.
+        #[arg(long, default_value = "outages")]
+        scenario: Scenario,
+        /// Seed of that day.
+        #[arg(long, default_value_t = 100)]
+        seed: u64,
+        /// Days that are played at once.
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -64,6 +83,20 @@ fn main() -> Result<()> {
             } else {
                 print!("{}", table(&runs));
             }
+            Ok(())
+        }
+        Command::Plot {
+            out,
+            seeds,
+            scenario,
+            seed,
+            jobs,
+        } => {
+            let runs = run_all(&Scenario::ALL, range(&seeds)?, DAY, jobs.unwrap_or_else(at_once));
+            let svg = plot::draw(scenario, seed, &runs, &seeds);
+            let wrong = || format!("can't write {}", out.display());
+            std::fs::write(&out, svg).with_context(wrong)?;
+            print!("{}", table(&runs));
             Ok(())
         }
     }

@@ -57,6 +57,11 @@ impl Budget {
         self.calls >= 1.0 && self.has_money(of)
     }
 
+    /// Whether so many calls are left that not all of them have to be kept for trying trunks.
+    pub(crate) fn has_plenty(&self) -> bool {
+        self.calls >= f64::from(crate::tune::t().ts_at)
+    }
+
     /// Whether there is money left for it.
     pub(crate) fn has_money(&self, of: &Explore) -> bool {
         of.money_per_day.is_none() || self.money > 0.0

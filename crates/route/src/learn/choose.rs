@@ -124,7 +124,7 @@ pub fn choose(
             best = (index, mean - behind);
         }
     }
-    let why = if first_mean < best.1 - ALIKE {
+    let why = if first_mean < best.1 - crate::tune::t().alike {
         Why::Sampled
     } else {
         Why::Best
@@ -171,32 +171,35 @@ fn sampled(row: &Row<'_>, estimate: &Estimate, draw: u64, slot: u32) -> f32 {
     }
 }
 
-/// Whether a trunk would be better than the best, which is at this utility, if it were as good as it may be; by how much.
+/// How much a try of a trunk promises: by how much it would be better than the best, which is at this utility, if it were as good as it may be,
+/// and how far it is from that. Who is a little worse than he may be is chance's affair.
 pub(super) fn promise(policy: &Policy, estimate: &Estimate, offer: &Offer, best: f32) -> Option<f32> {
+    let fallen = estimate.hope - estimate.mean;
     let hoped = Estimate {
         mean: estimate.hope,
         ..*estimate
     };
-    let over = utility(policy.weights, &hoped, offer.relative_price, 0.0) - best - WORTH_A_TRY;
-    (over > 0.0).then_some(over)
+    let over =
+        utility(policy.weights, &hoped, offer.relative_price, 0.0) - best - crate::tune::t().worth_a_try;
+    (over > 0.0 && fallen > crate::tune::t().gap).then_some(over * fallen * fallen)
 }
 
-/// Which trunk is tried in this call, if one is: of those that may be better than the best each as often as the others.
+/// Which trunk is tried in this call, if one is: of those that may be better than the best each as often as it may be better.
 fn probed(policy: &Policy, row: &Row<'_>, draw: u64, offers: &[Offer], best: (usize, f32)) -> Option<usize> {
     if row.probe <= 0.0 || Chance::Probe.unit(draw) >= row.probe {
         return None;
     }
-    let may = |(index, offer): &(usize, &Offer)| {
-        *index != best.0 && promise(policy, &row.estimate(offer.slot), offer, best.1).is_some()
+    let promises = |(index, offer): (usize, &Offer)| {
+        let over = promise(policy, &row.estimate(offer.slot), offer, best.1)?;
+        (index != best.0).then_some((index, over))
     };
-    let many = offers.iter().enumerate().filter(may).count();
-    let which = (Chance::Which.unit(draw) * many as f32) as usize;
-    offers
-        .iter()
-        .enumerate()
-        .filter(may)
-        .nth(which)
-        .map(|(index, _)| index)
+    let all = || offers.iter().enumerate().filter_map(promises);
+    let mut which = Chance::Which.unit(draw) * all().map(|(_, over)| over).sum::<f32>();
+    let found = all().find(|(_, over)| {
+        which -= over;
+        which < 0.0
+    });
+    found.or_else(|| all().last()).map(|(index, _)| index)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 pub struct Estimate {
     /// Quality of the trunk's calls, 0 to 1: what one that is put through is worth, less what failures before that cost.
     pub mean: f32,
+    /// How often it has to be paid, over how often the usual carrier has: less than 1 of who turns answers away, more of who answers himself.
+    pub bills: f32,
     /// How unsure that is: its standard deviation.
     pub deviation: f32,
     /// How many attempts' worth is known: own ones, and those believed to tell of these. Below `min_attempts` chance has no part in it.
@@ -20,6 +22,7 @@ impl Estimate {
     /// Nothing is known: it is taken for good, and begins with a tenth of the calls in which it would be the best.
     pub const UNKNOWN: Self = Self {
         mean: 0.9,
+        bills: 1.0,
         deviation: 0.0,
         weight: 0.0,
         hope: 0.95,
@@ -61,7 +64,7 @@ impl Weights {
 /// (0 to [`MOST_EXTRA`]).
 pub fn utility(weights: Weights, estimate: &Estimate, relative_price: f32, noise: f32) -> f32 {
     weights.quality * (estimate.mean + noise * estimate.deviation)
-        - weights.price * relative_price.clamp(0.0, MOST_EXTRA)
+        - weights.price * relative_price.clamp(0.0, MOST_EXTRA) * estimate.bills
 }
 
 /// A relative price: `(price - cheapest) / cheapest`, 0 where the cheapest costs nothing and this one does neither.

@@ -77,8 +77,25 @@ pub enum Aspect {
     Fails,
     /// Calls that become conversations, of those put through.
     Talks,
+    /// Answers behind which is somebody else than the called party, or nobody.
+    Cheats,
     /// How the conversations sound.
     Sounds,
+    /// What the post-dial delay leaves of a call's worth.
+    Waits,
+}
+
+impl Aspect {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Fails, Self::Talks, Self::Cheats, Self::Sounds, Self::Waits];
+
+    /// Whether more of it is better.
+    pub fn is_good(self) -> bool {
+        match self {
+            Self::Fails | Self::Cheats => false,
+            Self::Talks | Self::Sounds | Self::Waits => true,
+        }
+    }
 }
 
 impl fmt::Display for Aspect {
@@ -86,7 +103,9 @@ impl fmt::Display for Aspect {
         f.write_str(match self {
             Self::Fails => "attempts failed by the network",
             Self::Talks => "calls put through that become conversations",
+            Self::Cheats => "answers that are false or dead",
             Self::Sounds => "worth of the sound",
+            Self::Waits => "worth left by the wait for ringing",
         })
     }
 }

@@ -86,17 +86,19 @@ impl Case<'_> {
             return;
         };
         let behind = if nobody { super::choose::BEHIND } else { 0.0 };
-        let tried: Vec<usize> = (0..self.offers.len())
-            .filter(|index| *index != best.0 && self.promises(*index, best.1 - behind))
+        let tried: Vec<(usize, f32)> = (0..self.offers.len())
+            .filter(|index| *index != best.0)
+            .filter_map(|index| Some((index, self.promise(index, best.1 - behind)?)))
             .collect();
+        let over: f32 = tried.iter().map(|(_, over)| over).sum();
         let probe = if tried.is_empty() {
             0.0
         } else {
             self.row.probe.clamp(0.0, 1.0)
         };
-        for index in &tried {
-            if let Some(its) = all.get_mut(*index) {
-                *its += chance * probe / tried.len() as f32;
+        for (index, its) in &tried {
+            if let Some(of) = all.get_mut(*index) {
+                *of += chance * probe * its / over;
             }
         }
         for (index, first) in firsts(&field) {
@@ -119,11 +121,13 @@ impl Case<'_> {
         Some((index, mean, deviation))
     }
 
-    fn promises(&self, index: usize, best: f32) -> bool {
-        match (self.offers.get(index), self.estimates.get(index)) {
-            (Some(offer), Some(estimate)) => promise(self.policy, estimate, offer, best).is_some(),
-            _ => false,
-        }
+    fn promise(&self, index: usize, best: f32) -> Option<f32> {
+        promise(
+            self.policy,
+            self.estimates.get(index)?,
+            self.offers.get(index)?,
+            best,
+        )
     }
 }
 
@@ -186,6 +190,7 @@ mod tests {
             let estimates: Vec<Estimate> = (0..many)
                 .map(|_| Estimate {
                     mean: 0.7 + 0.3 * unit(&mut seed),
+                    bills: 1.0,
                     deviation: 0.15 * unit(&mut seed),
                     weight: 40.0 * unit(&mut seed),
                     hope: 0.95,

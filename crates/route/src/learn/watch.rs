@@ -10,28 +10,33 @@ use super::track::Track;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sensitivity {
     pub(crate) shift: f32,
+    /// For a change to the worse.
     pub(crate) limit: f32,
+    /// For one to the better: it is followed by a slow start, so that a wrong one costs little.
+    pub(crate) limit_better: f32,
+    /// Whether more is better.
+    pub(crate) is_good: bool,
 }
 
-/// Evidence since a change may have begun.
+/// Evidence since a change may have begun, and what came since then.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Run {
-    evidence: f32,
+    pub(crate) evidence: f32,
     pub(crate) since: Track,
 }
 
 impl Run {
     /// One more observation, `hit` of `trial` (either may be negative, to take back what was noted before), where `p` is believed and `usual` the
-    /// destination's. Gives what came since the change, once that is sure.
-    fn note(&mut self, hit: f32, trial: f32, p: f32, usual: f32, of: Sensitivity) -> Option<Track> {
+    /// destination's. Says whether the change is sure.
+    fn note(&mut self, (hit, trial): (f32, f32), p: f32, usual: f32, (shift, limit): (f32, f32)) -> bool {
         // With p' the probability at odds e^shift times as high: ln(p'/p) = shift - ln(1 - p + p e^shift), and ln((1-p')/(1-p)) is
         // that without the shift.
-        let norm = (1.0 - p + p * of.shift.exp()).ln();
+        let norm = (1.0 - p + p * shift.exp()).ln();
         // Below 0 it goes so far only that what was noted as a hit and is taken back later cancels out.
-        self.evidence = (self.evidence + hit * of.shift - trial * norm).max(-of.shift.abs());
+        self.evidence = (self.evidence + hit * shift - trial * norm).max(-shift.abs());
         if self.evidence <= 0.0 {
             self.since = Track::default();
-            return None;
+            return false;
         }
         let one = Track {
             hits: hit,
@@ -39,13 +44,28 @@ impl Run {
             expected: trial * usual,
         };
         self.since.add(&one, 1.0);
-        if self.evidence < of.limit || self.since.trials < 1.0 {
-            return None;
-        }
-        let since = self.since;
-        *self = Self::default();
-        Some(since)
+        self.evidence >= limit && self.since.trials >= 1.0
     }
+
+    /// Takes out what belongs to another.
+    pub(crate) fn less(&mut self, other: &Self) {
+        self.evidence -= other.evidence;
+        self.since.hits = (self.since.hits - other.since.hits).max(0.0);
+        self.since.trials -= other.since.trials;
+        self.since.expected -= other.since.expected;
+        if self.evidence <= 0.0 || self.since.trials <= 0.0 {
+            *self = Self::default();
+        }
+    }
+}
+
+/// Which way something has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It comes more often than was believed.
+    More,
+    /// Less often.
+    Less,
 }
 
 /// Both ways of one thing.
@@ -55,36 +75,37 @@ pub(crate) struct Watch {
     less: Run,
 }
 
-/// What was found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Found {
-    /// It comes more often than was believed: what came since then.
-    More(Track),
-    /// Less often.
-    Less(Track),
-}
-
 impl Watch {
-    /// One more observation, as of [`Run::note`].
-    pub(crate) fn note(
-        &mut self,
-        (hit, trial): (f32, f32),
-        p: f32,
-        usual: f32,
-        of: Sensitivity,
-    ) -> Option<Found> {
+    /// One more observation, as of [`Run::note`]; gives the way in which a change is sure, until its run is [taken](Self::take).
+    pub(crate) fn note(&mut self, seen: (f32, f32), p: f32, usual: f32, of: Sensitivity) -> Option<Way> {
         let p = p.clamp(0.005, 0.995);
-        let down = Sensitivity {
-            shift: -of.shift,
-            ..of
+        let (up, down) = if of.is_good {
+            (of.limit_better, of.limit)
+        } else {
+            (of.limit, of.limit_better)
         };
-        if let Some(since) = self.more.note(hit, trial, p, usual, of) {
-            self.less = Run::default();
-            return Some(Found::More(since));
+        let more = self.more.note(seen, p, usual, (of.shift, up));
+        let less = self.less.note(seen, p, usual, (-of.shift, down));
+        match (more, less) {
+            (true, _) => Some(Way::More),
+            (false, true) => Some(Way::Less),
+            (false, false) => None,
         }
-        let since = self.less.note(hit, trial, p, usual, down)?;
-        self.more = Run::default();
-        Some(Found::Less(since))
+    }
+
+    /// The evidence of a change this way.
+    pub(crate) fn run(&mut self, way: Way) -> &mut Run {
+        match way {
+            Way::More => &mut self.more,
+            Way::Less => &mut self.less,
+        }
+    }
+
+    /// What came since a change, of which no more is thought then.
+    pub(crate) fn take(&mut self, way: Way) -> Run {
+        let run = *self.run(way);
+        *self = Self::default();
+        run
     }
 }
 
@@ -95,15 +116,17 @@ mod tests {
     const OF: Sensitivity = Sensitivity {
         shift: 1.5,
         limit: 5.0,
+        limit_better: 5.0,
+        is_good: true,
     };
 
     /// After how many of these outcomes a change is found, and what came since.
-    fn found(p: f32, outcomes: impl Iterator<Item = bool>) -> Option<(usize, Found)> {
+    fn found(p: f32, outcomes: impl Iterator<Item = bool>) -> Option<(usize, Way, Track)> {
         let mut watch = Watch::default();
         for (index, hit) in outcomes.enumerate() {
             let hit = f32::from(u8::from(hit));
-            if let Some(found) = watch.note((hit, 1.0), p, p, OF) {
-                return Some((index + 1, found));
+            if let Some(way) = watch.note((hit, 1.0), p, p, OF) {
+                return Some((index + 1, way, watch.take(way).since));
             }
         }
         None
@@ -111,22 +134,19 @@ mod tests {
 
     #[test]
     fn an_outage_is_seen_in_a_few_attempts_and_so_is_its_end() {
-        let (after, what) = found(0.03, std::iter::repeat(true)).unwrap();
-        let Found::More(since) = what else {
-            panic!("{what:?}")
-        };
-        assert!(after <= 4, "{after}");
+        let (after, way, since) = found(0.03, std::iter::repeat(true)).unwrap();
+        assert!(after <= 4 && way == Way::More, "{after}");
         assert_eq!((since.hits, since.trials), (after as f32, after as f32));
-        let (after, what) = found(0.97, std::iter::repeat(false)).unwrap();
-        assert!(after <= 4 && matches!(what, Found::Less(_)), "{after}");
+        let (after, way, _) = found(0.97, std::iter::repeat(false)).unwrap();
+        assert!(after <= 4 && way == Way::Less, "{after}");
     }
 
     #[test]
     fn half_of_the_answers_gone_is_seen_in_some_tens() {
         // 60 % before, 30 % now: 3 of 10.
         let outcomes = (0..).map(|n| n % 10 < 3);
-        let (after, what) = found(0.6, outcomes).unwrap();
-        assert!(after <= 50 && matches!(what, Found::Less(_)), "{after}");
+        let (after, way, _) = found(0.6, outcomes).unwrap();
+        assert!(after <= 50 && way == Way::Less, "{after}");
     }
 
     #[test]

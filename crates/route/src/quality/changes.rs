@@ -1,8 +1,8 @@
 //! What changes of a sudden, and what is told of it.
 
-use super::place::{Each, Path};
+use super::place::Path;
 use super::{Quality, believe};
-use crate::learn::{Aspect, Change, Floor, Floors, Found, LearnEvent, Track};
+use crate::learn::{Aspect, Change, Floor, Floors, LearnEvent, Run, Track, Way};
 use believe::{Bases, Sample};
 
 /// Attempts at a country that shares are taken over.
@@ -21,46 +21,40 @@ const FALLEN: f32 = 0.1;
 const TELLING: f32 = 0.1;
 
 impl Quality {
-    /// What was believed of an aspect of a trunk at a level, and within it, is replaced by what came since it changed.
+    /// A change was seen at a level. What was believed of the aspect where the change is, and within that, is replaced by what came since.
     pub(super) fn changed(
         &mut self,
         path: &Path,
         level: usize,
         slot: u32,
-        aspect: Aspect,
-        found: Found,
+        (aspect, way): (Aspect, Way),
         bases: &Bases,
     ) {
+        let better = (way == Way::More) == aspect.is_good();
+        let whose = if better {
+            self.seen_at(path, level, slot, aspect, way)
+        } else {
+            self.blamed(path, level, slot, aspect, way)
+        };
+        let Some((level, since)) = whose else { return };
         let Some((any, class)) = path.pairs().nth(level) else {
             return;
         };
-        let usual = *of(aspect, &bases.last().each);
+        let usual = *bases.last().of(aspect);
         let Some(place) = self.places.get(any) else { return };
         let group = place.group;
         let before = place
             .known(slot)
-            .map_or(usual, |known| of(aspect, &known.beliefs).at(usual));
-        let (since, more) = match found {
-            Found::More(since) => (since, true),
-            Found::Less(since) => (since, false),
-        };
-        let better = more != (aspect == Aspect::Fails);
-        let estimate = self
-            .places
-            .get(class)
-            .and_then(|place| place.estimates.get(slot as usize));
-        let had_fallen = estimate.is_some_and(|estimate| estimate.hope - estimate.mean > FALLEN);
-        let weight = self.weight();
-        for place in self.places.iter_mut().filter(|place| group.has(place.group)) {
-            if let Some(known) = place.trunks.get_mut(slot as usize) {
-                *of_mut(aspect, &mut known.tracks) = Track::default();
-            }
-        }
-        let known = self.places.get_mut(any).and_then(|place| place.known_mut(slot));
-        if let Some(known) = known {
-            let track = of_mut(aspect, &mut known.tracks);
+            .map_or(usual, |known| known.beliefs.of(aspect).at(usual));
+        let had_fallen = self.has_fallen(class, slot);
+        self.forget_within(any, slot, aspect, better);
+        let (weight, slow_start) = (self.weight(), self.settings.slow_start as f32);
+        if let Some(known) = self.places.get_mut(any).and_then(|place| place.known_mut(slot)) {
+            let track = known.tracks.of_mut(aspect);
+            *track = Track::default();
             track.add(&since, weight);
-            if better && had_fallen && known.grown > self.settings.slow_start as f32 {
+            *known.own.of_mut(aspect) = !better;
+            if better && had_fallen && known.grown > slow_start {
                 known.grown = 0.0;
             }
         }
@@ -85,8 +79,90 @@ impl Quality {
         self.tell_of(any, slot, None, what);
     }
 
+    /// Forgets an aspect of a trunk within a place. What has got worse by itself is not better since the whole is.
+    fn forget_within(&mut self, any: usize, slot: u32, aspect: Aspect, better: bool) {
+        let Some(group) = self.places.get(any).map(|place| place.group) else {
+            return;
+        };
+        let own: Vec<super::Group> = self
+            .places
+            .iter()
+            .filter(|place| place.class == 0 && place.group != group && group.has(place.group))
+            .filter(|place| place.known(slot).is_some_and(|known| *known.own.of(aspect)))
+            .map(|place| place.group)
+            .collect();
+        for place in self.places.iter_mut().filter(|place| group.has(place.group)) {
+            if better && own.iter().any(|own| own.has(place.group)) {
+                continue;
+            }
+            if let Some(known) = place.trunks.get_mut(slot as usize) {
+                *known.tracks.of_mut(aspect) = Track::default();
+                *known.own.of_mut(aspect) = false;
+            }
+        }
+    }
+
+    /// A change for the better: wherever it is seen.
+    fn seen_at(
+        &mut self,
+        path: &Path,
+        level: usize,
+        slot: u32,
+        aspect: Aspect,
+        way: Way,
+    ) -> Option<(usize, Track)> {
+        let (any, _) = path.pairs().nth(level)?;
+        let watch = self.places.get_mut(any)?.known_mut(slot)?.watches.of_mut(aspect);
+        let taken = watch.take(way);
+        (taken.since.trials >= 1.0).then_some((level, taken.since))
+    }
+
+    /// Where a change is that a level has seen: at the narrowest level within it that has most of the evidence; what came there since then. One
+    /// destination that fails does not tell of the whole trunk, nor does its recovery.
+    fn blamed(
+        &mut self,
+        path: &Path,
+        level: usize,
+        slot: u32,
+        aspect: Aspect,
+        way: Way,
+    ) -> Option<(usize, Track)> {
+        let run = |places: &mut super::Places, any: usize| {
+            let known = places.get_mut(any)?.known_mut(slot)?;
+            Some(*known.watches.of_mut(aspect).run(way))
+        };
+        let all: Vec<(usize, Option<Run>)> = path
+            .pairs()
+            .map(|(any, _)| (any, run(&mut self.places, any)))
+            .collect();
+        let (_, widest) = all.get(level)?;
+        let enough = crate::tune::t().blame * (*widest)?.evidence;
+        let has_most = |(_, run): &&(usize, Option<Run>)| {
+            run.is_some_and(|run| run.evidence > 0.0 && run.evidence >= enough && run.since.trials >= 1.0)
+        };
+        let narrowest = all.iter().rposition(|of| has_most(&of))?.max(level);
+        let (any, _) = *all.get(narrowest)?;
+        let taken = self
+            .places
+            .get_mut(any)?
+            .known_mut(slot)?
+            .watches
+            .of_mut(aspect)
+            .take(way);
+        for (wider, _) in all.iter().take(narrowest) {
+            if let Some(known) = self
+                .places
+                .get_mut(*wider)
+                .and_then(|place| place.known_mut(slot))
+            {
+                known.watches.of_mut(aspect).run(way).less(&taken);
+            }
+        }
+        Some((narrowest, taken.since))
+    }
+
     /// Makes the estimates of a trunk anew in all classes' places within a group, those on the path excepted, whose turn comes anyway.
-    fn believe_within(&mut self, group: super::Group, slot: u32, path: &Path) {
+    pub(super) fn believe_within(&mut self, group: super::Group, slot: u32, path: &Path) {
         for index in 0..self.places.len() {
             let Some(place) = self.places.get(index) else {
                 continue;
@@ -255,21 +331,5 @@ impl Quality {
             class: Some(class),
             what: Change::BudgetSpent,
         });
-    }
-}
-
-fn of<T>(aspect: Aspect, each: &Each<T>) -> &T {
-    match aspect {
-        Aspect::Fails => &each.fails,
-        Aspect::Talks => &each.talks,
-        Aspect::Sounds => &each.sounds,
-    }
-}
-
-fn of_mut<T>(aspect: Aspect, each: &mut Each<T>) -> &mut T {
-    match aspect {
-        Aspect::Fails => &mut each.fails,
-        Aspect::Talks => &mut each.talks,
-        Aspect::Sounds => &mut each.sounds,
     }
 }

@@ -1,9 +1,9 @@
 //! Who did what where: one place per group and class (and one for all classes together), with every trunk that was seen there.
 
+use super::each::Each;
 use super::group::{Destination, Group, LEVELS};
 use super::sums::Sums;
 use crate::learn::{Belief, Estimate, Pool, Track, Watch};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -19,43 +19,17 @@ pub const MAX_SLOTS: u32 = 4_096;
 /// What a trunk is hoped to have before anything is known.
 const HOPED: f32 = 0.95;
 
-/// Something of each of the three things that are probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Each<T> {
-    /// That the network fails an attempt.
-    pub(crate) fails: T,
-    /// That a call which was put through becomes a conversation.
-    pub(crate) talks: T,
-    /// What a conversation's sound is worth.
-    pub(crate) sounds: T,
-}
-
-/// A sum and of how many: of delays.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Wait {
-    /// Seconds over those of the usual carrier.
-    pub(crate) extra_s: f32,
-    pub(crate) many: f32,
-}
-
-impl Wait {
-    pub(crate) fn scale(&mut self, by: f32) {
-        self.extra_s *= by;
-        self.many *= by;
-    }
-}
-
 /// A trunk at a place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known {
     pub(crate) sums: Sums,
     pub(crate) tracks: Each<Track>,
-    pub(crate) wait: Wait,
     /// What follows from these and from the wider places, when it was last worked out.
     pub(crate) beliefs: Each<Belief>,
-    pub(crate) wait_s: f32,
     /// Only where all classes are together.
     pub(crate) watches: Each<Watch>,
+    /// Whether it got worse here, and not with the trunk as a whole.
+    pub(crate) own: Each<bool>,
     /// Attempts since it was new or recovered; infinite: it has its whole share.
     pub(crate) grown: f32,
     /// Quality that it had before it got worse, or may have as it was never seen to have less.
@@ -66,6 +40,8 @@ pub(crate) struct Known {
     pub(crate) doubts: f32,
     /// When that was last looked at, and the estimate made, in seconds since the start.
     pub(crate) looked_s: f64,
+    /// The quality that nearer places have heard of.
+    pub(crate) spread: f32,
     /// Attempts in the window that shares are taken over, and the share that was last told.
     pub(crate) window: u16,
     pub(crate) share: f32,
@@ -73,38 +49,36 @@ pub(crate) struct Known {
     pub(crate) below_floor: bool,
 }
 
+impl Known {
+    /// Makes all sums so much less.
+    pub(crate) fn scale(&mut self, by: f32) {
+        self.sums.scale(by);
+        for track in self.tracks.iter_mut() {
+            track.scale(by);
+        }
+    }
+}
+
 impl Default for Known {
     fn default() -> Self {
         Self {
             sums: Sums::default(),
             tracks: Each::default(),
-            wait: Wait::default(),
-            beliefs: Each {
-                fails: Belief::USUAL,
-                talks: Belief::USUAL,
-                sounds: Belief::USUAL,
-            },
-            wait_s: 0.0,
+            beliefs: Each::make(|_| Belief::USUAL),
             watches: Each::default(),
+            own: Each::default(),
             grown: f32::INFINITY,
             former: HOPED,
             proven: false,
             doubts: 0.0,
             looked_s: 0.0,
+            spread: 0.0,
             window: 0,
             share: 0.0,
             told_s: f64::NEG_INFINITY,
             below_floor: false,
         }
     }
-}
-
-/// What the usual carrier has at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Pools {
-    pub(crate) each: Each<Pool>,
-    /// Delays in seconds.
-    pub(crate) wait: Pool,
 }
 
 /// A group, for one class or for all.
@@ -115,7 +89,8 @@ pub(crate) struct Place {
     pub(crate) class: u8,
     pub(crate) trunks: Vec<Known>,
     pub(crate) estimates: Vec<Estimate>,
-    pub(crate) pools: Pools,
+    /// What the usual carrier has.
+    pub(crate) pools: Each<Pool>,
     /// Attempts, decayed.
     pub(crate) attempts: f32,
     /// Probability that a call tries a trunk which may be better than it looks.
@@ -123,6 +98,7 @@ pub(crate) struct Place {
     /// Attempts in the window that shares are taken over.
     pub(crate) window: u16,
     seen: u64,
+    pub(crate) top: f32,
 }
 
 impl Place {
@@ -132,11 +108,12 @@ impl Place {
             class,
             trunks: Vec::new(),
             estimates: Vec::new(),
-            pools: Pools::default(),
+            pools: Each::default(),
             attempts: 0.0,
             probe: 0.0,
             window: 0,
             seen: 0,
+            top: 0.0,
         }
     }
 
@@ -164,20 +141,34 @@ impl Place {
         self.trunks.get_mut(index)
     }
 
+    /// The probability of a conversation that the better quarter of trunks has.
+    pub(crate) fn best_talks(&self, base: &Each<f32>) -> f32 {
+        let t = crate::tune::t();
+        let mut all: smallvec::SmallVec<[(f32, f32); 32]> = smallvec::SmallVec::new();
+        all.push((base.talks, 0.5));
+        for known in &self.trunks {
+            let belief = known.beliefs.talks;
+            if belief.known >= t.topmin {
+                all.push((belief.at(base.talks) / if t.hon > 0.0 { 1.0 - known.beliefs.cheats.at(base.cheats) } else { 1.0 }, belief.known / (belief.known + t.topk)));
+            }
+        }
+        all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let mut left = t.topq * all.iter().map(|(_, weight)| weight).sum::<f32>();
+        let found = all.iter().find(|(_, weight)| {
+            left -= weight;
+            left <= 0.0
+        });
+        found.map_or(base.talks, |(p, _)| *p)
+    }
+
     /// Makes all sums so much less.
     pub(crate) fn scale(&mut self, by: f32) {
         self.attempts *= by;
-        let Each { fails, talks, sounds } = &mut self.pools.each;
-        for pool in [fails, talks, sounds, &mut self.pools.wait] {
+        for pool in self.pools.iter_mut() {
             pool.scale(by);
         }
         for known in &mut self.trunks {
-            known.sums.scale(by);
-            let Each { fails, talks, sounds } = &mut known.tracks;
-            for track in [fails, talks, sounds] {
-                track.scale(by);
-            }
-            known.wait.scale(by);
+            known.scale(by);
         }
     }
 }
@@ -226,10 +217,22 @@ impl Path {
     }
 }
 
+/// How often groups were seen of late that have no place yet: counters that several groups may share.
+const COUNTERS: usize = 16_384;
+
+/// Attempts within some minutes from which on a group gets a place. So a scan of numbers, or the thousand exchanges of an area code, don't drive out what
+/// is known of those that are called.
+const SEEN: u8 = 10;
+
+/// The same for a prefix: ranges tell most of what there is to tell.
+const SEEN_NEAR: u8 = 120;
+
 /// All places.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     all: Vec<Place>,
+    /// By the hash of a group; empty until something is noted.
+    seen: Vec<u8>,
     index: HashMap<u64, usize, BuildHasherDefault<Multiplying>>,
     clock: u64,
 }
@@ -259,9 +262,30 @@ impl Places {
         self.index.get(&key(group, class)).copied()
     }
 
-    /// The places of a destination. Those of a level that is not there yet are made, if the wider one has seen `enough` attempts (with this
-    /// weight) to be told apart.
-    pub(crate) fn path(&mut self, destination: Destination, class: u8, enough: f32) -> Path {
+    /// Halves what is counted of groups without a place: to be called every few minutes.
+    pub(crate) fn forget_seen(&mut self) {
+        for count in &mut self.seen {
+            *count /= 2;
+        }
+    }
+
+    /// Counts a group, and says whether it was seen often enough to get a place.
+    fn is_seen(&mut self, group: Group, near: bool) -> bool {
+        if self.seen.is_empty() {
+            self.seen = vec![0; COUNTERS];
+        }
+        let mut hash = Multiplying::default();
+        hash.write_u64(u64::from(group.packed()));
+        let place = (hash.finish() >> 8) as usize % COUNTERS;
+        let Some(count) = self.seen.get_mut(place) else {
+            return false;
+        };
+        *count = count.saturating_add(1);
+        *count >= if near { SEEN_NEAR } else { SEEN }
+    }
+
+    /// The places of a destination. Those of a level that is not there yet are made, if it is seen often.
+    pub(crate) fn path(&mut self, destination: Destination, class: u8) -> Path {
         self.clock += 1;
         let mut path = Path::default();
         let mut before = None;
@@ -270,11 +294,9 @@ impl Places {
             if before == Some(group) {
                 continue;
             }
-            let wider = path
-                .class
-                .get(path.levels.wrapping_sub(1))
-                .and_then(|&at| self.get(at));
-            let may_be_made = before.is_none() || wider.is_some_and(|place| place.attempts >= enough);
+            let may_be_made = before.is_none()
+                || self.find(group, class).is_some()
+                || self.is_seen(group, path.levels + 1 == LEVELS);
             let (Some(any), Some(class)) = (
                 self.find_or_make(group, 0, may_be_made),
                 self.find_or_make(group, class, may_be_made),
@@ -422,39 +444,48 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_has_its_places_from_the_world_down() {
+    fn a_destination_has_its_places_from_the_world_down_once_it_is_seen_often() {
         let mut places = Places::default();
         let destination = Destination::of("+442079460000");
-        let path = places.path(destination, 2, 0.0);
+        for _ in 1..SEEN {
+            assert_eq!(places.path(destination, 2).levels, 1);
+        }
+        for levels in 2..=4 {
+            assert!(places.path(destination, 2).levels >= levels - 1);
+        }
+        let path = (0..2 * SEEN).map(|_| places.path(destination, 2)).last().unwrap();
         let expected: Vec<(String, u8)> = ["everywhere", "+44", "+4420", "+442079"]
             .into_iter()
             .flat_map(|group| [(group.to_owned(), 0), (group.to_owned(), 2)])
             .collect();
         assert_eq!(groups(&places, &path), expected);
         assert_eq!(groups(&places, &places.path_of(destination.prefix, 2)), expected);
-        let short = places.path(Destination::of("+44"), 2, 0.0);
+        let short = places.path(Destination::of("+44"), 2);
         assert_eq!(groups(&places, &short), expected[..4]);
-        let none = places.path(Destination::of("alice"), 1, 0.0);
+        let none = places.path(Destination::of("alice"), 1);
         assert_eq!(none.levels, 1);
     }
 
     #[test]
-    fn a_level_is_made_when_the_wider_one_has_seen_enough() {
+    fn what_is_seen_once_gets_no_place() {
         let mut places = Places::default();
-        let destination = Destination::of("+442079460000");
-        assert_eq!(places.path(destination, 1, 10.0).levels, 1);
-        let world = places.find(Group::EVERYWHERE, 1).unwrap();
-        places.get_mut(world).unwrap().attempts = 10.0;
-        assert_eq!(places.path(destination, 1, 10.0).levels, 2);
+        for number in 0..2_000 {
+            places.path(Destination::of(&format!("+1212{number:04}555")), 1);
+            if number % 20 == 19 {
+                places.forget_seen();
+            }
+        }
+        assert!(places.len() < 20, "{}", places.len());
     }
 
     #[test]
     fn of_too_many_places_the_one_not_seen_for_the_longest_time_goes() {
         let mut places = Places::default();
         let often = Destination::of("+442079460000");
-        for number in 0..3 * MAX_PLACES {
-            places.path(Destination::of(&format!("+4930{number:05}")), 1, 0.0);
-            places.path(often, 1, 0.0);
+        for number in 0..2 * MAX_PLACES {
+            let seldom = Destination::of(&format!("+4930{number:05}"));
+            places.make(seldom.prefix, 1);
+            places.path(often, 1);
         }
         assert!(places.len() <= MAX_PLACES, "{}", places.len());
         assert!(places.find(often.prefix, 1).is_some());

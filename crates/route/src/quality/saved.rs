@@ -1,9 +1,10 @@
 //! What is kept over a restart.
 
-use super::place::{Each, Known, Pools, Wait};
+use super::each::Each;
+use super::place::Known;
 use super::sums::Sums;
 use super::{Group, Quality};
-use crate::learn::Track;
+use crate::learn::{Pool, Track};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ struct SavedPlace {
     /// `None`: all classes.
     class: Option<Box<str>>,
     attempts: f32,
-    pools: Pools,
+    pools: Each<Pool>,
     trunks: Vec<SavedTrunk>,
 }
 
@@ -34,7 +35,6 @@ struct SavedTrunk {
     name: Box<str>,
     sums: Sums,
     tracks: Each<Track>,
-    wait: Wait,
     /// Attempts since it was new or recovered; `None`: it has its whole share.
     grown: Option<f32>,
     former: f32,
@@ -66,13 +66,11 @@ impl Quality {
                 None => None,
                 Some(index) => Some(self.classes.get(index)?.name.clone()),
             };
-            let mut pools = pools(&place.pools, by);
-            pools.wait.scale(by);
             Some(SavedPlace {
                 group: place.group,
                 class,
                 attempts: place.attempts * by,
-                pools,
+                pools: scaled(&place.pools, by),
                 trunks: self.saved_trunks(&place.trunks, by),
             })
         };
@@ -89,20 +87,11 @@ impl Quality {
             .filter(|(known, name)| !name.is_empty() && known.sums.attempts.max(known.sums.tests) > 0.0)
             .map(|(known, name)| {
                 let mut kept = *known;
-                kept.sums.scale(by);
-                kept.wait.scale(by);
-                for track in [
-                    &mut kept.tracks.fails,
-                    &mut kept.tracks.talks,
-                    &mut kept.tracks.sounds,
-                ] {
-                    track.scale(by);
-                }
+                kept.scale(by);
                 SavedTrunk {
                     name: name.clone(),
                     sums: kept.sums,
                     tracks: kept.tracks,
-                    wait: kept.wait,
                     grown: kept.grown.is_finite().then_some(kept.grown),
                     former: kept.former,
                     proven: kept.proven,
@@ -161,25 +150,14 @@ impl Quality {
             return;
         };
         place.attempts = saved.attempts * by;
-        place.pools = pools(&saved.pools, by);
-        place.pools.wait.scale(by);
+        place.pools = scaled(&saved.pools, by);
         for (trunk, slot) in saved.trunks.iter().zip(slots) {
             let slot = slot.and_then(|slot| u32::try_from(slot).ok());
             let Some(known) = slot.and_then(|slot| place.known_mut(slot)) else {
                 continue;
             };
-            known.sums = trunk.sums;
-            known.sums.scale(by);
-            known.tracks = trunk.tracks;
-            for track in [
-                &mut known.tracks.fails,
-                &mut known.tracks.talks,
-                &mut known.tracks.sounds,
-            ] {
-                track.scale(by);
-            }
-            known.wait = trunk.wait;
-            known.wait.scale(by);
+            (known.sums, known.tracks) = (trunk.sums, trunk.tracks);
+            known.scale(by);
             known.grown = trunk.grown.unwrap_or(f32::INFINITY);
             (known.former, known.proven) = (trunk.former.clamp(0.0, 1.0), trunk.proven);
             known.looked_s = now_s;
@@ -187,15 +165,9 @@ impl Quality {
     }
 }
 
-fn pools(of: &Pools, by: f32) -> Pools {
+fn scaled(of: &Each<Pool>, by: f32) -> Each<Pool> {
     let mut pools = *of;
-    for pool in [
-        &mut pools.each.fails,
-        &mut pools.each.talks,
-        &mut pools.each.sounds,
-    ] {
-        pool.scale(by);
-    }
+    pools.iter_mut().for_each(|pool| pool.scale(by));
     pools
 }
 
@@ -204,16 +176,30 @@ fn is_sound(place: &SavedPlace) -> bool {
     let count = |value: f32| value.is_finite() && value >= 0.0;
     let track = |track: &Track| count(track.hits) && count(track.trials) && count(track.expected);
     let trunk = |trunk: &SavedTrunk| {
-        let Each { fails, talks, sounds } = &trunk.tracks;
-        [fails, talks, sounds].into_iter().all(track)
-            && count(trunk.sums.attempts)
-            && trunk.wait.extra_s.is_finite()
-            && count(trunk.wait.many)
-            && trunk.former.is_finite()
+        trunk.tracks.iter().all(track) && count(trunk.sums.attempts) && trunk.former.is_finite()
     };
-    let pools = &place.pools;
-    let each = [pools.each.fails, pools.each.talks, pools.each.sounds, pools.wait];
     count(place.attempts)
-        && each.iter().all(|pool| count(pool.hits) && count(pool.trials))
+        && place
+            .pools
+            .iter()
+            .all(|pool| count(pool.hits) && count(pool.trials))
         && place.trunks.iter().all(trunk)
+}
+
+#[cfg(test)]
+impl Saved {
+    /// As another version would have written it.
+    pub(super) fn of_version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// With a number in it that is none.
+    pub(super) fn damaged(mut self) -> Self {
+        let trunk = self.places.iter_mut().find_map(|place| place.trunks.first_mut());
+        if let Some(trunk) = trunk {
+            trunk.tracks.fails.trials = f32::NAN;
+        }
+        self
+    }
 }

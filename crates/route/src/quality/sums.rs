@@ -91,14 +91,14 @@ impl Sums {
         sums.short = one(talk < SHORT_S);
         sums.false_answers = one(result.false_answer);
         sums.dead_air = one(result.dead_air);
-        if let Some(mos) = finite(result.mos) {
+        if let Some(mos) = finite(result.mos).map(|mos| mos.clamp(1.0, 5.0)) {
             (sums.mos_n, sums.mos, sums.mos2) = (1.0, mos, mos * mos);
         }
         if let Some(loss) = finite(result.loss) {
-            (sums.loss_n, sums.loss) = (1.0, loss);
+            (sums.loss_n, sums.loss) = (1.0, loss.clamp(0.0, 1.0));
         }
         if let Some(jitter) = result.jitter {
-            (sums.jitter_n, sums.jitter_s) = (1.0, jitter.as_secs_f32());
+            (sums.jitter_n, sums.jitter_s) = (1.0, jitter.as_secs_f32().min(60.0));
         }
         sums
     }
@@ -121,7 +121,7 @@ impl Sums {
             tests_passed: one(result.passed),
             ..Self::default()
         };
-        if let Some(mos) = finite(result.mos) {
+        if let Some(mos) = finite(result.mos).map(|mos| mos.clamp(1.0, 5.0)) {
             (sums.mos_n, sums.mos, sums.mos2) = (1.0, mos, mos * mos);
         }
         sums

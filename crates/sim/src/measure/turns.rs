@@ -25,6 +25,8 @@ const SOUGHT: Ms = 60 * MINUTE;
 pub struct Turn {
     /// Which.
     pub carrier: usize,
+    /// What became of it.
+    pub effect: &'static str,
     /// When it went bad.
     pub from: Ms,
     /// When it had recovered.
@@ -34,6 +36,8 @@ pub struct Turn {
     /// Attempts that it still got until nine tenths of its share were gone, those among the calls that show this included, and milliseconds
     /// until these began; `None`: they never were.
     pub lost: Option<(usize, Ms)>,
+    /// The share that the oracle gave it in the ten minutes after it had recovered.
+    pub due: f64,
     /// Milliseconds until it had half of its share again, or half of what the oracle gives it, if that is less.
     pub back: Back,
 }
@@ -131,10 +135,12 @@ fn turn(world: &World, oracle: &Day, policy: &Day, carrier: usize, episode: &Epi
         });
     Some(Turn {
         carrier,
+        effect: episode.effect.name(),
         from: episode.from,
         until: episode.until,
         before,
         lost,
+        due: due(&affected, episode),
         back: back(world, &affected, episode, before),
     })
 }
@@ -168,12 +174,17 @@ fn matters(affected: &Affected<'_>, episode: &Episode) -> bool {
         && affected.share(&affected.policy, before) >= 0.1
 }
 
+/// What the oracle gave it once it had recovered.
+fn due(affected: &Affected<'_>, episode: &Episode) -> f64 {
+    affected.share(&affected.oracle, affected.between(episode.until, episode.until + 10 * MINUTE))
+}
+
 fn back(world: &World, affected: &Affected<'_>, episode: &Episode, before: f64) -> Back {
     let soon = affected.between(episode.until, episode.until + 10 * MINUTE);
     if episode.until + 20 * MINUTE > world.length || soon.len() < ENOUGH {
         return Back::Unasked;
     }
-    let due = affected.share(&affected.oracle, soon).min(before);
+    let due = due(affected, episode).min(before);
     if due < 0.1 {
         return Back::Unasked;
     }

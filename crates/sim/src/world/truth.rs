@@ -124,6 +124,20 @@ pub enum Effect {
     Slow(f64),
 }
 
+impl Effect {
+    /// What it is, in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refuses(_) => "refuses",
+            Self::Silent(_) => "silent",
+            Self::Loses(_) => "loses",
+            Self::Sounds(_) => "sounds bad",
+            Self::Lies(_) => "lies",
+            Self::Slow(_) => "slow",
+        }
+    }
+}
+
 /// An effect, for a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Episode {

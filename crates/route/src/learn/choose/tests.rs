@@ -4,6 +4,7 @@ use crate::learn::Weights;
 fn estimate(mean: f32, deviation: f32) -> Estimate {
     Estimate {
         mean,
+        bills: 1.0,
         deviation,
         weight: 100.0,
         hope: mean,
