@@ -28,7 +28,20 @@ pub use form::hours::OpenHours;
 pub use glance::{Glance, Said, glance};
 pub use load::{check, defaults, load, parse, wildcard};
 pub use model::{
-    Advance, AfterRinging, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Backup, Ban, Billing, CallerHeader, Capacity, Capture, Ceiling, CeilingAction, CeilingFor, Challenge, Class, ClientCertificate, Config, Connections, Country, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow, Destinations, DialPlan, DialRule, DialThen, Digest, DigestAlgorithm, DiversionMode, Dns, Dtmf, Edge, Emergency, EmergencyRoute, Engine, Explore, Failover, Floors, Fraud, FraudAction, FraudResponse, FraudScope, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders, Irsf, Keepalive, Limit, Listen, ListenTls, LongCalls, Media, MessageKind, Network, Node, NumberCheck, NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OffHours, OutsideMode, Parallel, PlainDigits, Portability, PortabilityMode, PrivacyMode, ReasonMode, Reasons, Records, Redirects, RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, Routing, RowJurisdiction, Rtcp, Screening, ScreeningMode, SdpChanges, Sequential, SessionTimer, Sign, Sip, Sound, Spend, Srtp, SrtpKeying, SrtpSuite, Stir, Stop, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkCapacity, TrunkFraud, TrunkStir, TrunkTls, UnknownNumber, UnknownSources, Unpriced, Until, UriStyle, User, Velocity, Verify, VerstatPlace, Wangiri, Way, Weights,
+    Advance, AfterRinging, Announcement, AnonymousMode, Api, Assertion, AttestRule, Auth, Backup, Ban,
+    Billing, CallerHeader, Capacity, Capture, Ceiling, CeilingAction, CeilingFor, Challenge, Class,
+    ClientCertificate, Config, Connections, Country, Credit, DayOrMonth, DeckFormat, DeckLayout, DeckRow,
+    Destinations, DialPlan, DialRule, DialThen, Digest, DigestAlgorithm, DiversionMode, Dns, Dtmf, Edge,
+    Emergency, EmergencyRoute, Engine, Explore, Failover, Floors, Fraud, FraudAction, FraudResponse,
+    FraudScope, HeaderAction, HeaderFormats, HeaderRule, Health, Hep, Identity, IdentityHeaders, Irsf,
+    Keepalive, Limit, Listen, ListenTls, LongCalls, Media, MessageKind, Network, Node, NumberCheck,
+    NumberFormat, NumberIn, NumberRule, NumberStyle, Numbering, Objective, OffHours, OutsideMode, Parallel,
+    PlainDigits, Portability, PortabilityMode, PrivacyMode, ReasonMode, Reasons, Records, Redirects,
+    RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, Routing,
+    RowJurisdiction, Rtcp, Screening, ScreeningMode, SdpChanges, Sequential, SessionTimer, Sign, Sip, Sound,
+    Spend, Srtp, SrtpKeying, SrtpSuite, Stir, Stop, Target, TimerMode, TlsVersion, Tone, Transcode, Transfer,
+    Transport, Trunk, TrunkCapacity, TrunkFraud, TrunkStir, TrunkTls, UnknownNumber, UnknownSources,
+    Unpriced, Until, UriStyle, User, Velocity, Verify, VerstatPlace, Wangiri, Way, Weights,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

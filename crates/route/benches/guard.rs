@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 const RATE: Rate = Rate {
     per_minute: Money(10_000_000),
     fee: Money(0),
+    minimum: Money(0),
     first_interval: 1,
     increment: 1,
     blocked: false,

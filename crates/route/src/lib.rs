@@ -26,13 +26,13 @@ pub mod tune;
 pub use backup::{Backup, Unanswered};
 pub use failover::{AttemptOutcome, Redirection, Verdict, most_telling, redirection, verdict};
 pub use live::{
-    Asked, HealthChange, HopFailure, HopView, LimitView, Live, LoadChange, Outcome, Permit, Refusal, Setback,
-    TargetState, Wish,
+    Asked, HealthChange, HopFailure, HopView, LimitView, Live, LoadChange, Of, Outcome, Permit, Refusal,
+    Setback, TargetState, Wish,
 };
 pub use margin::Margin;
 pub use plan::{
-    Attempt, Basis, Candidate, CandidateView, DecisionView, Late, LeftOut, NoRoute, NoRouteReason, Place,
-    Plan, RateView, Request, Score, Trace, plan, plan_only,
+    Attempt, Basis, Candidate, CandidateView, DecisionView, Explores, FartherView, Late, LearnedView,
+    LeftOut, NoRoute, NoRouteReason, Place, Plan, RateView, Request, Score, Trace, plan, plan_only,
 };
 pub use prices::{Advise, TooMuch};
 pub use quality::Quality;

@@ -5,6 +5,7 @@ mod capacity;
 mod gate;
 mod health;
 mod hops;
+mod learner;
 mod pace;
 mod round_trip;
 
@@ -15,6 +16,7 @@ use config::{Capacity, Role, Trunk};
 use gate::Gates;
 use health::{Health, Rules};
 use hops::Places;
+use learner::Learner;
 use pace::Pace;
 use sip_proto::Hop;
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 pub use capacity::{LimitView, LoadChange, Wish};
 pub use health::{HealthChange, Outcome, TargetState};
 pub use hops::{Asked, HopFailure, HopView, Setback};
+pub use learner::Of;
 
 /// Live state of every trunk of the config in force, and of every trunk that still carries calls.
 ///
@@ -45,6 +48,7 @@ pub struct Live {
     permits: u64,
     hops: Places,
     limits: Limits,
+    learner: Option<Box<Learner>>,
 }
 
 /// One trunk.

@@ -4,6 +4,7 @@ mod attempts;
 mod decide;
 mod draw;
 mod emergency;
+mod learned;
 mod only;
 mod order;
 mod trace;
@@ -19,12 +20,13 @@ use smallvec::SmallVec;
 use std::time::Instant;
 use trace::Moves;
 
+pub use learned::Explores;
 pub use only::plan_only;
 pub use order::Score;
 pub(crate) use order::Standing;
 pub(crate) use trace::Shared;
 pub use trace::{Basis, Candidate, Late, LeftOut, Place, Trace};
-pub use view::{CandidateView, DecisionView, RateView};
+pub use view::{CandidateView, DecisionView, FartherView, LearnedView, RateView};
 
 /// What a decision has to go by.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,8 @@ pub struct Plan {
     /// How many INVITEs may be sent at most: the fewest that `failover.attempts` of the calling trunk and of
     /// those tried allow; 3 where none of them has written it.
     pub limit: usize,
+    /// What is to be found out by its first carrier; `None`: nothing.
+    pub explores: Option<Box<Explores>>,
     /// Why the attempts stand in this order, and who was left out.
     pub trace: Trace,
 }
@@ -131,6 +135,7 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
     let decision = Decision::new(tables, live, now, request);
     let rule = tables.rule(request.called).filter(|_| !request.emergency);
     let mut keys = Keys::new();
+    let mut learned = None;
     let (basis, standings) = match rule {
         _ if request.emergency => (Basis::Emergency, decision.by_emergency()),
         Some(rule) => (
@@ -138,13 +143,18 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
             decision.by_rule(rule),
         ),
         None if tables.trunk(request.from).role == Role::Customer => {
-            (Basis::Carriers, decision.by_price(&mut keys))
+            let mut standings = decision.by_price(&mut keys);
+            learned = decision.learn(&mut standings, tables.carriers().priced(), &mut keys);
+            (Basis::Carriers, standings)
         }
         None => (Basis::NoTransit, Vec::new()),
     };
     let mut moved = Moves::new();
     let attempts = decision.attempts(&basis, &standings, &keys, rule, &mut moved);
-    let trace = decision.trace(basis, standings, moved);
+    let explores = learned
+        .as_deref()
+        .and_then(|learned| decision.explores(learned, &standings));
+    let trace = decision.trace(basis, standings, moved, learned);
     if attempts.is_empty() {
         let reason = trace.no_route();
         return Err(NoRoute {
@@ -160,6 +170,7 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
             decision.limit(&attempts)
         },
         attempts,
+        explores,
         trace,
     })
 }

@@ -4,6 +4,7 @@
 mod build;
 mod carriers;
 mod dialing;
+mod learning;
 mod numbers;
 mod regions;
 mod sold;
@@ -18,6 +19,7 @@ use crate::prices::{Price, Prices};
 use carriers::Carriers;
 use config::{Config, NumberRule, Role, Trunk};
 use dialing::{Callers, Dialing};
+use learning::Learning;
 use numbers::Numbers;
 use regions::Regions;
 use sold::Sold;
@@ -77,6 +79,7 @@ pub struct Tables {
     dialing: Dialing,
     /// What is known of each trunk's callers.
     callers: Box<[Callers]>,
+    learning: Learning,
     capacity: config::Capacity,
     limits: Box<[config::Limit]>,
 }
@@ -383,6 +386,11 @@ impl Tables {
     /// How many targets a trunk has.
     pub(crate) fn targets(&self, ix: TrunkIx) -> u16 {
         self.facts(ix).map_or(0, |facts| facts.targets)
+    }
+
+    /// What the learner goes by.
+    pub(crate) fn learning(&self) -> &Learning {
+        &self.learning
     }
 
     /// What traces need to be put into words.

@@ -58,17 +58,22 @@ impl Bed {
             from: ix(&self.tables, "pbx"),
             caller: "+441632960000",
             called: "+442071838750",
+            class: None,
+            sell: None,
+            routed: None,
+            emergency: false,
             at_unix_s: 1_769_904_000,
             draw: 1,
         };
         let plan = plan(&self.tables, &self.live, self.now, &request).unwrap();
-        let candidates = plan.trace.candidates.iter();
+        let candidates = plan.trace.candidates();
         let late = |candidate: &route::Candidate| match candidate.place {
             Place::InOrder => None,
             Place::Last(late) => Some(late),
             Place::Dropped(why) => panic!("{why}"),
         };
         candidates
+            .iter()
             .map(|c| (self.tables.trunk(c.trunk).name.clone(), late(c)))
             .collect()
     }

@@ -99,8 +99,12 @@ pub struct Run {
 pub fn run(scenario: Scenario, seed: u64, length: Ms) -> Run {
     let world = scenario.world(seed, length);
     let calls = calls(&world);
-    let oracle = Day::cached(&world, &format!("{scenario}-{seed}-{length}-o"), || Who::Oracle.day(&world, &calls));
-    let least = Day::cached(&world, &format!("{scenario}-{seed}-{length}-l"), || Who::LeastCost.day(&world, &calls));
+    let oracle = Day::cached(&world, &format!("{scenario}-{seed}-{length}-o"), || {
+        Who::Oracle.day(&world, &calls)
+    });
+    let least = Day::cached(&world, &format!("{scenario}-{seed}-{length}-l"), || {
+        Who::LeastCost.day(&world, &calls)
+    });
     let figures = Who::MEASURED
         .into_iter()
         .filter(|who| *who == Who::Learner || std::env::var("FULL").is_ok())

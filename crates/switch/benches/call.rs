@@ -96,6 +96,8 @@ impl Rig {
                         }
                     }
                     Command::KeepRegistrations(_)
+                    | Command::KeepUsual(_)
+                    | Command::KeepLearned(_)
                     | Command::Leg { .. }
                     | Command::Event(_)
                     | Command::Probed { .. }

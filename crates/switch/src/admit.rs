@@ -466,10 +466,13 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let snapshot = Arc::clone(&call.snapshot);
     let fit = call.offer_fits();
     match (route::plan(&snapshot.tables, &core.live, now.at, &request), fit) {
-        (Ok(plan), Ok(())) => {
+        (Ok(mut plan), Ok(())) => {
             let rate = plan.attempts.first().and_then(|attempt| attempt.rate);
             match guard::priced(core, now, call, rate) {
-                Ok(()) => call.start(core, now, plan),
+                Ok(()) => {
+                    call.chosen(core, now, &mut plan);
+                    call.start(core, now, plan);
+                }
                 Err(ending) => call.end(core, now, ending),
             }
         }

@@ -221,7 +221,7 @@ impl Call {
     }
 
     /// What transfers have made of it.
-    fn moves(&self) -> Option<&Transfers> {
+    pub(crate) fn moves(&self) -> Option<&Transfers> {
         self.aside.as_ref()?.transfers.as_deref()
     }
 
@@ -279,6 +279,7 @@ impl Call {
             | Timer::Register(_)
             | Timer::Binding(_)
             | Timer::Guard
+            | Timer::Learn
             | Timer::SaveBindings => {}
         }
     }

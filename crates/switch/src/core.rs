@@ -31,6 +31,7 @@ use crate::guard::Watchman;
 use crate::handoff::Handoff;
 use crate::ident::{CallKey, IdMap};
 use crate::io::{Command, Now, RecordJob};
+use crate::lessons::Teacher;
 use crate::loops::Loops;
 use crate::orphan::{Goodbye, Orphan};
 use crate::pager::{Page, PageKey};
@@ -82,6 +83,8 @@ pub(crate) struct Core {
     pub(crate) edge: Edge,
     /// The fraud guard.
     pub(crate) watchman: Watchman,
+    /// What calls tell of their carriers.
+    pub(crate) teacher: Teacher,
     /// Calls that may come back.
     pub(crate) loops: Loops,
     /// Our registrations.
@@ -137,6 +140,7 @@ impl Core {
             access,
             edge: Edge::default(),
             watchman,
+            teacher: Teacher::default(),
             loops: Loops::default(),
             registrations: Registrations::default(),
             registrar: Registrar::default(),

@@ -53,6 +53,14 @@ pub enum EventKind {
     Emergency,
     /// An emergency call was not answered.
     EmergencyFailed,
+    /// A carrier has got worse somewhere, or is below a floor of a class: it gets fewer calls.
+    Demoted,
+    /// A carrier is new somewhere, has recovered, or has grown into its share.
+    Promoted,
+    /// A carrier's share of calls has changed.
+    Share,
+    /// A class has spent what it may on finding out about carriers.
+    BudgetSpent,
     /// A call is over. Made of its record by whoever tells of calls.
     Call,
 }
@@ -76,6 +84,10 @@ impl EventKind {
             Self::LoadNormal => "load-normal",
             Self::Emergency => "emergency",
             Self::EmergencyFailed => "emergency-failed",
+            Self::Demoted => "demoted",
+            Self::Promoted => "promoted",
+            Self::Share => "share",
+            Self::BudgetSpent => "budget-spent",
             Self::Call => "call",
         }
     }
@@ -91,13 +103,17 @@ impl EventKind {
             | Self::Fraud
             | Self::LoadHigh
             | Self::Emergency
-            | Self::EmergencyFailed => true,
+            | Self::EmergencyFailed
+            | Self::Demoted => true,
             Self::TargetUp
             | Self::PlaceBack
             | Self::Registered
             | Self::Draining
             | Self::Resumed
             | Self::LoadNormal
+            | Self::Promoted
+            | Self::Share
+            | Self::BudgetSpent
             | Self::Call => false,
         }
     }
@@ -136,6 +152,10 @@ mod tests {
             EventKind::LoadNormal,
             EventKind::Emergency,
             EventKind::EmergencyFailed,
+            EventKind::Demoted,
+            EventKind::Promoted,
+            EventKind::Share,
+            EventKind::BudgetSpent,
             EventKind::Call,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());

@@ -135,6 +135,8 @@ pub enum Command {
     KeepRegistrations(Vec<u8>),
     /// Keep this over a restart, in place of what came before: what is usual for customers, for [`crate::Switch::recall`].
     KeepUsual(Vec<u8>),
+    /// Keep this over a restart, in place of what came before: what was learned of carriers, for [`crate::Switch::recall_learned`].
+    KeepLearned(Box<route::quality::Saved>),
     /// Messages with this Call-ID belong to this call; said of each leg as it begins, where messages are mirrored
     /// (`hep`) or a trunk is being tested.
     Leg {

@@ -14,6 +14,7 @@
 //! | `explain.rs` | what would become of a call that nobody makes |
 //! | `event.rs` | what operators are told of as it happens |
 //! | `credit.rs`, `call/bill.rs` | what customers may still spend; what a call costs and brings |
+//! | `lessons.rs` | what calls tell of their carriers |
 //! | `guard.rs` | calls that are stolen or faked |
 //! | `auth.rs` | who a request is from |
 //! | `loops.rs` | calls that come back to us |
@@ -60,6 +61,7 @@ mod health;
 mod ident;
 mod identity;
 mod io;
+mod lessons;
 mod locate;
 mod loops;
 mod numbers;

@@ -73,6 +73,7 @@ impl Switch {
         );
         let mut core = Core::new(endpoint, snapshot, now);
         core.endpoint.set_epoch(now.at, now.unix_ms);
+        core.install_learning(now);
         core.install_overload();
         core.install_source_names(now);
         let mut pingers = Pingers::default();
@@ -264,6 +265,7 @@ impl Switch {
                 Timer::Binding(id) => registrar::on_timer(&mut self.core, now, id),
                 Timer::SaveBindings => registrar::save_due(&mut self.core, now),
                 Timer::Guard => guard::on_timer(&mut self.core, now),
+                Timer::Learn => self.core.on_learn_timer(now),
                 Timer::Source(number) => self.core.look_up_source(now, number),
                 Timer::Credit(account) => self.on_credit_timer(now, account),
                 Timer::Certificate(key) => {
@@ -489,6 +491,7 @@ impl Switch {
         self.core.dips.install(before, &snapshot.config.portability);
         self.core.snapshot = snapshot;
         self.core.edge.install();
+        self.core.install_learning(now);
         self.core.install_credit(now);
         self.core.install_overload();
         self.pingers.install(&mut self.core, now);
@@ -507,6 +510,7 @@ impl Switch {
         self.drain(now);
         registrar::save_due(&mut self.core, now);
         guard::keep(&mut self.core, now);
+        self.core.keep_learned(now);
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
             self.with_call(key, |call, core| {

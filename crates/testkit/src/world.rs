@@ -124,6 +124,8 @@ pub struct World {
     pub registrations: Option<Vec<u8>>,
     /// What is usual for customers, as the switch has handed it out to be kept.
     pub usual: Option<Vec<u8>>,
+    /// What was learned of carriers, as it was kept last.
+    pub learned: Option<Box<route::quality::Saved>>,
     /// The resolver.
     pub dns: Dns,
     /// Servers of callers' certificates.
@@ -166,6 +168,7 @@ impl World {
             store: Store::new(),
             registrations: None,
             usual: None,
+            learned: None,
             dns: Dns::default(),
             certificates: Certificates::default(),
             lookups: Lookups::default(),
@@ -201,6 +204,11 @@ impl World {
         switch.resume(now, unfinished, &mut commands);
         if let Some(kept) = &self.registrations {
             switch.restore(now, kept).expect("what a switch has kept");
+        }
+        if let Some(learned) = &self.learned {
+            switch
+                .recall_learned(now, learned)
+                .expect("what a switch has learned");
         }
         if let Some(usual) = &self.usual {
             switch.recall(now, usual).expect("what a switch has learned");
@@ -351,6 +359,7 @@ impl World {
                 Command::Record(job) => self.store.take(self.now, job, &mut self.agenda),
                 Command::KeepRegistrations(bytes) => self.registrations = Some(bytes),
                 Command::KeepUsual(bytes) => self.usual = Some(bytes),
+                Command::KeepLearned(saved) => self.learned = Some(saved),
                 Command::Leg { .. } | Command::Probed { .. } | Command::Event(_) => {}
                 Command::FetchCertificate { query, url } => {
                     self.certificates.fetch(self.now, query, &url, &mut self.agenda);

@@ -1,6 +1,7 @@
 //! Who may take a call, and for what: every candidate with its price and its place.
 
 use super::draw::Draw;
+use super::learned::Learned;
 use super::order::{Keys, NO_KEY};
 use super::trace::{Basis, Late, LeftOut, Measures, Moves, Place, Shared, Trace};
 use super::{Request, Score, Standing};
@@ -32,9 +33,9 @@ pub(super) struct Decision<'a> {
     pub(super) tables: &'a Tables,
     pub(super) draw: Draw,
     pub(super) request: &'a Request<'a>,
-    live: &'a Live,
+    pub(super) live: &'a Live,
     now: Instant,
-    class: Option<&'a Class>,
+    pub(super) class: Option<&'a Class>,
     prices: Asks<'a>,
     /// The region where the call has come in.
     region: Option<u16>,
@@ -99,7 +100,13 @@ impl<'a> Decision<'a> {
     }
 
     /// What was seen.
-    pub(super) fn trace(&self, basis: Basis, standings: Vec<Standing>, moved: Moves) -> Trace {
+    pub(super) fn trace(
+        &self,
+        basis: Basis,
+        standings: Vec<Standing>,
+        moved: Moves,
+        learned: Option<Box<Learned>>,
+    ) -> Trace {
         let measures = Measures {
             class: self.class.map(|class| class.ix),
             max_price: self.class.and_then(|class| class.max_price),
@@ -107,7 +114,9 @@ impl<'a> Decision<'a> {
             sell: self.sell,
             has_region: self.region.is_some(),
         };
-        Trace::new(self.request, self.shared(), basis, standings, measures, moved)
+        let mut trace = Trace::new(self.request, self.shared(), basis, standings, measures, moved);
+        trace.learned = learned;
+        trace
     }
 
     /// What a trace needs to be put into words.

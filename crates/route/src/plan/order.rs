@@ -12,6 +12,11 @@ use smallvec::SmallVec;
 pub struct Score(u32);
 
 impl Score {
+    /// One that is worked out elsewhere.
+    pub(super) fn of_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// What a call of three minutes costs. Who has no price is behind all who have one.
     pub(super) fn of(price: Price) -> Self {
         Self(price.bits())

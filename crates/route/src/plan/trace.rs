@@ -1,6 +1,7 @@
 //! What a decision saw, kept as data; words are made of it only when somebody asks.
 
 use super::draw::Draw;
+use super::learned::Learned;
 use super::order::{self, Standing};
 use super::{NoRouteReason, Request};
 use crate::deck::{Money, Rate};
@@ -31,6 +32,8 @@ pub struct Trace {
     pub(super) measures: Measures,
     /// Targets that were put behind others of their trunks.
     pub(super) moved: Moves,
+    /// What was read of what was learned; `None`: nothing, and price decides.
+    pub(super) learned: Option<Box<Learned>>,
     shared: Arc<Shared>,
 }
 
@@ -244,6 +247,7 @@ impl Trace {
             routed: request.routed.map(|routed| bare(routed).into()),
             measures,
             moved,
+            learned: None,
             shared,
         }
     }
@@ -301,6 +305,10 @@ impl Trace {
     /// The decision in plain words: [`DecisionView::lines`](super::DecisionView::lines).
     pub fn lines(&self) -> Vec<String> {
         self.view().lines()
+    }
+
+    pub(super) fn standing(&self, index: u32) -> Option<&Standing> {
+        self.standings.get(index as usize)
     }
 
     pub(super) fn name(&self, ix: TrunkIx) -> &str {

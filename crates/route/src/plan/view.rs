@@ -1,7 +1,9 @@
 //! A decision as data that outlives its tables: for the record, for whoever asks, and for replaying it.
 
+use super::learned::Known;
 use super::trace::{Basis, Candidate, LeftOut, Measures, Place, Trace};
 use crate::deck::{self, Money, Rate};
+use crate::learn::{Estimate, Why};
 use crate::margin::Margin;
 use crate::prices::COMPARED_MS;
 use crate::tables::{Near, TrunkIx};
@@ -29,6 +31,16 @@ pub struct DecisionView {
     pub rule: Option<String>,
     /// The random number that decided among equals, in decimal digits: JSON's numbers have no room for all of them.
     pub draw: String,
+    /// How the first was chosen where quality counts: `best` (it looks the best), `sampled` (chance put it before one that looks better,
+    /// as unsure as both are), `probe` (it may be better than it looks, and is tried), or `cheapest` (too little is known).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
+    /// The one that looked the best, where another is first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<String>,
+    /// What quality weighs there; price weighs the rest of 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality_weight: Option<f32>,
     /// Whether carriers in the region where the call came in stand before others of their price and priority.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_region: bool,
@@ -62,6 +74,9 @@ pub struct CandidateView {
     /// Its targets that are behind others of it, because they are farther away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub farther: Vec<FartherView>,
+    /// What was believed of it, where that was weighed against its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedView>,
     /// What its deck asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<RateView>,
@@ -69,6 +84,21 @@ pub struct CandidateView {
     pub priority: u16,
     /// Weight of its foremost targets together.
     pub weight: u32,
+}
+
+/// What was believed of a carrier for calls to the destination in the class.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearnedView {
+    /// Quality of its calls, 0 to 1.
+    pub quality: f32,
+    /// Standard deviation of that.
+    pub deviation: f32,
+    /// How many attempts' worth is known.
+    pub attempts: f32,
+    /// Part of the calls in which it may be the best: less than 1 while it is new or has recovered, 0 below a floor.
+    pub share: f32,
+    /// How likely it was to be the first, over all draws.
+    pub propensity: f32,
 }
 
 /// A target that stands behind another of its trunk, because it is farther away.
@@ -124,7 +154,38 @@ const APART: usize = 3;
 impl Trace {
     /// The decision as data.
     pub fn view(&self) -> DecisionView {
+        let (basis, rule) = match &self.basis {
+            Basis::Number(pattern) => ("number", Some(pattern.to_string())),
+            Basis::Carriers => ("carriers", None),
+            Basis::Emergency => ("emergency", None),
+            Basis::NoTransit => ("no-transit", None),
+        };
+        let learned = self.learned.as_deref();
+        let best = learned.filter(|learned| matches!(learned.why(), Why::Sampled | Why::Probe));
+        let sell = self.measures.min_margin.and(self.measures.sell);
+        DecisionView {
+            from: self.name(self.from).to_owned(),
+            called: self.called().to_owned(),
+            routed: self.routed.as_deref().map(str::to_owned),
+            class: self.class().map(str::to_owned),
+            basis: basis.to_owned(),
+            rule,
+            draw: self.draw.to_string(),
+            choice: learned.map(|learned| word(learned.why()).to_owned()),
+            best: best
+                .and_then(|learned| self.trunk_of(learned.best()?))
+                .map(str::to_owned),
+            quality_weight: learned.map(|learned| learned.policy().weights.quality),
+            by_region: self.measures.has_region,
+            sell: sell.map(|sell| sell.to_string()),
+            min_margin: self.measures.min_margin.map(|least| least.to_string()),
+            candidates: self.candidate_views(),
+        }
+    }
+
+    fn candidate_views(&self) -> Vec<CandidateView> {
         let mut place = 0;
+        let beliefs = self.beliefs();
         let view = |candidate: Candidate| {
             let (in_order, why) = match candidate.place {
                 Place::InOrder => (true, None),
@@ -132,6 +193,7 @@ impl Trace {
                 Place::Dropped(why) => (false, Some(why.to_string())),
             };
             place += u16::from(in_order);
+            let belief = beliefs.iter().find(|(trunk, _)| *trunk == candidate.trunk);
             CandidateView {
                 trunk: self.name(candidate.trunk).to_owned(),
                 place: in_order.then_some(place),
@@ -143,6 +205,7 @@ impl Trace {
                     Some(Near::Unknown) | None => None,
                 },
                 farther: self.farther(candidate.trunk),
+                learned: belief.map(|(_, learned)| *learned),
                 rate: candidate
                     .rate
                     .map(|rate| RateView::of(rate, self.routed.as_deref().unwrap_or(self.called()))),
@@ -150,29 +213,41 @@ impl Trace {
                 weight: candidate.weight,
             }
         };
-        let (basis, rule) = match &self.basis {
-            Basis::Number(pattern) => ("number", Some(pattern.to_string())),
-            Basis::Carriers => ("carriers", None),
-            Basis::Emergency => ("emergency", None),
-            Basis::NoTransit => ("no-transit", None),
+        self.candidates().into_iter().map(view).collect()
+    }
+
+    /// What was believed of those among which quality has chosen.
+    fn beliefs(&self) -> Vec<(TrunkIx, LearnedView)> {
+        let Some(learned) = self
+            .learned
+            .as_deref()
+            .filter(|learned| learned.why() != Why::Cheapest)
+        else {
+            return Vec::new();
         };
-        DecisionView {
-            from: self.name(self.from).to_owned(),
-            called: self.called().to_owned(),
-            routed: self.routed.as_deref().map(str::to_owned),
-            class: self.class().map(str::to_owned),
-            basis: basis.to_owned(),
-            rule,
-            draw: self.draw.to_string(),
-            by_region: self.measures.has_region,
-            sell: self
-                .measures
-                .min_margin
-                .and(self.measures.sell)
-                .map(|sell| sell.to_string()),
-            min_margin: self.measures.min_margin.map(|least| least.to_string()),
-            candidates: self.candidates().into_iter().map(view).collect(),
-        }
+        let view = |(known, propensity): (&Known, f32)| {
+            let Estimate {
+                mean,
+                deviation,
+                weight,
+                share,
+                ..
+            } = known.estimate;
+            let learned = LearnedView {
+                quality: mean,
+                deviation,
+                attempts: weight,
+                share,
+                propensity,
+            };
+            Some((self.standing(known.standing)?.trunk, learned))
+        };
+        let all = learned.known().iter().zip(learned.propensities());
+        all.filter_map(view).collect()
+    }
+
+    fn trunk_of(&self, standing: u32) -> Option<&str> {
+        Some(self.name(self.standing(standing)?.trunk))
     }
 
     /// What a candidate was measured by that is not tried.
@@ -210,6 +285,15 @@ impl Trace {
         };
         let of = |moved: &&super::trace::Moved| moved.trunk == trunk;
         self.moved.iter().filter(of).map(view).collect()
+    }
+}
+
+fn word(why: Why) -> &'static str {
+    match why {
+        Why::Best => "best",
+        Why::Sampled => "sampled",
+        Why::Probe => "probe",
+        Why::Cheapest => "cheapest",
     }
 }
 
@@ -279,7 +363,22 @@ impl DecisionView {
     fn by_price(&self) -> String {
         let region = if self.by_region { "region, then " } else { "" };
         let draw = &self.draw;
-        let by = format!("carriers by price, then priority, then {region}weight (draw {draw})");
+        let by = match (self.choice.as_deref(), self.quality_weight, &self.best) {
+            (None | Some("cheapest"), ..) | (_, None, _) => {
+                format!("carriers by price, then priority, then {region}weight (draw {draw})")
+            }
+            (Some(choice), Some(weight), best) => {
+                let (quality, price) = ((weight * 100.0).round(), ((1.0 - weight) * 100.0).round());
+                let why = match (choice, best) {
+                    ("probe", Some(best)) => format!("the first is tried, {best} looks better"),
+                    ("sampled", Some(best)) => {
+                        format!("chance put the first before {best}, as unsure as both are")
+                    }
+                    _ => "the first looks the best".to_owned(),
+                };
+                format!("carriers by quality ({quality} %) and price ({price} %), {why} (draw {draw})")
+            }
+        };
         if self.min_margin.is_some() && self.sell.is_none() {
             by + "; whatever they leave: no price of the customer's is known"
         } else {
@@ -296,6 +395,24 @@ impl CandidateView {
             Some(rate) => rate.to_string(),
         };
         let _ = write!(text, ", priority {}, weight {}", self.priority, self.weight);
+        if let Some(learned) = &self.learned {
+            let LearnedView {
+                quality,
+                deviation,
+                attempts,
+                share,
+                propensity,
+            } = learned;
+            let first = propensity * 100.0;
+            let _ = write!(
+                text,
+                ", quality {quality:.2} ± {deviation:.2} of {attempts:.0} attempts"
+            );
+            if *share < 1.0 {
+                let _ = write!(text, " (in {:.0} % of calls)", share * 100.0);
+            }
+            let _ = write!(text, ", first in {first:.0} %");
+        }
         text.push_str(match self.in_region {
             Some(true) => ", in the call's region",
             Some(false) => ", in another region",

@@ -46,6 +46,17 @@ impl Price {
         Self(bits)
     }
 
+    /// The amount, to as many digits as are kept, in billionths.
+    pub(crate) const fn amount(self) -> u64 {
+        let bits = self.0;
+        if bits >> EXACT == 0 {
+            return bits as u64;
+        }
+        let (above, mantissa) = (bits & ((1 << EXACT) - 1), bits & ((1 << MANTISSA) - 1));
+        let exponent = (above >> MANTISSA) + EXACT;
+        (1_u64 << MANTISSA | mantissa as u64) << (exponent - MANTISSA)
+    }
+
     /// The bits, in the order of prices.
     pub(crate) const fn bits(self) -> u32 {
         self.0

@@ -160,8 +160,13 @@ impl Bases {
         let mut wider = WORLD;
         for ((_, class), base) in path.pairs().zip(&mut all) {
             if let Some(place) = places.get(class) {
-                wider =
-                    Each::make(|aspect| if aspect == Aspect::Cheats { WORLD.cheats } else { place.pools.of(aspect).mean(weight, *wider.of(aspect), t().pooled) });
+                wider = Each::make(|aspect| {
+                    if aspect == Aspect::Cheats {
+                        WORLD.cheats
+                    } else {
+                        place.pools.of(aspect).mean(weight, *wider.of(aspect), t().pooled)
+                    }
+                });
             }
             *base = wider;
         }
@@ -196,7 +201,20 @@ impl Quality {
             Aspect::Fails | Aspect::Cheats => (1.0 - is(aspect)).max(0.05),
             Aspect::Sounds | Aspect::Waits => is(aspect).max(0.05),
             // What it has less than others is its own: so many of its calls are to be expected of the usual.
-            Aspect::Talks => (is(aspect) / near.map_or(base.talks, |place| if t().pin > 0.0 && place.top > 0.0 { place.top } else { base.talks })).min(if t().hon > 0.0 { (1.0 - is(Aspect::Cheats)) * 1.01 } else { 1.0 }).clamp(0.05, 1.0),
+            Aspect::Talks => (is(aspect)
+                / near.map_or(base.talks, |place| {
+                    if t().pin > 0.0 && place.top > 0.0 {
+                        place.top
+                    } else {
+                        base.talks
+                    }
+                }))
+            .min(if t().hon > 0.0 {
+                (1.0 - is(Aspect::Cheats)) * 1.01
+            } else {
+                1.0
+            })
+            .clamp(0.05, 1.0),
         });
         for (_, class) in path.pairs() {
             let Some(place) = self.places.get_mut(class) else {
@@ -440,7 +458,11 @@ impl Wider {
 fn quality(beliefs: &Each<Belief>, base: &Each<f32>, top: f32, silent: f32) -> (f32, f32) {
     let is = |aspect: Aspect| beliefs.of(aspect).at(*base.of(aspect));
     let fails = is(Aspect::Fails);
-    let honest = if t().abs > 0.0 { 1.0 - is(Aspect::Cheats) } else { (1.0 - is(Aspect::Cheats)) / (1.0 - base.cheats).max(0.5) };
+    let honest = if t().abs > 0.0 {
+        1.0 - is(Aspect::Cheats)
+    } else {
+        (1.0 - is(Aspect::Cheats)) / (1.0 - base.cheats).max(0.5)
+    };
     let top = if t().top > 0.0 { top } else { base.talks };
     let talks = (is(Aspect::Talks) / top.max(0.01)).min(t().talk_cap * honest);
     let sounds = is(Aspect::Sounds);
@@ -452,8 +474,7 @@ fn quality(beliefs: &Each<Belief>, base: &Each<f32>, top: f32, silent: f32) -> (
     let relative = |variance: f32, mean: f32| variance / (mean * mean).max(1e-4);
     let of_passed = passed
         * passed
-        * (relative(variance(Aspect::Talks), top * talks)
-            + relative(variance(Aspect::Sounds), sounds));
+        * (relative(variance(Aspect::Talks), top * talks) + relative(variance(Aspect::Sounds), sounds));
     let of_costs = costs * costs * variance(Aspect::Fails) / through.powi(4);
     (
         mean.clamp(0.0, 1.0),
@@ -463,7 +484,9 @@ fn quality(beliefs: &Each<Belief>, base: &Each<f32>, top: f32, silent: f32) -> (
 
 /// How often a trunk's calls have to be paid, over those of the better ones.
 fn bills(beliefs: &Each<Belief>, base: &Each<f32>, top: f32) -> f32 {
-    if t().bills <= 0.0 { return 1.0; }
+    if t().bills <= 0.0 {
+        return 1.0;
+    }
     let talks = beliefs.talks.at(base.talks) / top.max(0.01);
     let cheats = (t().bills * beliefs.cheats.at(base.cheats)).min(0.8);
     (talks / (1.0 - cheats)).clamp(0.2, 2.0)

@@ -149,7 +149,15 @@ impl Place {
         for known in &self.trunks {
             let belief = known.beliefs.talks;
             if belief.known >= t.topmin {
-                all.push((belief.at(base.talks) / if t.hon > 0.0 { 1.0 - known.beliefs.cheats.at(base.cheats) } else { 1.0 }, belief.known / (belief.known + t.topk)));
+                all.push((
+                    belief.at(base.talks)
+                        / if t.hon > 0.0 {
+                            1.0 - known.beliefs.cheats.at(base.cheats)
+                        } else {
+                            1.0
+                        },
+                    belief.known / (belief.known + t.topk),
+                ));
             }
         }
         all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));

@@ -2,6 +2,7 @@
 
 use super::carriers::{self, Carriers};
 use super::dialing::{Callers, Dialing};
+use super::learning::Learning;
 use super::numbers::Numbers;
 use super::regions::Regions;
 use super::sold::Sold;
@@ -162,6 +163,7 @@ impl Tables {
             numbers,
             users,
             sold: Sold::default(),
+            learning: Learning::build(config),
             dialing,
             callers: callers.into(),
             capacity: config.capacity,

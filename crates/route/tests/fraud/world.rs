@@ -83,6 +83,7 @@ pub(crate) fn rate(per_minute: f64) -> Rate {
     Rate {
         per_minute: Money((per_minute * 1e9) as u64),
         fee: Money(0),
+        minimum: Money(0),
         first_interval: 1,
         increment: 1,
         blocked: false,

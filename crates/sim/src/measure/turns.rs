@@ -176,7 +176,10 @@ fn matters(affected: &Affected<'_>, episode: &Episode) -> bool {
 
 /// What the oracle gave it once it had recovered.
 fn due(affected: &Affected<'_>, episode: &Episode) -> f64 {
-    affected.share(&affected.oracle, affected.between(episode.until, episode.until + 10 * MINUTE))
+    affected.share(
+        &affected.oracle,
+        affected.between(episode.until, episode.until + 10 * MINUTE),
+    )
 }
 
 fn back(world: &World, affected: &Affected<'_>, episode: &Episode, before: f64) -> Back {

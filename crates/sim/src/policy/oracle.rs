@@ -105,8 +105,11 @@ impl<'w> Oracle<'w> {
         let (c, sound) = self.truth.with_sound(carrier, ask.destination, ask.now);
         let hidden = self.world.carriers[carrier].hidden_calls;
         let full = hidden.is_some_and(|most| at_once[carrier] >= most);
-        if full { return 0.0; }
-        let passed = (1.0 - c.lie) * (1.0 - c.lose) * (1.0 - c.dead) * sound * worth::of_wait(to.delay_s + c.delay_s);
+        if full {
+            return 0.0;
+        }
+        let passed =
+            (1.0 - c.lie) * (1.0 - c.lose) * (1.0 - c.dead) * sound * worth::of_wait(to.delay_s + c.delay_s);
         let f = (c.refuse + c.silent).min(0.99);
         (passed - (0.13 * c.refuse + 0.28 * c.silent) / (1.0 - f)).clamp(0.0, 1.0)
     }
@@ -118,11 +121,22 @@ impl<'w> Oracle<'w> {
         let value = |index: usize, view: &View| {
             let then_s = view.fails_in();
             let rest = self.views.iter().enumerate().filter(|(other, _)| *other != index);
-            let next = rest.map(|(_, other)| other.hunt(quality, then_s, 0.0)).fold(0.0, f64::max);
+            let next = rest
+                .map(|(_, other)| other.hunt(quality, then_s, 0.0))
+                .fold(0.0, f64::max);
             view.hunt(quality, 0.0, next)
         };
-        let mut best = (0, f64::NEG_INFINITY); let mut its = 0.0;
-        for (i, v) in self.views.iter().enumerate() { let x = value(i, v); if x > best.1 { best = (v.carrier, x); } if v.carrier == first { its = x; } }
+        let mut best = (0, f64::NEG_INFINITY);
+        let mut its = 0.0;
+        for (i, v) in self.views.iter().enumerate() {
+            let x = value(i, v);
+            if x > best.1 {
+                best = (v.carrier, x);
+            }
+            if v.carrier == first {
+                its = x;
+            }
+        }
         (best.1 - its, best.0)
     }
 

@@ -42,6 +42,7 @@ impl Call {
     pub(crate) fn connect(&mut self, core: &mut Core, now: Now, ack: Option<ClientId>, body: Bytes) {
         self.phase = Phase::Connecting;
         self.story.answered(now);
+        self.learn_answer(core, now);
         let cost = self.rate();
         self.hunt = None;
         self.begin_charge(core, now, Side::B, cost);

@@ -134,6 +134,9 @@ impl Call {
         self.stop_dip(core);
         self.alert_of_end(core, now, &ending, answered);
         guard::ended(core, now, self.key, ending.by == HungUpBy::Caller);
+        if ending.by == HungUpBy::Caller {
+            self.learn_cancel(core, now);
+        }
         let codecs = self.codecs();
         self.story.finish(now, &ending, answered, codecs);
         self.settle_bill(core, now);
@@ -339,6 +342,7 @@ impl Call {
         }
         self.release_ports(core, now);
         if self.phase == Phase::Ending {
+            self.learn_call(core, now, stats);
             self.write_record(core, stats);
         } else if !self.on_played(core, now) {
             self.end(core, now, Ending::by_switch("media-failed", 503, 47));

@@ -48,6 +48,7 @@ impl Call {
         let next = self.next_hop(core, now, outcome, answer);
         if let Some(hop) = next.filter(|_| !self.is_caller_settled()) {
             core.disarm(&mut self.stage_timer);
+            self.learn_failure(core, now, outcome);
             self.story
                 .attempt_failed(now, outcome, answer.and_then(headers::q850));
             if let Some(hunt) = self.hunt.as_mut() {
@@ -112,6 +113,7 @@ impl Call {
     ) -> Verdict {
         core.disarm(&mut self.stage_timer);
         let q850 = answer.and_then(headers::q850);
+        self.learn_failure(core, now, outcome);
         self.story.attempt_failed(now, outcome, q850);
         if self.errand().is_some_and(Errand::is_rival) {
             self.lose(core, outcome, answer);

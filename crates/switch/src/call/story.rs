@@ -32,6 +32,8 @@ pub(crate) struct Story {
     attempt: Option<Instant>,
     /// Why the attempts stand in their order.
     pub(crate) trace: Option<Box<Trace>>,
+    /// What is to be found out by the call's first carrier.
+    pub(crate) explores: Option<Box<route::Explores>>,
     /// What became of the decision, to be written behind it.
     remarks: Vec<String>,
     pub(crate) finish: Option<Box<Finish>>,
@@ -107,6 +109,7 @@ impl Story {
             tried: Vec::new(),
             attempt: None,
             trace: None,
+            explores: None,
             remarks: Vec::new(),
             finish: None,
             vouch: None,

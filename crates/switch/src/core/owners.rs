@@ -90,4 +90,6 @@ pub(crate) enum Timer {
     Credit(u32),
     /// What calls in progress cost is to be looked at.
     Guard,
+    /// What was learned of carriers is to be looked at.
+    Learn,
 }

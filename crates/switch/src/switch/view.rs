@@ -121,6 +121,7 @@ impl Switch {
                 - self.core.source_names.timers()
                 - self.core.registrar.timers()
                 - self.core.watchman.timers()
+                - self.core.teacher.timers()
                 - self.core.registrations.timers(),
             counters: self.core.counters,
         }

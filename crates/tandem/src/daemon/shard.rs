@@ -48,9 +48,9 @@ use switch::record::Balance;
 use switch::{Command, Input, Now, Snapshot, Switch, SwitchConfig};
 use tokio::sync::mpsc;
 
+use super::keeper::{self, Keeper, LEARNED, REGISTRATIONS, USUAL};
 use super::news::News;
 use super::pace::Pace;
-use super::registrations::{self, REGISTRATIONS, Registrations, USUAL};
 use arrivals::Arrivals;
 pub(crate) use inputs::{Ask, Figures, MediaSink, Queue, ShardInput, StoreSink, Traced, TrunkState, queue};
 pub(crate) use tap::Tap;
@@ -165,9 +165,11 @@ struct Shard {
     /// Until the calls it is of have been hung up.
     leftovers: Option<Leftovers>,
     store: Store,
-    registrations: Registrations,
+    registrations: Keeper,
     /// What is usual for customers, in a file of its own.
-    usual: Registrations,
+    usual: Keeper,
+    /// What was learned of carriers, likewise.
+    learned: Keeper,
     resolver: Resolver,
     certificates: certificates::Source,
     lookups: lookups::Lookups,
@@ -243,8 +245,9 @@ impl Shard {
         switch.restore_credit(parts.balances);
         switch.resume(now, unfinished, &mut commands);
         restore(&mut switch, now, &directory);
-        let registrations = Registrations::open(&directory, REGISTRATIONS)?;
-        let usual = Registrations::open(&directory, USUAL)?;
+        let registrations = Keeper::open(&directory, REGISTRATIONS)?;
+        let usual = Keeper::open(&directory, USUAL)?;
+        let learned = Keeper::open(&directory, LEARNED)?;
         let queue = parts.queue;
         let certificates = certificates::Source::new(queue.clone());
         let lookups = lookups::Lookups::new(queue.clone());
@@ -266,6 +269,7 @@ impl Shard {
             store: parts.store,
             registrations,
             usual,
+            learned,
             resolver,
             certificates,
             lookups,
@@ -423,10 +427,11 @@ impl Shard {
     }
 }
 
-/// Takes over from the process before this one: users' registrations, and what is usual for customers.
+/// Takes over from the process before this one: users' registrations, what is usual for customers, and what was learned of carriers.
 fn restore(switch: &mut Switch, now: Now, directory: &std::path::Path) {
     recall(switch, now, directory);
-    let kept = match registrations::read(directory, REGISTRATIONS) {
+    recall_learned(switch, now, directory);
+    let kept = match keeper::read(directory, REGISTRATIONS) {
         Ok(Some(kept)) => kept,
         Ok(None) => return,
         Err(error) => return tracing::error!(%error, "the registrations of the last process cannot be read"),
@@ -440,7 +445,7 @@ fn restore(switch: &mut Switch, now: Now, directory: &std::path::Path) {
 
 fn recall(switch: &mut Switch, now: Now, directory: &std::path::Path) {
     let why = "what is usual for customers cannot be read: it is learned anew";
-    match registrations::read(directory, USUAL) {
+    match keeper::read(directory, USUAL) {
         Ok(Some(usual)) => match switch.recall(now, &usual) {
             Ok(0) => {}
             Ok(countries) => tracing::info!(countries, "what is usual for customers is known from before"),
@@ -448,6 +453,20 @@ fn recall(switch: &mut Switch, now: Now, directory: &std::path::Path) {
         },
         Ok(None) => {}
         Err(error) => tracing::error!(%error, "{why}"),
+    }
+}
+
+fn recall_learned(switch: &mut Switch, now: Now, directory: &std::path::Path) {
+    let read = keeper::read(directory, LEARNED).map_err(|error| error.to_string());
+    let recalled = read.and_then(|kept| {
+        let Some(kept) = kept else { return Ok(()) };
+        let saved = serde_json::from_slice(&kept).map_err(|error| error.to_string())?;
+        switch
+            .recall_learned(now, &saved)
+            .map_err(|error| error.to_string())
+    });
+    if let Err(error) = recalled {
+        tracing::error!(%error, "what was learned of carriers cannot be read: it is learned anew");
     }
 }
 

@@ -93,7 +93,8 @@ proptest! {
                 let unspoilt = (0..in_force.trunk(ix).targets.len()).all(|target| {
                     !live.is_shunned(now, in_force, ix, target) && !live.is_spared(now, in_force, ix, target, || 1.0)
                 });
-                let is_well = live.check(now, in_force, ix).is_ok() && unspoilt;
+                let has_room = live.check(now, in_force, ix, false).is_ok() && !live.is_above_target(now, in_force, ix);
+                let is_well = has_room && unspoilt;
                 prop_assert!(is_well || !said, "{} after {:?}", in_force.trunk(ix).name, event);
                 // A look is spared wherever it can be: one that is down has to be looked at, though it may be due for a trial.
                 let down = (0..in_force.trunk(ix).targets.len()).any(|target| !live.is_up(in_force, ix, target));

@@ -68,6 +68,9 @@ impl Shard {
             Command::Record(job) => self.store(job),
             Command::KeepRegistrations(bytes) => self.registrations.keep(bytes),
             Command::KeepUsual(bytes) => self.usual.keep(bytes),
+            Command::KeepLearned(saved) => self
+                .learned
+                .keep_made(move || serde_json::to_vec(&saved).unwrap_or_default()),
             Command::Leg { call_id, call } => self.tap.leg(call_id, call),
             Command::Event(event) => self.news.tell(*event),
             Command::Probed {

@@ -1,6 +1,6 @@
-//! The files that users' registrations, and what is usual for customers, outlive a restart in.
+//! The files that users' registrations, what is usual for customers, and what was learned of carriers outlive a restart in.
 //!
-//! The shard hands over all of it at a time; a thread writes them, so that a slow disk delays no call. Only the latest matters: what
+//! The shard hands over all of it at a time; a thread puts it into words and writes it, so that a slow disk delays no call. Only the latest matters: what
 //! comes while the disk is busy takes the place of what waits.
 
 use std::fs::{self, File};
@@ -12,19 +12,19 @@ use std::thread::JoinHandle;
 /// What the thread is to write.
 #[derive(Default)]
 struct Desk {
-    next: Option<Vec<u8>>,
+    next: Option<Box<dyn FnOnce() -> Vec<u8> + Send>>,
     closed: bool,
 }
 
 type Shared = Arc<(Mutex<Desk>, Condvar)>;
 
 /// The way to the file.
-pub(crate) struct Registrations {
+pub(crate) struct Keeper {
     desk: Shared,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Registrations {
+impl Keeper {
     /// Keeps them in this directory, in the file of this name.
     ///
     /// # Errors
@@ -43,13 +43,18 @@ impl Registrations {
 
     /// Has these written in place of what is there.
     pub(crate) fn keep(&self, bytes: Vec<u8>) {
+        self.keep_made(move || bytes);
+    }
+
+    /// The same of what `make` makes, which may take its time.
+    pub(crate) fn keep_made(&self, make: impl FnOnce() -> Vec<u8> + Send + 'static) {
         let (desk, bell) = &*self.desk;
-        desk.lock().unwrap_or_else(PoisonError::into_inner).next = Some(bytes);
+        desk.lock().unwrap_or_else(PoisonError::into_inner).next = Some(Box::new(make));
         bell.notify_one();
     }
 }
 
-impl Drop for Registrations {
+impl Drop for Keeper {
     /// What waits is written yet.
     fn drop(&mut self) {
         let (desk, bell) = &*self.desk;
@@ -77,6 +82,8 @@ pub(crate) fn read(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> 
 pub(crate) const REGISTRATIONS: &str = "registrations.json";
 /// What is usual for customers.
 pub(crate) const USUAL: &str = "usual.json";
+/// What was learned of carriers.
+pub(crate) const LEARNED: &str = "learned.json";
 
 fn run(path: &Path, shared: &Shared) {
     let (desk, bell) = &**shared;
@@ -86,9 +93,9 @@ fn run(path: &Path, shared: &Shared) {
         while at_desk.next.is_none() && !at_desk.closed {
             at_desk = bell.wait(at_desk).unwrap_or_else(PoisonError::into_inner);
         }
-        let Some(bytes) = at_desk.next.take() else { return };
+        let Some(make) = at_desk.next.take() else { return };
         drop(at_desk);
-        let written = write(path, &bytes);
+        let written = write(path, &make());
         if let Err(error) = &written
             && !is_failing
         {

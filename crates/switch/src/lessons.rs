@@ -1,0 +1,226 @@
+//! What calls tell of their carriers, for whoever plans the next ones: how each attempt ended as soon as it did, and how an answered call was
+//! when it is over.
+
+use std::time::{Duration, Instant};
+
+use config::Role;
+use route::learn::{Change, LearnEvent};
+use route::quality::{AttemptResult, CallResult, Ending, Saved};
+use route::{AttemptOutcome, Of, Plan, TrunkIx};
+use rtp_proto::control::{LegStats, SessionStats};
+use sip_proto::timers::TimerKey;
+
+use crate::call::Call;
+use crate::core::{Core, Timer};
+use crate::event::EventKind;
+use crate::io::{Command, Now};
+use crate::switch::Switch;
+
+/// Time between two looks at what has changed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Nobody looks any more when nothing has come for so long.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// Time between two times that what was learned is handed out to be kept.
+const KEEP: Duration = Duration::from_secs(600);
+
+/// An answered call of at least this length on which nothing came from the called side is dead air; who hangs up before may not have
+/// waited for a word.
+const DEAD_AFTER: Duration = Duration::from_secs(5);
+
+/// When what was learned is looked at again, and kept.
+#[derive(Default)]
+pub(crate) struct Teacher {
+    timer: Option<TimerKey>,
+    told: Option<Instant>,
+    kept: Option<Instant>,
+}
+
+impl Teacher {
+    /// Timers of its own.
+    pub(crate) fn timers(&self) -> usize {
+        usize::from(self.timer.is_some())
+    }
+}
+
+impl Core {
+    /// Learning goes by the configuration in force from now on.
+    pub(crate) fn install_learning(&mut self, now: Now) {
+        let snapshot = std::sync::Arc::clone(&self.snapshot);
+        self.live.learn(now.at, &snapshot.tables);
+    }
+
+    /// Something was noted.
+    fn learns(&mut self, now: Now) {
+        self.teacher.told = Some(now.at);
+        if self.teacher.timer.is_none() {
+            self.teacher.timer = Some(self.timers.insert(now.at + TICK, Timer::Learn));
+        }
+    }
+
+    /// Time goes on for what was learned.
+    pub(crate) fn on_learn_timer(&mut self, now: Now) {
+        self.teacher.timer = None;
+        self.live.tick_learner(now.at);
+        for (event, class) in self.live.take_lessons() {
+            self.tell_lesson(now, &event, class.as_deref());
+        }
+        let told = self.teacher.told.unwrap_or(now.at);
+        if now.at.saturating_duration_since(told) < IDLE {
+            self.teacher.timer = Some(self.timers.insert(now.at + TICK, Timer::Learn));
+        }
+        let kept = *self.teacher.kept.get_or_insert(now.at);
+        if now.at.saturating_duration_since(kept) >= KEEP {
+            self.keep_learned(now);
+        }
+    }
+
+    /// Hands out what was learned, to be kept over a restart.
+    pub(crate) fn keep_learned(&mut self, now: Now) {
+        self.teacher.kept = Some(now.at);
+        if self.teacher.told.is_none() {
+            return;
+        }
+        if let Some(saved) = self.live.learned(now.at, now.unix_ms / 1000) {
+            self.commands.push(Command::KeepLearned(Box::new(saved)));
+        }
+    }
+
+    fn tell_lesson(&mut self, now: Now, event: &LearnEvent, class: Option<&str>) {
+        let kind = match event.what {
+            Change::Demoted { .. } | Change::FloorBroken { .. } => EventKind::Demoted,
+            Change::Recovered { .. } | Change::SlowStart | Change::FullShare | Change::FloorsMet => {
+                EventKind::Promoted
+            }
+            Change::Share { .. } => EventKind::Share,
+            Change::BudgetSpent => EventKind::BudgetSpent,
+        };
+        let of = class.map_or(String::new(), |class| format!("class {class}, "));
+        let (subject, text) = match event.trunk.is_empty() {
+            true => (class.unwrap_or_default(), event.what.to_string()),
+            false => (&*event.trunk, format!("{of}to {}: {}", event.group, event.what)),
+        };
+        let subject = subject.to_owned();
+        self.tell(now, kind, &subject, text);
+    }
+}
+
+impl Call {
+    /// By what statistics the carrier of an attempt is known; `None`: it is none.
+    fn of(&self, trunk: TrunkIx) -> Option<Of<'_>> {
+        let to = self.snapshot.trunk(trunk);
+        let from = self.snapshot.trunk(self.customer());
+        (to.role == Role::Carrier && from.role == Role::Customer).then(|| Of {
+            trunk: &to.name,
+            called: self.called(),
+            class: from.class.as_deref(),
+        })
+    }
+
+    /// The call is planned.
+    pub(crate) fn chosen(&mut self, core: &mut Core, now: Now, plan: &mut Plan) {
+        if plan.trace.class().is_none() {
+            return;
+        }
+        core.live
+            .note_choice(now.at, plan.trace.class(), plan.explores.as_deref());
+        self.story.explores = plan.explores.take();
+        core.learns(now);
+    }
+
+    fn note_attempt(&self, core: &mut Core, now: Now, ending: Ending) {
+        let Some(tried) = self.story.tried.last() else {
+            return;
+        };
+        let Some(of) = self.of(tried.trunk) else { return };
+        let pdd = match ending {
+            Ending::GivenUp => Some(self.story.attempt_age(now)),
+            Ending::Answered | Ending::User(_) | Ending::Network(_) | Ending::Silent => {
+                tried.pdd_ms.map(Duration::from_millis)
+            }
+        };
+        core.live
+            .note_attempt(now.at, &of, &AttemptResult { ending, pdd });
+        core.learns(now);
+    }
+
+    /// The present attempt has failed.
+    pub(crate) fn learn_failure(&self, core: &mut Core, now: Now, outcome: AttemptOutcome) {
+        if let Some(ending) = Ending::of(outcome) {
+            self.note_attempt(core, now, ending);
+        }
+    }
+
+    /// The present attempt was answered.
+    pub(crate) fn learn_answer(&self, core: &mut Core, now: Now) {
+        self.note_attempt(core, now, Ending::Answered);
+    }
+
+    /// The caller has given up while the present attempt was under way.
+    pub(crate) fn learn_cancel(&self, core: &mut Core, now: Now) {
+        let under_way = self.story.tried.last().filter(|tried| tried.close.is_none());
+        if let Some(tried) = under_way {
+            self.note_attempt(core, now, Ending::cancelled(tried.pdd_ms.is_some()));
+        }
+    }
+
+    /// An answered call is over, and this is what was measured of it.
+    pub(crate) fn learn_call(&mut self, core: &mut Core, now: Now, stats: Option<&SessionStats>) {
+        let Some(finish) = self.story.finish.as_deref() else {
+            return;
+        };
+        let talk_ms = if self.story.answered.is_some() {
+            finish.talk_ms
+        } else {
+            0
+        };
+        let carrier = self.story.tried.last().map(|tried| tried.trunk);
+        if let Some(explores) = &self.story.explores {
+            let had = carrier == Some(explores.first);
+            let was = explores.cost(if had { talk_ms } else { 0 });
+            let class = self.snapshot.trunk(self.customer()).class.as_deref();
+            core.live.note_cost(class, explores, was);
+        }
+        // Behind a transfer nobody knows whose the sound was.
+        let moved = self.moves().is_some_and(|transfers| !transfers.over.is_empty());
+        let of = carrier.filter(|_| !moved).and_then(|carrier| self.of(carrier));
+        let (Some(of), true, Some(stats)) = (of, self.story.answered.is_some(), stats) else {
+            return;
+        };
+        let [a, b] = &stats.legs;
+        core.live
+            .note_call(now.at, &of, &result(Duration::from_millis(talk_ms), a, b));
+        core.learns(now);
+    }
+}
+
+/// How a call was, by what its called side has sent.
+fn result(talk: Duration, a: &LegStats, b: &LegStats) -> CallResult {
+    let sent = b.packets + b.lost;
+    let silent = if b.packets == 0 {
+        a.packets > 0
+    } else {
+        u128::from(b.mute_ms) * 10 >= talk.as_millis() * 8
+    };
+    CallResult {
+        talk,
+        mos: b.quality.map(|quality| quality.mos),
+        loss: (sent > 0).then(|| b.lost as f32 / sent as f32),
+        jitter: (b.packets > 0).then(|| Duration::from_micros(b.jitter_us.into())),
+        false_answer: false,
+        dead_air: talk >= DEAD_AFTER && silent,
+    }
+}
+
+impl Switch {
+    /// Takes back what the process before this one gave in [`Command::KeepLearned`].
+    ///
+    /// # Errors
+    /// It cannot be used: nothing is known then.
+    pub fn recall_learned(&mut self, now: Now, saved: &Saved) -> Result<(), route::quality::LoadError> {
+        let core = self.core_mut();
+        core.teacher.told = Some(now.at);
+        core.live.recall_learned(now.at, now.unix_ms / 1000, saved)
+    }
+}
