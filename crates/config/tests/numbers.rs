@@ -244,7 +244,7 @@ fn a_region_that_nobody_calls_from_is_warned_of() {
     );
     for knows in [
         "[node]\nregion = \"london\"\n",
-        "[[network]]\nname = \"in\"\nregion = \"london\"\n",
+        "[[network]]\nname = \"in\"\nregion = \"london\"\n[[listen]]\nbind = \"127.0.0.2:5060\"\nnetwork = \"in\"\n",
     ] {
         assert_eq!(warned(&format!("{GOOD}{knows}{route}")), [""; 0], "{knows}");
     }

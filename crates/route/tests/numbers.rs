@@ -102,7 +102,7 @@ fn a_dial_plan_reads_what_numbering_has_left() {
         ("2001", "2001"),
         (
             "2002",
-            "484 dial plan \"uk\": 2002 has too few digits; `keep` of the plan leaves short codes as they are (GB)",
+            "484 dial plan \"uk\": 2002 has no area code; `area` of the plan puts one in front (GB)",
         ),
     ] {
         assert_eq!(dialled(&tables, "pbx", number), read, "{number}");

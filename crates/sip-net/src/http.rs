@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderValue};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -291,6 +291,12 @@ impl Server {
         let request = request.body(Empty::new()).map_err(|_| AskError::Url)?;
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
+        // What is too long is not waited for.
+        let said = response.headers().get(CONTENT_LENGTH);
+        let said = said.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if said.is_some_and(|length| length > LONGEST) {
+            return Err(AskError::Body);
+        }
         let body = Limited::new(response.into_body(), LONGEST).collect().await;
         let bytes = body.map_err(|_| AskError::Body)?.to_bytes().to_vec();
         self.keep(place, sender);

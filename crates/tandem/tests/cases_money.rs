@@ -152,7 +152,7 @@ fn account(bed: &Bed) -> Value {
 }
 
 #[test]
-fn mo_01_records_have_what_calls_cost_and_bring_to_the_billionth() {
+fn records_have_what_calls_cost_and_bring_to_the_billionth() {
     let bed = start(priced);
     let (alice, bob, carol) = (bed.peer_a(), bed.peer_b1(), bed.peer_b2());
     // The cheapest for three minutes is asked: b1 for London, b2 for mobiles.
@@ -208,7 +208,7 @@ fn mo_01_records_have_what_calls_cost_and_bring_to_the_billionth() {
 }
 
 #[test]
-fn mo_02_a_deck_that_changes_in_mid_call_changes_nothing_for_the_call() {
+fn a_deck_that_changes_in_mid_call_changes_nothing_for_the_call() {
     let bed = start(priced);
     let (alice, bob) = (bed.peer_a(), bed.peer_b1());
     let (call, leg) = connect(&bed, &alice, &bob, LONDON);
@@ -256,7 +256,7 @@ fn mo_02_a_deck_that_changes_in_mid_call_changes_nothing_for_the_call() {
 }
 
 #[test]
-fn mo_03_credit_that_is_used_up_ends_the_call_and_refuses_the_next() {
+fn credit_that_is_used_up_ends_the_call_and_refuses_the_next() {
     // 0.6 a minute by the second, so a cent a second: two and a half seconds buy two whole ones.
     let mut bed = start(|_, setup| {
         setup
@@ -349,7 +349,7 @@ fn mo_03_credit_that_is_used_up_ends_the_call_and_refuses_the_next() {
 }
 
 #[test]
-fn mo_04_calls_of_one_customer_share_its_credit() {
+fn calls_of_one_customer_share_its_credit() {
     let bed = start(|_, setup| {
         setup
             .t1_ms(25)

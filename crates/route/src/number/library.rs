@@ -156,7 +156,7 @@ mod tests {
             (44, 1000, Length::Long),
             (1, 10, Length::Possible),
             (1, 7, Length::Local),
-            (1, 9, Length::Odd),
+            (1, 9, Length::Short),
             (49, 4, Length::Possible),
             (870, 9, Length::Possible),
             (999, 9, Length::Long),

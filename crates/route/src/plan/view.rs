@@ -208,6 +208,7 @@ impl Trace {
                 learned: belief.map(|(_, learned)| *learned),
                 rate: candidate
                     .rate
+                    .filter(|rate| !rate.blocked)
                     .map(|rate| RateView::of(rate, self.routed.as_deref().unwrap_or(self.called()))),
                 priority: candidate.priority,
                 weight: candidate.weight,

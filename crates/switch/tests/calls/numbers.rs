@@ -183,10 +183,10 @@ fn calls_to_one_number_ask_once() {
     let mut bed = dipped("");
     ported(&mut bed, "12125550123", "+12015550000");
     let mut callers: Vec<_> = (0..5).map(|_| dial(&mut bed, "+12125550123").0).collect();
-    for _ in &callers {
-        let at_b = bed.expect(B1, "INVITE");
-        let b = bed.callee(B1, &at_b);
-        bed.send(B1, &b.reply(&at_b, 486, None));
+    let invites: Vec<_> = callers.iter().map(|_| bed.expect(B1, "INVITE")).collect();
+    for at_b in &invites {
+        let b = bed.callee(B1, at_b);
+        bed.send(B1, &b.reply(at_b, 486, None));
         bed.expect(B1, "ACK");
     }
     for a in &mut callers {

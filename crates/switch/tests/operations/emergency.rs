@@ -55,6 +55,7 @@ fn a_user_who_is_banned_may_call_for_help_from_where_users_are_known() {
     let contact = format!("<sip:alice@{X}>");
     let mut registers = alice.twin();
     registers.target = format!("sip:{switch}");
+    registers.remote = format!("<sip:alice@{switch}>");
     register(
         &mut bed,
         &mut registers,

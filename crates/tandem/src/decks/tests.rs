@@ -43,7 +43,7 @@ fn every_fault_of_every_deck_is_told_with_its_place() {
     );
     assert_eq!(
         errors[2],
-        "trunk.b.rates[1].prefix: 1: line 1 has the same prefix and effective_from; keep one"
+        "trunk.b.rates[1].prefix: 1: row 1 has the same prefix and effective_from; keep one"
     );
     assert!(
         errors[3].starts_with("/nowhere/c.csv: deck of trunk \"c\": "),

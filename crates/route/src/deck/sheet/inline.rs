@@ -42,6 +42,7 @@ impl Sheet {
         let from_one = |errors: Vec<RowError>| {
             let counted = |error: RowError| RowError {
                 line: error.line.saturating_sub(1).max(1),
+                message: counted_from_one(&error.message),
                 ..error
             };
             errors.into_iter().map(counted).collect::<Vec<_>>()
@@ -52,6 +53,20 @@ impl Sheet {
         }
         sheet.notes.clear();
         Ok(sheet)
+    }
+}
+
+/// A message in which another row is named, as `line 3 has`.
+fn counted_from_one(message: &str) -> String {
+    let Some((before, (line, after))) = message
+        .split_once("line ")
+        .and_then(|(before, rest)| Some((before, rest.split_once(" has")?)))
+    else {
+        return message.to_owned();
+    };
+    match line.parse::<u32>() {
+        Ok(line) => format!("{before}row {} has{after}", line.saturating_sub(1)),
+        Err(_) => message.to_owned(),
     }
 }
 

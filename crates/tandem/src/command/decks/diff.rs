@@ -241,7 +241,7 @@ mod tests {
         );
         let new = rows(
             "prefix,rate,increment,effective from,blocked,jurisdiction\n\
-             1,1,1,,,\n2,1.1,1,,,\n3,0.9,1,,,\n5,,,,yes,\n6,1,1,,,\n7,1,60,,,\n8,1,1,2026-02-01,,\n\
+             1,1,1,,,\n2,1.1,1,,,\n3,0.9,1,,,\n5,,,,yes,\n6,1,1,,,\n7,1,179,,,\n8,1,1,2026-02-01,,\n\
              9,1,1,,,interstate\n11,1,1,,,\n10,2,1,2026-02-01,,\n",
         );
         let changes: Vec<(String, &str)> = compare(&old, &new)
