@@ -44,7 +44,10 @@ fn op_07_calls_of_every_kind_leave_nothing_behind() {
         refused += outcome.refused;
         bed.assert_lingering(made, refused);
         let now = (proc::private_kb(bed.pid()), descriptors(&bed));
-        eprintln!("round {round}: {made} calls so far, {} kB, {} open files", now.0, now.1);
+        eprintln!(
+            "round {round}: {made} calls so far, {} kB, {} open files",
+            now.0, now.1
+        );
         let (memory, files) = *first.get_or_insert(now);
         assert!(
             now.0 <= memory + memory / 10,
