@@ -93,7 +93,7 @@ fn lc_04_any_answer_is_alive_and_recovery_works() {
     let log = bed.log();
     let changes = log
         .lines()
-        .filter(|line| line.contains("a target's health has changed"));
+        .filter(|line| line.contains(" target-down: ") || line.contains(" target-up: "));
     assert_eq!(changes.count(), 3, "{log}");
     bed.finish_lingering(0, 9);
 }

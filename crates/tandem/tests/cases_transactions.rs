@@ -11,6 +11,7 @@
 mod support;
 
 use sip_msg::HeaderId;
+use std::collections::HashSet;
 use std::time::Instant;
 use support::{
     MOMENT, NUMBER, bed, called_request, check, copies, header, invite_of, is, is_answer, listen_all, ms,
@@ -171,16 +172,15 @@ fn tx_04_early_cancel_leaves_no_ghost() {
         }
         bob.listen((start + ms(100)).saturating_duration_since(Instant::now()));
         let new = |incoming: &Incoming| is("INVITE")(incoming);
-        let mut rang = 0;
-        while bob
-            .wait_for("INVITE", ms(1), new)
-            .map(|invite| ring(&bob, &invite))
-            .is_some()
-        {
-            rang += 1;
+        let mut rang = HashSet::new();
+        while let Some(invite) = bob.wait_for("INVITE", ms(1), new) {
+            // On a slow machine one or the other has come twice.
+            if rang.insert(invite.message.call_id().to_vec()) {
+                ring(&bob, &invite);
+            }
         }
-        assert!(rang <= BATCH, "round {round}: {rang}");
-        for _ in 0..rang {
+        assert!(rang.len() as u64 <= BATCH, "round {round}: {}", rang.len());
+        for _ in 0..rang.len() {
             let cancel = bob.wait("CANCEL", is("CANCEL"));
             reply_raw(&bob, &cancel.message, 200, "gone", &[], None);
             let id = cancel.message.call_id().to_vec();

@@ -74,7 +74,7 @@ fn rg_01_b_a_silent_registrar_has_us_again_when_it_is_back() {
     b1.set_patience(Duration::from_secs(5));
     // One line for the failure, one for the success.
     let log = bed.log();
-    assert_eq!(log.matches("not registered, or not anew").count(), 1, "{log}");
+    assert_eq!(log.matches(" not-registered: ").count(), 1, "{log}");
     finish(bed, &registrar, 0);
 }
 
