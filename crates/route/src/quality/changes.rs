@@ -51,7 +51,6 @@ impl Quality {
         let (weight, slow_start) = (self.weight(), self.settings.slow_start as f32);
         if let Some(known) = self.places.get_mut(any).and_then(|place| place.known_mut(slot)) {
             let track = known.tracks.of_mut(aspect);
-            *track = Track::default();
             track.add(&since, weight);
             *known.own.of_mut(aspect) = !better;
             if better && had_fallen && known.grown > slow_start {
@@ -91,12 +90,13 @@ impl Quality {
             .filter(|place| place.known(slot).is_some_and(|known| *known.own.of(aspect)))
             .map(|place| place.group)
             .collect();
+        let weight = self.weight();
         for place in self.places.iter_mut().filter(|place| group.has(place.group)) {
             if better && own.iter().any(|own| own.has(place.group)) {
                 continue;
             }
             if let Some(known) = place.trunks.get_mut(slot as usize) {
-                *known.tracks.of_mut(aspect) = Track::default();
+                known.change(aspect, better, weight);
                 *known.own.of_mut(aspect) = false;
             }
         }

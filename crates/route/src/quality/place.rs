@@ -24,6 +24,8 @@ const HOPED: f32 = 0.95;
 pub(crate) struct Known {
     pub(crate) sums: Sums,
     pub(crate) tracks: Each<Track>,
+    /// What a track had, in counts, before it got worse of a sudden.
+    pub(crate) kept: Each<Track>,
     /// What follows from these and from the wider places, when it was last worked out.
     pub(crate) beliefs: Each<Belief>,
     /// Only where all classes are together.
@@ -50,6 +52,22 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// An aspect has changed of a sudden: for the worse, and what it had is kept; or for the better, and what was kept is believed again.
+    pub(crate) fn change(&mut self, aspect: crate::learn::Aspect, better: bool, weight: f32) {
+        let track = self.tracks.of_mut(aspect);
+        let kept = self.kept.of_mut(aspect);
+        let had = std::mem::take(track);
+        if better {
+            let mut again = std::mem::take(kept);
+            again.forget(crate::tune::t().keep);
+            again.scale(weight);
+            *track = again;
+        } else if kept.trials <= 0.0 {
+            *kept = had;
+            kept.scale(1.0 / weight);
+        }
+    }
+
     /// Makes all sums so much less.
     pub(crate) fn scale(&mut self, by: f32) {
         self.sums.scale(by);
@@ -64,6 +82,7 @@ impl Default for Known {
         Self {
             sums: Sums::default(),
             tracks: Each::default(),
+            kept: Each::default(),
             beliefs: Each::make(|_| Belief::USUAL),
             watches: Each::default(),
             own: Each::default(),

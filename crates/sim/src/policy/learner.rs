@@ -87,6 +87,7 @@ impl Learner {
         let thought = picked.explores().then(|| money(over_per_min * COMPARED_MIN));
         self.quality.note_choice(self.at(ask.now), ask.class, thought);
         let thought = thought?;
+        if std::env::var("PROBES").is_ok() { eprintln!("PR {} {} {} {} {:?} best {}", ask.now / 60000, ask.destination, ask.class, ask.offers[picked.first].carrier, picked.why, ask.offers[picked.best].carrier); }
         let carrier = ask.offers[picked.first].carrier;
         let explored = Explored {
             thought,
