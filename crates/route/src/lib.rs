@@ -16,7 +16,6 @@ mod number;
 mod plan;
 pub mod quality;
 mod tables;
-pub mod tune;
 
 pub use failover::{AttemptOutcome, Verdict, most_telling, verdict};
 pub use live::{

@@ -144,32 +144,3 @@ impl Day {
         self.classes.iter().map(|class| class.cost).sum()
     }
 }
-
-impl Day {
-    pub(crate) fn cached(world: &World, name: &str, make: impl FnOnce() -> Day) -> Day {
-        let path = format!("/tmp/simcache/{name}");
-        if let Ok(b) = std::fs::read(&path) {
-            let mut day = Day::new(world);
-            let u = |i: usize| u64::from_le_bytes(b[i*8..i*8+8].try_into().unwrap_or_default());
-            let f = |i: usize| f64::from_bits(u(i));
-            let n = day.classes.len();
-            for (c, t) in day.classes.iter_mut().enumerate() {
-                let k = c*9;
-                *t = Totals { calls: u(k), answered: u(k+1), false_answers: u(k+2), worth: f(k+3), extra: f(k+4), utility: f(k+5), cost: f(k+6), explored: u(k+7), explored_cost: f(k+8) };
-            }
-            for ch in b[n*72..].chunks_exact(7) {
-                day.firsts.push(First { at: u32::from_le_bytes([ch[0],ch[1],ch[2],ch[3]]), destination: ch[4], class: ch[5], carrier: ch[6] });
-            }
-            return day;
-        }
-        let day = make();
-        let mut b: Vec<u8> = Vec::new();
-        for t in &day.classes {
-            for v in [t.calls, t.answered, t.false_answers, t.worth.to_bits(), t.extra.to_bits(), t.utility.to_bits(), t.cost.to_bits(), t.explored, t.explored_cost.to_bits()] { b.extend(v.to_le_bytes()); }
-        }
-        for x in &day.firsts { b.extend(x.at.to_le_bytes()); b.extend([x.destination, x.class, x.carrier]); }
-        let _ = std::fs::create_dir_all("/tmp/simcache");
-        let _ = std::fs::write(&path, b);
-        day
-    }
-}

@@ -135,9 +135,6 @@ pub trait Policy {
     /// Something was seen.
     fn note(&mut self, seen: &Seen<'_>);
 
-    /// DIAG
-    fn believed(&self, _ask: &Ask<'_>, _carrier: usize) -> Option<route::learn::Estimate> { None }
-
     /// Time passes: called every few seconds.
     fn tick(&mut self, now: Ms);
 }

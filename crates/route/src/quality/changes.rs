@@ -1,9 +1,10 @@
 //! What changes of a sudden, and what is told of it.
 
 use super::place::Path;
+use super::sample::Sample;
 use super::{Quality, believe};
 use crate::learn::{Aspect, Change, Floor, Floors, LearnEvent, Run, Track, Way};
-use believe::{Bases, Sample};
+use believe::Bases;
 
 /// Attempts at a country that shares are taken over.
 const WINDOW: u16 = 200;
@@ -14,8 +15,8 @@ const NOTABLE: f32 = 0.2;
 /// A trunk is told of once in so many seconds per group.
 const TOLD_EVERY_S: f64 = 3.0;
 
-/// A trunk whose quality was so much better before that a rise from it is a recovery.
-const FALLEN: f32 = 0.1;
+/// The narrowest place that has this part of the evidence of a change is where it is.
+const MOST_OF_IT: f32 = 0.7;
 
 /// A rise or fall by less than this is none to tell of.
 const TELLING: f32 = 0.1;
@@ -78,7 +79,7 @@ impl Quality {
         self.tell_of(any, slot, None, what);
     }
 
-    /// Forgets an aspect of a trunk within a place. What has got worse by itself is not better since the whole is.
+    /// Forgets an aspect of a trunk within a place, or believes again what it was before it got worse. What has got worse by itself is not better since the whole is.
     fn forget_within(&mut self, any: usize, slot: u32, aspect: Aspect, better: bool) {
         let Some(group) = self.places.get(any).map(|place| place.group) else {
             return;
@@ -136,7 +137,7 @@ impl Quality {
             .map(|(any, _)| (any, run(&mut self.places, any)))
             .collect();
         let (_, widest) = all.get(level)?;
-        let enough = crate::tune::t().blame * (*widest)?.evidence;
+        let enough = MOST_OF_IT * (*widest)?.evidence;
         let has_most = |(_, run): &&(usize, Option<Run>)| {
             run.is_some_and(|run| run.evidence > 0.0 && run.evidence >= enough && run.since.trials >= 1.0)
         };

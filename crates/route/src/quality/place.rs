@@ -2,8 +2,8 @@
 
 use super::each::Each;
 use super::group::{Destination, Group, LEVELS};
-use super::sums::Sums;
-use crate::learn::{Belief, Estimate, Pool, Track, Watch};
+use super::known::Known;
+use crate::learn::{Estimate, Pool};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -15,90 +15,6 @@ pub const MAX_CELLS: usize = 131_072;
 
 /// Slots that are told apart; what is noted of higher ones is not kept.
 pub const MAX_SLOTS: u32 = 4_096;
-
-/// What a trunk is hoped to have before anything is known.
-const HOPED: f32 = 0.95;
-
-/// A trunk at a place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
-    pub(crate) sums: Sums,
-    pub(crate) tracks: Each<Track>,
-    /// What a track had, in counts, before it got worse of a sudden.
-    pub(crate) kept: Each<Track>,
-    /// What follows from these and from the wider places, when it was last worked out.
-    pub(crate) beliefs: Each<Belief>,
-    /// Only where all classes are together.
-    pub(crate) watches: Each<Watch>,
-    /// Whether it got worse here, and not with the trunk as a whole.
-    pub(crate) own: Each<bool>,
-    /// Attempts since it was new or recovered; infinite: it has its whole share.
-    pub(crate) grown: f32,
-    /// Quality that it had before it got worse, or may have as it was never seen to have less.
-    pub(crate) former: f32,
-    /// Whether it was seen to have it.
-    pub(crate) proven: bool,
-    /// Attempts since that was last looked at.
-    pub(crate) doubts: f32,
-    /// When that was last looked at, and the estimate made, in seconds since the start.
-    pub(crate) looked_s: f64,
-    /// The quality that nearer places have heard of.
-    pub(crate) spread: f32,
-    /// Attempts in the window that shares are taken over, and the share that was last told.
-    pub(crate) window: u16,
-    pub(crate) share: f32,
-    pub(crate) told_s: f64,
-    pub(crate) below_floor: bool,
-}
-
-impl Known {
-    /// An aspect has changed of a sudden: for the worse, and what it had is kept; or for the better, and what was kept is believed again.
-    pub(crate) fn change(&mut self, aspect: crate::learn::Aspect, better: bool, weight: f32) {
-        let track = self.tracks.of_mut(aspect);
-        let kept = self.kept.of_mut(aspect);
-        let had = std::mem::take(track);
-        if better {
-            let mut again = std::mem::take(kept);
-            again.forget(crate::tune::t().keep);
-            again.scale(weight);
-            *track = again;
-        } else if kept.trials <= 0.0 {
-            *kept = had;
-            kept.scale(1.0 / weight);
-        }
-    }
-
-    /// Makes all sums so much less.
-    pub(crate) fn scale(&mut self, by: f32) {
-        self.sums.scale(by);
-        for track in self.tracks.iter_mut() {
-            track.scale(by);
-        }
-    }
-}
-
-impl Default for Known {
-    fn default() -> Self {
-        Self {
-            sums: Sums::default(),
-            tracks: Each::default(),
-            kept: Each::default(),
-            beliefs: Each::make(|_| Belief::USUAL),
-            watches: Each::default(),
-            own: Each::default(),
-            grown: f32::INFINITY,
-            former: HOPED,
-            proven: false,
-            doubts: 0.0,
-            looked_s: 0.0,
-            spread: 0.0,
-            window: 0,
-            share: 0.0,
-            told_s: f64::NEG_INFINITY,
-            below_floor: false,
-        }
-    }
-}
 
 /// A group, for one class or for all.
 #[derive(Debug)]
@@ -116,8 +32,9 @@ pub(crate) struct Place {
     pub(crate) probe: f32,
     /// Attempts in the window that shares are taken over.
     pub(crate) window: u16,
+    /// The probability of a conversation that its better trunks have, as it was last worked out.
+    pub(crate) top: Option<f32>,
     seen: u64,
-    pub(crate) top: f32,
 }
 
 impl Place {
@@ -131,8 +48,8 @@ impl Place {
             attempts: 0.0,
             probe: 0.0,
             window: 0,
+            top: None,
             seen: 0,
-            top: 0.0,
         }
     }
 
@@ -158,26 +75,6 @@ impl Place {
             self.estimates.resize(index + 1, Estimate::UNKNOWN);
         }
         self.trunks.get_mut(index)
-    }
-
-    /// The probability of a conversation that the better quarter of trunks has.
-    pub(crate) fn best_talks(&self, base: &Each<f32>) -> f32 {
-        let t = crate::tune::t();
-        let mut all: smallvec::SmallVec<[(f32, f32); 32]> = smallvec::SmallVec::new();
-        all.push((base.talks, 0.5));
-        for known in &self.trunks {
-            let belief = known.beliefs.talks;
-            if belief.known >= t.topmin {
-                all.push((belief.at(base.talks) / if t.hon > 0.0 { 1.0 - known.beliefs.cheats.at(base.cheats) } else { 1.0 }, belief.known / (belief.known + t.topk)));
-            }
-        }
-        all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let mut left = t.topq * all.iter().map(|(_, weight)| weight).sum::<f32>();
-        let found = all.iter().find(|(_, weight)| {
-            left -= weight;
-            left <= 0.0
-        });
-        found.map_or(base.talks, |(p, _)| *p)
     }
 
     /// Makes all sums so much less.

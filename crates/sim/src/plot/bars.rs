@@ -20,9 +20,9 @@ const AIMS: [(f64, &str); 2] = [(0.88, "88 %"), (0.93, "93 %")];
 
 /// A scenario with the part of the oracle's gain that each of [`Who::MEASURED`] makes.
 #[derive(Debug, Clone)]
-pub struct Bar {
+pub struct Bar<'a> {
     /// The scenario's name.
-    pub name: &'static str,
+    pub name: &'a str,
     /// In the order of [`Who::MEASURED`].
     pub parts: [Interval; Who::MEASURED.len()],
 }
@@ -32,8 +32,9 @@ fn y(top: f64, part: f64) -> f64 {
     top + TOP + PLOT * (1.0 - part) / (1.0 - LOWEST)
 }
 
-pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
-    let head = format!("Part of the oracle's gain over plain least cost, seeds {seeds} (lines: 95 % intervals)");
+pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar<'_>], seeds: &str) {
+    let head =
+        format!("Part of the oracle's gain over plain least cost, seeds {seeds} (lines: 95 % intervals)");
     svg.text((20.0, top + 24.0), "head", Anchor::Start, &head);
     for (index, who) in Who::MEASURED.into_iter().enumerate() {
         let x = LEFT + 180.0 * index as f64;
@@ -45,7 +46,12 @@ pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
         let at = y(top, part);
         let class = if part == 0.0 { "axis" } else { "grid" };
         svg.line(class, (LEFT, at), (LEFT + width, at));
-        svg.text((LEFT - 8.0, at + 4.0), "small", Anchor::End, &format!("{:.0} %", part * 100.0));
+        svg.text(
+            (LEFT - 8.0, at + 4.0),
+            "small",
+            Anchor::End,
+            &format!("{:.0} %", part * 100.0),
+        );
     }
     for (aim, _) in AIMS {
         svg.line("edge", (LEFT, y(top, aim)), (LEFT + width, y(top, aim)));
@@ -56,7 +62,12 @@ pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
         let x = LEFT + slot * index as f64;
         one(svg, top, (x, slot), bar);
         let class = if bar.name == "all" { "head" } else { "" };
-        svg.text((x + slot / 2.0, y(top, LOWEST) + 18.0), class, Anchor::Middle, bar.name);
+        svg.text(
+            (x + slot / 2.0, y(top, LOWEST) + 18.0),
+            class,
+            Anchor::Middle,
+            bar.name,
+        );
     }
     let aims = AIMS.map(|(_, text)| text).join(" and ");
     svg.text(
@@ -67,12 +78,16 @@ pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
     );
 }
 
-fn one(svg: &mut Svg, top: f64, (x, slot): (f64, f64), bar: &Bar) {
+fn one(svg: &mut Svg, top: f64, (x, slot): (f64, f64), bar: &Bar<'_>) {
     let width = slot * 0.36;
     for (index, part) in bar.parts.iter().enumerate() {
         let x = x + slot * 0.12 + index as f64 * (width + slot * 0.04);
         let (from, to) = (y(top, 0.0), y(top, part.mean));
-        svg.filled(colour(index), (x, from.min(to)), (width, (from - to).abs().max(0.5)));
+        svg.filled(
+            colour(index),
+            (x, from.min(to)),
+            (width, (from - to).abs().max(0.5)),
+        );
         let middle = x + width / 2.0;
         if part.half.is_finite() {
             let (low, high) = (y(top, part.mean - part.half), y(top, part.mean + part.half));
@@ -81,7 +96,10 @@ fn one(svg: &mut Svg, top: f64, (x, slot): (f64, f64), bar: &Bar) {
                 svg.line("error", (middle - 4.0, at), (middle + 4.0, at));
             }
         }
-        let above = y(top, part.mean.max(0.0) + if part.half.is_finite() { part.half } else { 0.0 });
+        let above = y(
+            top,
+            part.mean.max(0.0) + if part.half.is_finite() { part.half } else { 0.0 },
+        );
         let text = format!("{:.0}", part.mean * 100.0);
         svg.text((middle, above - 4.0), "small", Anchor::Middle, &text);
     }

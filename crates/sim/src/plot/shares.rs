@@ -85,7 +85,9 @@ fn drawn(day: &Day) -> impl Iterator<Item = (Ms, u8)> + '_ {
 }
 
 fn foremost(world: &World, days: &[(&str, Day)]) -> Vec<u8> {
-    let mut counts: Vec<(usize, u8)> = (0..world.carriers.len() as u8).map(|carrier| (0, carrier)).collect();
+    let mut counts: Vec<(usize, u8)> = (0..world.carriers.len() as u8)
+        .map(|carrier| (0, carrier))
+        .collect();
     for (_, day) in days {
         for (_, carrier) in drawn(day) {
             if let Some(count) = counts.get_mut(usize::from(carrier)) {
@@ -94,7 +96,11 @@ fn foremost(world: &World, days: &[(&str, Day)]) -> Vec<u8> {
         }
     }
     counts.sort_by_key(|(count, carrier)| (usize::MAX - count, *carrier));
-    counts.into_iter().take(COLOURED).map(|(_, carrier)| carrier).collect()
+    counts
+        .into_iter()
+        .take(COLOURED)
+        .map(|(_, carrier)| carrier)
+        .collect()
 }
 
 fn legend(svg: &mut Svg, frame: &Frame<'_>) {
@@ -116,7 +122,9 @@ fn episodes<'a>(frame: &'a Frame<'_>) -> impl Iterator<Item = (usize, &'a Episod
     let carriers = frame.carriers.iter().enumerate();
     carriers.flat_map(|(place, &carrier)| {
         let episodes = frame.world.carriers[usize::from(carrier)].episodes.iter();
-        episodes.filter(|episode| episode.scope.has(0)).map(move |episode| (place, episode))
+        episodes
+            .filter(|episode| episode.scope.has(0))
+            .map(move |episode| (place, episode))
     })
 }
 
@@ -148,7 +156,10 @@ fn panel(svg: &mut Svg, frame: &Frame<'_>, day: &Day, y: f64) {
         svg.shape(frame.colour((place < COLOURED).then_some(place)), &lower);
     }
     for (_, episode) in episodes(frame) {
-        let (from, until) = (frame.x(episode.from), frame.x(episode.until.min(frame.world.length)));
+        let (from, until) = (
+            frame.x(episode.from),
+            frame.x(episode.until.min(frame.world.length)),
+        );
         svg.shaded("bad", (from, y), (until - from, PANEL));
         for x in [from, until] {
             svg.line("edge", (x, y), (x, y + PANEL));
@@ -164,7 +175,10 @@ fn panel(svg: &mut Svg, frame: &Frame<'_>, day: &Day, y: f64) {
     svg.line("axis", (LEFT, y + PANEL), (LEFT + frame.width, y + PANEL));
     for (place, episode) in episodes(frame) {
         // Whose it is: a bar in the carrier's colour on top of the panel.
-        let (from, until) = (frame.x(episode.from), frame.x(episode.until.min(frame.world.length)));
+        let (from, until) = (
+            frame.x(episode.from),
+            frame.x(episode.until.min(frame.world.length)),
+        );
         svg.filled(frame.colour(Some(place)), (from, y - 5.0), (until - from, 4.0));
     }
 }

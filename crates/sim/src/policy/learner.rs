@@ -34,7 +34,7 @@ pub struct Learner {
 impl Learner {
     /// Knows the classes and the names of the carriers, as a configuration has them, and no more.
     pub fn new(world: &World) -> Self {
-        { let t = route::tune::t(); let s = Settings { half_life: Duration::from_secs_f32(t.half_life), min_attempts: t.min_attempts as u32, memory: t.memory as u32, noise: t.noise, probe_every: Duration::from_secs_f32(t.probe_every), slow_start: t.slow_start as u32, ..Settings::default() }; Self::with(world, s) }
+        Self::with(world, Settings::default())
     }
 
     /// With settings of its own.
@@ -87,7 +87,6 @@ impl Learner {
         let thought = picked.explores().then(|| money(over_per_min * COMPARED_MIN));
         self.quality.note_choice(self.at(ask.now), ask.class, thought);
         let thought = thought?;
-        if std::env::var("PROBES").is_ok() { eprintln!("PR {} {} {} {} {:?} best {}", ask.now / 60000, ask.destination, ask.class, ask.offers[picked.first].carrier, picked.why, ask.offers[picked.best].carrier); }
         let carrier = ask.offers[picked.first].carrier;
         let explored = Explored {
             thought,
@@ -127,15 +126,6 @@ impl Policy for Learner {
         self.scores.resize(self.offers.len(), 0.0);
         let policy = self.quality.policy(ask.class);
         let row = self.quality.row(Destination::of(ask.number), ask.class);
-        if let Ok(w) = std::env::var("WATCH") {
-            let c: usize = w.parse().unwrap_or(0);
-            if ask.destination == 0 && ask.class == 0 && ask.call % 16 == 0 {
-                let e = row.estimate(c as u32);
-                let best = self.offers.iter().map(|o| learn::utility(policy.weights, &row.estimate(o.slot), o.relative_price, 0.0)).fold(f32::MIN, f32::max);
-                let its = self.offers.iter().find(|o| o.slot == c as u32).map(|o| (learn::utility(policy.weights, &e, o.relative_price, 0.0), learn::utility(policy.weights, &learn::Estimate { mean: e.hope, ..e }, o.relative_price, 0.0)));
-                eprintln!("W {:02}:{:02}:{:02} {e:?} its {its:?} best {best:.3} noise {} probe {}", ask.now / 3_600_000, ask.now / 60_000 % 60, ask.now / 1000 % 60, row.noise, row.probe);
-            }
-        }
         let picked = choose(&policy, &row, ask.draw, &self.offers, &mut self.scores)?;
         let mut places: Vec<usize> = (0..self.offers.len()).collect();
         places.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
@@ -200,11 +190,8 @@ impl Policy for Learner {
         }
     }
 
-    fn believed(&self, ask: &Ask<'_>, carrier: usize) -> Option<route::learn::Estimate> { Some(self.quality.row(Destination::of(ask.number), ask.class).estimate(carrier as u32)) }
-
     fn tick(&mut self, now: Ms) {
         self.quality.tick(self.at(now));
-        let e = std::env::var("EVENTS").is_ok();
-        self.quality.events().for_each(|x| if e { eprintln!("EV {:02}:{:02} {x}", now / 3_600_000, now / 60_000 % 60); });
+        self.quality.events().for_each(drop);
     }
 }
