@@ -369,7 +369,7 @@ mod tests {
         for levels in 2..=4 {
             assert!(places.path(destination, 2).levels >= levels - 1);
         }
-        let path = (0..2 * SEEN).map(|_| places.path(destination, 2)).last().unwrap();
+        let path = (0..2 * SEEN_NEAR).map(|_| places.path(destination, 2)).last().unwrap();
         let expected: Vec<(String, u8)> = ["everywhere", "+44", "+4420", "+442079"]
             .into_iter()
             .flat_map(|group| [(group.to_owned(), 0), (group.to_owned(), 2)])
