@@ -21,7 +21,6 @@ mod plan;
 mod prices;
 pub mod quality;
 mod tables;
-pub mod tune;
 
 pub use backup::{Backup, Unanswered};
 pub use failover::{AttemptOutcome, Redirection, Verdict, most_telling, redirection, verdict};

@@ -8,29 +8,36 @@
 //! An estimate's quality is the probability that a call which could have been good is good: `talks * sounds * wait`, less what failures on the way to
 //! it cost.
 //! - `talks`: of the calls that the trunk puts through, how many become conversations (answered, ten seconds at least, neither false
-//!   answer nor dead air), over what the destination's usual carrier has. Busy subscribers condemn nobody; who turns answers into
-//!   "busy", or answers himself, is found by comparison with his peers.
+//!   answer nor dead air), over what the better quarter of the destination's trunks has. Busy subscribers condemn nobody; who turns answers
+//!   into "busy", or answers himself, is found by comparison with his peers, each of which counts as one however many calls it has, or
+//!   else a cheap liar that gets most of them would be the measure.
 //! - `sounds`: mean worth of the MOS, and of what applications say.
 //! - `wait`: what the post-dial delay leaves.
 //! - A failure of the network is followed by another attempt, so it costs its delay and not the call: with probability f of it the order of
 //!   attempts that makes the most of a hunt is by `quality - cost * f / (1 - f)` (interchange of neighbours: two trunks are in the right order if
 //!   swapping them gains nothing). As f nears 1 that is beyond any quality, and the estimate is 0.
+//!
+//! Price is weighed by how often it has to be paid: who turns answers away costs less, who answers himself more.
 
 mod believe;
 mod changes;
 mod each;
 mod group;
 mod interval;
+mod known;
 mod place;
 mod result;
+mod sample;
 mod saved;
 mod settings;
 mod sums;
+mod worth;
 
 use crate::deck::Money;
 use crate::learn::{Aspect, Budget, LearnEvent, Policy, Row, Way};
-use believe::{Bases, Sample};
+use believe::Bases;
 use place::Places;
+use sample::Sample;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -50,6 +57,9 @@ pub const MAX_EVENTS: usize = 256;
 
 /// Places whose estimates are made anew each second, though nothing came in, in turn: what is known fades.
 const FADE: usize = 4;
+
+/// Attempts from which on plans go by what is known of a prefix, and not of its range: a range tells most of what there is to tell.
+const NEAR_ENOUGH: f32 = 200.0;
 
 /// Groups without a place are forgotten by half in so many seconds.
 const SEEN_FOR_S: f64 = 600.0;
@@ -175,7 +185,7 @@ impl Quality {
         }
         let enough = self.settings.min_attempts as f32 * self.weight();
         let key = class_key(class);
-        let near_enough = crate::tune::t().near * self.weight();
+        let near_enough = NEAR_ENOUGH * self.weight();
         let mut levels = destination.levels().into_iter().rev();
         let near = levels.find_map(|group| {
             let place = self.places.get(self.places.find(group, key)?)?;

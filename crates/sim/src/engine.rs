@@ -58,6 +58,7 @@ struct Engine<'a> {
     day: Day,
     offers: Vec<Offer>,
     order: Vec<usize>,
+<<<<<<< HEAD
     truth_diag: Oracle<'a>,
     diag: Option<Oracle<'a>>,
     diag_sum: [f64; 2],
@@ -67,6 +68,8 @@ struct Engine<'a> {
     diag_dn: Vec<u64>,
     diag_pair: std::collections::BTreeMap<(usize, usize), f64>,
     diag_class: [f64; 3],
+=======
+>>>>>>> i5-learner
 }
 
 /// Plays the calls of a world under a policy.
@@ -84,6 +87,7 @@ pub fn play<'a>(world: &'a World, calls: &'a [Call], picker: Picker<'a>) -> Day 
         day: Day::new(world),
         offers: Vec::new(),
         order: Vec::new(),
+<<<<<<< HEAD
         truth_diag: Oracle::new(world),
         diag: std::env::var("DIAG").ok().map(|_| Oracle::new(world)),
         diag_sum: [0.0; 2],
@@ -93,6 +97,8 @@ pub fn play<'a>(world: &'a World, calls: &'a [Call], picker: Picker<'a>) -> Day 
         diag_dn: vec![0; world.destinations.len()],
         diag_pair: Default::default(),
         diag_class: [0.0; 3],
+=======
+>>>>>>> i5-learner
     };
     engine.run()
 }
@@ -106,6 +112,7 @@ impl Engine<'_> {
             self.begin(index);
         }
         self.until(Ms::MAX, &mut next_tick);
+<<<<<<< HEAD
         if self.diag.is_some() && matches!(self.picker, Picker::Blind(_)) {
             let n = calls.len() as f64;
             eprintln!(
@@ -134,6 +141,8 @@ impl Engine<'_> {
                     .collect::<Vec<_>>()
             );
         }
+=======
+>>>>>>> i5-learner
         self.day
     }
 
@@ -201,6 +210,7 @@ impl Engine<'_> {
                 instead_of
             }
         };
+<<<<<<< HEAD
         if let (Some(o), Some(&f)) = (&mut self.diag, order.first()) {
             let (r, best) = o.regret(&ask, &self.at_once, f);
             let k = if instead_of.is_some() { 0 } else { 1 };
@@ -241,6 +251,8 @@ impl Engine<'_> {
                 self.diag_class[call.class] += r;
             }
         }
+=======
+>>>>>>> i5-learner
         self.day.comes(call, order.first().copied(), instead_of);
         if !order.is_empty() {
             let flight = self
@@ -391,10 +403,13 @@ impl Engine<'_> {
     }
 }
 
+<<<<<<< HEAD
 fn o_truly(o: &mut Oracle<'_>, ask: &Ask<'_>, at: &[u32], c: usize) -> f64 {
     o.truly(ask, at, c)
 }
 
+=======
+>>>>>>> i5-learner
 impl Outcome {
     /// Whether the carrier has said anything.
     pub(crate) fn is_alive(self) -> bool {

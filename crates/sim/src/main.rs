@@ -4,9 +4,10 @@
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use sim::plot;
-use sim::report::{run_all, table};
+use sim::report::{Run, run_all, table};
 use sim::scenario::{DAY, Scenario};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 /// Days of calls over carriers that fail, lie, fade and come back: what part of the gain of one that knows the truth over plain least cost
 /// other ways of picking carriers make.
@@ -37,23 +38,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the tables of days that `run --json` has played.
+    Table {
+        /// What it has written.
+        runs: PathBuf,
+    },
     /// Draw who gets the calls over a day with outages, and what each way of picking gains.
     Plot {
         /// The SVG file to write.
         #[arg(long, default_value = "docs/learner.svg")]
-        out: std::path::PathBuf,
-        /// Seeds of the gains, one or a range.
-        #[arg(long, default_value = "100-129")]
-        seeds: String,
+        out: PathBuf,
+        /// Days whose gains are drawn: what `run --json` has written.
+        runs: PathBuf,
         /// Scenario of the day that is drawn.
         #[arg(long, default_value = "outages")]
         scenario: Scenario,
         /// Seed of that day.
         #[arg(long, default_value_t = 100)]
         seed: u64,
-        /// Days that are played at once.
-        #[arg(long)]
-        jobs: Option<usize>,
     },
 }
 
@@ -85,21 +87,28 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
-        Command::Plot {
-            out,
-            seeds,
-            scenario,
-            seed,
-            jobs,
-        } => {
-            let runs = run_all(&Scenario::ALL, range(&seeds)?, DAY, jobs.unwrap_or_else(at_once));
-            let svg = plot::draw(scenario, seed, &runs, &seeds);
-            let wrong = || format!("can't write {}", out.display());
-            std::fs::write(&out, svg).with_context(wrong)?;
-            print!("{}", table(&runs));
+        Command::Table { runs } => {
+            print!("{}", table(&read(&runs)?));
             Ok(())
         }
+        Command::Plot {
+            out,
+            runs,
+            scenario,
+            seed,
+        } => {
+            let svg = plot::draw(scenario, seed, &read(&runs)?);
+            std::fs::write(&out, svg).with_context(|| format!("can't write {}", out.display()))
+        }
     }
+}
+
+/// Days that were played before.
+fn read(path: &Path) -> Result<Vec<Run>> {
+    let wrong = || format!("can't read {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(wrong)?;
+    let run = |line| serde_json::from_str(line).with_context(wrong);
+    text.lines().map(run).collect()
 }
 
 fn at_once() -> usize {

@@ -144,6 +144,7 @@ impl Day {
         self.classes.iter().map(|class| class.cost).sum()
     }
 }
+<<<<<<< HEAD
 
 impl Day {
     pub(crate) fn cached(world: &World, name: &str, make: impl FnOnce() -> Day) -> Day {
@@ -203,3 +204,5 @@ impl Day {
         day
     }
 }
+=======
+>>>>>>> i5-learner

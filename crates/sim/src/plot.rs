@@ -6,7 +6,7 @@ mod svg;
 
 pub use bars::Bar;
 
-use crate::report::{Run, Who, gain};
+use crate::report::{Run, Who, gain, scenarios};
 use crate::scenario::{DAY, Scenario};
 use crate::world::calls;
 use shares::{Panel, panels};
@@ -19,14 +19,8 @@ const WIDTH: f64 = 960.0;
 const SHOWN: [Who; 4] = [Who::Oracle, Who::Learner, Who::ThresholdLocking, Who::LeastCost];
 
 /// The bars: per scenario and over all, for each that is measured.
-pub fn bars(runs: &[Run]) -> Vec<Bar> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for run in runs {
-        if !names.contains(&run.scenario) {
-            names.push(run.scenario);
-        }
-    }
-    let of = |name: &'static str| {
+pub fn bars(runs: &[Run]) -> Vec<Bar<'_>> {
+    let of = |name| {
         let its: Vec<&Run> = runs
             .iter()
             .filter(|run| name == "all" || run.scenario == name)
@@ -34,11 +28,11 @@ pub fn bars(runs: &[Run]) -> Vec<Bar> {
         let parts = Who::MEASURED.map(|who| gain(&its, who));
         Bar { name, parts }
     };
-    names.into_iter().chain(["all"]).map(of).collect()
+    scenarios(runs).into_iter().chain(["all"]).map(of).collect()
 }
 
-/// Draws a day of a scenario from this seed, and the bars of these runs. `seeds` says which they are of.
-pub fn draw(scenario: Scenario, seed: u64, runs: &[Run], seeds: &str) -> String {
+/// Draws a day of a scenario from this seed, and the bars of these runs.
+pub fn draw(scenario: Scenario, seed: u64, runs: &[Run]) -> String {
     let world = scenario.world(seed, DAY);
     let calls = calls(&world);
     let days: Vec<_> = SHOWN.map(|who| (who.name(), who.day(&world, &calls))).into();
@@ -46,6 +40,8 @@ pub fn draw(scenario: Scenario, seed: u64, runs: &[Run], seeds: &str) -> String 
     let bars = bars(runs);
     let mut svg = Svg::new(WIDTH, height + bars::HEIGHT);
     svg.put(&draw);
-    bars::draw(&mut svg, height, &bars, seeds);
+    let seeds = || runs.iter().map(|run| run.seed);
+    let seeds = format!("{}-{}", seeds().min().unwrap_or(0), seeds().max().unwrap_or(0));
+    bars::draw(&mut svg, height, &bars, &seeds);
     svg.end()
 }

@@ -2,6 +2,7 @@
 
 mod table;
 
+pub(crate) use table::scenarios;
 pub use table::{gain, table};
 
 use crate::engine::{Picker, play};
@@ -9,12 +10,13 @@ use crate::measure::{Day, Totals, Turn, turns};
 use crate::policy::{Learner, LeastCost, Oracle, Policy, ThresholdLocking};
 use crate::scenario::Scenario;
 use crate::world::{Call, Ms, World, calls};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whose day it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// Knows the truth.
@@ -54,7 +56,7 @@ impl Who {
 }
 
 /// What one policy made of a day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Figures {
     /// Whose.
     pub who: Who,
@@ -75,10 +77,10 @@ pub struct Figures {
 }
 
 /// One day of one scenario.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     /// Which.
-    pub scenario: &'static str,
+    pub scenario: Cow<'static, str>,
     /// From which seed.
     pub seed: u64,
     /// Calls that came.
@@ -99,19 +101,14 @@ pub struct Run {
 pub fn run(scenario: Scenario, seed: u64, length: Ms) -> Run {
     let world = scenario.world(seed, length);
     let calls = calls(&world);
-    let oracle = Day::cached(&world, &format!("{scenario}-{seed}-{length}-o"), || {
-        Who::Oracle.day(&world, &calls)
-    });
-    let least = Day::cached(&world, &format!("{scenario}-{seed}-{length}-l"), || {
-        Who::LeastCost.day(&world, &calls)
-    });
+    let oracle = Who::Oracle.day(&world, &calls);
+    let least = Who::LeastCost.day(&world, &calls);
     let figures = Who::MEASURED
         .into_iter()
-        .filter(|who| *who == Who::Learner || std::env::var("FULL").is_ok())
         .map(|who| figures(&world, &oracle, &least, &who.day(&world, &calls), who))
         .collect();
     Run {
-        scenario: scenario.name(),
+        scenario: scenario.name().into(),
         seed,
         calls: oracle.calls(),
         oracle: oracle.utility(),

@@ -14,7 +14,7 @@ section! {
         /// is kept all the same.
         live learn: bool = Flag, default("true");
         /// After this long what came of a call counts half.
-        live half_life: Duration = Time<60_000, 604_800_000>, default("'1h'");
+        live half_life: Duration = Time<60_000, 604_800_000>, default("'2h'");
         /// Below so many attempts to a destination its carriers go by price, and chance has no part in a carrier's place.
         live min_attempts: u32 = Whole<u32, 1, 100_000>, default("20");
         /// No more than so many attempts of a carrier to a destination are remembered: of a busy one only the latest count, however much

@@ -9,6 +9,9 @@ const BURST_CALLS: f64 = 20.0;
 /// Part of a day's money that may be spent at once.
 const BURST_MONEY: f64 = 0.05;
 
+/// Calls that are kept for trying trunks that may be better than they look: with fewer left chance has no part.
+const PLENTY: f64 = 4.0;
+
 const DAY_S: f64 = 86_400.0;
 
 /// Two buckets, both of which must have something in them. They begin empty and are never overdrawn by more than one call, so that at every
@@ -59,7 +62,7 @@ impl Budget {
 
     /// Whether so many calls are left that not all of them have to be kept for trying trunks.
     pub(crate) fn has_plenty(&self) -> bool {
-        self.calls >= f64::from(crate::tune::t().ts_at)
+        self.calls >= PLENTY
     }
 
     /// Whether there is money left for it.

@@ -80,8 +80,11 @@ impl Picked {
 /// Trunks whose utilities differ by no more are alike: to send a call to either is no exploring.
 pub const ALIKE: f32 = 0.015;
 
-/// How much better than the best a trunk has to be, by what it may be, to be tried.
-const WORTH_A_TRY: f32 = 0.01;
+/// A trunk is worth a try that would come so near the best, or above it, if it were as good as it may be.
+const NEAR: f32 = 0.06;
+
+/// One that is believed to be no more than so much worse than it may be is not tried: it is told from the best by chance, as all others are.
+const IN_DOUBT: f32 = 0.06;
 
 /// What puts a trunk behind all others that have a share, and before all of them.
 pub(super) const BEHIND: f32 = 100.0;
@@ -90,7 +93,7 @@ pub(super) const BEHIND: f32 = 100.0;
 ///
 /// The score is the utility of a quality drawn from what is believed (Thompson sampling), so that a trunk is first as often as it is likely
 /// to be the best. Trunks whose share is below 1 are among the others in that part of the calls, and behind them in the rest. A trunk that
-/// would be the best if it were as good as it may be is put first in `row.probe` of the calls. Scores of fewer than `min_attempts` have no
+/// would be the best, or nearly, if it were as good as it may be is put first in `row.probe` of the calls. Scores of fewer than `min_attempts` have no
 /// chance in them; if no trunk has so many, the cheapest is first.
 pub fn choose(
     policy: &Policy,
@@ -124,7 +127,7 @@ pub fn choose(
             best = (index, mean - behind);
         }
     }
-    let why = if first_mean < best.1 - crate::tune::t().alike {
+    let why = if first_mean < best.1 - ALIKE {
         Why::Sampled
     } else {
         Why::Best
@@ -171,17 +174,16 @@ fn sampled(row: &Row<'_>, estimate: &Estimate, draw: u64, slot: u32) -> f32 {
     }
 }
 
-/// How much a try of a trunk promises: by how much it would be better than the best, which is at this utility, if it were as good as it may be,
-/// and how far it is from that. Who is a little worse than he may be is chance's affair.
+/// How much a try of a trunk promises: by how much it would be better than nearly the best, which is at this utility, if it were as good as it may
+/// be, and how far it is from that. Who is a little worse than he may be is chance's affair.
 pub(super) fn promise(policy: &Policy, estimate: &Estimate, offer: &Offer, best: f32) -> Option<f32> {
     let fallen = estimate.hope - estimate.mean;
     let hoped = Estimate {
         mean: estimate.hope,
         ..*estimate
     };
-    let over =
-        utility(policy.weights, &hoped, offer.relative_price, 0.0) - best - crate::tune::t().worth_a_try;
-    (over > 0.0 && fallen > crate::tune::t().gap).then_some(over * fallen * fallen)
+    let over = utility(policy.weights, &hoped, offer.relative_price, 0.0) - best + NEAR;
+    (over > 0.0 && fallen > IN_DOUBT).then_some(over * fallen * fallen)
 }
 
 /// Which trunk is tried in this call, if one is: of those that may be better than the best each as often as it may be better.

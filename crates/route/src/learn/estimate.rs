@@ -60,8 +60,8 @@ impl Weights {
     }
 }
 
-/// What a trunk is worth to a call: its quality, `noise` deviations off, and its price over that of the cheapest usable one, relative to it
-/// (0 to [`MOST_EXTRA`]).
+/// What a trunk is worth to a call: its quality, `noise` deviations off, less its price over that of the cheapest usable one, relative to it
+/// (0 to [`MOST_EXTRA`]), as often as it has to be paid.
 pub fn utility(weights: Weights, estimate: &Estimate, relative_price: f32, noise: f32) -> f32 {
     weights.quality * (estimate.mean + noise * estimate.deviation)
         - weights.price * relative_price.clamp(0.0, MOST_EXTRA) * estimate.bills
@@ -187,6 +187,11 @@ mod tests {
         assert_eq!(
             utility(weights, &good, 50.0, 0.0),
             utility(weights, &good, MOST_EXTRA, 0.0)
+        );
+        let seldom = Estimate { bills: 0.5, ..good };
+        assert_eq!(
+            utility(weights, &seldom, 0.4, 0.0),
+            utility(weights, &good, 0.2, 0.0)
         );
         assert_eq!(Weights::of(0.0, 0.0), Weights::of(1.0, 1.0));
         for (price, cheapest, expected) in [(3, 2, 0.5), (2, 2, 0.0), (0, 0, 0.0), (1, 0, 2.0), (100, 1, 2.0)]

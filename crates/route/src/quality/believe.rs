@@ -1,90 +1,12 @@
 //! From what is seen to what is believed.
 
 use super::each::Each;
-use super::place::{Known, Path, Places};
-use super::result::{AttemptResult, CallResult, Ending, Feedback, TestResult, worth_of_mos, worth_of_pdd};
-use super::sums::{SHORT_S, Sums, finite};
+use super::known::Known;
+use super::place::{Path, Places};
+use super::sample::Sample;
+use super::worth;
 use super::{Changed, Quality};
 use crate::learn::{Aspect, Belief, Estimate, Sensitivity, Track, shrink};
-use crate::tune::t;
-use std::time::Duration;
-
-/// What a result says: of each aspect how often it came, of how many.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sample {
-    pub(super) sums: Sums,
-    pub(super) each: Each<Option<(f32, f32)>>,
-    /// What is said of talking takes back something that was noted so long ago.
-    pub(super) earlier: Duration,
-    /// The wait would have gone on.
-    given_up: bool,
-}
-
-impl Sample {
-    /// An answer counts as a conversation until it is known to be none.
-    pub(super) fn of_attempt(result: &AttemptResult) -> Self {
-        let (fails, talks) = match result.ending {
-            Ending::Answered => (Some((0.0, 1.0)), Some((1.0, 1.0))),
-            Ending::User(_) => (Some((0.0, 1.0)), Some((0.0, 1.0))),
-            Ending::Network(_) | Ending::Silent => (Some((1.0, 1.0)), None),
-            Ending::GivenUp => (None, None),
-        };
-        let waits = result.pdd.map(|pdd| (worth_of_pdd(pdd.as_secs_f32()), 1.0));
-        Self {
-            sums: Sums::of_attempt(result),
-            each: Each {
-                fails,
-                talks,
-                waits,
-                ..Each::default()
-            },
-            given_up: result.ending == Ending::GivenUp,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn of_call(result: &CallResult) -> Self {
-        let cheats = result.false_answer || result.dead_air;
-        let none = cheats || result.talk.as_secs_f32() < SHORT_S;
-        Self {
-            sums: Sums::of_call(result),
-            each: Each {
-                talks: none.then_some((-1.0, 0.0)),
-                cheats: Some((f32::from(u8::from(cheats)), 1.0)),
-                sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
-                ..Each::default()
-            },
-            earlier: result.talk,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn of_feedback(feedback: &Feedback) -> Self {
-        let score = feedback.score.map(|score| f32::from(score.clamp(1, 5) - 1) / 4.0);
-        let worth = score.or(feedback.issue.then_some(0.25));
-        Self {
-            sums: Sums::of_feedback(feedback),
-            each: Each {
-                sounds: worth.map(|worth| (worth, 1.0)),
-                ..Each::default()
-            },
-            ..Self::default()
-        }
-    }
-
-    /// A test call that did not pass counts as a failure of the network: to whom it went there is no doubt.
-    pub(super) fn of_test(result: &TestResult) -> Self {
-        Self {
-            sums: Sums::of_test(result),
-            each: Each {
-                fails: Some((if result.passed { 0.0 } else { 1.0 }, 1.0)),
-                sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
-                ..Each::default()
-            },
-            ..Self::default()
-        }
-    }
-}
 
 /// What the usual carrier has where nothing is known.
 const WORLD: Each<f32> = Each {
@@ -95,15 +17,30 @@ const WORLD: Each<f32> = Each {
     waits: 0.95,
 };
 
-/// Attempts' worth of what is handed down, by level: the usual carrier to the trunk as a whole, that to a country, to a range, to a prefix; and
-/// from all classes to one.
+/// Attempts' worth of what is handed down, by level: the usual carrier to the trunk as a whole, that to a country, to a range, to a prefix. The more
+/// an aspect is a matter of luck in the single call, the more of them.
 const PSEUDO: Each<[f32; 4]> = Each {
     fails: [8.0, 8.0, 8.0, 15.0],
-    talks: [25.0, 20.0, 20.0, 40.0],
+    talks: [75.0, 60.0, 60.0, 120.0],
     cheats: [20.0, 20.0, 20.0, 40.0],
     sounds: [4.0, 6.0, 6.0, 15.0],
     waits: [4.0, 6.0, 6.0, 15.0],
 };
+
+/// The same from all classes to one.
+const PSEUDO_CLASS: f32 = 60.0;
+
+/// The same from the wider place's usual carrier to the nearer one's.
+const PSEUDO_USUAL: f32 = 20.0;
+
+/// Part of what a class may explore with that goes to trunks which may be better than they look; the rest is left to chance.
+const PROBE_PART: f32 = 0.7;
+
+/// Part of the calls in which it would be the best that a trunk begins with, when it is new or has recovered.
+const FIRST_SHARE: f32 = 0.1;
+
+/// A trunk that may be so much better than it looks has fallen.
+const FALLEN: f32 = 0.1;
 
 /// How much of the settings' memory each aspect has: those that hardly vary from call to call need less.
 const MEMORY: Each<f32> = Each {
@@ -114,30 +51,21 @@ const MEMORY: Each<f32> = Each {
     waits: 0.5,
 };
 
-fn sens(aspect: Aspect, fallen: bool) -> Sensitivity {
-    let t = t();
-    let (shift, limit, limit_better) = match aspect {
-        Aspect::Fails => (t.sh_fails, t.li_fails, t.up_fails),
-        Aspect::Talks => (t.sh_talks, t.li_talks, t.up_talks),
-        Aspect::Cheats => (t.sh_cheats, t.li_cheats, t.up_cheats),
-        Aspect::Sounds => (t.sh_sounds, t.li_sounds, t.up_sounds),
-        Aspect::Waits => (t.sh_waits, t.li_waits, t.up_waits),
+/// What an aspect's changes are looked for by: how much other the odds are (as a logarithm), the evidence in nats for one to the worse, and for one
+/// to the better of a trunk that has fallen. Of what is sure from call to call, as refusals are, little is enough.
+fn sensitivity(aspect: Aspect, has_fallen: bool) -> Sensitivity {
+    let (shift, limit, again) = match aspect {
+        Aspect::Fails => (2.0, 9.0, 3.5),
+        Aspect::Talks => (1.2, 10.0, 10.0),
+        Aspect::Cheats => (2.5, 7.0, 3.0),
+        Aspect::Sounds => (2.0, 9.0, 3.0),
+        Aspect::Waits => (2.0, 9.0, 3.0),
     };
     Sensitivity {
         shift,
         limit,
-        limit_better: if fallen { limit_better } else { limit },
+        limit_better: if has_fallen { again } else { limit },
         is_good: aspect.is_good(),
-    }
-}
-fn ps(aspect: Aspect) -> f32 {
-    let t = t();
-    match aspect {
-        Aspect::Fails => t.ps_fails,
-        Aspect::Talks => t.ps_talks,
-        Aspect::Cheats => t.ps_cheats,
-        Aspect::Sounds => t.ps_sounds,
-        Aspect::Waits => t.ps_waits,
     }
 }
 
@@ -160,11 +88,21 @@ impl Bases {
         let mut wider = WORLD;
         for ((_, class), base) in path.pairs().zip(&mut all) {
             if let Some(place) = places.get(class) {
+<<<<<<< HEAD
                 wider = Each::make(|aspect| {
                     if aspect == Aspect::Cheats {
                         WORLD.cheats
                     } else {
                         place.pools.of(aspect).mean(weight, *wider.of(aspect), t().pooled)
+=======
+                wider = Each::make(|aspect| match aspect {
+                    // That is the carrier's doing, not the destination's: who is not known to cheat is not taken for one who does since
+                    // those do that get the calls.
+                    Aspect::Cheats => WORLD.cheats,
+                    Aspect::Fails | Aspect::Talks | Aspect::Sounds | Aspect::Waits => {
+                        let pool = place.pools.of(aspect);
+                        pool.mean(weight, *wider.of(aspect), PSEUDO_USUAL)
+>>>>>>> i5-learner
                     }
                 });
             }
@@ -193,6 +131,7 @@ impl Quality {
         let weight = self.weight();
         let near = path.pairs().last().and_then(|(_, class)| self.places.get(class));
         let known = near.and_then(|place| place.known(slot));
+        let top = near.map_or(base.talks, |place| place.top.unwrap_or(base.talks));
         let is = |aspect: Aspect| {
             let belief = known.map_or(Belief::USUAL, |known| *known.beliefs.of(aspect));
             belief.at(*base.of(aspect))
@@ -201,6 +140,7 @@ impl Quality {
             Aspect::Fails | Aspect::Cheats => (1.0 - is(aspect)).max(0.05),
             Aspect::Sounds | Aspect::Waits => is(aspect).max(0.05),
             // What it has less than others is its own: so many of its calls are to be expected of the usual.
+<<<<<<< HEAD
             Aspect::Talks => (is(aspect)
                 / near.map_or(base.talks, |place| {
                     if t().pin > 0.0 && place.top > 0.0 {
@@ -215,6 +155,9 @@ impl Quality {
                 1.0
             })
             .clamp(0.05, 1.0),
+=======
+            Aspect::Talks => (is(aspect) / top).clamp(0.05, 1.0),
+>>>>>>> i5-learner
         });
         for (_, class) in path.pairs() {
             let Some(place) = self.places.get_mut(class) else {
@@ -281,7 +224,7 @@ impl Quality {
                     track.forget(memory * MEMORY.of(aspect));
                     if index == any {
                         let watch = known.watches.of_mut(aspect);
-                        let what = watch.note(seen, believed, usual, sens(aspect, fallen));
+                        let what = watch.note(seen, believed, usual, sensitivity(aspect, fallen));
                         found.extend(what.map(|way| (level, aspect, way)));
                     }
                 }
@@ -296,7 +239,7 @@ impl Quality {
             .places
             .get(index)
             .and_then(|place| place.estimates.get(slot as usize));
-        estimate.is_some_and(|estimate| estimate.hope - estimate.mean > t().fallen)
+        estimate.is_some_and(|estimate| estimate.hope - estimate.mean > FALLEN)
     }
 
     /// Works out what is believed of a trunk on the whole path, and makes its estimates there; of the last place only, if `last`.
@@ -366,23 +309,23 @@ impl Quality {
         let above = &wider.beliefs;
         known.beliefs = Each::make(|aspect| {
             let track = known.tracks.of(aspect);
-            shrink(track, weight, *above.of(aspect), t().ps_class, *base.of(aspect))
+            shrink(track, weight, *above.of(aspect), PSEUDO_CLASS, *base.of(aspect))
         });
-        let (beliefs, silent) = (known.beliefs, silent_part(&known.sums));
-        let top = place.best_talks(base);
-        place.top = top;
-        let (mean, deviation) = quality(&beliefs, base, top, silent);
+        let beliefs = known.beliefs;
+        let silent = worth::silent_part(&known.sums);
+        let top = worth::best_talks(&place.trunks, base);
+        place.top = Some(top);
+        let (mean, deviation) = worth::quality(&beliefs, base, top, silent);
         let Some(known) = place.known_mut(slot) else {
             return;
         };
-        let attempts = known.beliefs.fails.known;
-        let bills = bills(&beliefs, base, top);
+        let attempts = beliefs.fails.known;
         let estimate = Estimate {
             mean,
-            bills,
+            bills: worth::bills(&beliefs, base, top),
             deviation,
             weight: attempts,
-            hope: hope(known, mean, attempts, now_s),
+            hope: worth::hope(known, mean, attempts, now_s),
             share: wider.share.min(1.0),
         };
         if let Some(held) = place.estimates.get_mut(slot as usize) {
@@ -399,16 +342,7 @@ impl Quality {
         // A steady stream has a half-life and a half of its calls in its decayed sum.
         let per_second = wider.attempts / (self.half_life_s() as f32 * std::f32::consts::LOG2_E);
         let every = self.settings.probe_every.as_secs_f32().max(0.001);
-        (t().probe_part * may).min(1.0 / (per_second * every).max(1e-6))
-    }
-}
-
-/// Of the failures those without a word.
-fn silent_part(sums: &Sums) -> f32 {
-    if sums.failed > 0.0 {
-        (sums.silent / sums.failed).clamp(0.0, 1.0)
-    } else {
-        0.0
+        (PROBE_PART * may).min(1.0 / (per_second * every).max(1e-6))
     }
 }
 
@@ -436,7 +370,7 @@ impl Wider {
     fn narrow(self, known: &mut Known, level: usize, base: &Each<f32>, weight: f32, slow_start: u32) -> Self {
         let above = &self.beliefs;
         known.beliefs = Each::make(|aspect| {
-            let pseudo = ps(aspect) * PSEUDO.of(aspect).get(level).copied().unwrap_or(10.0);
+            let pseudo = PSEUDO.of(aspect).get(level).copied().unwrap_or(10.0);
             shrink(
                 known.tracks.of(aspect),
                 weight,
@@ -445,7 +379,7 @@ impl Wider {
                 *base.of(aspect),
             )
         });
-        let grown = t().first + known.grown / (slow_start.max(1) as f32);
+        let grown = FIRST_SHARE + known.grown / (slow_start.max(1) as f32);
         Self {
             beliefs: known.beliefs,
             share: self.share.min(grown),
@@ -453,6 +387,7 @@ impl Wider {
         }
     }
 }
+<<<<<<< HEAD
 
 /// The quality, as the module's documentation defines it, and its deviation by the propagation of the parts'.
 fn quality(beliefs: &Each<Belief>, base: &Each<f32>, top: f32, silent: f32) -> (f32, f32) {
@@ -511,3 +446,5 @@ fn hope(known: &mut Known, mean: f32, weight: f32, now_s: f64) -> f32 {
     }
     known.former
 }
+=======
+>>>>>>> i5-learner

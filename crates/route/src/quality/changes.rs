@@ -1,9 +1,10 @@
 //! What changes of a sudden, and what is told of it.
 
 use super::place::Path;
+use super::sample::Sample;
 use super::{Quality, believe};
 use crate::learn::{Aspect, Change, Floor, Floors, LearnEvent, Run, Track, Way};
-use believe::{Bases, Sample};
+use believe::Bases;
 
 /// Attempts at a country that shares are taken over.
 const WINDOW: u16 = 200;
@@ -14,8 +15,8 @@ const NOTABLE: f32 = 0.2;
 /// A trunk is told of once in so many seconds per group.
 const TOLD_EVERY_S: f64 = 3.0;
 
-/// A trunk whose quality was so much better before that a rise from it is a recovery.
-const FALLEN: f32 = 0.1;
+/// The narrowest place that has this part of the evidence of a change is where it is.
+const MOST_OF_IT: f32 = 0.7;
 
 /// A rise or fall by less than this is none to tell of.
 const TELLING: f32 = 0.1;
@@ -51,7 +52,6 @@ impl Quality {
         let (weight, slow_start) = (self.weight(), self.settings.slow_start as f32);
         if let Some(known) = self.places.get_mut(any).and_then(|place| place.known_mut(slot)) {
             let track = known.tracks.of_mut(aspect);
-            *track = Track::default();
             track.add(&since, weight);
             *known.own.of_mut(aspect) = !better;
             if better && had_fallen && known.grown > slow_start {
@@ -79,7 +79,7 @@ impl Quality {
         self.tell_of(any, slot, None, what);
     }
 
-    /// Forgets an aspect of a trunk within a place. What has got worse by itself is not better since the whole is.
+    /// Forgets an aspect of a trunk within a place, or believes again what it was before it got worse. What has got worse by itself is not better since the whole is.
     fn forget_within(&mut self, any: usize, slot: u32, aspect: Aspect, better: bool) {
         let Some(group) = self.places.get(any).map(|place| place.group) else {
             return;
@@ -91,12 +91,13 @@ impl Quality {
             .filter(|place| place.known(slot).is_some_and(|known| *known.own.of(aspect)))
             .map(|place| place.group)
             .collect();
+        let weight = self.weight();
         for place in self.places.iter_mut().filter(|place| group.has(place.group)) {
             if better && own.iter().any(|own| own.has(place.group)) {
                 continue;
             }
             if let Some(known) = place.trunks.get_mut(slot as usize) {
-                *known.tracks.of_mut(aspect) = Track::default();
+                known.change(aspect, better, weight);
                 *known.own.of_mut(aspect) = false;
             }
         }
@@ -136,7 +137,7 @@ impl Quality {
             .map(|(any, _)| (any, run(&mut self.places, any)))
             .collect();
         let (_, widest) = all.get(level)?;
-        let enough = crate::tune::t().blame * (*widest)?.evidence;
+        let enough = MOST_OF_IT * (*widest)?.evidence;
         let has_most = |(_, run): &&(usize, Option<Run>)| {
             run.is_some_and(|run| run.evidence > 0.0 && run.evidence >= enough && run.since.trials >= 1.0)
         };

@@ -2,8 +2,8 @@
 
 use super::each::Each;
 use super::group::{Destination, Group, LEVELS};
-use super::sums::Sums;
-use crate::learn::{Belief, Estimate, Pool, Track, Watch};
+use super::known::Known;
+use crate::learn::{Estimate, Pool};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -15,71 +15,6 @@ pub const MAX_CELLS: usize = 131_072;
 
 /// Slots that are told apart; what is noted of higher ones is not kept.
 pub const MAX_SLOTS: u32 = 4_096;
-
-/// What a trunk is hoped to have before anything is known.
-const HOPED: f32 = 0.95;
-
-/// A trunk at a place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
-    pub(crate) sums: Sums,
-    pub(crate) tracks: Each<Track>,
-    /// What follows from these and from the wider places, when it was last worked out.
-    pub(crate) beliefs: Each<Belief>,
-    /// Only where all classes are together.
-    pub(crate) watches: Each<Watch>,
-    /// Whether it got worse here, and not with the trunk as a whole.
-    pub(crate) own: Each<bool>,
-    /// Attempts since it was new or recovered; infinite: it has its whole share.
-    pub(crate) grown: f32,
-    /// Quality that it had before it got worse, or may have as it was never seen to have less.
-    pub(crate) former: f32,
-    /// Whether it was seen to have it.
-    pub(crate) proven: bool,
-    /// Attempts since that was last looked at.
-    pub(crate) doubts: f32,
-    /// When that was last looked at, and the estimate made, in seconds since the start.
-    pub(crate) looked_s: f64,
-    /// The quality that nearer places have heard of.
-    pub(crate) spread: f32,
-    /// Attempts in the window that shares are taken over, and the share that was last told.
-    pub(crate) window: u16,
-    pub(crate) share: f32,
-    pub(crate) told_s: f64,
-    pub(crate) below_floor: bool,
-}
-
-impl Known {
-    /// Makes all sums so much less.
-    pub(crate) fn scale(&mut self, by: f32) {
-        self.sums.scale(by);
-        for track in self.tracks.iter_mut() {
-            track.scale(by);
-        }
-    }
-}
-
-impl Default for Known {
-    fn default() -> Self {
-        Self {
-            sums: Sums::default(),
-            tracks: Each::default(),
-            beliefs: Each::make(|_| Belief::USUAL),
-            watches: Each::default(),
-            own: Each::default(),
-            grown: f32::INFINITY,
-            former: HOPED,
-            proven: false,
-            doubts: 0.0,
-            looked_s: 0.0,
-            spread: 0.0,
-            window: 0,
-            share: 0.0,
-            told_s: f64::NEG_INFINITY,
-            below_floor: false,
-        }
-    }
-}
 
 /// A group, for one class or for all.
 #[derive(Debug)]
@@ -97,8 +32,9 @@ pub(crate) struct Place {
     pub(crate) probe: f32,
     /// Attempts in the window that shares are taken over.
     pub(crate) window: u16,
+    /// The probability of a conversation that its better trunks have, as it was last worked out.
+    pub(crate) top: Option<f32>,
     seen: u64,
-    pub(crate) top: f32,
 }
 
 impl Place {
@@ -112,8 +48,8 @@ impl Place {
             attempts: 0.0,
             probe: 0.0,
             window: 0,
+            top: None,
             seen: 0,
-            top: 0.0,
         }
     }
 
@@ -141,6 +77,7 @@ impl Place {
         self.trunks.get_mut(index)
     }
 
+<<<<<<< HEAD
     /// The probability of a conversation that the better quarter of trunks has.
     pub(crate) fn best_talks(&self, base: &Each<f32>) -> f32 {
         let t = crate::tune::t();
@@ -169,6 +106,8 @@ impl Place {
         found.map_or(base.talks, |(p, _)| *p)
     }
 
+=======
+>>>>>>> i5-learner
     /// Makes all sums so much less.
     pub(crate) fn scale(&mut self, by: f32) {
         self.attempts *= by;
@@ -461,7 +400,7 @@ mod tests {
         for levels in 2..=4 {
             assert!(places.path(destination, 2).levels >= levels - 1);
         }
-        let path = (0..2 * SEEN).map(|_| places.path(destination, 2)).last().unwrap();
+        let path = (0..2 * SEEN_NEAR).map(|_| places.path(destination, 2)).last().unwrap();
         let expected: Vec<(String, u8)> = ["everywhere", "+44", "+4420", "+442079"]
             .into_iter()
             .flat_map(|group| [(group.to_owned(), 0), (group.to_owned(), 2)])

@@ -1,7 +1,7 @@
 //! What is kept over a restart.
 
 use super::each::Each;
-use super::place::Known;
+use super::known::Known;
 use super::sums::Sums;
 use super::{Group, Quality};
 use crate::learn::{Pool, Track};

@@ -25,10 +25,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             learns: true,
-            half_life: Duration::from_secs(3600),
+            half_life: Duration::from_secs(7200),
             min_attempts: 20,
             memory: 1_000,
-            noise: 0.5,
+            noise: 0.35,
             probe_every: Duration::from_secs(12),
             slow_start: 25,
         }

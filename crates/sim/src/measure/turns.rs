@@ -6,6 +6,7 @@
 
 use super::{Day, First};
 use crate::world::{Episode, MINUTE, Ms, World};
+use std::borrow::Cow;
 
 /// Calls that a share is taken over.
 const WINDOW: usize = 100;
@@ -21,12 +22,12 @@ const BACK: f64 = 0.5;
 const SOUGHT: Ms = 60 * MINUTE;
 
 /// A carrier has gone bad, and may have recovered.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Turn {
     /// Which.
     pub carrier: usize,
     /// What became of it.
-    pub effect: &'static str,
+    pub effect: Cow<'static, str>,
     /// When it went bad.
     pub from: Ms,
     /// When it had recovered.
@@ -43,7 +44,7 @@ pub struct Turn {
 }
 
 /// Whether a carrier came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Back {
     /// There was nothing to come back to: the oracle did not want it, the day was over, or there were too few calls.
     Unasked,
@@ -135,7 +136,7 @@ fn turn(world: &World, oracle: &Day, policy: &Day, carrier: usize, episode: &Epi
         });
     Some(Turn {
         carrier,
-        effect: episode.effect.name(),
+        effect: episode.effect.name().into(),
         from: episode.from,
         until: episode.until,
         before,
@@ -234,7 +235,7 @@ mod tests {
         let policy = day(&world, |second, at| !gone.contains(&at) && second % 2 == 0);
         let turns = turns(&world, &oracle, &policy);
         assert_eq!(turns.len(), 1);
-        let turn = turns[0];
+        let turn = &turns[0];
         assert!((turn.before - 0.5).abs() < 0.01);
         let (attempts, after) = turn.lost.unwrap();
         // Twenty in forty seconds; of the 100 calls that follow, five may still be its own.
@@ -246,7 +247,7 @@ mod tests {
         assert!((4 * MINUTE..=5 * MINUTE).contains(&back), "{turn:?}");
         assert!(turn.lost_in_time() && turn.back_in_time() == Some(true));
         let never = day(&world, |second, _| second % 2 == 0);
-        let turn = super::turns(&world, &oracle, &never)[0];
+        let turn = &super::turns(&world, &oracle, &never)[0];
         assert!(turn.lost.is_none() && !turn.lost_in_time());
         let stays = day(&world, |second, at| at < from && second % 2 == 0);
         assert_eq!(super::turns(&world, &oracle, &stays)[0].back, Back::Never);

@@ -20,9 +20,9 @@ const AIMS: [(f64, &str); 2] = [(0.88, "88 %"), (0.93, "93 %")];
 
 /// A scenario with the part of the oracle's gain that each of [`Who::MEASURED`] makes.
 #[derive(Debug, Clone)]
-pub struct Bar {
+pub struct Bar<'a> {
     /// The scenario's name.
-    pub name: &'static str,
+    pub name: &'a str,
     /// In the order of [`Who::MEASURED`].
     pub parts: [Interval; Who::MEASURED.len()],
 }
@@ -32,7 +32,11 @@ fn y(top: f64, part: f64) -> f64 {
     top + TOP + PLOT * (1.0 - part) / (1.0 - LOWEST)
 }
 
+<<<<<<< HEAD
 pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
+=======
+pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar<'_>], seeds: &str) {
+>>>>>>> i5-learner
     let head =
         format!("Part of the oracle's gain over plain least cost, seeds {seeds} (lines: 95 % intervals)");
     svg.text((20.0, top + 24.0), "head", Anchor::Start, &head);
@@ -78,7 +82,7 @@ pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
     );
 }
 
-fn one(svg: &mut Svg, top: f64, (x, slot): (f64, f64), bar: &Bar) {
+fn one(svg: &mut Svg, top: f64, (x, slot): (f64, f64), bar: &Bar<'_>) {
     let width = slot * 0.36;
     for (index, part) in bar.parts.iter().enumerate() {
         let x = x + slot * 0.12 + index as f64 * (width + slot * 0.04);

@@ -34,6 +34,7 @@ pub struct Learner {
 impl Learner {
     /// Knows the classes and the names of the carriers, as a configuration has them, and no more.
     pub fn new(world: &World) -> Self {
+<<<<<<< HEAD
         {
             let t = route::tune::t();
             let s = Settings {
@@ -47,6 +48,9 @@ impl Learner {
             };
             Self::with(world, s)
         }
+=======
+        Self::with(world, Settings::default())
+>>>>>>> i5-learner
     }
 
     /// With settings of its own.
@@ -138,6 +142,7 @@ impl Policy for Learner {
         self.scores.resize(self.offers.len(), 0.0);
         let policy = self.quality.policy(ask.class);
         let row = self.quality.row(Destination::of(ask.number), ask.class);
+<<<<<<< HEAD
         if let Ok(w) = std::env::var("WATCH") {
             let c: usize = w.parse().unwrap_or(0);
             if ask.destination == 0 && ask.class == 0 && ask.call % 16 == 0 {
@@ -168,6 +173,8 @@ impl Policy for Learner {
                 );
             }
         }
+=======
+>>>>>>> i5-learner
         let picked = choose(&policy, &row, ask.draw, &self.offers, &mut self.scores)?;
         let mut places: Vec<usize> = (0..self.offers.len()).collect();
         places.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
@@ -232,6 +239,7 @@ impl Policy for Learner {
         }
     }
 
+<<<<<<< HEAD
     fn believed(&self, ask: &Ask<'_>, carrier: usize) -> Option<route::learn::Estimate> {
         Some(
             self.quality
@@ -248,5 +256,10 @@ impl Policy for Learner {
                 eprintln!("EV {:02}:{:02} {x}", now / 3_600_000, now / 60_000 % 60);
             }
         });
+=======
+    fn tick(&mut self, now: Ms) {
+        self.quality.tick(self.at(now));
+        self.quality.events().for_each(drop);
+>>>>>>> i5-learner
     }
 }

@@ -99,6 +99,7 @@ impl<'w> Oracle<'w> {
         best.map(|(index, _, _)| index)
     }
 
+<<<<<<< HEAD
     /// DIAG: true quality on the learner's scale.
     pub fn truly(&mut self, ask: &Ask<'_>, at_once: &[u32], carrier: usize) -> f64 {
         let to = &self.world.destinations[ask.destination];
@@ -140,6 +141,8 @@ impl<'w> Oracle<'w> {
         (best.1 - its, best.0)
     }
 
+=======
+>>>>>>> i5-learner
     fn look(&mut self, ask: &Ask<'_>, at_once: &[u32]) {
         let class = &self.world.classes[ask.class];
         let to = &self.world.destinations[ask.destination];

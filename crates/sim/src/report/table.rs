@@ -16,11 +16,11 @@ pub fn table(runs: &[Run]) -> String {
     text
 }
 
-fn scenarios(runs: &[Run]) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
+pub(crate) fn scenarios(runs: &[Run]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
     for run in runs {
-        if !names.contains(&run.scenario) {
-            names.push(run.scenario);
+        if !names.contains(&&*run.scenario) {
+            names.push(&run.scenario);
         }
     }
     names
@@ -94,7 +94,7 @@ fn shares(text: &mut String, runs: &[Run]) -> std::fmt::Result {
             let its = runs.iter().filter(|run| name == "all" || run.scenario == name);
             let turns: Vec<Turn> = its
                 .filter_map(|run| of(run, who))
-                .flat_map(|figures| figures.turns.iter().copied())
+                .flat_map(|figures| figures.turns.iter().cloned())
                 .collect();
             if !turns.is_empty() {
                 writeln!(text, "{:<18} {name:<12} {}", who.name(), turned(&turns))?;

@@ -72,7 +72,7 @@ fn what_was_seen_counts_half_after_the_half_life_however_long_it_goes_on() {
         figures.map_or(0.0, |figures| figures.attempts)
     };
     let before = attempts(&bed);
-    bed.now += Duration::from_secs(3600);
+    bed.now += Settings::default().half_life;
     bed.quality.tick(bed.now);
     assert!((attempts(&bed) / before - 0.5).abs() < 0.01);
     for _ in 0..60 {
@@ -118,7 +118,7 @@ fn what_is_saved_is_loaded_by_name_and_faded() {
     let mut late = Quality::new(bed.now);
     late.configure(bed.now, Settings::default(), &[("talk", policy())]);
     late.set_trunk(0, "carrier-a");
-    assert_eq!(late.load(bed.now, 1_007_200, &saved), Ok(()));
+    assert_eq!(late.load(bed.now, 1_014_400, &saved), Ok(()));
     let faded = late.figures(0, group, Some(0)).unwrap().attempts;
     assert!((faded / bed.quality.figures(0, group, Some(0)).unwrap().attempts - 0.25).abs() < 0.01);
 }
@@ -151,7 +151,7 @@ fn exploring_ends_when_its_budget_is_spent_and_that_is_told_once() {
     bed.attempts(0, LONDON, 60, 0.6);
     let to = Destination::of(LONDON);
     assert_eq!(bed.quality.row(to, 0).probe, 0.0, "nobody has called");
-    for _ in 0..20 {
+    for _ in 0..50 {
         bed.pass(1);
         bed.quality.note_choice(bed.now, 0, None);
     }

@@ -161,6 +161,66 @@ fn a_liar_is_not_taken_for_good_though_it_answers_the_most() {
 }
 
 #[test]
+fn a_liar_that_has_most_of_the_calls_is_not_the_measure_of_others() {
+    let mut bed = Bed::new();
+    for n in 0..600 {
+        bed.attempts(1, LONDON, 1, 0.8);
+        let lie = bed.chance(0.6);
+        let result = CallResult {
+            talk: Duration::from_secs(if lie { 6 } else { 90 }),
+            false_answer: lie && bed.chance(0.5),
+            ..good_call()
+        };
+        bed.call(1, LONDON, result);
+        if n % 10 == 0 {
+            bed.attempts(0, LONDON, 1, 0.6);
+        }
+    }
+    let (honest, liar, unknown) = (
+        bed.estimate(0, LONDON),
+        bed.estimate(1, LONDON),
+        bed.estimate(2, LONDON),
+    );
+    assert!(liar.mean < honest.mean - 0.2, "{honest:?} {liar:?}");
+    // Who was not seen to cheat is not believed to, though those do that get the calls.
+    assert!(unknown.mean > liar.mean + 0.1, "{unknown:?} {liar:?}");
+    // A lie has to be paid.
+    assert!(liar.bills > 1.1 * liar.mean, "{liar:?}");
+}
+
+#[test]
+fn who_turns_answers_away_has_to_be_paid_for_less_of_them() {
+    let mut bed = Bed::new();
+    for _ in 0..300 {
+        bed.attempts(0, LONDON, 1, 0.6);
+        bed.attempts(1, LONDON, 1, 0.6);
+        bed.attempts(2, LONDON, 1, 0.3);
+    }
+    let bills = |slot| bed.estimate(slot, LONDON).bills;
+    assert!((bills(0) - 1.0).abs() < 0.15, "{}", bills(0));
+    assert!(bills(2) < 0.75 * bills(0), "{}", bills(2));
+}
+
+#[test]
+fn one_that_has_recovered_is_believed_to_be_what_it_was() {
+    let mut bed = Bed::new();
+    for _ in 0..300 {
+        bed.attempts(0, LONDON, 1, 0.6);
+        bed.attempts(1, LONDON, 1, 0.6);
+    }
+    let before = bed.estimate(0, LONDON).mean;
+    for _ in 0..40 {
+        bed.pass(30);
+        bed.attempt(0, LONDON, Ending::Network(503));
+    }
+    assert!(bed.estimate(0, LONDON).mean < 0.1);
+    bed.attempts(0, LONDON, 6, 0.6);
+    let after = bed.estimate(0, LONDON);
+    assert!(after.mean > 0.85 * before, "{before} {after:?}");
+    assert!(after.share < 0.5, "its share grows: {after:?}");
+}
+
+#[test]
 fn bad_sound_bad_opinions_and_long_waits_count() {
     type Worse = fn(&mut Bed);
     let sounds: Worse = |bed| {
@@ -243,7 +303,7 @@ fn what_is_unsure_has_a_wide_deviation_and_less_with_every_call() {
     assert!(many.deviation < 0.7 * few.deviation, "{few:?} {many:?}");
     assert!(many.weight > few.weight);
     // What is known fades.
-    bed.pass(4 * 3600);
+    bed.pass(8 * 3600);
     let faded = bed.estimate(0, LONDON);
     assert!(faded.weight < many.weight / 4.0, "{many:?} {faded:?}");
 }

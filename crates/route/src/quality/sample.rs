@@ -1,0 +1,83 @@
+//! What one result says.
+
+use super::each::Each;
+use super::result::{AttemptResult, CallResult, Ending, Feedback, TestResult, worth_of_mos, worth_of_pdd};
+use super::sums::{SHORT_S, Sums, finite};
+use std::time::Duration;
+
+/// What a result says: of each aspect how often it came, of how many.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sample {
+    pub(super) sums: Sums,
+    pub(super) each: Each<Option<(f32, f32)>>,
+    /// What is said of talking takes back something that was noted so long ago.
+    pub(super) earlier: Duration,
+    /// The wait would have gone on.
+    pub(super) given_up: bool,
+}
+
+impl Sample {
+    /// An answer counts as a conversation until it is known to be none.
+    pub(super) fn of_attempt(result: &AttemptResult) -> Self {
+        let (fails, talks) = match result.ending {
+            Ending::Answered => (Some((0.0, 1.0)), Some((1.0, 1.0))),
+            Ending::User(_) => (Some((0.0, 1.0)), Some((0.0, 1.0))),
+            Ending::Network(_) | Ending::Silent => (Some((1.0, 1.0)), None),
+            Ending::GivenUp => (None, None),
+        };
+        let waits = result.pdd.map(|pdd| (worth_of_pdd(pdd.as_secs_f32()), 1.0));
+        Self {
+            sums: Sums::of_attempt(result),
+            each: Each {
+                fails,
+                talks,
+                waits,
+                ..Each::default()
+            },
+            given_up: result.ending == Ending::GivenUp,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_call(result: &CallResult) -> Self {
+        let cheats = result.false_answer || result.dead_air;
+        let none = cheats || result.talk.as_secs_f32() < SHORT_S;
+        Self {
+            sums: Sums::of_call(result),
+            each: Each {
+                talks: none.then_some((-1.0, 0.0)),
+                cheats: Some((f32::from(u8::from(cheats)), 1.0)),
+                sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
+                ..Each::default()
+            },
+            earlier: result.talk,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_feedback(feedback: &Feedback) -> Self {
+        let score = feedback.score.map(|score| f32::from(score.clamp(1, 5) - 1) / 4.0);
+        let worth = score.or(feedback.issue.then_some(0.25));
+        Self {
+            sums: Sums::of_feedback(feedback),
+            each: Each {
+                sounds: worth.map(|worth| (worth, 1.0)),
+                ..Each::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// A test call that did not pass counts as a failure of the network: to whom it went there is no doubt.
+    pub(super) fn of_test(result: &TestResult) -> Self {
+        Self {
+            sums: Sums::of_test(result),
+            each: Each {
+                fails: Some((if result.passed { 0.0 } else { 1.0 }, 1.0)),
+                sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
+                ..Each::default()
+            },
+            ..Self::default()
+        }
+    }
+}
