@@ -58,18 +58,6 @@ struct Engine<'a> {
     day: Day,
     offers: Vec<Offer>,
     order: Vec<usize>,
-<<<<<<< HEAD
-    truth_diag: Oracle<'a>,
-    diag: Option<Oracle<'a>>,
-    diag_sum: [f64; 2],
-    diag_n: [u64; 2],
-    diag_hour: [f64; 24],
-    diag_dest: Vec<f64>,
-    diag_dn: Vec<u64>,
-    diag_pair: std::collections::BTreeMap<(usize, usize), f64>,
-    diag_class: [f64; 3],
-=======
->>>>>>> i5-learner
 }
 
 /// Plays the calls of a world under a policy.
@@ -87,18 +75,6 @@ pub fn play<'a>(world: &'a World, calls: &'a [Call], picker: Picker<'a>) -> Day 
         day: Day::new(world),
         offers: Vec::new(),
         order: Vec::new(),
-<<<<<<< HEAD
-        truth_diag: Oracle::new(world),
-        diag: std::env::var("DIAG").ok().map(|_| Oracle::new(world)),
-        diag_sum: [0.0; 2],
-        diag_n: [0; 2],
-        diag_hour: [0.0; 24],
-        diag_dest: vec![0.0; world.destinations.len()],
-        diag_dn: vec![0; world.destinations.len()],
-        diag_pair: Default::default(),
-        diag_class: [0.0; 3],
-=======
->>>>>>> i5-learner
     };
     engine.run()
 }
@@ -112,37 +88,6 @@ impl Engine<'_> {
             self.begin(index);
         }
         self.until(Ms::MAX, &mut next_tick);
-<<<<<<< HEAD
-        if self.diag.is_some() && matches!(self.picker, Picker::Blind(_)) {
-            let n = calls.len() as f64;
-            eprintln!(
-                "regret/call: explored {:.5} ({} calls) greedy {:.5}",
-                self.diag_sum[0] / n,
-                self.diag_n[0],
-                self.diag_sum[1] / n
-            );
-            eprintln!("hour {:?}", self.diag_hour.map(|x| (x / n * 1e5).round()));
-            eprintln!("class {:?}", self.diag_class.map(|x| (x / n * 1e5).round()));
-            eprintln!(
-                "dest {:?}",
-                self.diag_dest
-                    .iter()
-                    .zip(&self.diag_dn)
-                    .map(|(x, m)| ((x / n * 1e5).round(), m))
-                    .collect::<Vec<_>>()
-            );
-            let mut p: Vec<_> = self.diag_pair.iter().collect();
-            p.sort_by(|a, b| b.1.total_cmp(a.1));
-            eprintln!(
-                "pairs (ours, best) {:?}",
-                p.iter()
-                    .take(12)
-                    .map(|(k, v)| (*k, (*v / n * 1e5).round()))
-                    .collect::<Vec<_>>()
-            );
-        }
-=======
->>>>>>> i5-learner
         self.day
     }
 
@@ -210,49 +155,6 @@ impl Engine<'_> {
                 instead_of
             }
         };
-<<<<<<< HEAD
-        if let (Some(o), Some(&f)) = (&mut self.diag, order.first()) {
-            let (r, best) = o.regret(&ask, &self.at_once, f);
-            let k = if instead_of.is_some() { 0 } else { 1 };
-            if let (Ok(_), Picker::Blind(policy)) = (std::env::var("CALIB"), &self.picker)
-                && index % 50 == 0
-                && ask.destination < 4
-            {
-                for o in ask.offers {
-                    if let Some(e) = policy.believed(&ask, o.carrier) {
-                        let t = o_truly(&mut self.truth_diag, &ask, &self.at_once, o.carrier);
-                        eprintln!(
-                            "CAL {} {} {} {} {:.3} {:.3} {:.3} {:.3} {:.1} {:.2} {:.3} {} {}",
-                            now / 60000,
-                            ask.destination,
-                            ask.class,
-                            o.carrier,
-                            o.extra,
-                            t,
-                            e.mean,
-                            e.deviation,
-                            e.weight,
-                            e.share,
-                            e.hope,
-                            u8::from(o.carrier == f),
-                            u8::from(o.carrier == best)
-                        );
-                    }
-                }
-            }
-            self.diag_sum[k] += r;
-            self.diag_n[k] += 1;
-            if k == 1 {
-                let h = (now / 3_600_000) as usize;
-                self.diag_hour[h] += r;
-                self.diag_dest[call.destination] += r;
-                self.diag_dn[call.destination] += 1;
-                *self.diag_pair.entry((f, best)).or_default() += r;
-                self.diag_class[call.class] += r;
-            }
-        }
-=======
->>>>>>> i5-learner
         self.day.comes(call, order.first().copied(), instead_of);
         if !order.is_empty() {
             let flight = self
@@ -403,13 +305,6 @@ impl Engine<'_> {
     }
 }
 
-<<<<<<< HEAD
-fn o_truly(o: &mut Oracle<'_>, ask: &Ask<'_>, at: &[u32], c: usize) -> f64 {
-    o.truly(ask, at, c)
-}
-
-=======
->>>>>>> i5-learner
 impl Outcome {
     /// Whether the carrier has said anything.
     pub(crate) fn is_alive(self) -> bool {

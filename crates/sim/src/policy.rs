@@ -135,14 +135,6 @@ pub trait Policy {
     /// Something was seen.
     fn note(&mut self, seen: &Seen<'_>);
 
-<<<<<<< HEAD
-    /// DIAG
-    fn believed(&self, _ask: &Ask<'_>, _carrier: usize) -> Option<route::learn::Estimate> {
-        None
-    }
-
-=======
->>>>>>> i5-learner
     /// Time passes: called every few seconds.
     fn tick(&mut self, now: Ms);
 }

@@ -88,13 +88,6 @@ impl Bases {
         let mut wider = WORLD;
         for ((_, class), base) in path.pairs().zip(&mut all) {
             if let Some(place) = places.get(class) {
-<<<<<<< HEAD
-                wider = Each::make(|aspect| {
-                    if aspect == Aspect::Cheats {
-                        WORLD.cheats
-                    } else {
-                        place.pools.of(aspect).mean(weight, *wider.of(aspect), t().pooled)
-=======
                 wider = Each::make(|aspect| match aspect {
                     // That is the carrier's doing, not the destination's: who is not known to cheat is not taken for one who does since
                     // those do that get the calls.
@@ -102,7 +95,6 @@ impl Bases {
                     Aspect::Fails | Aspect::Talks | Aspect::Sounds | Aspect::Waits => {
                         let pool = place.pools.of(aspect);
                         pool.mean(weight, *wider.of(aspect), PSEUDO_USUAL)
->>>>>>> i5-learner
                     }
                 });
             }
@@ -140,24 +132,7 @@ impl Quality {
             Aspect::Fails | Aspect::Cheats => (1.0 - is(aspect)).max(0.05),
             Aspect::Sounds | Aspect::Waits => is(aspect).max(0.05),
             // What it has less than others is its own: so many of its calls are to be expected of the usual.
-<<<<<<< HEAD
-            Aspect::Talks => (is(aspect)
-                / near.map_or(base.talks, |place| {
-                    if t().pin > 0.0 && place.top > 0.0 {
-                        place.top
-                    } else {
-                        base.talks
-                    }
-                }))
-            .min(if t().hon > 0.0 {
-                (1.0 - is(Aspect::Cheats)) * 1.01
-            } else {
-                1.0
-            })
-            .clamp(0.05, 1.0),
-=======
             Aspect::Talks => (is(aspect) / top).clamp(0.05, 1.0),
->>>>>>> i5-learner
         });
         for (_, class) in path.pairs() {
             let Some(place) = self.places.get_mut(class) else {
@@ -387,64 +362,3 @@ impl Wider {
         }
     }
 }
-<<<<<<< HEAD
-
-/// The quality, as the module's documentation defines it, and its deviation by the propagation of the parts'.
-fn quality(beliefs: &Each<Belief>, base: &Each<f32>, top: f32, silent: f32) -> (f32, f32) {
-    let is = |aspect: Aspect| beliefs.of(aspect).at(*base.of(aspect));
-    let fails = is(Aspect::Fails);
-    let honest = if t().abs > 0.0 {
-        1.0 - is(Aspect::Cheats)
-    } else {
-        (1.0 - is(Aspect::Cheats)) / (1.0 - base.cheats).max(0.5)
-    };
-    let top = if t().top > 0.0 { top } else { base.talks };
-    let talks = (is(Aspect::Talks) / top.max(0.01)).min(t().talk_cap * honest);
-    let sounds = is(Aspect::Sounds);
-    let passed = talks * sounds * is(Aspect::Waits);
-    let costs = t().refused + (t().silent - t().refused) * silent;
-    let through = (1.0 - fails).max(0.01);
-    let mean = passed - costs * fails / through;
-    let variance = |aspect: Aspect| beliefs.of(aspect).variance(*base.of(aspect));
-    let relative = |variance: f32, mean: f32| variance / (mean * mean).max(1e-4);
-    let of_passed = passed
-        * passed
-        * (relative(variance(Aspect::Talks), top * talks) + relative(variance(Aspect::Sounds), sounds));
-    let of_costs = costs * costs * variance(Aspect::Fails) / through.powi(4);
-    (
-        mean.clamp(0.0, 1.0),
-        (of_passed + of_costs).sqrt().min(t().max_dev),
-    )
-}
-
-/// How often a trunk's calls have to be paid, over those of the better ones.
-fn bills(beliefs: &Each<Belief>, base: &Each<f32>, top: f32) -> f32 {
-    if t().bills <= 0.0 {
-        return 1.0;
-    }
-    let talks = beliefs.talks.at(base.talks) / top.max(0.01);
-    let cheats = (t().bills * beliefs.cheats.at(base.cheats)).min(0.8);
-    (talks / (1.0 - cheats)).clamp(0.2, 2.0)
-}
-
-/// What the quality may be after all: what it was before it got worse, for a while; for one that was never seen to be better, what it was taken
-/// for, until some attempts have told otherwise.
-fn hope(known: &mut Known, mean: f32, weight: f32, now_s: f64) -> f32 {
-    let passed = (now_s - known.looked_s).max(0.0);
-    let doubts = std::mem::take(&mut known.doubts);
-    known.looked_s = now_s;
-    if mean >= known.former {
-        known.former = mean;
-        known.proven = weight >= t().proven;
-    } else {
-        let kept = if known.proven {
-            (-(passed / f64::from(t().hope_s))).exp2() as f32
-        } else {
-            (-doubts / t().hope_n).exp()
-        };
-        known.former = mean + (known.former - mean) * kept;
-    }
-    known.former
-}
-=======
->>>>>>> i5-learner

@@ -77,37 +77,6 @@ impl Place {
         self.trunks.get_mut(index)
     }
 
-<<<<<<< HEAD
-    /// The probability of a conversation that the better quarter of trunks has.
-    pub(crate) fn best_talks(&self, base: &Each<f32>) -> f32 {
-        let t = crate::tune::t();
-        let mut all: smallvec::SmallVec<[(f32, f32); 32]> = smallvec::SmallVec::new();
-        all.push((base.talks, 0.5));
-        for known in &self.trunks {
-            let belief = known.beliefs.talks;
-            if belief.known >= t.topmin {
-                all.push((
-                    belief.at(base.talks)
-                        / if t.hon > 0.0 {
-                            1.0 - known.beliefs.cheats.at(base.cheats)
-                        } else {
-                            1.0
-                        },
-                    belief.known / (belief.known + t.topk),
-                ));
-            }
-        }
-        all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let mut left = t.topq * all.iter().map(|(_, weight)| weight).sum::<f32>();
-        let found = all.iter().find(|(_, weight)| {
-            left -= weight;
-            left <= 0.0
-        });
-        found.map_or(base.talks, |(p, _)| *p)
-    }
-
-=======
->>>>>>> i5-learner
     /// Makes all sums so much less.
     pub(crate) fn scale(&mut self, by: f32) {
         self.attempts *= by;
@@ -400,7 +369,10 @@ mod tests {
         for levels in 2..=4 {
             assert!(places.path(destination, 2).levels >= levels - 1);
         }
-        let path = (0..2 * SEEN_NEAR).map(|_| places.path(destination, 2)).last().unwrap();
+        let path = (0..2 * SEEN_NEAR)
+            .map(|_| places.path(destination, 2))
+            .last()
+            .unwrap();
         let expected: Vec<(String, u8)> = ["everywhere", "+44", "+4420", "+442079"]
             .into_iter()
             .flat_map(|group| [(group.to_owned(), 0), (group.to_owned(), 2)])

@@ -32,11 +32,7 @@ fn y(top: f64, part: f64) -> f64 {
     top + TOP + PLOT * (1.0 - part) / (1.0 - LOWEST)
 }
 
-<<<<<<< HEAD
-pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar], seeds: &str) {
-=======
 pub(super) fn draw(svg: &mut Svg, top: f64, bars: &[Bar<'_>], seeds: &str) {
->>>>>>> i5-learner
     let head =
         format!("Part of the oracle's gain over plain least cost, seeds {seeds} (lines: 95 % intervals)");
     svg.text((20.0, top + 24.0), "head", Anchor::Start, &head);

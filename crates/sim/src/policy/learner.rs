@@ -34,23 +34,7 @@ pub struct Learner {
 impl Learner {
     /// Knows the classes and the names of the carriers, as a configuration has them, and no more.
     pub fn new(world: &World) -> Self {
-<<<<<<< HEAD
-        {
-            let t = route::tune::t();
-            let s = Settings {
-                half_life: Duration::from_secs_f32(t.half_life),
-                min_attempts: t.min_attempts as u32,
-                memory: t.memory as u32,
-                noise: t.noise,
-                probe_every: Duration::from_secs_f32(t.probe_every),
-                slow_start: t.slow_start as u32,
-                ..Settings::default()
-            };
-            Self::with(world, s)
-        }
-=======
         Self::with(world, Settings::default())
->>>>>>> i5-learner
     }
 
     /// With settings of its own.
@@ -142,39 +126,6 @@ impl Policy for Learner {
         self.scores.resize(self.offers.len(), 0.0);
         let policy = self.quality.policy(ask.class);
         let row = self.quality.row(Destination::of(ask.number), ask.class);
-<<<<<<< HEAD
-        if let Ok(w) = std::env::var("WATCH") {
-            let c: usize = w.parse().unwrap_or(0);
-            if ask.destination == 0 && ask.class == 0 && ask.call % 16 == 0 {
-                let e = row.estimate(c as u32);
-                let best = self
-                    .offers
-                    .iter()
-                    .map(|o| learn::utility(policy.weights, &row.estimate(o.slot), o.relative_price, 0.0))
-                    .fold(f32::MIN, f32::max);
-                let its = self.offers.iter().find(|o| o.slot == c as u32).map(|o| {
-                    (
-                        learn::utility(policy.weights, &e, o.relative_price, 0.0),
-                        learn::utility(
-                            policy.weights,
-                            &learn::Estimate { mean: e.hope, ..e },
-                            o.relative_price,
-                            0.0,
-                        ),
-                    )
-                });
-                eprintln!(
-                    "W {:02}:{:02}:{:02} {e:?} its {its:?} best {best:.3} noise {} probe {}",
-                    ask.now / 3_600_000,
-                    ask.now / 60_000 % 60,
-                    ask.now / 1000 % 60,
-                    row.noise,
-                    row.probe
-                );
-            }
-        }
-=======
->>>>>>> i5-learner
         let picked = choose(&policy, &row, ask.draw, &self.offers, &mut self.scores)?;
         let mut places: Vec<usize> = (0..self.offers.len()).collect();
         places.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
@@ -239,27 +190,8 @@ impl Policy for Learner {
         }
     }
 
-<<<<<<< HEAD
-    fn believed(&self, ask: &Ask<'_>, carrier: usize) -> Option<route::learn::Estimate> {
-        Some(
-            self.quality
-                .row(Destination::of(ask.number), ask.class)
-                .estimate(carrier as u32),
-        )
-    }
-
-    fn tick(&mut self, now: Ms) {
-        self.quality.tick(self.at(now));
-        let e = std::env::var("EVENTS").is_ok();
-        self.quality.events().for_each(|x| {
-            if e {
-                eprintln!("EV {:02}:{:02} {x}", now / 3_600_000, now / 60_000 % 60);
-            }
-        });
-=======
     fn tick(&mut self, now: Ms) {
         self.quality.tick(self.at(now));
         self.quality.events().for_each(drop);
->>>>>>> i5-learner
     }
 }

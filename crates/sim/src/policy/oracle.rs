@@ -99,50 +99,6 @@ impl<'w> Oracle<'w> {
         best.map(|(index, _, _)| index)
     }
 
-<<<<<<< HEAD
-    /// DIAG: true quality on the learner's scale.
-    pub fn truly(&mut self, ask: &Ask<'_>, at_once: &[u32], carrier: usize) -> f64 {
-        let to = &self.world.destinations[ask.destination];
-        let (c, sound) = self.truth.with_sound(carrier, ask.destination, ask.now);
-        let hidden = self.world.carriers[carrier].hidden_calls;
-        let full = hidden.is_some_and(|most| at_once[carrier] >= most);
-        if full {
-            return 0.0;
-        }
-        let passed =
-            (1.0 - c.lie) * (1.0 - c.lose) * (1.0 - c.dead) * sound * worth::of_wait(to.delay_s + c.delay_s);
-        let f = (c.refuse + c.silent).min(0.99);
-        (passed - (0.13 * c.refuse + 0.28 * c.silent) / (1.0 - f)).clamp(0.0, 1.0)
-    }
-
-    /// DIAG: what is lost by a first carrier; and its true failing prob.
-    pub fn regret(&mut self, ask: &Ask<'_>, at_once: &[u32], first: usize) -> (f64, usize) {
-        let quality = self.world.classes[ask.class].quality;
-        self.look(ask, at_once);
-        let value = |index: usize, view: &View| {
-            let then_s = view.fails_in();
-            let rest = self.views.iter().enumerate().filter(|(other, _)| *other != index);
-            let next = rest
-                .map(|(_, other)| other.hunt(quality, then_s, 0.0))
-                .fold(0.0, f64::max);
-            view.hunt(quality, 0.0, next)
-        };
-        let mut best = (0, f64::NEG_INFINITY);
-        let mut its = 0.0;
-        for (i, v) in self.views.iter().enumerate() {
-            let x = value(i, v);
-            if x > best.1 {
-                best = (v.carrier, x);
-            }
-            if v.carrier == first {
-                its = x;
-            }
-        }
-        (best.1 - its, best.0)
-    }
-
-=======
->>>>>>> i5-learner
     fn look(&mut self, ask: &Ask<'_>, at_once: &[u32]) {
         let class = &self.world.classes[ask.class];
         let to = &self.world.destinations[ask.destination];
