@@ -7,6 +7,7 @@
 //! - [`Codec`], [`Decoder`], [`Encoder`]: payloads to samples and back.
 //! - [`Transcoder`]: one direction between two legs: jitter buffer, concealment, comfort noise, another codec or packet time.
 //! - [`Player`]: tones ([`tone`]), announcements ([`Clip`]) and digits ([`dtmf`]) in a leg's codec.
+//! - [`progress`]: whether what comes is a voice or a tone of the network.
 //! - [`Resampler`]: one sample rate to another.
 
 mod codec;
@@ -18,6 +19,7 @@ mod level;
 mod noise;
 mod outlet;
 mod player;
+pub mod progress;
 mod receive;
 mod resample;
 #[cfg(test)]
