@@ -19,6 +19,7 @@ mod portability;
 mod routing;
 mod sdp;
 mod stir;
+mod supervise;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
@@ -46,6 +47,7 @@ pub use portability::{Portability, PortabilityMode};
 pub use routing::Routing;
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
+pub use supervise::Supervise;
 pub use trunk::{
     Announcement, Auth, Dtmf, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying, SrtpSuite, Target,
     Transcode, Transfer, Trunk, TrunkTls,
@@ -276,6 +278,8 @@ section! {
         /// call, its record and the metrics. Five times as long where its stream has had pauses of a second before: it
         /// suppresses silence.
         live one_way_after: Option<Duration> = OrOff<Time<1_000, 3_600_000>>, default("'4s'");
+        /// Listening behind answers.
+        live supervise: Supervise = Table<Supervise>, default("{}");
         /// DSCP of media packets; 46 is expedited forwarding (RFC 3246).
         live dscp: u8 = Whole<u8, 0, 63>, default("46");
     }

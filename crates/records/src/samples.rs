@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use switch::record::{
-    AccountRecord, AttemptRecord, Balance, CallRecord, Cause, Heard, HungUpBy, LossStructure, MediaRecord,
-    Money, Quality, RECORD_VERSION, RecordState,
+    AccountRecord, AfterAnswer, AttemptRecord, BadAnswer, Balance, CallRecord, Cause, Heard, HungUpBy,
+    LossStructure, MediaRecord, Money, Quality, RECORD_VERSION, RecordState,
 };
 
 /// The `n`th call: an answered one of a minute that failed over once.
@@ -50,6 +50,16 @@ pub(crate) fn record(n: u64) -> CallRecord {
             reports: 12,
             lost: 3,
             ..Heard::default()
+        })),
+        answer: Some(BadAnswer::FalseAnswer),
+        after_answer: Some(Box::new(AfterAnswer {
+            listened_ms: 6_000,
+            whole: true,
+            tone_ms: 2_000,
+            longest_tone_ms: 2_000,
+            tones: 1,
+            hertz: 460,
+            ..AfterAnswer::default()
         })),
     };
     CallRecord {

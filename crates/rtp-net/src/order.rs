@@ -46,6 +46,7 @@ impl Order {
             | Command::Play { .. }
             | Command::Hush { .. }
             | Command::Press { .. }
+            | Command::Supervise { .. }
             | Command::Close { .. }
             | Command::Report { .. } => Fresh::None,
         };

@@ -204,40 +204,40 @@ impl Worker {
                     }
                 }
                 (
-                    Command::Press {
-                        id,
-                        side,
-                        digit,
-                        duration,
-                    },
+                    command @ (Command::Press { .. }
+                    | Command::Play { .. }
+                    | Command::Hush { .. }
+                    | Command::Supervise { .. }),
                     _,
-                ) => {
-                    self.with(now, id, |stream, buffer, tally| {
-                        stream.press(now, side, digit, duration, buffer, tally);
-                    });
-                }
-                (
-                    Command::Play {
-                        id,
-                        side,
-                        sound,
-                        audio,
-                    },
-                    _,
-                ) => {
-                    self.with(now, id, |stream, buffer, tally| {
-                        stream.play(now, side, (&sound, &audio), buffer, tally);
-                    });
-                }
-                (Command::Hush { id, side }, _) => {
-                    self.with(now, id, |stream, buffer, tally| {
-                        stream.hush(now, side, buffer, tally)
-                    });
-                }
+                ) => self.sound(now, command),
                 // An order is made with the sockets that its command needs.
                 (Command::Open { .. }, Fresh::None | Fresh::One(_)) => {}
             }
         }
+    }
+
+    /// Something is to be heard by a peer, or of it.
+    fn sound(&mut self, now: Instant, command: Command) {
+        let id = command.id();
+        self.with(now, id, |stream, buffer, tally| match command {
+            Command::Press {
+                side,
+                digit,
+                duration,
+                ..
+            } => stream.press(now, side, digit, duration, buffer, tally),
+            Command::Play {
+                side, sound, audio, ..
+            } => stream.play(now, side, (&sound, &audio), buffer, tally),
+            Command::Hush { side, .. } => stream.hush(now, side, buffer, tally),
+            Command::Supervise {
+                side, audio, time, ..
+            } => stream.supervise(now, side, (&audio, time), buffer, tally),
+            Command::Open { .. }
+            | Command::Update { .. }
+            | Command::Close { .. }
+            | Command::Report { .. } => {}
+        });
     }
 
     /// Does something with a stream, if there is one of this id.
@@ -372,6 +372,7 @@ impl Worker {
             match notice {
                 Notice::Silent { side, quiet } => self.tell(Event::Silent { id, side, quiet }),
                 Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
+                Notice::Supervised { side, after } => self.tell(Event::Supervised { id, side, after }),
                 Notice::Played { side } => self.tell(Event::Played { id, side }),
                 Notice::Path { side, change } => self.tell(Event::Path { id, side, change }),
                 Notice::Digit { side, heard } => {

@@ -18,6 +18,7 @@ pub use audio::{Codec, Format as AudioFormat, OpusParameters};
 pub use sound::{Country, Sound, SoundSource, Tone};
 pub use spoken::{Audio, Format};
 
+pub use crate::answer::{AfterAnswer, BadAnswer};
 pub use crate::dtls::{Engines, Failure, Fingerprint, Setup};
 pub use crate::dtmf::{Digit, DigitError};
 pub use crate::ice::Credentials;
@@ -290,6 +291,18 @@ pub enum Command {
         /// For how long it is pressed; made 40 ms or 8 s if it is shorter or longer.
         duration: Duration,
     },
+    /// Listens to a leg's peer for a while, as it was answered just now. [`Event::Supervised`] tells what was heard when the time is
+    /// over; [`LegStats::after_answer`] has it then, or when the stream ends before.
+    Supervise {
+        /// The stream.
+        id: MediaId,
+        /// Who is listened to.
+        side: Side,
+        /// What that peer speaks.
+        audio: Arc<Audio>,
+        /// For how long.
+        time: Duration,
+    },
     /// Ends the stream. Answered by [`Event::Closed`], also when the id is unknown (with empty statistics).
     Close {
         /// The stream.
@@ -312,6 +325,7 @@ impl Command {
             | Self::Play { id, .. }
             | Self::Hush { id, .. }
             | Self::Press { id, .. }
+            | Self::Supervise { id, .. }
             | Self::Close { id }
             | Self::Report { id } => *id,
         }
@@ -391,6 +405,15 @@ pub enum Event {
         /// For how long; `None`: it is heard again.
         quiet: Option<Duration>,
     },
+    /// A leg's peer has been listened to for as long as was [asked](Command::Supervise). Not sent where it speaks what can't be decoded.
+    Supervised {
+        /// The stream.
+        id: MediaId,
+        /// Who.
+        side: Side,
+        /// What was heard.
+        after: AfterAnswer,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -418,6 +441,7 @@ impl Event {
             | Self::Path { id, .. }
             | Self::Digit { id, .. }
             | Self::OneWay { id, .. }
+            | Self::Supervised { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

@@ -7,6 +7,7 @@
 //! - [`figures`]: how measured values are written.
 //! - [`offload`]: what the kernel may relay of it in the session's place.
 
+mod answer;
 mod budget;
 mod chance;
 mod cidr;

@@ -26,6 +26,7 @@ mod report;
 mod secure;
 mod sent;
 mod sort;
+mod supervise;
 mod terms;
 mod treat;
 
@@ -205,6 +206,7 @@ impl Session {
                     half.voice_at(),
                     half.beside_deadline(),
                     half.monitor.report_at,
+                    half.supervised_until(),
                 ]
             })
             .flatten()
@@ -401,6 +403,7 @@ impl Half {
             self.stats.payload_type = Some(header.payload_type);
             self.reception.packet(now, &header, &self.map, &mut self.stats);
         }
+        self.supervised(now, &header, packet);
         there.overhear(now, self, &header, packet);
         if self.keys.is_some() || there.keys.is_some() {
             match self.pressed(now, &header, packet, there) {

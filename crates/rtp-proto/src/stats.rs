@@ -1,5 +1,6 @@
 //! What is counted.
 
+use crate::answer::AfterAnswer;
 use crate::losses::LossStructure;
 use crate::quality::Quality;
 use crate::rtcp::{Summary, VoipMetrics};
@@ -57,6 +58,9 @@ pub struct LegStats {
     pub mute_ms: u64,
     /// What this peer says of what it hears; `None`: nothing.
     pub heard: Option<Box<Heard>>,
+    /// What was heard of this peer from the answer on; `None`: it was not listened to, or spoke what can't be decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_answer: Option<AfterAnswer>,
     /// How often the peer's address was learned anew.
     pub latches: u32,
     /// Digits that this peer pressed, where they were listened for, as telephone events (RFC 4733) or as tones.

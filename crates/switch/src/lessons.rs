@@ -7,7 +7,7 @@ use config::Role;
 use route::learn::{Change, LearnEvent};
 use route::quality::{AttemptResult, CallResult, Ending, Saved};
 use route::{AttemptOutcome, Of, Plan, TrunkIx};
-use rtp_proto::control::{LegStats, SessionStats};
+use rtp_proto::control::{AfterAnswer, BadAnswer, LegStats, SessionStats};
 use sip_proto::timers::TimerKey;
 
 use crate::call::Call;
@@ -108,7 +108,7 @@ impl Core {
 
 impl Call {
     /// By what statistics the carrier of an attempt is known; `None`: it is none.
-    fn of(&self, trunk: TrunkIx) -> Option<Of<'_>> {
+    pub(crate) fn of(&self, trunk: TrunkIx) -> Option<Of<'_>> {
         let to = self.snapshot.trunk(trunk);
         let from = self.snapshot.trunk(self.customer());
         (to.role == Role::Carrier && from.role == Role::Customer).then(|| Of {
@@ -182,16 +182,66 @@ impl Call {
             let class = self.snapshot.trunk(self.customer()).class.as_deref();
             core.live.note_cost(class, explores, was);
         }
-        // Behind a transfer nobody knows whose the sound was.
-        let moved = self.moves().is_some_and(|transfers| !transfers.over.is_empty());
-        let of = carrier.filter(|_| !moved).and_then(|carrier| self.of(carrier));
-        let (Some(of), true, Some(stats)) = (of, self.story.answered.is_some(), stats) else {
+        let (true, Some(stats)) = (self.story.answered.is_some(), stats) else {
             return;
         };
         let [a, b] = &stats.legs;
-        core.live
-            .note_call(now.at, &of, &result(Duration::from_millis(talk_ms), a, b));
-        core.learns(now);
+        let talk = Duration::from_millis(talk_ms);
+        match b.after_answer.filter(|_| !self.story.is_bad) {
+            // It was over before all of the time was, and long enough to tell.
+            Some(after) if after.verdict().is_some() => self.learn_answer_heard(core, now, &after),
+            Some(_) | None => {}
+        }
+        if !self.story.is_bad {
+            self.learn_result(core, now, &result(talk, a, b));
+        }
+    }
+
+    /// It was listened to what the carrier sends behind its answer. One that is bad is told of at once: the call may go on for long, and
+    /// others follow it.
+    pub(crate) fn learn_answer_heard(&mut self, core: &mut Core, now: Now, after: &AfterAnswer) {
+        let Some(bad) = after.verdict().filter(|_| !self.story.is_bad) else {
+            return;
+        };
+        self.story.is_bad = true;
+        self.story.remark(in_words(bad, after));
+        tracing::debug!(call = %self.id, %bad, "what is heard behind the answer is not the called party");
+        let finish = self.story.finish.as_deref();
+        let talk = finish.map(|finish| Duration::from_millis(finish.talk_ms));
+        let result = CallResult {
+            talk: talk.or_else(|| self.story.talk_time(now)).unwrap_or_default(),
+            false_answer: Some(bad == BadAnswer::FalseAnswer),
+            dead_air: Some(bad == BadAnswer::DeadAir),
+            ..CallResult::default()
+        };
+        self.learn_result(core, now, &result);
+    }
+
+    fn learn_result(&self, core: &mut Core, now: Now, result: &CallResult) {
+        // Behind a transfer nobody knows whose the sound was.
+        let moved = self.moves().is_some_and(|transfers| !transfers.over.is_empty());
+        let carrier = self.story.tried.last().filter(|_| !moved);
+        if let Some(of) = carrier.and_then(|tried| self.of(tried.trunk)) {
+            core.live.note_call(now.at, &of, result);
+            core.learns(now);
+        }
+    }
+}
+
+/// What was heard behind a bad answer.
+fn in_words(bad: BadAnswer, after: &AfterAnswer) -> String {
+    let seconds = |ms: u32| f64::from(ms) / 1000.0;
+    let listened = seconds(after.listened_ms);
+    match bad {
+        BadAnswer::FalseAnswer => format!(
+            "false answer: in the first {listened:.1} s nothing was heard but tones ({} of {} Hz, {:.1} s in all)",
+            after.tones,
+            after.hertz,
+            seconds(after.tone_ms)
+        ),
+        BadAnswer::DeadAir => {
+            format!("dead air: nothing was heard in the first {listened:.1} s of the answer")
+        }
     }
 }
 
@@ -208,8 +258,12 @@ fn result(talk: Duration, a: &LegStats, b: &LegStats) -> CallResult {
         mos: b.quality.map(|quality| quality.mos),
         loss: (sent > 0).then(|| b.lost as f32 / sent as f32),
         jitter: (b.packets > 0).then(|| Duration::from_micros(b.jitter_us.into())),
-        false_answer: false,
-        dead_air: talk >= DEAD_AFTER && silent,
+        false_answer: b.after_answer.and_then(|after| after.false_answer()),
+        dead_air: if talk >= DEAD_AFTER && silent {
+            Some(true)
+        } else {
+            b.after_answer.and_then(|after| after.dead_air())
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 //! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
 
 pub use route::deck::{Balance, Money};
-pub use rtp_proto::control::{Heard, LossStructure, Quality};
+pub use rtp_proto::control::{AfterAnswer, BadAnswer, Heard, LossStructure, Quality};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -281,6 +281,12 @@ pub struct MediaRecord {
     /// What this side said, in RTCP, of what it heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Box<Heard>>,
+    /// What is wrong with its answer; absent: nothing that was noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<BadAnswer>,
+    /// What was heard from its answer on; absent where it was not listened to, or spoke what can't be decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_answer: Option<Box<AfterAnswer>>,
 }
 
 fn is_none_lost(loss: &LossStructure) -> bool {

@@ -38,6 +38,7 @@ mod calls {
     mod routes;
     mod secure;
     mod sounds;
+    mod supervise;
     mod timers;
     mod transactions;
     mod transfers;

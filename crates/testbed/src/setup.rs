@@ -249,6 +249,10 @@ impl Setup {
             "[media]\nbind = \"{}\"\nports = \"{first}-{last}\"",
             places.media()
         );
+        // Which calls are listened to is chance's to say: none, unless a test is about it.
+        if !self.media.iter().any(|line| line.starts_with("supervise")) {
+            out.push_str("supervise = { share = 0 }\n");
+        }
         lines(&mut out, &self.media);
         let _ = writeln!(out, "[api]\nbind = \"{}\"\n", places.api);
         for trunk in &self.trunks {

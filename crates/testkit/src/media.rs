@@ -110,7 +110,10 @@ impl Media {
                 leg,
                 rebind: _,
             } => self.update(now, id, side, leg, agenda),
-            Command::Play { id, .. } | Command::Hush { id, .. } | Command::Press { id, .. } => {
+            Command::Play { id, .. }
+            | Command::Hush { id, .. }
+            | Command::Press { id, .. }
+            | Command::Supervise { id, .. } => {
                 // That a stream could not be opened may not be known yet.
                 let open = self.streams.get(&id).is_some_and(|stream| !stream.closing);
                 if !open && !self.failed.contains(&id) {

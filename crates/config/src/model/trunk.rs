@@ -76,6 +76,8 @@ section! {
         live max_cps: Option<f64> = Opt<Decimal<1, 100_000_000>>, optional;
         /// How full it may become before calls go elsewhere, and before somebody is told.
         live capacity: Option<TrunkCapacity> = Opt<Table<TrunkCapacity>>, optional;
+        /// In place of `media.supervise.share`; of carriers only.
+        live supervise: Option<f64> = Opt<Decimal<0, 1_000>>, derived(None, "`media.supervise.share`");
         /// Requests outside of calls per second that are taken from it (INVITE, REGISTER, OPTIONS, MESSAGE …), as many at once as come in four
         /// seconds; above it they get 503. Absent: no limit.
         live max_rps: Option<f64> = Opt<Decimal<100, 1_000_000_000>>, optional;

@@ -87,10 +87,37 @@ pub struct CallResult {
     pub loss: Option<f32>,
     /// Interarrival jitter.
     pub jitter: Option<Duration>,
-    /// By its media somebody else than the called party had answered: ringing or an announcement goes on.
-    pub false_answer: bool,
-    /// Nothing was heard of the called side.
-    pub dead_air: bool,
+    /// By its media somebody else than the called party had answered: ringing or an announcement goes on. `None`: it was not listened to.
+    pub false_answer: Option<bool>,
+    /// Nothing was heard of the called side. `None`: it was not listened to, and nothing else tells.
+    pub dead_air: Option<bool>,
+}
+
+/// What counts of a call that was found bad without having been listened to. Of those nobody listens to, the good ones are not counted as
+/// good; did the bad ones count in full, a carrier would look the worse the more calls it has.
+const UNHEARD: f32 = 0.05;
+
+impl CallResult {
+    /// Whether somebody else than the called party, or nobody, was behind the answer, and how much that counts. `None`: not known. A call
+    /// that nobody listened to says nothing for its carrier.
+    pub(crate) fn cheats(&self) -> Option<(bool, f32)> {
+        match (self.false_answer, self.dead_air) {
+            (Some(true), _) | (Some(false), Some(true)) => Some((true, 1.0)),
+            (Some(false), Some(false)) => Some((false, 1.0)),
+            (None, Some(true)) => Some((true, UNHEARD)),
+            (None, Some(false) | None) | (Some(false), None) => None,
+        }
+    }
+
+    /// Whether it was dead air, and how much that counts.
+    pub(crate) fn is_dead(&self) -> Option<(bool, f32)> {
+        let weight = if self.false_answer.is_some() { 1.0 } else { UNHEARD };
+        match self.dead_air {
+            Some(true) => Some((true, weight)),
+            Some(false) => Some((false, 1.0)),
+            None => None,
+        }
+    }
 }
 
 /// What an application says of a call.

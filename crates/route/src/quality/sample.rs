@@ -40,13 +40,14 @@ impl Sample {
     }
 
     pub(super) fn of_call(result: &CallResult) -> Self {
-        let cheats = result.false_answer || result.dead_air;
-        let none = cheats || result.talk.as_secs_f32() < SHORT_S;
+        let cheats = result.cheats();
+        let bad = cheats.is_some_and(|(bad, _)| bad);
+        let none = bad || result.talk.as_secs_f32() < SHORT_S;
         Self {
             sums: Sums::of_call(result),
             each: Each {
                 talks: none.then_some((-1.0, 0.0)),
-                cheats: Some((f32::from(u8::from(cheats)), 1.0)),
+                cheats: cheats.map(|(bad, weight)| (weight * f32::from(u8::from(bad)), weight)),
                 sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
                 ..Each::default()
             },

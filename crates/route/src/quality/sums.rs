@@ -54,7 +54,10 @@ sums! {
     loss,
     jitter_n,
     jitter_s,
+    /// Calls of which it is known whether somebody else answered, and those where one did; the same of dead air.
+    answers_n,
     false_answers,
+    dead_n,
     dead_air,
     feedback,
     score_n,
@@ -89,8 +92,12 @@ impl Sums {
         sums.ended = 1.0;
         sums.talk_s = talk;
         sums.short = one(talk < SHORT_S);
-        sums.false_answers = one(result.false_answer);
-        sums.dead_air = one(result.dead_air);
+        if let Some(is_false) = result.false_answer {
+            (sums.answers_n, sums.false_answers) = (1.0, one(is_false));
+        }
+        if let Some((is_dead, weight)) = result.is_dead() {
+            (sums.dead_n, sums.dead_air) = (weight, weight * one(is_dead));
+        }
         if let Some(mos) = finite(result.mos).map(|mos| mos.clamp(1.0, 5.0)) {
             (sums.mos_n, sums.mos, sums.mos2) = (1.0, mos, mos * mos);
         }
@@ -160,9 +167,9 @@ pub struct Figures {
     pub jitter_ms: Option<f32>,
     /// Of answered calls those shorter than ten seconds.
     pub short: Option<Bounds>,
-    /// Of answered calls those that somebody else answered.
+    /// Of answered calls that were listened to those that somebody else answered.
     pub false_answers: Option<Bounds>,
-    /// Of answered calls those on which nothing was heard.
+    /// Of the same those on which nothing was heard; such as were not listened to count a little too when they are found to be so.
     pub dead_air: Option<Bounds>,
     /// What applications said: mean score from 1 to 5.
     pub score: Option<f32>,
@@ -189,8 +196,8 @@ impl Sums {
             loss: mean(s.loss, s.loss_n),
             jitter_ms: mean(s.jitter_s, s.jitter_n).map(|jitter| jitter * 1000.0),
             short: wilson(s.short, s.ended),
-            false_answers: wilson(s.false_answers, s.ended),
-            dead_air: wilson(s.dead_air, s.ended),
+            false_answers: wilson(s.false_answers, s.answers_n),
+            dead_air: wilson(s.dead_air, s.dead_n),
             score: mean(s.score, s.score_n),
             issues: wilson(s.issues, s.feedback),
             tests: wilson(s.tests_passed, s.tests),
@@ -231,17 +238,25 @@ mod tests {
             mos: Some(4.0),
             loss: Some(0.01),
             jitter: Some(Duration::from_millis(20)),
-            false_answer: false,
-            dead_air: true,
+            false_answer: Some(false),
+            dead_air: Some(true),
         };
         sums.add(&Sums::of_call(&call), 4.0);
         let longer = CallResult {
             talk: Duration::from_secs(55),
             mos: Some(f32::NAN),
-            dead_air: false,
+            dead_air: Some(false),
             ..call
         };
         sums.add(&Sums::of_call(&longer), 4.0);
+        let unheard = CallResult {
+            talk: Duration::from_secs(30),
+            mos: None,
+            false_answer: None,
+            dead_air: None,
+            ..call
+        };
+        sums.add(&Sums::of_call(&unheard), 4.0);
         let feedback = Feedback {
             score: Some(9),
             issue: true,
@@ -258,8 +273,9 @@ mod tests {
         near(figures.seer, 3.0 / 6.0);
         near(figures.pdd_s, 2.0);
         near(figures.mos, 4.0);
-        near(figures.short, 0.5);
+        near(figures.short, 1.0 / 3.0);
         near(figures.dead_air, 0.5);
+        near(figures.false_answers, 0.0);
         near(figures.issues, 1.0);
         assert_eq!(figures.acd_s, Some(30.0));
         assert_eq!(figures.score, Some(5.0));

@@ -98,7 +98,7 @@ fn good_call() -> CallResult {
         mos: Some(4.2),
         loss: Some(0.001),
         jitter: Some(Duration::from_millis(3)),
-        false_answer: false,
-        dead_air: false,
+        false_answer: Some(false),
+        dead_air: Some(false),
     }
 }

@@ -160,6 +160,7 @@ impl Plane {
             | Event::OneWay { .. }
             | Event::Path { .. }
             | Event::Played { .. }
+            | Event::Supervised { .. }
             | Event::Digit { .. }
             | Event::Report { .. } => 0,
         });

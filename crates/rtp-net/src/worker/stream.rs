@@ -160,6 +160,19 @@ impl Stream {
         self.settle(now, buffer, tally);
     }
 
+    /// Listens for a while to a side's peer, which speaks this.
+    pub(crate) fn supervise(
+        &mut self,
+        now: Instant,
+        side: Side,
+        (audio, time): (&Audio, Duration),
+        buffer: &mut [u8],
+        tally: &mut Tally,
+    ) {
+        self.session.supervise(now, side, audio, time);
+        self.settle(now, buffer, tally);
+    }
+
     /// Stops what is played to a side's peer.
     pub(crate) fn hush(&mut self, now: Instant, side: Side, buffer: &mut [u8], tally: &mut Tally) {
         self.session.hush(side);

@@ -51,6 +51,7 @@ impl Session {
             && self.digits_relayable(side)
             && self.heard_as_said(side)
             && here.secure.is_none()
+            && here.supervised_until().is_none()
             && here.beside.is_none()
             && there.beside.is_none()
             && there.secure.is_none();

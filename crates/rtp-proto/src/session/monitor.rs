@@ -2,6 +2,7 @@
 //! from it at all.
 
 use super::{Half, Notice, Session};
+use crate::answer::{AfterAnswer, Supervisor};
 use crate::control::{Heard, Leg, LegStats, Rtcp, Side, StreamKind};
 use crate::emodel::Codec;
 use crate::quality::{Hearsay, Meter, Sight};
@@ -73,6 +74,10 @@ pub(super) struct Monitor {
     silent: Option<Instant>,
     /// Nothing was, or is, heard from the peer although its counterpart speaks.
     mute: Option<Box<Mute>>,
+    /// Listens to the peer, after an answer.
+    pub(super) supervisor: Option<Box<Supervisor>>,
+    /// What came of it.
+    pub(super) after_answer: Option<Box<AfterAnswer>>,
 }
 
 impl Monitor {
@@ -90,6 +95,8 @@ impl Monitor {
             since: now,
             silent: None,
             mute: None,
+            supervisor: None,
+            after_answer: None,
         }
     }
 
@@ -98,11 +105,23 @@ impl Monitor {
         if another {
             (self.sender_report, self.silent, self.reports) = (None, None, false);
             self.told = None;
+            // What was heard so far was nobody's answer, or half of one.
+            self.supervisor = None;
+        }
+        if !leg.expects {
+            self.stop_listening(now);
         }
         if self.policy != leg.rtcp {
             (self.policy, self.report_at) = (leg.rtcp, None);
         }
         (self.codec, self.since) = (leg.codec, now);
+    }
+
+    /// The peer is listened to no longer.
+    pub(super) fn stop_listening(&mut self, now: Instant) {
+        if let Some(mut supervisor) = self.supervisor.take() {
+            self.after_answer = supervisor.end(now).map(Box::new);
+        }
     }
 
     /// Ends a silence that was told of; whether there was one.
@@ -124,6 +143,7 @@ impl Monitor {
 impl Session {
     /// Looks at both legs, each second.
     pub(super) fn watch(&mut self, now: Instant) {
+        self.supervise_timeout(now);
         if now < self.look_at {
             return;
         }
@@ -326,6 +346,7 @@ impl Half {
             quality: monitor.meter.quality(self.speech(), &self.sight()),
             mute_ms: monitor.mute.as_ref().map_or(0, |mute| mute.ms()),
             heard,
+            after_answer: monitor.after_answer.as_deref().copied(),
             ..self.stats.stats()
         }
     }

@@ -1,5 +1,6 @@
 //! What call control is told of a stream.
 
+use crate::answer::AfterAnswer;
 use crate::control::{PathChange, Side};
 use crate::dtmf::Heard;
 use std::time::Duration;
@@ -39,6 +40,13 @@ pub enum Notice {
         side: Side,
         /// For how long; `None`: it is heard again.
         quiet: Option<Duration>,
+    },
+    /// A peer has been [listened](super::Session::supervise) to for as long as it was to be.
+    Supervised {
+        /// Who.
+        side: Side,
+        /// What was heard.
+        after: AfterAnswer,
     },
     /// Some seconds of what this leg's peer says have been rated.
     Rated {

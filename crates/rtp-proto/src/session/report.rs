@@ -24,6 +24,7 @@ impl Session {
     pub fn end(&mut self, now: Instant) {
         for side in Side::BOTH {
             let (here, _) = self.halves(side);
+            here.monitor.stop_listening(now);
             let told =
                 here.monitor.reports && here.kind == StreamKind::Rtp && here.monitor.policy != Rtcp::Off;
             here.monitor.report_at = Some(now).filter(|_| told);

@@ -16,6 +16,7 @@ mod quality;
 mod reports;
 mod secure;
 mod sounds;
+mod supervise;
 mod treat;
 
 /// Where the switch's own legs would be; the machine never looks at it.

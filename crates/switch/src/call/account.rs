@@ -180,5 +180,7 @@ fn media_record(stats: &LegStats, codec: Option<Box<str>>) -> MediaRecord {
         rtt_us: stats.rtt_us,
         mute_ms: stats.mute_ms,
         heard: stats.heard.clone(),
+        answer: stats.after_answer.and_then(|after| after.verdict()),
+        after_answer: stats.after_answer.map(Box::new),
     }
 }

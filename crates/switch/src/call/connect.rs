@@ -106,6 +106,7 @@ impl Call {
         if let Some(every) = self.snapshot.config.records.interim_interval {
             self.interim_timer = Some(core.arm(now, every, Timer::Interim(self.key)));
         }
+        self.supervise(core);
         // It may be on hold from its first answer on.
         self.hold_music(core);
         tracing::debug!(call = %self.id, "answered");

@@ -205,6 +205,15 @@ pub(crate) fn direction(session: &Session) -> Option<Direction> {
     live_media(session).map(|(sdp, media)| sdp::hold_direction(&sdp, &media))
 }
 
+/// What is spoken with a peer in the session as it is, whatever of it may arrive; `None`: nothing that can be decoded.
+pub(crate) fn spoken(session: &Session) -> Option<Arc<Audio>> {
+    let (_, media) = live_media(session)?;
+    session
+        .converted
+        .clone()
+        .or_else(|| convert::spoken_with(&media, session.codec.as_deref()?).map(Arc::new))
+}
+
 /// What a peer hears in the session as it is; `None`: nothing that we can speak.
 pub(crate) fn heard(session: &Session) -> Option<Arc<Audio>> {
     let (_, media) = live_media(session)?;

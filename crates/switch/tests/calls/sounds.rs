@@ -34,6 +34,7 @@ pub(super) fn played(bed: &Bed) -> Vec<(Side, Option<Tone>)> {
         Command::Open { .. }
         | Command::Update { .. }
         | Command::Press { .. }
+        | Command::Supervise { .. }
         | Command::Close { .. }
         | Command::Report { .. } => None,
     })

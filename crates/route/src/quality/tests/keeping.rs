@@ -251,8 +251,8 @@ fn whatever_is_noted_estimates_are_numbers_within_their_bounds() {
             mos: Some(odd),
             loss: Some(odd),
             jitter: Some(Duration::MAX),
-            false_answer: bed.chance(0.2),
-            dead_air: bed.chance(0.2),
+            false_answer: bed.chance(0.7).then(|| bed.chance(0.2)),
+            dead_air: bed.chance(0.7).then(|| bed.chance(0.2)),
         };
         // Of calls too that nobody knows of.
         bed.call(slot, number, result);

@@ -147,7 +147,7 @@ fn a_liar_is_not_taken_for_good_though_it_answers_the_most() {
         let lie = bed.chance(0.5);
         let result = CallResult {
             talk: Duration::from_secs(if lie { 6 } else { 90 }),
-            false_answer: lie && bed.chance(0.5),
+            false_answer: Some(lie && bed.chance(0.5)),
             ..good_call()
         };
         bed.call(1, LONDON, result);
@@ -168,7 +168,7 @@ fn a_liar_that_has_most_of_the_calls_is_not_the_measure_of_others() {
         let lie = bed.chance(0.6);
         let result = CallResult {
             talk: Duration::from_secs(if lie { 6 } else { 90 }),
-            false_answer: lie && bed.chance(0.5),
+            false_answer: Some(lie && bed.chance(0.5)),
             ..good_call()
         };
         bed.call(1, LONDON, result);
@@ -186,6 +186,70 @@ fn a_liar_that_has_most_of_the_calls_is_not_the_measure_of_others() {
     assert!(unknown.mean > liar.mean + 0.1, "{unknown:?} {liar:?}");
     // A lie has to be paid.
     assert!(liar.bills > 1.1 * liar.mean, "{liar:?}");
+}
+
+/// What is believed of a liar of which `share` of the calls are listened to: an honest trunk's estimate, and its own.
+fn believed_of_a_liar(share: f32) -> (crate::learn::Estimate, crate::learn::Estimate) {
+    let mut bed = Bed::new();
+    for _ in 0..600 {
+        bed.attempts(0, LONDON, 1, 0.6);
+        bed.attempts(1, LONDON, 1, 0.6);
+        for slot in [0, 1] {
+            let known = bed.chance(share);
+            let lie = slot == 1 && bed.chance(0.5);
+            let result = CallResult {
+                false_answer: known.then_some(lie),
+                dead_air: known.then_some(false),
+                ..good_call()
+            };
+            bed.call(slot, LONDON, result);
+        }
+    }
+    (bed.estimate(0, LONDON), bed.estimate(1, LONDON))
+}
+
+#[test]
+fn calls_that_nobody_listened_to_do_not_whitewash_a_liar() {
+    let (honest, all) = believed_of_a_liar(1.0);
+    assert!(all.mean < 0.7 * honest.mean, "{honest:?} {all:?}");
+    // With a share of them heard it is less sure, but no better.
+    let (honest, sampled) = believed_of_a_liar(0.15);
+    assert!(sampled.mean < 0.8 * honest.mean, "{honest:?} {sampled:?}");
+    let (honest, unheard) = believed_of_a_liar(0.0);
+    assert!(
+        (unheard.mean / honest.mean - 1.0).abs() < 0.1,
+        "{honest:?} {unheard:?}"
+    );
+}
+
+#[test]
+fn dead_air_that_nobody_listened_for_tells_but_does_not_condemn_by_the_number_of_calls() {
+    let mut bed = Bed::new();
+    let unheard = |dead: bool| CallResult {
+        false_answer: None,
+        dead_air: dead.then_some(true),
+        ..good_call()
+    };
+    for n in 0..1_000 {
+        for slot in [0, 1] {
+            bed.attempts(slot, LONDON, 1, 0.6);
+            bed.call(slot, LONDON, unheard(slot == 0 && n % 200 == 0));
+        }
+    }
+    let (it, peer) = (bed.estimate(0, LONDON), bed.estimate(1, LONDON));
+    assert!((it.mean / peer.mean - 1.0).abs() < 0.1, "{it:?} {peer:?}");
+    assert!((it.bills / peer.bills - 1.0).abs() < 0.1, "{it:?} {peer:?}");
+    for _ in 0..150 {
+        bed.attempt(0, LONDON, Ending::Answered);
+        bed.call(0, LONDON, unheard(true));
+        bed.attempts(1, LONDON, 1, 0.6);
+        bed.call(1, LONDON, unheard(false));
+    }
+    let (it, peer) = (bed.estimate(0, LONDON), bed.estimate(1, LONDON));
+    assert!(it.mean < 0.85 * peer.mean, "{it:?} {peer:?}");
+    let group = Destination::of(LONDON).country;
+    let figures = bed.quality.figures(0, group, None).unwrap();
+    assert!(figures.false_answers.is_none() && figures.dead_air.is_some());
 }
 
 #[test]

@@ -136,6 +136,7 @@ impl Call {
             | Notice::OneWay { .. }
             | Notice::Path { .. }
             | Notice::Played { .. }
+            | Notice::Supervised { .. }
             | Notice::Rated { .. } => None,
         };
         self.notices.iter().filter_map(digit).collect()

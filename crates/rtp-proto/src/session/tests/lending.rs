@@ -426,6 +426,7 @@ fn fax_is_lent_too_and_both_sides_live_by_it() {
         let sides = notices.into_iter().filter_map(|notice| match notice {
             Notice::Silent { side, .. } => Some(side),
             Notice::OneWay { .. }
+            | Notice::Supervised { .. }
             | Notice::Rated { .. }
             | Notice::Path { .. }
             | Notice::Played { .. }

@@ -46,6 +46,7 @@ fn one_way(notices: &[Notice]) -> Vec<(Side, bool)> {
     let told = notices.iter().filter_map(|notice| match notice {
         Notice::OneWay { side, quiet } => Some((*side, quiet.is_some())),
         Notice::Silent { .. }
+        | Notice::Supervised { .. }
         | Notice::Rated { .. }
         | Notice::Path { .. }
         | Notice::Played { .. }

@@ -49,6 +49,7 @@ impl Shard {
             | Event::Silent { .. }
             | Event::OneWay { .. }
             | Event::Played { .. }
+            | Event::Supervised { .. }
             | Event::Path { .. }
             | Event::Digit { .. } => false,
         }

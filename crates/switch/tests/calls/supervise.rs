@@ -1,0 +1,114 @@
+//! What is heard behind an answer, as far as call control has to do with it.
+
+use std::time::Duration;
+
+use rtp_proto::control::{AfterAnswer, Codec, Command, Event, MediaId, Side};
+use switch::Input;
+use testkit::bed::Bed;
+
+const RINGING: AfterAnswer = AfterAnswer {
+    listened_ms: 6_000,
+    whole: true,
+    heard_ms: 0,
+    tone_ms: 2_000,
+    longest_tone_ms: 2_000,
+    tones: 1,
+    hertz: 425,
+};
+
+fn bed(share: &str) -> Bed {
+    Bed::changed(&[(
+        "[media]",
+        &format!("supervise = {{ share = {share}, time = \"8s\" }}"),
+    )])
+}
+
+/// Who was listened to so far, for how long, and what is spoken there.
+fn asked(bed: &Bed) -> Vec<(MediaId, Side, Duration, Codec)> {
+    let log = bed.world.media.log.iter();
+    log.filter_map(|(_, command)| match command {
+        Command::Supervise {
+            id,
+            side,
+            audio,
+            time,
+        } => Some((*id, *side, *time, audio.send.audio.codec)),
+        Command::Open { .. }
+        | Command::Update { .. }
+        | Command::Play { .. }
+        | Command::Hush { .. }
+        | Command::Press { .. }
+        | Command::Close { .. }
+        | Command::Report { .. } => None,
+    })
+    .collect()
+}
+
+#[test]
+fn the_carriers_side_is_listened_to_from_the_answer_on() {
+    let mut bed = bed("1");
+    let (mut a, b) = bed.connect();
+    let asked = asked(&bed);
+    let [(_, side, time, codec)] = asked[..] else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(
+        (side, time, codec),
+        (Side::B, Duration::from_secs(8), Codec::Pcmu)
+    );
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+}
+
+#[test]
+fn nobody_is_listened_to_where_the_share_is_none() {
+    for share in ["0", "0.0"] {
+        let mut bed = bed(share);
+        let (mut a, b) = bed.connect();
+        assert!(asked(&bed).is_empty());
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
+
+#[test]
+fn a_bad_answer_is_remarked_once_and_while_the_call_goes_on() {
+    let mut bed = bed("1");
+    let (mut a, b) = bed.connect();
+    let id = asked(&bed)[0].0;
+    for side in [Side::A, Side::B, Side::B] {
+        let after = RINGING;
+        bed.world
+            .tell(Input::Media(Event::Supervised { id, side, after }));
+    }
+    bed.hang_up(&mut a, &b);
+    let record = bed.settle_one();
+    let told: Vec<_> = record
+        .decision
+        .iter()
+        .filter(|line| line.starts_with("false answer"))
+        .collect();
+    assert_eq!(
+        told,
+        ["false answer: in the first 6.0 s nothing was heard but tones (1 of 425 Hz, 2.0 s in all)"]
+    );
+}
+
+#[test]
+fn an_honest_answer_is_not_remarked() {
+    let mut bed = bed("1");
+    let (mut a, b) = bed.connect();
+    let (id, side) = (asked(&bed)[0].0, Side::B);
+    let after = AfterAnswer {
+        heard_ms: 3_000,
+        ..RINGING
+    };
+    bed.world
+        .tell(Input::Media(Event::Supervised { id, side, after }));
+    bed.hang_up(&mut a, &b);
+    let record = bed.settle_one();
+    assert!(
+        !record.decision.iter().any(|line| line.contains("answer:")),
+        "{record:?}"
+    );
+}
