@@ -157,7 +157,8 @@ impl Switch {
                 none.trace
             }
         };
-        let decision = trace.view();
+        let mut decision = trace.view();
+        decision.work_out();
         explanation.lines = decision.lines();
         explanation.decision = Some(decision);
         Ok(explanation)

@@ -50,7 +50,7 @@ pub(super) struct Learned {
 pub(super) struct Known {
     /// Index of its standing.
     pub(super) standing: u32,
-    relative_price: f32,
+    pub(super) relative_price: f32,
     pub(super) estimate: Estimate,
 }
 
@@ -75,21 +75,9 @@ impl Learned {
         &self.policy
     }
 
-    /// How likely each of [`known`](Self::known) was to be first.
-    pub(super) fn propensities(&self) -> Vec<f32> {
-        let estimates: Vec<Estimate> = self.known.iter().map(|known| known.estimate).collect();
-        let row = Row {
-            estimates: &estimates,
-            noise: self.noise,
-            probe: self.probe,
-            min_attempts: self.min_attempts,
-        };
-        let offer = |(known, slot): (&Known, u32)| Offer {
-            slot,
-            relative_price: known.relative_price,
-        };
-        let offers: Vec<Offer> = self.known.iter().zip(0..).map(offer).collect();
-        learn::propensities(&self.policy, &row, &offers)
+    /// How much chance there was, how often one was tried that may be better than it looks, and below how many attempts chance had no part.
+    pub(super) fn chances(&self) -> [f32; 3] {
+        [self.noise, self.probe, self.min_attempts]
     }
 }
 

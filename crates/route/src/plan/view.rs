@@ -1,9 +1,9 @@
 //! A decision as data that outlives its tables: for the record, for whoever asks, and for replaying it.
 
-use super::learned::Known;
+use super::learned::{Known, Learned};
 use super::trace::{Basis, Candidate, LeftOut, Measures, Place, Trace};
 use crate::deck::{self, Money, Rate};
-use crate::learn::{Estimate, Why};
+use crate::learn::{self, Estimate, Offer, Policy, Row, Weights, Why};
 use crate::margin::Margin;
 use crate::prices::COMPARED_MS;
 use crate::tables::{Near, TrunkIx};
@@ -41,6 +41,10 @@ pub struct DecisionView {
     /// What quality weighs there; price weighs the rest of 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality_weight: Option<f32>,
+    /// How much chance there was there, how often one was tried that may be better than it looks, and below how many attempts chance had
+    /// no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chances: Option<[f32; 3]>,
     /// Whether carriers in the region where the call came in stand before others of their price and priority.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_region: bool,
@@ -97,8 +101,15 @@ pub struct LearnedView {
     pub attempts: f32,
     /// Part of the calls in which it may be the best: less than 1 while it is new or has recovered, 0 below a floor.
     pub share: f32,
-    /// How likely it was to be the first, over all draws.
-    pub propensity: f32,
+    /// Its price over that of the cheapest, relative to that.
+    pub relative_price: f32,
+    /// What its quality was before it got worse, or may be as nothing is known yet.
+    pub hope: f32,
+    /// How often it has to be paid, over how often the usual carrier has.
+    pub bills: f32,
+    /// How likely it was to be the first, over all draws; absent: that was not [worked out](DecisionView::work_out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<f32>,
 }
 
 /// A target that stands behind another of its trunk, because it is farther away.
@@ -176,6 +187,7 @@ impl Trace {
                 .and_then(|learned| self.trunk_of(learned.best()?))
                 .map(str::to_owned),
             quality_weight: learned.map(|learned| learned.policy().weights.quality),
+            chances: learned.map(Learned::chances),
             by_region: self.measures.has_region,
             sell: sell.map(|sell| sell.to_string()),
             min_margin: self.measures.min_margin.map(|least| least.to_string()),
@@ -226,25 +238,28 @@ impl Trace {
         else {
             return Vec::new();
         };
-        let view = |(known, propensity): (&Known, f32)| {
+        let view = |known: &Known| {
             let Estimate {
                 mean,
+                bills,
                 deviation,
                 weight,
+                hope,
                 share,
-                ..
             } = known.estimate;
             let learned = LearnedView {
                 quality: mean,
                 deviation,
                 attempts: weight,
                 share,
-                propensity,
+                relative_price: known.relative_price,
+                hope,
+                bills,
+                propensity: None,
             };
             Some((self.standing(known.standing)?.trunk, learned))
         };
-        let all = learned.known().iter().zip(learned.propensities());
-        all.filter_map(view).collect()
+        learned.known().iter().filter_map(view).collect()
     }
 
     fn trunk_of(&self, standing: u32) -> Option<&str> {
@@ -289,6 +304,19 @@ impl Trace {
     }
 }
 
+impl LearnedView {
+    fn estimate(&self) -> Estimate {
+        Estimate {
+            mean: self.quality,
+            bills: self.bills,
+            deviation: self.deviation,
+            weight: self.attempts,
+            hope: self.hope,
+            share: self.share,
+        }
+    }
+}
+
 fn word(why: Why) -> &'static str {
     match why {
         Why::Best => "best",
@@ -299,6 +327,41 @@ fn word(why: Why) -> &'static str {
 }
 
 impl DecisionView {
+    /// Works out how likely each candidate was to be the first, where quality has chosen: that takes its time, and is nothing for the
+    /// shard.
+    pub fn work_out(&mut self) {
+        let (Some(quality), Some([noise, probe, min_attempts])) = (self.quality_weight, self.chances) else {
+            return;
+        };
+        let policy = Policy {
+            weights: Weights {
+                quality,
+                price: 1.0 - quality,
+            },
+            ..Policy::default()
+        };
+        let known: Vec<&mut LearnedView> = self
+            .candidates
+            .iter_mut()
+            .filter_map(|candidate| candidate.learned.as_mut())
+            .collect();
+        let estimates: Vec<Estimate> = known.iter().map(|known| known.estimate()).collect();
+        let row = Row {
+            estimates: &estimates,
+            noise,
+            probe,
+            min_attempts,
+        };
+        let offer = |(known, slot): (&&mut LearnedView, u32)| Offer {
+            slot,
+            relative_price: known.relative_price,
+        };
+        let offers: Vec<Offer> = known.iter().zip(0..).map(offer).collect();
+        for (known, propensity) in known.into_iter().zip(learn::propensities(&policy, &row, &offers)) {
+            known.propensity = Some(propensity);
+        }
+    }
+
     /// In plain words, for people who ask: a line for the call, then one per candidate; many that were dropped for the same reason
     /// share theirs.
     pub fn lines(&self) -> Vec<String> {
@@ -403,8 +466,8 @@ impl CandidateView {
                 attempts,
                 share,
                 propensity,
+                ..
             } = learned;
-            let first = propensity * 100.0;
             let _ = write!(
                 text,
                 ", quality {quality:.2} ± {deviation:.2} of {attempts:.0} attempts"
@@ -412,7 +475,9 @@ impl CandidateView {
             if *share < 1.0 {
                 let _ = write!(text, " (in {:.0} % of calls)", share * 100.0);
             }
-            let _ = write!(text, ", first in {first:.0} %");
+            if let Some(propensity) = propensity {
+                let _ = write!(text, ", first in {:.0} %", propensity * 100.0);
+            }
         }
         text.push_str(match self.in_region {
             Some(true) => ", in the call's region",
