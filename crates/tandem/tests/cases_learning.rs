@@ -31,7 +31,7 @@ fn learning(setup: Setup) -> Setup {
         .key("pbx", "class = \"learned\"")
         .key("b1", "rates = [{ prefix = \"44\", rate = 0.010 }]")
         .key("b2", "rates = [{ prefix = \"44\", rate = 0.0102 }]")
-        .key("b1", "options_interval = \"1s\"")
+        .key("b1", "failover = { rest = \"1s\", trying = \"1s\" }")
 }
 
 fn now_ms() -> u64 {
