@@ -100,7 +100,7 @@ fn prefixes(count: usize, seed: u64) -> Vec<u64> {
 /// For each trunk as many prefixes of four to nine digits, none of which another trunk has: all there are of four to six digits, and
 /// equally many of seven, eight and nine.
 fn prefixes_apart() -> Vec<Vec<u64>> {
-    let mut of_trunks = vec![Vec::with_capacity(PREFIXES); TRUNKS];
+    let mut of_trunks: Vec<Vec<u64>> = (0..TRUNKS).map(|_| Vec::with_capacity(PREFIXES)).collect();
     let (mut next, mut left) = (0, TRUNKS * PREFIXES);
     for digits in 4..=9u32 {
         let (first, all) = (10u64.pow(digits - 1), 9 * 10usize.pow(digits - 1));

@@ -487,7 +487,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
         (Err(none), _) => {
             tracing::debug!(call = %call.id, reason = %none.reason, "no route");
             let status = none.status;
-            call.story.decision(none.trace);
+            call.story.decision(*none.trace);
             // Whoever the number is for can't be asked: that is a failure on the way.
             if !call.goes_on(core, now, route::AttemptOutcome::Unreachable) {
                 call.fail(core, now, Ending::failed("no-route", status));

@@ -154,7 +154,7 @@ impl Switch {
             }
             Err(none) => {
                 explanation.status = Some(none.status);
-                none.trace
+                *none.trace
             }
         };
         let mut decision = trace.view();

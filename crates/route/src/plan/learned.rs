@@ -5,7 +5,7 @@ use super::decide::Decision;
 use super::order::{Keys, NO_KEY, Score};
 use super::trace::Place;
 use crate::deck::{self, Money, Rate};
-use crate::learn::{self, Estimate, Offer, Picked, Policy, Row, Why, relative_price};
+use crate::learn::{self, Estimate, Offer, Picked, Policy, Why, relative_price};
 use crate::prices::{COMPARED_MS, Price};
 use crate::tables::TrunkIx;
 use smallvec::SmallVec;

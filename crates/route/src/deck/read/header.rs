@@ -56,9 +56,12 @@ pub enum Field {
 
 use Field as F;
 
+/// A field, its name in our own decks, and what carriers call it, each with its rank.
+type Called = (Field, &'static str, &'static [(&'static str, u8)]);
+
 /// Every field with its name in our own decks and what carriers call it, each with its rank: where several columns could be the field,
 /// the lowest is. Names are in lower case, signs as blanks, without a currency.
-const NAMES: &[(Field, &str, &[(&str, u8)])] = &[
+const NAMES: &[Called] = &[
     (
         F::Prefix,
         "prefix",
