@@ -6,7 +6,7 @@ use super::order::{Keys, NO_KEY, Score};
 use super::trace::Place;
 use crate::deck::{self, Money, Rate};
 use crate::learn::{self, Estimate, Offer, Picked, Policy, Why, relative_price};
-use crate::prices::{COMPARED_MS, Price};
+use crate::prices::COMPARED_MS;
 use crate::tables::TrunkIx;
 use smallvec::SmallVec;
 
@@ -122,10 +122,11 @@ impl Decision<'_> {
         } else {
             (with.len(), without)
         };
-        let cheapest = amount(cheapest);
         for (standing, index) in field.iter().zip(from..).filter(|(standing, _)| usable(standing)) {
             let slot = lesson.slot(index);
-            let relative_price = relative_price(amount(Some(standing.price)), cheapest);
+            let relative_price = cheapest.map_or(0.0, |cheapest| {
+                relative_price(standing.price.amount(), cheapest.amount())
+            });
             offers.push(Offer { slot, relative_price });
             known.push(Known {
                 standing: index as u32,
@@ -177,11 +178,6 @@ impl Decision<'_> {
             extra: extra(rates, COMPARED_MS),
         }))
     }
-}
-
-/// What a price amounts to, in billionths.
-fn amount(price: Option<Price>) -> u64 {
-    price.map_or(0, Price::amount)
 }
 
 #[cfg(test)]

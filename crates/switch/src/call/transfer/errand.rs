@@ -181,7 +181,14 @@ impl Call {
             let rate = way.attempts.first().and_then(|attempt| attempt.rate);
             let asked = guard::asked(core, now, &mut call, false);
             let asked = asked.and_then(|()| guard::priced(core, now, &mut call, rate));
-            asked.map_err(|ending| ending.status)?;
+            if let Err(ending) = asked {
+                for line in call.story.take_remarks() {
+                    self.story.remark(line);
+                }
+                call.drop_sale(core);
+                guard::ended(core, now, call.key, false);
+                return Err(ending.status);
+            }
         }
         Ok(Planned {
             call,
