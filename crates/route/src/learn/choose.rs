@@ -22,7 +22,8 @@ impl Row<'_> {
         estimates: &[],
         noise: 0.0,
         probe: 0.0,
-        min_attempts: 0.0,
+        // Not even what nothing is known of has enough: the cheapest is first.
+        min_attempts: f32::INFINITY,
     };
 
     /// What is believed of a trunk.

@@ -230,8 +230,13 @@ fn bad_sound_bad_opinions_and_long_waits_count() {
         bed.quality.note_feedback(bed.now, 0, to, 0, &feedback);
     };
     let waits: Worse = |bed| {
+        let ending = if bed.chance(0.6) {
+            Ending::Answered
+        } else {
+            Ending::User(486)
+        };
         let result = AttemptResult {
-            ending: Ending::Answered,
+            ending,
             pdd: Some(Duration::from_secs(11)),
         };
         let to = Destination::of(LONDON);
