@@ -202,7 +202,7 @@ fn probed(policy: &Policy, row: &Row<'_>, draw: u64, offers: &[Offer], best: (us
         which -= over;
         which < 0.0
     });
-    found.or_else(|| all().last()).map(|(index, _)| index)
+    found.or_else(|| all().next_back()).map(|(index, _)| index)
 }
 
 #[cfg(test)]
