@@ -17,8 +17,11 @@ use testbed::{Bed, Record, Setup};
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
 
 /// Calls per second, and how many.
-const RATE: u32 = 20;
-const CALLS: u32 = 560;
+const RATE: u32 = 10;
+const CALLS: u32 = 320;
+
+/// Ten seconds make a conversation.
+const HOLD: Duration = Duration::from_millis(10_500);
 
 /// Two carriers, the first of them a little cheaper, and a class that weighs what comes of its calls.
 fn learning(setup: Setup) -> Setup {
@@ -31,7 +34,7 @@ fn learning(setup: Setup) -> Setup {
         .key("pbx", "class = \"learned\"")
         .key("b1", "rates = [{ prefix = \"44\", rate = 0.010 }]")
         .key("b2", "rates = [{ prefix = \"44\", rate = 0.0102 }]")
-        .key("b1", "failover = { rest = \"1s\", trying = \"1s\" }")
+        .key("b1", "options_interval = \"1s\"")
 }
 
 fn now_ms() -> u64 {
@@ -56,6 +59,7 @@ fn lc_a_carrier_that_dies_costs_no_call_and_is_back_when_it_is_back() {
         bed.uas_b1(name)
             .calls(100_000, 1)
             .quiet()
+            .answers_pings()
             .deadline(Duration::from_secs(120))
     };
     let b1 = bed.run(&many("uas_basic"));
@@ -68,6 +72,7 @@ fn lc_a_carrier_that_dies_costs_no_call_and_is_back_when_it_is_back() {
     let callers = bed.run(
         &bed.uac("uac_basic")
             .calls(CALLS, RATE)
+            .hold(HOLD)
             .quiet()
             .deadline(Duration::from_secs(90)),
     );
