@@ -16,6 +16,7 @@
 //!   attempts that makes the most of a hunt is by `quality - cost * f / (1 - f)` (interchange of neighbours: two trunks are in the right order if
 //!   swapping them gains nothing). As f nears 1 that is beyond any quality, and the estimate is 0.
 
+mod amend;
 mod believe;
 mod changes;
 mod each;
@@ -336,7 +337,8 @@ impl Quality {
             .get(self.places.find(group, class.map_or(0, class_key))?)?;
         let sums = place.known(slot)?.sums;
         let figures = sums.figures(self.weight());
-        (figures.attempts > 0.01 || figures.tests.is_some()).then_some(figures)
+        let seen = figures.attempts > 0.01 || figures.tests.is_some() || figures.issues.is_some();
+        seen.then_some(figures)
     }
 
     /// The groups that are told apart now.

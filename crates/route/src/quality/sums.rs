@@ -23,6 +23,11 @@ macro_rules! sums {
                 $(self.$name += weight * other.$name;)+
             }
 
+            /// Puts right those that more was taken off than they had.
+            pub(crate) fn at_least_nothing(&mut self) {
+                $(self.$name = self.$name.max(0.0);)+
+            }
+
             /// Makes all of them so much less.
             pub(crate) fn scale(&mut self, by: f32) {
                 $(self.$name *= by;)+
