@@ -21,8 +21,14 @@ fn document(keys: &str) -> String {
 fn a_schedule_has_its_defaults() {
     let config = parse(&document("numbers = [\"+442079460000\"]"), "t").unwrap();
     let test = &config.test_calls[0];
-    assert_eq!((test.every, test.talk), (Duration::from_secs(900), Duration::from_secs(5)));
-    assert_eq!((test.budget.calls_per_day, test.budget.money_per_day), (1000, 1.0));
+    assert_eq!(
+        (test.every, test.talk),
+        (Duration::from_secs(900), Duration::from_secs(5))
+    );
+    assert_eq!(
+        (test.budget.calls_per_day, test.budget.money_per_day),
+        (1000, 1.0)
+    );
     assert!(test.trunks.is_empty() && test.window.is_empty() && test.class.is_none());
     assert!(test.expect.caller_id && !test.expect.dtmf && !test.expect.echo);
 }
@@ -32,23 +38,47 @@ fn what_is_wrong_is_refused_with_what_to_write() {
     const NUMBER: &str = "numbers = [\"+442079460000\"]\n";
     for (keys, expected) in [
         ("", "it has no number to call"),
-        ("numbers = [\"02079460000\"]", "\"02079460000\" is no number of E.164; expected + and 7 to 15 digits"),
+        (
+            "numbers = [\"02079460000\"]",
+            "\"02079460000\" is no number of E.164; expected + and 7 to 15 digits",
+        ),
         ("own = [\"+44\"]", "\"+44\" is no number of E.164"),
         (
             "numbers = [\"+442079460000\"]\nown = [\"+442079460000\"]",
             "\"+442079460000\" is in `numbers` too",
         ),
-        (&format!("{NUMBER}caller = \"100\""), "\"100\" is no number of E.164"),
-        (&format!("{NUMBER}trunks = [\"carrier-b\"]"), "there is no trunk \"carrier-b\""),
-        (&format!("{NUMBER}trunks = [\"pbx\"]"), "\"pbx\" is a customer; expected names of carriers"),
-        (&format!("{NUMBER}class = \"silver\""), "there is no class \"silver\""),
-        (&format!("{NUMBER}every = \"5s\""), "\"5s\" is too short"),
-        (&format!("{NUMBER}talk = \"2m\""), "\"2m\" is too long"),
-        (&format!("{NUMBER}budget = {{ calls_per_day = 0 }}"), "0 is out of range"),
-        (&format!("{NUMBER}expect = {{ mos = 5 }}"), "5 is out of range"),
-        (&format!("{NUMBER}expect = {{ codec = [\"PCMB\"] }}"), "\"PCMB\" is no codec that a test call offers"),
-        (&format!("{NUMBER}window = [\"always\"]"), "\"always\" is no such hours"),
-        (&format!("{NUMBER}colour = 1"), "colour"),
+        (
+            &*format!("{NUMBER}caller = \"100\""),
+            "\"100\" is no number of E.164",
+        ),
+        (
+            &*format!("{NUMBER}trunks = [\"carrier-b\"]"),
+            "there is no trunk \"carrier-b\"",
+        ),
+        (
+            &*format!("{NUMBER}trunks = [\"pbx\"]"),
+            "\"pbx\" is a customer; expected names of carriers",
+        ),
+        (
+            &*format!("{NUMBER}class = \"silver\""),
+            "there is no class \"silver\"",
+        ),
+        (&*format!("{NUMBER}every = \"5s\""), "\"5s\" is too short"),
+        (&*format!("{NUMBER}talk = \"2m\""), "\"2m\" is too long"),
+        (
+            &*format!("{NUMBER}budget = {{ calls_per_day = 0 }}"),
+            "0 is out of range",
+        ),
+        (&*format!("{NUMBER}expect = {{ mos = 5 }}"), "5 is out of range"),
+        (
+            &*format!("{NUMBER}expect = {{ codec = [\"PCMB\"] }}"),
+            "\"PCMB\" is no codec that a test call offers",
+        ),
+        (
+            &*format!("{NUMBER}window = [\"always\"]"),
+            "\"always\" is no such hours",
+        ),
+        (&*format!("{NUMBER}colour = 1"), "colour"),
     ] {
         let report = parse(&document(keys), "t").expect_err(keys).to_string();
         assert!(report.contains(expected), "{keys}: {report}");

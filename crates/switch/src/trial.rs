@@ -197,6 +197,8 @@ pub struct Return {
     pub snapshot: Arc<Snapshot>,
     /// The number.
     pub number: String,
+    /// The trunk that is tested.
+    pub trunk: String,
 }
 
 impl Switch {
@@ -285,8 +287,14 @@ impl Trials {
     /// is not the one tested; numbers are alike when their last eight digits are.
     pub(crate) fn awaits(&self, running: &Snapshot, trunk: TrunkIx, called: &str) -> Option<Arc<Snapshot>> {
         let from = running.trunk(trunk);
-        let mut waiting = self.list.iter().filter_map(|trial| trial.back.as_ref());
-        let back = waiting.find(|back| from.role == Role::Carrier && is_alike(&back.number, called))?;
+        if self.list.is_empty() || from.role != Role::Carrier {
+            return None;
+        }
+        let waiting = self.list.iter().filter_map(|trial| trial.back.as_ref());
+        let mut waiting = waiting.filter(|back| is_alike(&back.number, called));
+        // Of two that call the same number the one over this trunk.
+        let own = waiting.clone().find(|back| back.trunk == from.name);
+        let back = own.or_else(|| waiting.next())?;
         // A reload may have moved trunks meanwhile.
         let same = back.snapshot.config.trunks.get(trunk.0 as usize);
         same.filter(|same| same.name == from.name)?;

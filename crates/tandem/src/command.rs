@@ -22,7 +22,9 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, FraudAction, RecordsArgs, RouteAction, TestCallsAction, TrunkAction, TrunksAction};
+use crate::cli::{
+    Cli, Command, FraudAction, RecordsArgs, RouteAction, TestCallsAction, TrunkAction, TrunksAction,
+};
 use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
 use client::{Client, escaped};

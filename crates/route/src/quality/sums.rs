@@ -177,6 +177,38 @@ pub struct Figures {
     pub tests: Option<Bounds>,
 }
 
+impl Figures {
+    /// With four decimals: more says nothing, and changes with every second that passes.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let round = |value: f32| (value * 10_000.0).round() / 10_000.0;
+        let bounds = |bounds: Option<Bounds>| {
+            bounds.map(|bounds| Bounds {
+                mean: round(bounds.mean),
+                low: round(bounds.low),
+                high: round(bounds.high),
+            })
+        };
+        Self {
+            attempts: round(self.attempts),
+            asr: bounds(self.asr),
+            ner: bounds(self.ner),
+            seer: bounds(self.seer),
+            pdd_s: bounds(self.pdd_s),
+            acd_s: self.acd_s.map(round),
+            mos: bounds(self.mos),
+            loss: self.loss.map(round),
+            jitter_ms: self.jitter_ms.map(round),
+            short: bounds(self.short),
+            false_answers: bounds(self.false_answers),
+            dead_air: bounds(self.dead_air),
+            score: self.score.map(round),
+            issues: bounds(self.issues),
+            tests: bounds(self.tests),
+        }
+    }
+}
+
 impl Sums {
     /// The figures of sums that all carry this weight.
     pub(crate) fn figures(&self, weight: f32) -> Figures {

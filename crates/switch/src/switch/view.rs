@@ -86,7 +86,7 @@ impl Switch {
     /// What was learned of a carrier over all destinations; `None`: nothing was seen.
     #[must_use]
     pub fn trunk_figures(&self, trunk: &str) -> Option<Figures> {
-        self.core.live.overall(trunk)
+        self.core.live.overall(trunk).map(Figures::rounded)
     }
 
     /// The same for each group of destinations that is told apart, all of them first; `None`: no such trunk.
@@ -97,7 +97,7 @@ impl Switch {
         let all = self.core.live.figures(tables, ix).into_iter();
         let view = |(group, figures): (Group, Figures)| GroupFigures {
             group: group.to_string(),
-            figures,
+            figures: figures.rounded(),
         };
         Some(all.map(view).collect())
     }

@@ -12,8 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot, watch};
 
 use super::backend::Daemon;
-use super::rounds;
 use super::news::News;
+use super::rounds;
 use super::shard::{Ask, Queue, ShardInput};
 use super::trial::Bench;
 use super::watch::Watcher;

@@ -8,8 +8,8 @@
 mod judge;
 mod schedule;
 
-use std::collections::hash_map::{HashMap, RandomState};
 use std::collections::VecDeque;
+use std::collections::hash_map::{HashMap, RandomState};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -148,7 +148,10 @@ impl Round {
             (None | Some(true), false) => (EventKind::TestFailed, result.why.join("; ")),
             (None | Some(true), true) | (Some(false), false) => return self.keep(result),
         };
-        let call = result.call.as_deref().map_or(String::new(), |id| format!(" (call {id})"));
+        let call = result
+            .call
+            .as_deref()
+            .map_or(String::new(), |id| format!(" (call {id})"));
         let event = Event {
             at_ms: result.at_ms,
             kind,
@@ -193,7 +196,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>) {
             let open = daemon.rounds.of(&name, |round| round.schedule.is_open(now));
             if open == Some(true) {
                 // Its outcome is in the schedule's view.
-                let _ = daemon.make(&name, &due).await;
+                let _ = daemon.make(&name, &due, true).await;
             } else {
                 daemon.rounds.of(&name, |round| {
                     round.schedule.pass(due.lane, now, false, draw());
@@ -226,14 +229,14 @@ impl Daemon {
             Some(None) => return Ok(TestRun::NoTrunk(trunk.unwrap_or_default())),
             Some(Some(due)) => due,
         };
-        Ok(match self.make(&name, &due).await? {
+        Ok(match self.make(&name, &due, false).await? {
             Made::Begun => TestRun::Begun(due.trunk, due.number),
             Made::Later(why) | Made::Held(why) => TestRun::Held(why),
         })
     }
 
-    /// Makes a call, unless something is against it.
-    async fn make(&self, name: &str, due: &Due) -> Result<Made, Problem> {
+    /// Makes a call, unless something is against it. One that an operator wanted and did not get is not made up for.
+    async fn make(&self, name: &str, due: &Due, by_clock: bool) -> Result<Made, Problem> {
         let now = now_ms();
         let Some(of) = self.rounds.of(name, |round| round.of.clone()) else {
             return Ok(Made::Later("the schedule is gone".to_owned()));
@@ -249,6 +252,7 @@ impl Daemon {
                 round.held = None;
                 round.schedule.pass(due.lane, now, true, draw());
             }
+            Made::Later(_) | Made::Held(_) if !by_clock => {}
             Made::Later(why) => {
                 round.held = Some(why.clone());
                 round.schedule.postpone(due.lane, now);
@@ -264,7 +268,9 @@ impl Daemon {
     /// What the call may cost, in billionths.
     async fn price(&self, due: &Due, of: &TestCall) -> Result<u64, Problem> {
         let (trunk, number, talk) = (due.trunk.clone(), due.number.clone(), of.talk);
-        let price = self.ask(|reply| Ask::TestPrice(trunk, number, talk, reply)).await?;
+        let price = self
+            .ask(|reply| Ask::TestPrice(trunk, number, talk, reply))
+            .await?;
         Ok(price.map_or(0, |Money(price)| price))
     }
 

@@ -118,7 +118,11 @@ impl Bench {
         let back = if comes_back { number.clone() } else { None };
         let back = back.and_then(|number| {
             let snapshot = Arc::new(trial_return(running, &order.trunk, id)?);
-            Some(Return { snapshot, number })
+            Some(Return {
+                snapshot,
+                number,
+                trunk: order.trunk.clone(),
+            })
         });
         let start = Start {
             id,

@@ -25,7 +25,11 @@ pub(super) fn judge(expect: &TestExpect, measured: &Measured) -> Vec<String> {
     if let (Some(most), Some(pdd)) = (expect.pdd, measured.pdd)
         && pdd > most
     {
-        wrong.push(format!("pdd: {} ms, expected {} at most", pdd.as_millis(), most.as_millis()));
+        wrong.push(format!(
+            "pdd: {} ms, expected {} at most",
+            pdd.as_millis(),
+            most.as_millis()
+        ));
     }
     wrong.extend(codec(expect, measured));
     match &measured.returned {
@@ -183,25 +187,52 @@ mod tests {
     fn each_defect_is_named() {
         type Defect = (Measured, fn(&mut Measured), &'static str);
         let defects: [Defect; 14] = [
-            (good(), |m| (m.answered, m.status) = (false, Some((486, "Busy Here".into()))), "not answered: 486"),
+            (
+                good(),
+                |m| (m.answered, m.status) = (false, Some((486, "Busy Here".into()))),
+                "not answered: 486",
+            ),
             (good(), |m| m.cut_off = true, "hung up"),
-            (good(), |m| m.pdd = Some(Duration::from_secs(2)), "pdd: 2000 ms, expected 1000"),
-            (good(), |m| m.codec = Some("PCMU/8000".into()), "codec: PCMU/8000, expected PCMA"),
+            (
+                good(),
+                |m| m.pdd = Some(Duration::from_secs(2)),
+                "pdd: 2000 ms, expected 1000",
+            ),
+            (
+                good(),
+                |m| m.codec = Some("PCMU/8000".into()),
+                "codec: PCMU/8000, expected PCMA",
+            ),
             (good(), |m| m.heard.packets = 0, "audio in: nothing came"),
             (good(), |m| m.heard.level = Some(-90.0), "audio in: silence"),
             (good(), |m| m.heard.tone = Some(0.1), "echo: our tone"),
             (good(), |m| m.events = false, "dtmf: it takes no"),
             (good(), |m| m.heard.mos = Some(3.0), "mos: 3.00"),
             (own(), |m| returned(m).answered = false, "did not come back"),
-            (own(), |m| returned(m).sound.tone = Some(0.1), "audio out: something else"),
-            (own(), |m| returned(m).caller = Some(Err("as from x".into())), "caller-id: as from x"),
-            (own(), |m| returned(m).sound.digits = "1".into(), "dtmf out: \"1\" came of \"15\""),
+            (
+                own(),
+                |m| returned(m).sound.tone = Some(0.1),
+                "audio out: something else",
+            ),
+            (
+                own(),
+                |m| returned(m).caller = Some(Err("as from x".into())),
+                "caller-id: as from x",
+            ),
+            (
+                own(),
+                |m| returned(m).sound.digits = "1".into(),
+                "dtmf out: \"1\" came of \"15\"",
+            ),
             (own(), |m| returned(m).sound.mos = Some(2.0), "mos: 2.00"),
         ];
         for (mut measured, breaks, expected) in defects {
             breaks(&mut measured);
             let wrong = judge(&all(), &measured);
-            assert!(wrong.len() == 1 && wrong[0].contains(expected), "{expected}: {wrong:?}");
+            assert!(
+                wrong.len() == 1 && wrong[0].contains(expected),
+                "{expected}: {wrong:?}"
+            );
         }
     }
 

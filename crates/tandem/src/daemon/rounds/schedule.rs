@@ -101,11 +101,13 @@ impl Schedule {
         let numbers = of.numbers.iter().map(entry(false));
         self.numbers = numbers.chain(of.own.iter().map(entry(true))).collect();
         self.most_calls = of.budget.calls_per_day;
-        self.most_money = (of.budget.money_per_day * 1e9) as u64;
+        self.most_money = (of.budget.money_per_day * 1e9).round() as u64;
         let many = trunks.len().max(1) as u64;
         for (index, trunk) in trunks.iter().enumerate() {
             let known = before.iter().position(|lane| lane.trunk == *trunk);
-            let turn = known.and_then(|at| before.get(at)).map_or(index, |lane| lane.turn);
+            let turn = known
+                .and_then(|at| before.get(at))
+                .map_or(index, |lane| lane.turn);
             if let Some(at) = known.filter(|_| same) {
                 self.lanes.push(before.swap_remove(at));
                 continue;
@@ -210,13 +212,9 @@ impl Schedule {
         };
         lane.turn = lane.turn.wrapping_add(usize::from(called));
         // What was missed while nothing could be made is not caught up with.
-        let late = now_ms.saturating_sub(lane.grid_ms) / every;
-        lane.grid_ms += every * late.max(1).max(u64::from(lane.due_ms > now_ms));
+        let missed = now_ms.saturating_sub(lane.grid_ms) / every;
+        lane.grid_ms += every * (missed + 1);
         lane.due_ms = lane.grid_ms + draw % spread;
-        if lane.due_ms <= now_ms {
-            lane.grid_ms += every;
-            lane.due_ms += every;
-        }
     }
 
     /// The trunk is busy, or full: a little later.

@@ -47,7 +47,9 @@ fn trunks(many: usize) -> Vec<String> {
 
 #[test]
 fn tests_are_spread_evenly_and_every_trunk_has_its_numbers_in_turn() {
-    let of = test_call("numbers = [\"+442079460001\", \"+442079460002\"]\nown = [\"+442079460003\"]\nevery = \"15m\"");
+    let of = test_call(
+        "numbers = [\"+442079460001\", \"+442079460002\"]\nown = [\"+442079460003\"]\nevery = \"15m\"",
+    );
     let mut schedule = Schedule::new(0, &of, &trunks(5), &mut draws());
     let made = run(&mut schedule, 0, 24 * 60 * MINUTE, 0);
     assert!((475..=480).contains(&made.len()), "{}", made.len());
