@@ -8,12 +8,14 @@ use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, NoAnswer,
-    Question, RegistrationView, TargetView,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Figures, FraudView,
+    GroupFigures, NoAnswer, Question, RegistrationView, TargetView,
 };
 
 use crate::events::Events;
+use crate::feedback::{FeedbackWish, Given};
 use crate::problem::Problem;
+use crate::test_calls::{TestCallView, TestRun, TestsView};
 use crate::trial::{TrialReport, TrialStart, TrialWish};
 
 /// An answer that takes a moment.
@@ -29,10 +31,14 @@ pub trait Backend: Send + Sync + 'static {
     fn ladder(&self, id: String) -> Answer<'_, Option<Vec<MessageView>>>;
     /// The same as a capture file that Wireshark reads.
     fn pcap(&self, id: String) -> Answer<'_, Option<Vec<u8>>>;
+    /// Keeps what an application says of a call, and lets it count for the carrier that had it.
+    fn give_feedback(&self, id: String, wish: FeedbackWish) -> Answer<'_, Given>;
     /// Ends a call by its id.
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome>;
     /// Trunks with their load and health.
     fn trunks(&self) -> Answer<'_, Vec<TrunkView>>;
+    /// What was learned of a trunk for each group of destinations, all of them first; `None`: no such trunk.
+    fn trunk_quality(&self, name: String) -> Answer<'_, Option<Vec<GroupFigures>>>;
     /// Where users are registered.
     fn registrations(&self) -> Answer<'_, Vec<BindingView>>;
     /// Takes no new calls to and from a trunk (`drained`), or does again.
@@ -41,6 +47,10 @@ pub trait Backend: Send + Sync + 'static {
     fn test_trunk(&self, name: String, wish: TrialWish) -> Answer<'_, TrialStart>;
     /// The test of a trunk that goes on, or the last one; `None`: it has not been tested since the start.
     fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>>;
+    /// Test calls by the clock, and what came of them.
+    fn test_calls(&self) -> Answer<'_, Vec<TestCallView>>;
+    /// Makes the next one of a schedule now; of this trunk, if one is named.
+    fn run_test_call(&self, name: String, trunk: Option<String>) -> Answer<'_, TestRun>;
     /// Who is banned, the latest first.
     fn bans(&self) -> Answer<'_, Vec<BanView>>;
     /// Bans an address for so long.
@@ -142,6 +152,12 @@ pub struct TrunkView {
     pub targets: Vec<TargetView>,
     /// How our registration with it stands; none where it wants none.
     pub registration: Option<RegistrationView>,
+    /// What was learned of it, over all destinations; absent: nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Figures>,
+    /// Its test calls by the clock, as far as they are remembered; absent: none was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestsView>,
 }
 
 /// What a reload changed.

@@ -19,6 +19,7 @@ mod portability;
 mod routing;
 mod sdp;
 mod stir;
+mod test_call;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
@@ -46,6 +47,7 @@ pub use portability::{Portability, PortabilityMode};
 pub use routing::Routing;
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
+pub use test_call::{TestBudget, TestCall, TestExpect};
 pub use trunk::{
     Announcement, Auth, Dtmf, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying, SrtpSuite, Target,
     Transcode, Transfer, Trunk, TrunkTls,
@@ -127,6 +129,8 @@ section! {
         live dial_plans named "dial_plan": Vec<DialPlan> = Tables<DialPlan>, default("[]");
         /// Calls to emergency services.
         live emergency: Emergency = Table<Emergency>, default("{}");
+        /// Calls that the switch makes by itself to test carriers.
+        live test_calls named "test_call": Vec<TestCall> = Tables<TestCall>, default("[]");
         /// Number portability.
         live portability: Portability = Table<Portability>, default("{}");
     }

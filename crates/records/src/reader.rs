@@ -2,6 +2,7 @@
 
 mod conditions;
 
+use crate::feedback;
 use crate::schema::{self, StoreError};
 use conditions::Conditions;
 use rusqlite::{Connection, Error, OpenFlags, params_from_iter};
@@ -107,8 +108,17 @@ impl Reader {
             .unchecked_transaction()
             .map_err(|error| self.error(&error))?;
         let found = self.find(filter).map_err(|error| self.error(&error))?;
+        let said = self.is_anything_said().map_err(|error| self.error(&error))?;
+        let mut records = found
+            .into_iter()
+            .map(|(seq, json)| decode(seq, &json))
+            .collect::<Result<Vec<_>, _>>()?;
+        for record in records.iter_mut().filter(|_| said) {
+            let feedback = feedback::of(&self.connection, &record.id).map_err(|error| self.error(&error))?;
+            record.feedback = feedback.map(Box::new);
+        }
         drop(snapshot);
-        found.into_iter().map(|(seq, json)| decode(seq, &json)).collect()
+        Ok(records)
     }
 
     /// Final records in the store.
@@ -131,6 +141,14 @@ impl Reader {
             .collect::<Result<Vec<_>, _>>()?;
         calls.sort_by_key(|call| call.started_ms);
         Ok(calls)
+    }
+
+    /// Whether there is any feedback; a file of an older release has no place for it.
+    fn is_anything_said(&self) -> Result<bool, Error> {
+        let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'feedback')";
+        let row = "SELECT EXISTS (SELECT 1 FROM feedback)";
+        let holds = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+        Ok(holds(table)? && holds(row)?)
     }
 
     fn error(&self, error: &Error) -> ReadError {

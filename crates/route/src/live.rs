@@ -8,6 +8,7 @@ mod hops;
 mod learner;
 mod pace;
 mod round_trip;
+mod seat;
 
 use crate::prices::Prices;
 use crate::tables::{NetworkIx, Tables, TrunkIx};

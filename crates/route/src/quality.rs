@@ -19,6 +19,7 @@
 //!
 //! Price is weighed by how often it has to be paid: who turns answers away costs less, who answers himself more.
 
+mod amend;
 mod believe;
 mod changes;
 mod each;
@@ -346,7 +347,8 @@ impl Quality {
             .get(self.places.find(group, class.map_or(0, class_key))?)?;
         let sums = place.known(slot)?.sums;
         let figures = sums.figures(self.weight());
-        (figures.attempts > 0.01 || figures.tests.is_some()).then_some(figures)
+        let seen = figures.attempts > 0.01 || figures.tests.is_some() || figures.issues.is_some();
+        seen.then_some(figures)
     }
 
     /// The groups that are told apart now.

@@ -1,5 +1,7 @@
 //! Who may call, and how much: the step between an INVITE and a call.
 
+mod test;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use crate::numbers;
 use crate::rules::{self, Facts};
 use crate::snapshot::Snapshot;
 use crate::trial::TRIAL_LISTENER;
+use test::{returned, test_call};
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
@@ -49,6 +52,9 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     };
     let peer = core.snapshot.peer(trunk, None);
     core.endpoint.sender_is(asked.id, peer);
+    if let Some(snapshot) = core.trials.awaits(&core.snapshot, trunk, &called) {
+        return returned(core, now, (snapshot, trunk), called, asked);
+    }
     if core
         .registrations
         .is_contact(&core.snapshot.trunk(trunk).name, &called)
@@ -234,35 +240,6 @@ fn tls_name(trunk: &config::Trunk, target: &config::Target) -> String {
     let name = trunk.tls.as_ref().and_then(|tls| tls.name.clone());
     name.unwrap_or_else(|| target.host.to_string())
         .to_ascii_lowercase()
-}
-
-/// A call by which a trunk is tested: nobody's limits but the switch's own and the trunk's hold for it.
-fn test_call(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
-    let Some((snapshot, from)) = core.trials.caller(&asked.flow) else {
-        core.answer(now, &asked, 403, None);
-        return None;
-    };
-    let called = headers::user_of(asked.message.uri());
-    let invite = Invite {
-        asked,
-        offer: None,
-        carried: None,
-    };
-    let mut call = begin(core, now, snapshot, from, invite, called).call;
-    let full = if core.draining {
-        Some("draining")
-    } else if core.calls >= core.max_calls() {
-        Some("switch-full")
-    } else if core.ports.available() < PAIRS {
-        Some("no-ports")
-    } else {
-        None
-    };
-    match full {
-        Some(kind) => call.end(core, now, Ending::failed(kind, 503)),
-        None => route(core, now, &mut call),
-    }
-    Some(call)
 }
 
 /// A call with nothing reserved for it yet.

@@ -41,7 +41,7 @@ use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
 use crate::sources::SourceNames;
 use crate::tags::Tags;
-use crate::trial::Trials;
+use crate::trial::{TRIAL_TRUNK, Trials};
 use crate::vouch::Certificates;
 
 /// A request that waits for our answer.
@@ -343,6 +343,9 @@ impl Core {
 
     /// The same for a call of which more is known.
     pub(crate) fn admit_attempt_as(&mut self, now: Now, trunk: &Trunk, wish: Wish<'_>) -> Option<Permit> {
+        if trunk.name == TRIAL_TRUNK {
+            return self.live.admit_seated(now.at, TRIAL_TRUNK);
+        }
         let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
         self.live
             .try_admit_as(now.at, &self.snapshot.tables, ix, wish)

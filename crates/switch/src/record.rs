@@ -105,9 +105,28 @@ pub struct CallRecord {
     /// What is taken off which customer's credit for it: the store does that together with writing the final record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountRecord>,
+    /// What an application has said of the call. The store keeps it beside the record, and readers put it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Box<FeedbackRecord>>,
     /// Why the attempts stood in this order: the route decision in words, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.
     pub decision: Vec<String>,
+}
+
+/// What an application says of how a call was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedbackRecord {
+    /// When it came, milliseconds since 1970 (UTC).
+    pub given_ms: u64,
+    /// From 1, bad, to 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<u8>,
+    /// What was wrong, in words of the application's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<String>,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// A price that is taken off a customer's credit.

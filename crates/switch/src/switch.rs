@@ -6,6 +6,7 @@ mod handover;
 mod view;
 
 pub use edge::Sifted;
+pub use view::GroupFigures;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -484,6 +485,7 @@ impl Switch {
     fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
+        self.core.trials.take_seats(&mut self.core.live);
         self.core.watchman.guard.install(&snapshot.config);
         self.core.access.install(&snapshot.config);
         self.core.certificates.forget_trust();

@@ -57,6 +57,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: TrunkAction,
     },
+    /// List the test calls that are made by the clock, and what came of the last ones.
+    TestCalls {
+        /// Another thing to do than to list them.
+        #[command(subcommand)]
+        action: Option<TestCallsAction>,
+    },
     /// List where users are registered.
     Registrations,
     /// List the addresses, ports and users that are banned.
@@ -162,11 +168,29 @@ pub(crate) enum FraudAction {
     },
 }
 
+/// What to do with test calls.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TestCallsAction {
+    /// Make the next call of a schedule now.
+    Run {
+        /// The schedule's name.
+        name: String,
+        /// The trunk, instead of the one whose turn it is.
+        #[arg(long)]
+        trunk: Option<String>,
+    },
+}
+
 /// What to look into.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrunkAction {
     /// See what works with a trunk, what does not, and which key helps: OPTIONS, transports, then a real call.
     Test(TestArgs),
+    /// Show what was learned of a trunk: answers, delays, sound and tests, for each group of destinations.
+    Quality {
+        /// The trunk's name.
+        name: String,
+    },
 }
 
 /// How a trunk is tested.

@@ -6,9 +6,11 @@ mod credit;
 mod decks;
 mod fraud;
 mod place;
+mod quality;
 mod routes;
 mod show;
 mod tail;
+mod test_calls;
 mod trial;
 
 use std::io::Write;
@@ -20,7 +22,9 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, FraudAction, RecordsArgs, RouteAction, TrunkAction, TrunksAction};
+use crate::cli::{
+    Cli, Command, FraudAction, RecordsArgs, RouteAction, TestCallsAction, TrunkAction, TrunksAction,
+};
 use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
 use client::{Client, escaped};
@@ -76,6 +80,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Trunk {
             action: TrunkAction::Test(args),
         } => return trial::test(&client(Stake::Service)?, &args, json),
+        Command::Trunk {
+            action: TrunkAction::Quality { name },
+        } => quality::show(&ask()?, &name, json)?,
+        Command::TestCalls { action: None } => test_calls::show(&ask()?, json)?,
+        Command::TestCalls {
+            action: Some(TestCallsAction::Run { name, trunk }),
+        } => test_calls::run(&client(Stake::Service)?, &name, trunk.as_deref(), json)?,
         Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,
         Command::Bans => show::bans(&ask()?.get("/v1/bans")?, json)?,
         Command::Ban { address, seconds } => {

@@ -10,11 +10,13 @@
 mod attic;
 mod backend;
 mod control;
+mod feedback;
 mod figures;
 mod keeper;
 mod ladder;
 mod news;
 mod pace;
+mod rounds;
 mod shard;
 mod trial;
 mod watch;

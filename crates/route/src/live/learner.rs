@@ -8,7 +8,7 @@ use crate::quality::{AttemptResult, CallResult, Destination, Feedback, Figures, 
 use crate::quality::{LoadError, Saved};
 use crate::tables::{Tables, TrunkIx};
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The statistics, and which of their places is whose.
 #[derive(Debug)]
@@ -144,6 +144,19 @@ impl Live {
         });
     }
 
+    /// An application says otherwise than it did so long ago.
+    pub fn replace_feedback(
+        &mut self,
+        now: Instant,
+        of: &Of<'_>,
+        before: (&Feedback, Duration),
+        feedback: &Feedback,
+    ) {
+        self.note(of, |quality, (slot, destination, class)| {
+            quality.replace_feedback(now, slot, destination, class, before, feedback);
+        });
+    }
+
     /// A test call is over.
     pub fn note_test(&mut self, now: Instant, of: &Of<'_>, result: &TestResult) {
         self.note(of, |quality, (slot, destination, class)| {
@@ -193,6 +206,13 @@ impl Live {
         let mut figures: Vec<(Group, Figures)> = learner.quality.groups().filter_map(of).collect();
         figures.sort_by_key(|(group, _)| *group);
         figures
+    }
+
+    /// What is known of a trunk over all destinations and classes; `None`: nothing was seen.
+    pub fn overall(&self, trunk: &str) -> Option<Figures> {
+        let learner = self.learner.as_ref()?;
+        let number = *learner.numbers.get(trunk)?;
+        learner.quality.figures(number, Group::EVERYWHERE, None)
     }
 
     /// What was learned, to be kept over a restart.

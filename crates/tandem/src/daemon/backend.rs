@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{
-    Answer, Backend, DrainOutcome, Events, MessageView, PaymentWish, Problem, ReloadReport, TrialReport,
-    TrialStart, TrialWish, TrunkView,
+    Answer, Backend, DrainOutcome, Events, FeedbackWish, Given, MessageView, PaymentWish, Problem,
+    ReloadReport, TestCallView, TestRun, TrialReport, TrialStart, TrialWish, TrunkView,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Accounts, Booked, Filter, Payment, Reader, StoreError};
 use sip_net::capture::Shot;
 use switch::record::{Balance, CallRecord};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, NoAnswer,
-    Question, Snapshot,
+    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, GroupFigures,
+    NoAnswer, Question, Snapshot,
 };
 use tokio::sync::{Mutex, oneshot};
 
@@ -24,6 +24,7 @@ use super::attic;
 use super::figures;
 use super::ladder;
 use super::news::News;
+use super::rounds::Rounds;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
 use super::trial::{Bench, Order};
 use crate::snapshot::{self, Refused};
@@ -48,6 +49,8 @@ pub(crate) struct Daemon {
     pub(crate) ready: AtomicBool,
     /// Tests of trunks.
     pub(crate) bench: Bench,
+    /// Tests by the clock.
+    pub(crate) rounds: Arc<Rounds>,
 }
 
 impl Daemon {
@@ -64,7 +67,7 @@ impl Daemon {
             .ok_or_else(Problem::busy)
     }
 
-    async fn read_records(&self, filter: Filter) -> Result<Vec<CallRecord>, Problem> {
+    pub(super) async fn read_records(&self, filter: Filter) -> Result<Vec<CallRecord>, Problem> {
         let path = self.records.clone();
         let read = move || Reader::open(&path)?.query(&filter);
         match tokio::task::spawn_blocking(read).await {
@@ -232,7 +235,7 @@ impl Backend for Daemon {
     }
 
     fn call(&self, id: String) -> Answer<'_, Option<CallView>> {
-        Box::pin(self.ask(|reply| Ask::Call(id, reply)))
+        Box::pin(self.call_now(id))
     }
 
     fn ladder(&self, id: String) -> Answer<'_, Option<Vec<MessageView>>> {
@@ -257,6 +260,10 @@ impl Backend for Daemon {
         Box::pin(self.news.follow(after, calls))
     }
 
+    fn give_feedback(&self, id: String, wish: FeedbackWish) -> Answer<'_, Given> {
+        Box::pin(self.feedback(id, wish))
+    }
+
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome> {
         Box::pin(self.ask(|reply| Ask::Hangup(id, reply)))
     }
@@ -269,10 +276,15 @@ impl Backend for Daemon {
             let views = snapshot.config.trunks.iter().map(|trunk| {
                 let mut view = view(trunk, &states);
                 view.draining |= drained;
+                view.tests = self.rounds.of_trunk(&trunk.name);
                 view
             });
             Ok(views.collect())
         })
+    }
+
+    fn trunk_quality(&self, name: String) -> Answer<'_, Option<Vec<GroupFigures>>> {
+        Box::pin(self.ask(|reply| Ask::Quality(name, reply)))
     }
 
     fn registrations(&self) -> Answer<'_, Vec<BindingView>> {
@@ -304,6 +316,7 @@ impl Backend for Daemon {
                 trunk: name,
                 wish,
                 registration,
+                errand: None,
             };
             Ok(self.bench.begin(&self.queue, &running, order).await)
         })
@@ -311,6 +324,14 @@ impl Backend for Daemon {
 
     fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>> {
         Box::pin(async move { Ok(self.bench.report(&name)) })
+    }
+
+    fn test_calls(&self) -> Answer<'_, Vec<TestCallView>> {
+        Box::pin(async move { Ok(self.rounds.views()) })
+    }
+
+    fn run_test_call(&self, name: String, trunk: Option<String>) -> Answer<'_, TestRun> {
+        Box::pin(self.test_now(name, trunk))
     }
 
     fn bans(&self) -> Answer<'_, Vec<BanView>> {
@@ -374,6 +395,7 @@ impl Backend for Daemon {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
             let live = figures::of_trunks(&figures.trunks)
+                + &figures::of_quality(&figures.trunks)
                 + &figures::of_credit(&figures.credit)
                 + &figures::of_limits(&figures.limits);
             Ok(self.metrics.render() + &live)
@@ -398,5 +420,7 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
         above_alert: state.is_some_and(|state| state.above_alert),
         targets: state.map(|state| state.targets.clone()).unwrap_or_default(),
         registration: state.and_then(|state| state.registration.clone()),
+        quality: state.and_then(|state| state.figures),
+        tests: None,
     }
 }

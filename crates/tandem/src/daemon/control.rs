@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, oneshot, watch};
 
 use super::backend::Daemon;
 use super::news::News;
+use super::rounds;
 use super::shard::{Ask, Queue, ShardInput};
 use super::trial::Bench;
 use super::watch::Watcher;
@@ -68,6 +69,7 @@ async fn serve(control: Control) -> Result<()> {
         metrics: control.metrics.clone(),
         ready: AtomicBool::new(true),
         bench: Bench::default(),
+        rounds: Arc::default(),
     });
     // Before anybody can be told that the switch is up: a signal would end the process, a change of a file be missed.
     let reloads = reloads(
@@ -89,9 +91,11 @@ async fn serve(control: Control) -> Result<()> {
         }
     });
     let reloads = tokio::spawn(reloads);
+    let rounds = tokio::spawn(rounds::run(daemon.clone()));
     let signals = tokio::spawn(signals(daemon, control.queue, stops));
     let _ = control.stopped.await;
     reloads.abort();
+    rounds.abort();
     signals.abort();
     // Those who are still connected to the API have a moment to read their answer.
     let _ = ended.send(true);

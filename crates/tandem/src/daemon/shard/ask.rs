@@ -13,6 +13,7 @@ impl Shard {
             Ask::Calls(reply) => drop(reply.send(self.switch.calls(now))),
             Ask::Call(id, reply) => self.show(now, &id, reply),
             Ask::Trunks(reply) => drop(reply.send(self.trunks(now))),
+            Ask::Quality(name, reply) => drop(reply.send(self.switch.trunk_quality(&name))),
             Ask::Registrations(reply) => drop(reply.send(self.switch.bindings(now))),
             Ask::Trace(id, reply) => {
                 let traced = self.tap.view().map(|view| Traced {
@@ -31,6 +32,16 @@ impl Shard {
             Ask::Explain(question, reply) => drop(reply.send(self.switch.explain(now, &question))),
             Ask::Fraud(reply) => drop(reply.send(self.switch.fraud(now))),
             Ask::LiftFraud(id, reply) => drop(reply.send(self.switch.lift_fraud(now, id))),
+            Ask::Standing(id, reply) => drop(reply.send(self.switch.standing(&id))),
+            Ask::Rated(record, reply) => drop(reply.send(self.switch.rated(&record))),
+            Ask::Feedback(rating, reply) => {
+                self.switch.note_feedback(now, &rating);
+                let _ = reply.send(());
+            }
+            Ask::TestPrice(trunk, number, talk, reply) => {
+                let _ = reply.send(self.switch.price_of(now, &trunk, &number, talk));
+            }
+            Ask::Tested(lesson) => self.switch.note_test(now, &lesson),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
@@ -85,6 +96,7 @@ impl Shard {
             above_alert: self.switch.is_above_alert(&trunk.name),
             targets: self.switch.targets(now, &trunk.name),
             registration: self.switch.registration(now, &trunk.name),
+            figures: self.switch.trunk_figures(&trunk.name),
         };
         self.switch.snapshot().config.trunks.iter().map(state).collect()
     }
@@ -144,6 +156,7 @@ impl Shard {
             above_alert: false,
             targets: Vec::new(),
             registration: None,
+            figures: None,
         })
     }
 }
