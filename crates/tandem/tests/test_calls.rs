@@ -363,7 +363,7 @@ fn feedback_is_kept_with_the_call_counts_once_and_outlives_a_crash() {
         assert_eq!(status, 201, "{said}");
         assert_eq!(json(&bed, &format!("/v1/calls/{id}"))["feedback"]["score"], 5);
         hang_up(&held.call, &held.leg);
-        bed.wait_records(1);
+        let _ = bed.wait_records(1);
         // Over: it takes the place of the first.
         let (status, said) = post(
             &bed,

@@ -1,8 +1,9 @@
 //! What somebody has said of a call, and says otherwise later.
 
-use super::believe::{Bases, Sample};
+use super::believe::Bases;
 use super::group::Destination;
 use super::result::Feedback;
+use super::sample::Sample;
 use super::{MAX_SLOTS, Quality, class_key};
 use crate::learn::{Aspect, Track};
 use std::time::{Duration, Instant};
