@@ -61,6 +61,8 @@ pub enum EventKind {
     Share,
     /// A class has spent what it may on finding out about carriers.
     BudgetSpent,
+    /// A configuration is tried out beside the one in force, or is not any more.
+    TryOut,
     /// A call is over. Made of its record by whoever tells of calls.
     Call,
 }
@@ -88,6 +90,7 @@ impl EventKind {
             Self::Promoted => "promoted",
             Self::Share => "share",
             Self::BudgetSpent => "budget-spent",
+            Self::TryOut => "try-out",
             Self::Call => "call",
         }
     }
@@ -114,6 +117,7 @@ impl EventKind {
             | Self::Promoted
             | Self::Share
             | Self::BudgetSpent
+            | Self::TryOut
             | Self::Call => false,
         }
     }
@@ -156,6 +160,7 @@ mod tests {
             EventKind::Promoted,
             EventKind::Share,
             EventKind::BudgetSpent,
+            EventKind::TryOut,
             EventKind::Call,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());

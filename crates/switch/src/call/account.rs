@@ -41,6 +41,11 @@ impl Call {
         record
     }
 
+    /// Whether it is a test of a trunk.
+    pub(crate) fn is_test(&self) -> bool {
+        self.a.flow.listener == TRIAL_LISTENER
+    }
+
     /// What each leg speaks.
     pub(super) fn codecs(&self) -> [Option<Box<str>>; 2] {
         [Some(&self.a), self.b.as_ref()].map(|leg: Option<&Leg>| leg?.session.codec.clone())
@@ -116,7 +121,7 @@ impl Call {
             mos: both().map(|quality| quality.mos).reduce(f32::midpoint),
             mos_min: both().map(|quality| quality.mos_min).reduce(f32::min),
             stir: story.vouch.as_ref().and_then(|vouch| vouch.record()),
-            test: self.a.flow.listener == TRIAL_LISTENER,
+            test: self.is_test(),
             decision: story.lines(route.as_ref().map(|route| route.lines()).unwrap_or_default()),
             route,
             margin: sum.margin(),
