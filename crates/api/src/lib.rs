@@ -9,12 +9,14 @@ mod explain;
 mod problem;
 mod routes;
 mod trial;
+mod whatif;
 
 pub use backend::{Answer, Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 pub use events::{EventView, Events, Heard};
 pub use problem::Problem;
 pub use routes::router;
 pub use trial::{Check, TrialReport, TrialStart, TrialState, TrialWish, Verdict};
+pub use whatif::{Promotion, TryReport, TryWish};
 
 use std::io;
 use std::sync::Arc;

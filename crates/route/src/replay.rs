@@ -28,8 +28,8 @@ pub use past::{Offer, PastAttempt, PastCall, Skip};
 pub use report::{Change, Left, Move, Report, Shares, Sums, Unknown};
 pub use weigh::Weighed;
 
-/// Calls in one replay at most: they are all in memory, with some hundred bytes each.
-pub const MAX_CALLS: usize = 2_000_000;
+/// Calls in one replay at most: they are all in memory, with half a kilobyte to a kilobyte each.
+pub const MAX_CALLS: usize = 1_000_000;
 
 /// How calls are planned again.
 #[derive(Debug, Clone, Copy)]
@@ -167,10 +167,17 @@ fn chance(call: &PastCall, plan: &Plan, order: &[Offer]) -> Option<f64> {
     call.chance?;
     // The integral is worth its time only where there is something to weigh.
     let view: DecisionView = plan.trace.view();
-    let mut learned = view.candidates.iter().filter(|of| of.learned.is_some()).peekable();
+    let mut learned = view
+        .candidates
+        .iter()
+        .filter(|of| of.learned.is_some())
+        .peekable();
     if learned.peek().is_some() {
         let own = learned.find(|of| *of.trunk == **was);
-        return Some(own.and_then(|of| of.learned).map_or(0.0, |of| f64::from(of.propensity)));
+        return Some(
+            own.and_then(|of| of.learned)
+                .map_or(0.0, |of| f64::from(of.propensity)),
+        );
     }
     let same = order.first().is_some_and(|first| first.trunk == *was);
     Some(f64::from(u8::from(same)))
@@ -186,4 +193,3 @@ fn cost(rate: Rate, talk_ms: f64) -> f64 {
     // A cast from float saturates; who talks for less than a millisecond has talked.
     units(deck::cost(rate, (talk_ms.round() as u64).max(1)))
 }
-

@@ -108,7 +108,8 @@ pub(crate) fn admitted(
         misdialled,
     } = begin(core, now, snapshot, trunk, invite, called);
     if on_trial {
-        call.story.remark("by the configuration on trial (canary)".to_owned());
+        call.story
+            .remark("by the configuration on trial (canary)".to_owned());
     }
     let emergency = call.is_emergency();
     if core.draining && !emergency {
@@ -470,7 +471,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let snapshot = Arc::clone(&call.snapshot);
     let fit = call.offer_fits();
     let planned = route::plan(&snapshot.tables, &core.live, now.at, &request);
-    core.shadowed(now, call, draw, planned.as_ref().map_err(|_| ()));
+    core.shadowed(now, call, draw, planned.as_ref().ok());
     match (planned, fit) {
         (Ok(mut plan), Ok(())) => {
             let rate = plan.attempts.first().and_then(|attempt| attempt.rate);

@@ -103,7 +103,7 @@ impl Core {
     }
 
     /// A call is planned. It is also planned by what is in shadow, off the record.
-    pub(crate) fn shadowed(&mut self, now: Now, call: &Call, draw: u64, plan: Result<&route::Plan, ()>) {
+    pub(crate) fn shadowed(&mut self, now: Now, call: &Call, draw: u64, plan: Option<&route::Plan>) {
         let ours = Arc::ptr_eq(&call.snapshot, &self.snapshot);
         if let Some(shadow) = self.whatif.shadow.as_mut().filter(|_| ours) {
             shadow.plan(&self.live, now, call, draw, plan);
@@ -183,13 +183,19 @@ impl Switch {
 
 impl Core {
     /// Another configuration is in force: what was tried out is not any more if it is that one.
-    pub(crate) fn install_whatif(&mut self) {
+    pub(crate) fn install_whatif(&mut self, now: Now) {
         let promoted = |snapshot: &Arc<Snapshot>| Arc::ptr_eq(snapshot, &self.snapshot);
-        if self.whatif.shadow.as_ref().is_some_and(|shadow| promoted(&shadow.snapshot)) {
-            self.whatif.shadow = None;
-        }
-        if self.whatif.canary.as_ref().is_some_and(|canary| promoted(&canary.snapshot)) {
-            self.whatif.canary = None;
+        let shadow = self.whatif.shadow.take_if(|shadow| promoted(&shadow.snapshot));
+        let canary = self.whatif.canary.take_if(|canary| promoted(&canary.snapshot));
+        for way in [shadow.map(|_| Trying::Shadow), canary.map(|_| Trying::Canary)] {
+            if let Some(way) = way {
+                self.tell(
+                    now,
+                    EventKind::TryOut,
+                    way.word(),
+                    "promoted: it is in force".to_owned(),
+                );
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod pace;
 mod shard;
 mod trial;
 mod watch;
+mod whatif;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -94,7 +94,8 @@ impl Live {
         let shares = beside.shares;
         let slot = |trunk: &Arc<Trunk>| {
             let known = self.names.get(trunk.name.as_str()).copied();
-            let listed = known.filter(|index| self.slots.get(*index as usize).is_some_and(|slot| slot.listed));
+            let listed =
+                known.filter(|index| self.slots.get(*index as usize).is_some_and(|slot| slot.listed));
             listed.unwrap_or_else(|| self.place(trunk, &shares))
         };
         beside.places = beside.trunks.iter().map(slot).collect();
@@ -210,7 +211,11 @@ mod tests {
         let mut live = Live::new();
         live.install(&in_force);
         live.learn(now, &in_force);
-        assert_eq!(order(&live, &other), ["b", "a"], "nobody has said that c is to be had");
+        assert_eq!(
+            order(&live, &other),
+            ["b", "a"],
+            "nobody has said that c is to be had"
+        );
         live.stand_beside(&other);
         assert_eq!(order(&live, &in_force), ["a", "b"]);
         assert_eq!(order(&live, &other), ["c", "b", "a"]);
@@ -225,7 +230,9 @@ mod tests {
         drop(in_force.retire());
         assert_eq!(order(&live, &later), ["b", "a"]);
         assert_eq!(order(&live, &other), ["c", "b", "a"]);
-        let held = live.try_admit(now, &other, other.trunk_named("c").unwrap()).unwrap();
+        let held = live
+            .try_admit(now, &other, other.trunk_named("c").unwrap())
+            .unwrap();
         live.leave(&other);
         assert_eq!(live.calls("c"), 1, "its call goes on");
         live.release(held);

@@ -96,7 +96,9 @@ impl Skip {
             Self::NotByCarriers => "were not routed among carriers (number rules, emergency, refused before)",
             Self::Test => "were tests of trunks",
             Self::NoCustomer => "are of customers that the new configuration does not have",
-            Self::OtherCurrency => "have amounts in another currency than the new configuration's billing.currency",
+            Self::OtherCurrency => {
+                "have amounts in another currency than the new configuration's billing.currency"
+            }
             Self::TooMany => "are more than fit into one replay; take a shorter time with --since",
         }
     }

@@ -288,7 +288,13 @@ impl Tally {
     pub(super) fn report(self) -> Report {
         let calls = self.calls;
         let [recorded, before, after] = self.sums.map(|sum| sum.sums(calls));
-        let share = |many: u64| if calls > 0 { many as f64 / calls as f64 } else { 0.0 };
+        let share = |many: u64| {
+            if calls > 0 {
+                many as f64 / calls as f64
+            } else {
+                0.0
+            }
+        };
         let shares = |(trunk, part): (Box<str>, Part)| Shares {
             trunk: trunk.into(),
             first: part.first.map(share),
@@ -305,7 +311,11 @@ impl Tally {
                 example,
             })
             .collect();
-        moves.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
+        moves.sort_by(|a, b| {
+            b.calls
+                .cmp(&a.calls)
+                .then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to)))
+        });
         moves.truncate(TOLD);
         Report {
             calls,

@@ -78,3 +78,87 @@ impl Weighing {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deck::Money;
+    use crate::replay::{Offer, PastAttempt};
+
+    /// A call whose first carrier was chosen with this chance.
+    fn call(trunk: &str, chance: f32, answered: bool, cost: u64) -> PastCall {
+        PastCall {
+            id: String::new(),
+            at_ms: 0,
+            after_ms: 0,
+            from: String::new(),
+            caller: String::new(),
+            called: String::new(),
+            routed: None,
+            draw: 0,
+            answered,
+            talk_ms: 0,
+            attempts: vec![PastAttempt {
+                trunk: trunk.into(),
+                after_ms: 0,
+                pdd: None,
+                ending: None,
+            }],
+            result: None,
+            cost: answered.then_some(Money(cost * Money::UNIT)),
+            price: None,
+            currency: None,
+            order: vec![Offer {
+                trunk: trunk.into(),
+                rate: None,
+            }],
+            chance: Some(chance),
+        }
+    }
+
+    /// 800 calls by a, of which a half is answered, and 200 by b, of which nine tenths are: weighed for who takes each so often.
+    fn weighed(a: f64, b: f64) -> Option<Weighed> {
+        let mut weighing = Weighing::default();
+        for number in 0..1000 {
+            let (trunk, chance, now, answered, cost) = match number % 5 {
+                0 => ("b", 0.2, b, number % 50 != 0, 2),
+                _ => ("a", 0.8, a, number % 2 == 0, 1),
+            };
+            let again = Again {
+                order: Vec::new(),
+                limit: 0,
+                sell: None,
+                chance: Some(now),
+                refused: false,
+            };
+            weighing.add(&call(trunk, chance, answered, cost), &again);
+        }
+        weighing.weighed()
+    }
+
+    #[test]
+    fn calls_stand_for_what_another_policy_would_have_chosen() {
+        for (a, b, asr, worth) in [
+            (0.8, 0.2, 0.58, 1000.0),
+            (0.0, 1.0, 0.9, 200.0),
+            (1.0, 0.0, 0.5, 800.0),
+            (0.5, 0.5, 0.7, 640.0),
+        ] {
+            let found = weighed(a, b).unwrap();
+            assert!(
+                (f64::from(found.asr.mean) - asr).abs() < 1e-3,
+                "{a} {b}: {found:?}"
+            );
+            assert!((found.worth - worth).abs() < 1.0, "{a} {b}: {found:?}");
+            assert!(found.asr.low < found.asr.mean && found.asr.mean < found.asr.high);
+        }
+        let cost = weighed(0.0, 1.0).unwrap().cost.unwrap();
+        assert!((cost.mean - 1.8).abs() < 1e-3, "{cost:?}");
+    }
+
+    #[test]
+    fn of_too_few_nothing_is_said() {
+        assert_eq!(weighed(0.0, 0.0), None);
+        assert_eq!(Weighing::default().weighed(), None);
+    }
+}

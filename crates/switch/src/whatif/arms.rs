@@ -163,7 +163,10 @@ impl Canary {
 
     /// A call of either is over. Others than customers' calls among carriers tell nothing of routing.
     pub(super) fn note(&mut self, arm: Arm, record: &CallRecord) {
-        let routed = record.route.as_ref().is_some_and(|route| route.basis == "carriers");
+        let routed = record
+            .route
+            .as_ref()
+            .is_some_and(|route| route.basis == "carriers");
         if !routed || record.test || record.emergency {
             return;
         }

@@ -63,9 +63,13 @@ pub fn differs(way: Trying, in_force: &Config, other: &Config) -> Vec<String> {
     let mut lines: Vec<String> = kept
         .map(|change| format!("{change}: {}", hint(change, way)))
         .collect();
-    let names = |config: &Config| -> Vec<String> { config.trunks.iter().map(|trunk| trunk.name.clone()).collect() };
+    let names =
+        |config: &Config| -> Vec<String> { config.trunks.iter().map(|trunk| trunk.name.clone()).collect() };
     if way == Trying::Canary && lines.is_empty() && names(in_force) != names(other) {
-        lines.push("trunk: they stand in another order; leave them in the order of the configuration in force".to_owned());
+        lines.push(
+            "trunk: they stand in another order; leave them in the order of the configuration in force"
+                .to_owned(),
+        );
     }
     lines
 }
@@ -101,7 +105,11 @@ mod tests {
             (format!("{BASE}priority = 7\n"), None, None),
             (format!("{BASE}failover = {{ attempts = 1 }}\n"), None, None),
             (format!("{BASE}[[class]]\nname = \"x\"\n"), None, None),
-            (format!("{BASE}[[number]]\nmatch = \"100\"\nto = \"a\"\n"), None, None),
+            (
+                format!("{BASE}[[number]]\nmatch = \"100\"\nto = \"a\"\n"),
+                None,
+                None,
+            ),
             (format!("{BASE}[routing]\nlearn = false\n"), None, None),
             (format!("{BASE}{b}"), None, Some("trunk.b")),
             (
@@ -114,11 +122,27 @@ mod tests {
                 Some("trunk.a.sources"),
                 Some("trunk.a.sources"),
             ),
-            (BASE.replace("127.0.0.10", "127.0.0.11"), Some("trunk.pbx.sources"), Some("trunk.pbx.sources")),
-            (BASE.replace("192.0.2.1", "192.0.2.7"), Some("trunk.a.targets"), Some("trunk.a.targets")),
+            (
+                BASE.replace("127.0.0.10", "127.0.0.11"),
+                Some("trunk.pbx.sources"),
+                Some("trunk.pbx.sources"),
+            ),
+            (
+                BASE.replace("192.0.2.1", "192.0.2.7"),
+                Some("trunk.a.targets"),
+                Some("trunk.a.targets"),
+            ),
             (BASE.replace("5060", "5070"), Some("listen"), Some("listen")),
-            (format!("{BASE}[sip]\nt1 = \"100ms\"\n"), Some("sip.t1"), Some("sip.t1")),
-            (format!("{BASE}[media]\nbind = \"127.0.0.3\"\n"), Some("media.bind"), Some("media.bind")),
+            (
+                format!("{BASE}[sip]\nt1 = \"100ms\"\n"),
+                Some("sip.t1"),
+                Some("sip.t1"),
+            ),
+            (
+                format!("{BASE}[media]\nbind = \"127.0.0.3\"\n"),
+                Some("media.bind"),
+                Some("media.bind"),
+            ),
             (
                 format!("{BASE}[billing]\ncurrency = \"EUR\"\n"),
                 Some("billing.currency"),
@@ -129,7 +153,10 @@ mod tests {
                 let lines = differs(way, &in_force, &read(&other));
                 match expected {
                     None => assert!(lines.is_empty(), "{way:?} {lines:?}\n{other}"),
-                    Some(key) => assert!(lines.iter().any(|line| line.starts_with(key)), "{way:?} {lines:?}\n{other}"),
+                    Some(key) => assert!(
+                        lines.iter().any(|line| line.starts_with(key)),
+                        "{way:?} {lines:?}\n{other}"
+                    ),
                 }
             }
         }

@@ -103,14 +103,7 @@ impl Shadow {
     }
 
     /// A call has its plan: makes another one.
-    pub(super) fn plan(
-        &mut self,
-        live: &Live,
-        now: Now,
-        call: &Call,
-        draw: u64,
-        plan: Result<&Plan, ()>,
-    ) {
+    pub(super) fn plan(&mut self, live: &Live, now: Now, call: &Call, draw: u64, plan: Option<&Plan>) {
         let customer = call.snapshot.trunk(call.a.trunk);
         if customer.role != config::Role::Customer || call.is_emergency() || call.is_test() {
             return;
@@ -121,7 +114,7 @@ impl Shadow {
         };
         let other = plan_by(&shadow, from, live, now, call, draw);
         let firsts = [
-            plan.ok().and_then(|plan| First::of(&call.snapshot, plan)),
+            plan.and_then(|plan| First::of(&call.snapshot, plan)),
             other.as_ref().and_then(|plan| First::of(&shadow, plan)),
         ];
         self.count(&firsts);
@@ -181,14 +174,7 @@ impl Shadow {
 }
 
 /// The call's plan by another configuration; `None`: nobody would be asked.
-fn plan_by(
-    shadow: &Snapshot,
-    from: TrunkIx,
-    live: &Live,
-    now: Now,
-    call: &Call,
-    draw: u64,
-) -> Option<Plan> {
+fn plan_by(shadow: &Snapshot, from: TrunkIx, live: &Live, now: Now, call: &Call, draw: u64) -> Option<Plan> {
     let (caller, called) = (&*call.story.caller, &*call.story.called);
     let at_unix_s = now.unix_ms / 1000;
     let sale = admit::sale(shadow, from, at_unix_s, (caller, called));

@@ -12,8 +12,9 @@ use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Answered, Fetch, Resolution, StreamSetup};
 use switch::record::Balance;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, Gauges,
-    LimitView, NoAnswer, Question, RegistrationView, Snapshot, TargetView, TrialId,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, Candidate, CreditView, EndOutcome, Explanation,
+    FraudView, Gauges, LimitView, NoAnswer, Question, RegistrationView, ShadowView, Snapshot, TargetView,
+    TrialId, Trying,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -50,6 +51,15 @@ pub(crate) enum Ask {
     Ban(IpAddr, Duration, oneshot::Sender<BanOutcome>),
     /// Whether the address was banned.
     Unban(IpAddr, oneshot::Sender<bool>),
+    /// Try a configuration out, or none any more, and why; what was tried out before.
+    TryOut(
+        Trying,
+        Option<Box<Candidate>>,
+        String,
+        oneshot::Sender<Option<Arc<Snapshot>>>,
+    ),
+    Shadow(oneshot::Sender<Option<Box<ShadowView>>>),
+    Canary(oneshot::Sender<Option<Box<CanaryView>>>),
     Explain(Box<Question>, oneshot::Sender<Result<Explanation, NoAnswer>>),
     Fraud(oneshot::Sender<FraudView>),
     /// A block's number; whether there was such a block.
