@@ -117,7 +117,8 @@ impl Core {
         };
         let arm = if Arc::ptr_eq(&canary.snapshot, snapshot) {
             Arm::Canary
-        } else if Arc::ptr_eq(&self.snapshot, snapshot) && record.started_ms >= canary.since_ms {
+        } else if record.started_ms >= canary.since_ms {
+            // By whatever was in force when it began.
             Arm::Control
         } else {
             return;
