@@ -8,8 +8,8 @@ use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, Figures, FraudView,
-    GroupFigures, NoAnswer, Question, RegistrationView, TargetView,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, CreditView, EndOutcome, Explanation, Figures,
+    FraudView, GroupFigures, NoAnswer, Question, RegistrationView, ShadowView, TargetView, Trying,
 };
 
 use crate::events::Events;
@@ -17,6 +17,7 @@ use crate::feedback::{FeedbackWish, Given};
 use crate::problem::Problem;
 use crate::test_calls::{TestCallView, TestRun, TestsView};
 use crate::trial::{TrialReport, TrialStart, TrialWish};
+use crate::whatif::{Promotion, TryReport, TryWish};
 
 /// An answer that takes a moment.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -59,6 +60,16 @@ pub trait Backend: Send + Sync + 'static {
     fn unban(&self, address: IpAddr) -> Answer<'_, bool>;
     /// What would become of a call, without one.
     fn explain(&self, question: Question) -> Answer<'_, Result<Explanation, NoAnswer>>;
+    /// What a configuration in shadow has shown; `None`: there is none.
+    fn shadow(&self) -> Answer<'_, Option<ShadowView>>;
+    /// What has come of a canary's calls and of the others; `None`: there is none.
+    fn canary(&self) -> Answer<'_, Option<CanaryView>>;
+    /// Tries a configuration out, in place of the one that was tried out this way before.
+    fn try_out(&self, way: Trying, wish: TryWish) -> Answer<'_, TryReport>;
+    /// Ends that; whether there was one.
+    fn stop_trying(&self, way: Trying) -> Answer<'_, bool>;
+    /// Puts what is tried out in force; `None`: the only one there is.
+    fn promote(&self, which: Option<Trying>) -> Answer<'_, Promotion>;
     /// The events after the one of this number as far as they are kept (without a number: none of them), then those that come; and calls
     /// as they end, if they are wanted.
     fn events(&self, after: Option<u64>, calls: bool) -> Events;

@@ -11,6 +11,7 @@ mod problem;
 mod routes;
 mod test_calls;
 mod trial;
+mod whatif;
 
 pub use backend::{Answer, Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 pub use events::{EventView, Events, Heard};
@@ -19,6 +20,7 @@ pub use problem::Problem;
 pub use routes::router;
 pub use test_calls::{TestCallView, TestOutcome, TestRun, TestsView};
 pub use trial::{Check, TrialReport, TrialStart, TrialState, TrialWish, Verdict};
+pub use whatif::{Promotion, TryReport, TryWish};
 
 use std::io;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use crate::feedback::feedback;
 use crate::problem::Problem;
 use crate::test_calls::{run_test_call, test_calls};
 use crate::trial::{TrialReport, TrialStart, TrialWish};
+use crate::whatif;
 
 type Shared = Arc<dyn Backend>;
 
@@ -47,6 +48,19 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/bans", get(bans).post(ban))
         .route("/v1/bans/{address}", axum::routing::delete(unban))
         .route("/v1/routes/explain", get(explain))
+        .route(
+            "/v1/routes/shadow",
+            get(whatif::shadow)
+                .post(whatif::begin_shadow)
+                .delete(whatif::end_shadow),
+        )
+        .route(
+            "/v1/routes/canary",
+            get(whatif::canary)
+                .post(whatif::begin_canary)
+                .delete(whatif::end_canary),
+        )
+        .route("/v1/routes/promote", post(whatif::promote))
         .route("/v1/events", get(events))
         .route("/v1/credit", get(credit))
         .route("/v1/credit/{customer}", get(credit_of).post(pay))

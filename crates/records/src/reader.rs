@@ -121,6 +121,41 @@ impl Reader {
         Ok(records)
     }
 
+    /// Shows each of the records that [`query`](Self::query) would give, without having them all in memory.
+    ///
+    /// # Errors
+    /// Some may have been shown before.
+    pub fn each(&self, filter: &Filter, mut show: impl FnMut(CallRecord)) -> Result<(), ReadError> {
+        let of_sqlite = |error: Error| self.error(&error);
+        let snapshot = self.connection.unchecked_transaction().map_err(of_sqlite)?;
+        let mut left = match filter.limit {
+            0 => Filter::DEFAULT_LIMIT,
+            limit => limit,
+        };
+        for stretch in self.stretches(filter).map_err(of_sqlite)? {
+            let mut conditions = Conditions::of(filter);
+            conditions.within(stretch.first, stretch.last);
+            if let Some(number) = &filter.number {
+                conditions.number(number, stretch.index);
+            }
+            let sql = conditions.select(left);
+            let mut statement = self.connection.prepare_cached(&sql).map_err(of_sqlite)?;
+            let values = params_from_iter(conditions.values());
+            let mut rows = statement.query(values).map_err(of_sqlite)?;
+            while let Some(row) = rows.next().map_err(of_sqlite)? {
+                let seq = row.get(0).map_err(of_sqlite)?;
+                let json: String = row.get(1).map_err(of_sqlite)?;
+                show(decode(seq, &json)?);
+                left = left.saturating_sub(1);
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        drop(snapshot);
+        Ok(())
+    }
+
     /// Final records in the store.
     pub fn count(&self) -> Result<u64, ReadError> {
         let count: Result<i64, _> = self

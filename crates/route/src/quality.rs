@@ -43,7 +43,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use group::{Destination, Group};
-pub use interval::Bounds;
+pub use interval::{Bounds, mean_bounds, wilson};
 pub use place::{MAX_CELLS, MAX_PLACES, MAX_SLOTS};
 pub use result::{AttemptResult, CallResult, Ending, Feedback, TestResult, worth_of_mos, worth_of_pdd};
 pub use saved::{LoadError, Saved};

@@ -106,12 +106,17 @@ pub(crate) fn admitted(
     if invite.asked.flow.conn.is_some() {
         alias(core, trunk, &invite.asked);
     }
-    let snapshot = Arc::clone(&core.snapshot);
+    let snapshot = core.snapshot_for(trunk, &called);
+    let on_trial = !Arc::ptr_eq(&snapshot, &core.snapshot);
     let Begun {
         mut call,
         refused,
         misdialled,
     } = begin(core, now, snapshot, trunk, invite, called);
+    if on_trial {
+        call.story
+            .remark("by the configuration on trial (canary)".to_owned());
+    }
     let emergency = call.is_emergency();
     if core.draining && !emergency {
         core.counters.refused_limit += 1;
@@ -126,7 +131,7 @@ pub(crate) fn admitted(
         return Some(call);
     }
     if let Some(refused) = refused.filter(|_| !emergency) {
-        let who = &core.snapshot.trunk(trunk).name;
+        let who = call.snapshot.trunk(trunk).name.clone();
         tracing::debug!(call = %call.id, trunk = %who, why = %refused, "refused for its caller");
         call.story.remark(format!("{who}: {refused}"));
         call.fail(core, now, Ending::failed(refused.kind(), refused.status()));
@@ -149,7 +154,7 @@ pub(crate) fn admitted(
         call.end(core, now, ending);
         return Some(call);
     }
-    let snapshot = Arc::clone(&core.snapshot);
+    let snapshot = Arc::clone(&call.snapshot);
     let wish = Wish {
         called: Some(&call.story.called),
         priority: snapshot.tables.has_priority(trunk),
@@ -442,7 +447,9 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     };
     let snapshot = Arc::clone(&call.snapshot);
     let fit = call.offer_fits();
-    match (route::plan(&snapshot.tables, &core.live, now.at, &request), fit) {
+    let planned = route::plan(&snapshot.tables, &core.live, now.at, &request);
+    core.shadowed(now, call, draw, planned.as_ref().ok());
+    match (planned, fit) {
         (Ok(mut plan), Ok(())) => {
             let rate = plan.attempts.first().and_then(|attempt| attempt.rate);
             match guard::priced(core, now, call, rate) {

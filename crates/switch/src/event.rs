@@ -65,6 +65,8 @@ pub enum EventKind {
     TestFailed,
     /// They pass again.
     TestPassedAgain,
+    /// A configuration is tried out beside the one in force, or is not any more.
+    TryOut,
     /// A call is over. Made of its record by whoever tells of calls.
     Call,
 }
@@ -94,6 +96,7 @@ impl EventKind {
             Self::BudgetSpent => "budget-spent",
             Self::TestFailed => "test-failed",
             Self::TestPassedAgain => "test-passed-again",
+            Self::TryOut => "try-out",
             Self::Call => "call",
         }
     }
@@ -122,6 +125,7 @@ impl EventKind {
             | Self::Share
             | Self::BudgetSpent
             | Self::TestPassedAgain
+            | Self::TryOut
             | Self::Call => false,
         }
     }
@@ -166,6 +170,7 @@ mod tests {
             EventKind::BudgetSpent,
             EventKind::TestFailed,
             EventKind::TestPassedAgain,
+            EventKind::TryOut,
             EventKind::Call,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());

@@ -40,6 +40,7 @@
 //! | `orphan.rs` | INVITEs that nobody waits for any more |
 //! | `health.rs` | OPTIONS, ours and theirs |
 //! | `trial.rs` | tests of trunks: calls and pings that an operator has made |
+//! | `whatif.rs` | configurations that are tried out: in shadow, or with a share of the calls |
 //! | `resume.rs` | calls that were up when the process died |
 //! | `io.rs`, `record.rs` | inputs and commands; the call record |
 //! | `gauges.rs`, `trunks.rs`, `switch/view.rs` | what there is to see |
@@ -81,6 +82,7 @@ mod tags;
 mod trial;
 mod trunks;
 mod vouch;
+mod whatif;
 
 pub use crate::credit::CreditView;
 pub use crate::dip::{DipCounters, LookupAnswer, lookup_roots};
@@ -103,6 +105,7 @@ pub use crate::trial::{
 };
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};
+pub use crate::whatif::{ArmView, CanaryView, Candidate, ShadowShare, ShadowView, Trying, differs};
 pub use route::fraud::{BlockView, Counts as FraudCounts, EventView, FraudView, Rule as FraudRule};
 pub use route::quality::{Bounds, Figures};
 pub use route::{LimitView, NetworkIx};

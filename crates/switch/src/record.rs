@@ -2,7 +2,9 @@
 //!
 //! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
 
+use route::AttemptOutcome;
 pub use route::deck::{Balance, Money};
+use route::quality::Ending;
 pub use rtp_proto::control::{Heard, LossStructure, Quality};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -230,6 +232,28 @@ pub struct AttemptRecord {
     /// side).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl AttemptRecord {
+    /// Whose doing its end was; `None`: it says nothing of the carrier.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        let rang = self.pdd_ms.is_some();
+        match self.outcome.as_str() {
+            "answered" => Some(Ending::Answered),
+            "cancelled" => Some(Ending::cancelled(rang)),
+            "refused" => Ending::of(AttemptOutcome::Final {
+                status: self.sip,
+                q850: self.q850,
+                rang,
+            }),
+            "timeout-trying" => Ending::of(AttemptOutcome::TimeoutTrying),
+            "timeout-progress" => Ending::of(AttemptOutcome::TimeoutProgress),
+            "timeout-answer" => Ending::of(AttemptOutcome::TimeoutAnswer { status: self.sip }),
+            "unreachable" => Ending::of(AttemptOutcome::Unreachable),
+            _ => None,
+        }
+    }
 }
 
 /// A side of a call.

@@ -492,6 +492,7 @@ impl Switch {
         let before = &self.core.snapshot.config.portability;
         self.core.dips.install(before, &snapshot.config.portability);
         self.core.snapshot = snapshot;
+        self.core.install_whatif(now);
         self.core.edge.install();
         self.core.install_learning(now);
         self.core.install_credit(now);

@@ -20,6 +20,7 @@ mod rounds;
 mod shard;
 mod trial;
 mod watch;
+mod whatif;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

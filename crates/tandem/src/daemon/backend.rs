@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{
-    Answer, Backend, DrainOutcome, Events, FeedbackWish, Given, MessageView, PaymentWish, Problem,
-    ReloadReport, TestCallView, TestRun, TrialReport, TrialStart, TrialWish, TrunkView,
+    Answer, Backend, DrainOutcome, Events, FeedbackWish, Given, MessageView, PaymentWish, Problem, Promotion,
+    ReloadReport, TestCallView, TestRun, TrialReport, TrialStart, TrialWish, TrunkView, TryReport, TryWish,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Accounts, Booked, Filter, Payment, Reader, StoreError};
 use sip_net::capture::Shot;
 use switch::record::{Balance, CallRecord};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, GroupFigures,
-    NoAnswer, Question, Snapshot,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, CreditView, EndOutcome, Explanation, FraudView,
+    GroupFigures, NoAnswer, Question, ShadowView, Snapshot, Trying,
 };
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, Notify, oneshot};
 
 use super::attic;
 use super::figures;
@@ -27,7 +27,9 @@ use super::news::News;
 use super::rounds::Rounds;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
 use super::trial::{Bench, Order};
+use super::whatif::Beside;
 use crate::snapshot::{self, Refused};
+use crate::streams::LoadedStreams;
 
 /// How long the shard may take to answer an operator.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,6 +53,10 @@ pub(crate) struct Daemon {
     pub(crate) bench: Bench,
     /// Tests by the clock.
     pub(crate) rounds: Arc<Rounds>,
+    /// What is tried out beside the configuration in force. Whoever holds both takes `running` first.
+    pub(crate) beside: Mutex<Beside>,
+    /// Other files are to be watched from now on.
+    pub(crate) rewatch: Notify,
 }
 
 impl Daemon {
@@ -184,7 +190,6 @@ impl Daemon {
             Err(error) => return Err(refused(vec![error.to_string()])),
         };
         let mut next = loaded.snapshot;
-        let changes = running.config.diff(&next.config);
         // Sockets stay as they were bound; what else needs a restart is not read after the start.
         next.stay_bound(&running);
         let missing = next.out_of_reach();
@@ -192,14 +197,29 @@ impl Daemon {
             self.watch_too(loaded.files);
             return Err(refused(missing));
         }
-        let setup = Box::new(loaded.streams.setup(&next));
-        let next = Arc::new(next);
-        self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
+        self.end_what_differs(&next.config).await?;
+        let report = self
+            .put_in_force(&mut running, Arc::new(next), &loaded.streams, loaded.warnings)
             .await?;
-        attic::put(std::mem::replace(&mut *running, next));
         if let Ok(mut files) = self.files.lock() {
             *files = loaded.files;
         }
+        Ok(report)
+    }
+
+    /// Makes a configuration the one in force that has passed every check.
+    pub(super) async fn put_in_force(
+        &self,
+        running: &mut Arc<Snapshot>,
+        next: Arc<Snapshot>,
+        streams: &LoadedStreams,
+        warnings: Vec<String>,
+    ) -> Result<ReloadReport, Problem> {
+        let changes = running.config.diff(&next.config);
+        let setup = Box::new(streams.setup(&next));
+        self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
+            .await?;
+        attic::put(std::mem::replace(running, next));
         metrics::counter!("tandem_config_reloads_total").increment(1);
         for change in &changes {
             tracing::info!(restart = change.needs_restart, "configuration: {change}");
@@ -209,7 +229,7 @@ impl Daemon {
         Ok(ReloadReport {
             needs_restart: needs_restart.map(ToString::to_string).collect(),
             changes: changes.iter().map(ToString::to_string).collect(),
-            warnings: loaded.warnings,
+            warnings,
         })
     }
 }
@@ -254,6 +274,26 @@ impl Backend for Daemon {
 
     fn explain(&self, question: Question) -> Answer<'_, Result<Explanation, NoAnswer>> {
         Box::pin(self.ask(|reply| Ask::Explain(Box::new(question), reply)))
+    }
+
+    fn shadow(&self) -> Answer<'_, Option<ShadowView>> {
+        Box::pin(async { Ok(self.ask(Ask::Shadow).await?.map(|view| *view)) })
+    }
+
+    fn canary(&self) -> Answer<'_, Option<CanaryView>> {
+        Box::pin(async { Ok(self.ask(Ask::Canary).await?.map(|view| *view)) })
+    }
+
+    fn try_out(&self, way: Trying, wish: TryWish) -> Answer<'_, TryReport> {
+        Box::pin(self.try_out_now(way, wish))
+    }
+
+    fn stop_trying(&self, way: Trying) -> Answer<'_, bool> {
+        Box::pin(self.stop_trying_now(way, "by command"))
+    }
+
+    fn promote(&self, which: Option<Trying>) -> Answer<'_, Promotion> {
+        Box::pin(self.promote_now(which))
     }
 
     fn events(&self, after: Option<u64>, calls: bool) -> Events {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use metrics_exporter_prometheus::PrometheusHandle;
 use switch::Snapshot;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::{Mutex, Notify, oneshot, watch};
 
 use super::backend::Daemon;
 use super::news::News;
@@ -70,6 +70,8 @@ async fn serve(control: Control) -> Result<()> {
         ready: AtomicBool::new(true),
         bench: Bench::default(),
         rounds: Arc::default(),
+        beside: Mutex::default(),
+        rewatch: Notify::new(),
     });
     // Before anybody can be told that the switch is up: a signal would end the process, a change of a file be missed.
     let reloads = reloads(
@@ -109,6 +111,10 @@ async fn reloads(daemon: Arc<Daemon>, mut hangup: Signal, mut watcher: Watcher) 
         tokio::select! {
             _ = hangup.recv() => tracing::info!("SIGHUP: the configuration is read again"),
             () = watcher.changed() => tracing::info!("a configuration file has changed"),
+            () = daemon.rewatch.notified() => {
+                watcher = Watcher::start(&daemon.watched());
+                continue;
+            }
         }
         loop {
             // The outcome is in the log; there is nobody else to tell.

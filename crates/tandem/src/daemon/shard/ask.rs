@@ -30,6 +30,13 @@ impl Shard {
             Ask::Ban(address, time, reply) => drop(reply.send(self.switch.ban(now, address, time))),
             Ask::Unban(address, reply) => drop(reply.send(self.switch.unban(address))),
             Ask::Explain(question, reply) => drop(reply.send(self.switch.explain(now, &question))),
+            Ask::TryOut(way, candidate, why, reply) => {
+                let candidate = candidate.map(|candidate| *candidate);
+                let before = self.switch.try_out(now, way, candidate, &why, &mut self.commands);
+                let _ = reply.send(before);
+            }
+            Ask::Shadow(reply) => drop(reply.send(self.switch.shadow().map(Box::new))),
+            Ask::Canary(reply) => drop(reply.send(self.switch.canary().map(Box::new))),
             Ask::Fraud(reply) => drop(reply.send(self.switch.fraud(now))),
             Ask::LiftFraud(id, reply) => drop(reply.send(self.switch.lift_fraud(now, id))),
             Ask::Standing(id, reply) => drop(reply.send(self.switch.standing(&id))),
@@ -75,16 +82,19 @@ impl Shard {
                 self.stopping = true;
                 self.switch.handle(now, Input::EndAll, &mut self.commands);
             }
-            Ask::Leave => {
-                self.leaving = true;
-                let gauges = self.switch.gauges();
-                if gauges.calls + gauges.ending + gauges.orphans > 0 {
-                    tracing::warn!("not every BYE was answered; the process ends without");
-                } else if gauges.unrecorded > 0 {
-                    let records = gauges.unrecorded;
-                    tracing::warn!(records, "the record store is waited for");
-                }
-            }
+            Ask::Leave => self.leave(),
+        }
+    }
+
+    /// Nobody's answer is waited for any more.
+    fn leave(&mut self) {
+        self.leaving = true;
+        let gauges = self.switch.gauges();
+        if gauges.calls + gauges.ending + gauges.orphans > 0 {
+            tracing::warn!("not every BYE was answered; the process ends without");
+        } else if gauges.unrecorded > 0 {
+            let records = gauges.unrecorded;
+            tracing::warn!(records, "the record store is waited for");
         }
     }
 

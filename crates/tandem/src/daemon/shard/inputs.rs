@@ -12,9 +12,9 @@ use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Answered, Fetch, Resolution, StreamSetup};
 use switch::record::{Balance, CallRecord, Money};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, Gauges,
-    GroupFigures, LimitView, NoAnswer, Question, Rated, Rating, RegistrationView, Snapshot, Standing,
-    TargetView, TestLesson, TrialId,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, Candidate, CreditView, EndOutcome, Explanation,
+    FraudView, Gauges, GroupFigures, LimitView, NoAnswer, Question, Rated, Rating, RegistrationView,
+    ShadowView, Snapshot, Standing, TargetView, TestLesson, TrialId, Trying,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,6 +53,15 @@ pub(crate) enum Ask {
     Ban(IpAddr, Duration, oneshot::Sender<BanOutcome>),
     /// Whether the address was banned.
     Unban(IpAddr, oneshot::Sender<bool>),
+    /// Try a configuration out, or none any more, and why; what was tried out before.
+    TryOut(
+        Trying,
+        Option<Box<Candidate>>,
+        String,
+        oneshot::Sender<Option<Arc<Snapshot>>>,
+    ),
+    Shadow(oneshot::Sender<Option<Box<ShadowView>>>),
+    Canary(oneshot::Sender<Option<Box<CanaryView>>>),
     Explain(Box<Question>, oneshot::Sender<Result<Explanation, NoAnswer>>),
     Fraud(oneshot::Sender<FraudView>),
     /// A block's number; whether there was such a block.
