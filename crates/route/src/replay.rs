@@ -166,7 +166,8 @@ fn chance(call: &PastCall, plan: &Plan, order: &[Offer]) -> Option<f64> {
     let was = &call.order.first()?.trunk;
     call.chance?;
     // The integral is worth its time only where there is something to weigh.
-    let view: DecisionView = plan.trace.view();
+    let mut view: DecisionView = plan.trace.view();
+    view.work_out();
     let mut learned = view
         .candidates
         .iter()
@@ -174,10 +175,7 @@ fn chance(call: &PastCall, plan: &Plan, order: &[Offer]) -> Option<f64> {
         .peekable();
     if learned.peek().is_some() {
         let own = learned.find(|of| *of.trunk == **was);
-        return Some(
-            own.and_then(|of| of.learned)
-                .map_or(0.0, |of| f64::from(of.propensity)),
-        );
+        return Some(own.and_then(|of| of.learned?.propensity).map_or(0.0, f64::from));
     }
     let same = order.first().is_some_and(|first| first.trunk == *was);
     Some(f64::from(u8::from(same)))

@@ -136,7 +136,7 @@ impl PastCall {
             price: None,
             currency: None,
             order: placed.take(MAX_ORDER).map(offer).collect(),
-            chance: first.map(|learned| learned.propensity),
+            chance: first.and_then(|learned| learned.propensity),
         })
     }
 

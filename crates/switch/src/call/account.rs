@@ -40,11 +40,6 @@ impl Call {
         record
     }
 
-    /// Whether it is a test of a trunk.
-    pub(crate) fn is_test(&self) -> bool {
-        self.a.flow.listener == TRIAL_LISTENER
-    }
-
     /// What each leg speaks.
     pub(super) fn codecs(&self) -> [Option<Box<str>>; 2] {
         [Some(&self.a), self.b.as_ref()].map(|leg: Option<&Leg>| leg?.session.codec.clone())
