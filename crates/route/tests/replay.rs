@@ -127,7 +127,7 @@ fn a_cheaper_deck_takes_the_calls_and_the_cost_falls_by_its_price() {
     let calls: Vec<PastCall> = (0..200)
         .map(|number| {
             call(&before, number, "+442071838750", |trunk| match trunk {
-                "a" if number % 10 == 0 => Turn::Fails,
+                "a" if number.is_multiple_of(10) => Turn::Fails,
                 _ => Turn::Answers(60_000),
             })
         })
@@ -177,7 +177,7 @@ fn what_a_busy_subscriber_stops_is_no_reason_to_ask_another() {
     let before = three(["0.010", "0.020", "0.030"], "");
     let half = |number: u64| {
         move |_: &str| {
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 Turn::Busy
             } else {
                 Turn::Answers(60_000)
