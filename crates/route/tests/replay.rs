@@ -127,7 +127,7 @@ fn a_cheaper_deck_takes_the_calls_and_the_cost_falls_by_its_price() {
     let calls: Vec<PastCall> = (0..200)
         .map(|number| {
             call(&before, number, "+442071838750", |trunk| match trunk {
-                "a" if number % 10 == 0 => Turn::Fails,
+                "a" if number.is_multiple_of(10) => Turn::Fails,
                 _ => Turn::Answers(60_000),
             })
         })
@@ -175,20 +175,21 @@ fn a_carrier_that_never_had_a_call_is_said_to_be_unknown() {
 #[test]
 fn what_a_busy_subscriber_stops_is_no_reason_to_ask_another() {
     let before = three(["0.010", "0.020", "0.030"], "");
-    let half = |number: u64| {
-        move |_: &str| {
-            if number % 2 == 0 {
-                Turn::Busy
-            } else {
-                Turn::Answers(60_000)
-            }
-        }
-    };
-    let calls: Vec<PastCall> = (0..100)
-        .map(|number| call(&before, number, "+442071838750", half(number)))
+    // Of what a is offered a third is busy, which ends the call, and a third fails, which b then answers.
+    let calls: Vec<PastCall> = (0..300)
+        .map(|number| {
+            call(&before, number, "+442071838750", |trunk| {
+                match (trunk, number % 3) {
+                    ("a", 0) => Turn::Busy,
+                    ("a", 1) => Turn::Fails,
+                    _ => Turn::Answers(60_000),
+                }
+            })
+        })
         .collect();
     let report = replay(&before, settings(), calls, Left::default());
-    assert!((report.before.asr - 0.5).abs() < 0.05, "{report:?}");
+    assert!((report.recorded.asr - 2.0 / 3.0).abs() < 1e-9, "{report:?}");
+    assert!((report.before.asr - 2.0 / 3.0).abs() < 0.03, "{report:?}");
 }
 
 #[test]

@@ -188,15 +188,10 @@ impl Core {
         let promoted = |snapshot: &Arc<Snapshot>| Arc::ptr_eq(snapshot, &self.snapshot);
         let shadow = self.whatif.shadow.take_if(|shadow| promoted(&shadow.snapshot));
         let canary = self.whatif.canary.take_if(|canary| promoted(&canary.snapshot));
-        for way in [shadow.map(|_| Trying::Shadow), canary.map(|_| Trying::Canary)] {
-            if let Some(way) = way {
-                self.tell(
-                    now,
-                    EventKind::TryOut,
-                    way.word(),
-                    "promoted: it is in force".to_owned(),
-                );
-            }
+        let ways = [shadow.map(|_| Trying::Shadow), canary.map(|_| Trying::Canary)];
+        for way in ways.into_iter().flatten() {
+            let told = "promoted: it is in force".to_owned();
+            self.tell(now, EventKind::TryOut, way.word(), told);
         }
     }
 }

@@ -133,13 +133,14 @@ impl Beside {
         self.numbers = self.carriers.iter().map(|name| learner.number(name)).collect();
         // The last is that of calls without a class.
         let last = self.classes.len().saturating_sub(1);
-        let known = |(index, name): (usize, &Box<str>)| {
+        let known = |(index, name): (usize, &str)| {
             if index == last {
                 return Some(learner.class(None));
             }
             learner.has_class(name).then(|| learner.class(Some(name)))
         };
-        self.known = self.classes.iter().enumerate().map(known).collect();
+        let names = self.classes.iter().map(|name| &**name);
+        self.known = names.enumerate().map(known).collect();
     }
 
     /// The slot of a trunk.
