@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use config::{Role, Transfer};
 use route::number::Misdialled;
-use route::{TrunkIx, Wish, deck, destinations};
+use route::{TrunkIx, Wish, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
 use sip_proto::{DropReason, Flow, Transport, reply};
 
 use crate::auth;
-use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
+use crate::call::{self, Call, Ending, Invite, NewCall, Story, bill, sdp_of};
 use crate::core::{Asked, Core};
 use crate::dip::Routing;
 use crate::guard;
@@ -420,7 +420,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let draw = core.random();
     let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
     let at_unix_s = now.unix_ms / 1000;
-    let mut sale = sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
+    let mut sale = bill::sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
     if call.is_emergency() {
         sale = route::Sale::Unsaid;
     }
@@ -478,22 +478,6 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
             }
         }
     }
-}
-
-/// What a customer pays for a call from one number to another.
-pub(crate) fn sale(
-    snapshot: &Snapshot,
-    customer: TrunkIx,
-    at_unix_s: u64,
-    (caller, called): (&str, &str),
-) -> route::Sale {
-    let asked = deck::Asked {
-        called,
-        caller,
-        at_unix_s,
-    };
-    let to_carriers = snapshot.tables.number(called).is_none();
-    snapshot.tables.sale(customer, &asked, to_carriers)
 }
 
 /// Answers a request that no dialog or call wants.

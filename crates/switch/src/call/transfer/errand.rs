@@ -16,6 +16,7 @@ use super::Target;
 use super::forward::referrer;
 use super::seat::resumed;
 use crate::admit;
+use crate::call::bill;
 use crate::call::branch::{Errand, ErrandKind, Tale};
 use crate::call::end::{Ended, Ending};
 use crate::call::fork::OVERTAKEN;
@@ -234,7 +235,7 @@ impl Call {
         let at_unix_s = now.unix_ms / 1000;
         let sale = match emergency {
             true => Sale::Unsaid,
-            false => admit::sale(snapshot, customer, at_unix_s, (caller, called)),
+            false => bill::sale(snapshot, customer, at_unix_s, (caller, called)),
         };
         let request = route::Request {
             from: customer,
