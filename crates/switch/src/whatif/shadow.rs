@@ -8,8 +8,7 @@ use route::{Live, Plan, TrunkIx};
 use serde::Serialize;
 
 use super::Candidate;
-use crate::admit;
-use crate::call::Call;
+use crate::call::{Call, bill};
 use crate::io::Now;
 use crate::snapshot::Snapshot;
 
@@ -177,8 +176,8 @@ impl Shadow {
 fn plan_by(shadow: &Snapshot, from: TrunkIx, live: &Live, now: Now, call: &Call, draw: u64) -> Option<Plan> {
     let (caller, called) = (&*call.story.caller, &*call.story.called);
     let at_unix_s = now.unix_ms / 1000;
-    let sale = admit::sale(shadow, from, at_unix_s, (caller, called));
-    crate::call::bill::sold(sale, "").ok()?;
+    let sale = bill::sale(shadow, from, at_unix_s, (caller, called));
+    bill::sold(sale, "").ok()?;
     let numbers = call.story.numbers.as_deref();
     let request = route::Request {
         from,
