@@ -20,8 +20,8 @@ use serde_json::Value;
 use support::{NUMBER, hang_up, invite_of, ms, quick, talk, until};
 use testbed::{Bed, SipPeer, sdp};
 
-/// Who calls in tests.
-const CALLER: &str = "+442071838750";
+/// Who calls in tests; not the number that a bed's peers call from.
+const CALLER: &str = "+442079460123";
 
 /// A daemon that tests b1 when it is told to, with these keys.
 fn testing(keys: &str) -> Bed {
