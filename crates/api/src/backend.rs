@@ -8,13 +8,16 @@ use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, NoAnswer,
-    Question, RegistrationView, TargetView,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, CreditView, EndOutcome, Explanation, Figures,
+    FraudView, GroupFigures, NoAnswer, Question, RegistrationView, ShadowView, TargetView, Trying,
 };
 
 use crate::events::Events;
+use crate::feedback::{FeedbackWish, Given};
 use crate::problem::Problem;
+use crate::test_calls::{TestCallView, TestRun, TestsView};
 use crate::trial::{TrialReport, TrialStart, TrialWish};
+use crate::whatif::{Promotion, TryReport, TryWish};
 
 /// An answer that takes a moment.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
@@ -29,10 +32,14 @@ pub trait Backend: Send + Sync + 'static {
     fn ladder(&self, id: String) -> Answer<'_, Option<Vec<MessageView>>>;
     /// The same as a capture file that Wireshark reads.
     fn pcap(&self, id: String) -> Answer<'_, Option<Vec<u8>>>;
+    /// Keeps what an application says of a call, and lets it count for the carrier that had it.
+    fn give_feedback(&self, id: String, wish: FeedbackWish) -> Answer<'_, Given>;
     /// Ends a call by its id.
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome>;
     /// Trunks with their load and health.
     fn trunks(&self) -> Answer<'_, Vec<TrunkView>>;
+    /// What was learned of a trunk for each group of destinations, all of them first; `None`: no such trunk.
+    fn trunk_quality(&self, name: String) -> Answer<'_, Option<Vec<GroupFigures>>>;
     /// Where users are registered.
     fn registrations(&self) -> Answer<'_, Vec<BindingView>>;
     /// Takes no new calls to and from a trunk (`drained`), or does again.
@@ -41,6 +48,10 @@ pub trait Backend: Send + Sync + 'static {
     fn test_trunk(&self, name: String, wish: TrialWish) -> Answer<'_, TrialStart>;
     /// The test of a trunk that goes on, or the last one; `None`: it has not been tested since the start.
     fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>>;
+    /// Test calls by the clock, and what came of them.
+    fn test_calls(&self) -> Answer<'_, Vec<TestCallView>>;
+    /// Makes the next one of a schedule now; of this trunk, if one is named.
+    fn run_test_call(&self, name: String, trunk: Option<String>) -> Answer<'_, TestRun>;
     /// Who is banned, the latest first.
     fn bans(&self) -> Answer<'_, Vec<BanView>>;
     /// Bans an address for so long.
@@ -49,6 +60,16 @@ pub trait Backend: Send + Sync + 'static {
     fn unban(&self, address: IpAddr) -> Answer<'_, bool>;
     /// What would become of a call, without one.
     fn explain(&self, question: Question) -> Answer<'_, Result<Explanation, NoAnswer>>;
+    /// What a configuration in shadow has shown; `None`: there is none.
+    fn shadow(&self) -> Answer<'_, Option<ShadowView>>;
+    /// What has come of a canary's calls and of the others; `None`: there is none.
+    fn canary(&self) -> Answer<'_, Option<CanaryView>>;
+    /// Tries a configuration out, in place of the one that was tried out this way before.
+    fn try_out(&self, way: Trying, wish: TryWish) -> Answer<'_, TryReport>;
+    /// Ends that; whether there was one.
+    fn stop_trying(&self, way: Trying) -> Answer<'_, bool>;
+    /// Puts what is tried out in force; `None`: the only one there is.
+    fn promote(&self, which: Option<Trying>) -> Answer<'_, Promotion>;
     /// The events after the one of this number as far as they are kept (without a number: none of them), then those that come; and calls
     /// as they end, if they are wanted.
     fn events(&self, after: Option<u64>, calls: bool) -> Events;
@@ -142,6 +163,12 @@ pub struct TrunkView {
     pub targets: Vec<TargetView>,
     /// How our registration with it stands; none where it wants none.
     pub registration: Option<RegistrationView>,
+    /// What was learned of it, over all destinations; absent: nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Figures>,
+    /// Its test calls by the clock, as far as they are remembered; absent: none was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestsView>,
 }
 
 /// What a reload changed.

@@ -6,15 +6,21 @@
 mod backend;
 mod events;
 mod explain;
+mod feedback;
 mod problem;
 mod routes;
+mod test_calls;
 mod trial;
+mod whatif;
 
 pub use backend::{Answer, Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 pub use events::{EventView, Events, Heard};
+pub use feedback::{FeedbackWish, Given};
 pub use problem::Problem;
 pub use routes::router;
+pub use test_calls::{TestCallView, TestOutcome, TestRun, TestsView};
 pub use trial::{Check, TrialReport, TrialStart, TrialState, TrialWish, Verdict};
+pub use whatif::{Promotion, TryReport, TryWish};
 
 use std::io;
 use std::sync::Arc;

@@ -12,13 +12,16 @@ use axum::{Json, Router};
 use records::{Booked, Filter, Payment};
 use serde::{Deserialize, Serialize};
 use switch::record::CallRecord;
-use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, FraudView};
+use switch::{BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, FraudView, GroupFigures};
 
 use crate::backend::{Backend, DrainOutcome, MessageView, PaymentWish, ReloadReport, TrunkView};
 use crate::events::events;
 use crate::explain::explain;
+use crate::feedback::feedback;
 use crate::problem::Problem;
+use crate::test_calls::{run_test_call, test_calls};
 use crate::trial::{TrialReport, TrialStart, TrialWish};
+use crate::whatif;
 
 type Shared = Arc<dyn Backend>;
 
@@ -35,7 +38,9 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/calls/{id}", get(call).delete(hangup))
         .route("/v1/calls/{id}/ladder", get(ladder))
         .route("/v1/calls/{id}/pcap", get(pcap))
+        .route("/v1/calls/{id}/feedback", post(feedback))
         .route("/v1/trunks", get(trunks))
+        .route("/v1/trunks/{name}/quality", get(trunk_quality))
         .route("/v1/registrations", get(registrations))
         .route("/v1/trunks/{name}/drain", post(drain_trunk))
         .route("/v1/trunks/{name}/resume", post(resume_trunk))
@@ -43,11 +48,26 @@ pub fn router(backend: Shared) -> Router {
         .route("/v1/bans", get(bans).post(ban))
         .route("/v1/bans/{address}", axum::routing::delete(unban))
         .route("/v1/routes/explain", get(explain))
+        .route(
+            "/v1/routes/shadow",
+            get(whatif::shadow)
+                .post(whatif::begin_shadow)
+                .delete(whatif::end_shadow),
+        )
+        .route(
+            "/v1/routes/canary",
+            get(whatif::canary)
+                .post(whatif::begin_canary)
+                .delete(whatif::end_canary),
+        )
+        .route("/v1/routes/promote", post(whatif::promote))
         .route("/v1/events", get(events))
         .route("/v1/credit", get(credit))
         .route("/v1/credit/{customer}", get(credit_of).post(pay))
         .route("/v1/fraud", get(fraud))
         .route("/v1/fraud/blocks/{id}", axum::routing::delete(lift_fraud))
+        .route("/v1/test-calls", get(test_calls))
+        .route("/v1/test-calls/{name}", post(run_test_call))
         .route("/v1/records", get(records))
         .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
@@ -108,6 +128,16 @@ async fn hangup(State(backend): State<Shared>, Path(id): Path<String>) -> Result
 
 async fn trunks(State(backend): State<Shared>) -> Result<Json<Vec<TrunkView>>, Problem> {
     backend.trunks().await.map(Json)
+}
+
+async fn trunk_quality(
+    State(backend): State<Shared>,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<GroupFigures>>, Problem> {
+    let figures = backend.trunk_quality(name.clone()).await?;
+    figures
+        .map(Json)
+        .ok_or_else(|| Problem::not_found("trunk", &name))
 }
 
 async fn registrations(State(backend): State<Shared>) -> Result<Json<Vec<BindingView>>, Problem> {

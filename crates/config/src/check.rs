@@ -11,6 +11,7 @@ mod identity;
 mod media;
 mod network;
 mod stir;
+mod test_call;
 mod transport;
 
 use crate::document::{Cx, Place};
@@ -46,6 +47,7 @@ pub(crate) fn complete(mut config: Config, cx: &mut Cx<'_>) -> Config {
     dialing::complete(&config, cx);
     capacity::complete(&config, cx);
     fraud::complete(&config, cx);
+    test_call::complete(&config, cx);
     derive_targets(&mut config, cx);
     transport::complete(&config, cx);
     dialing::advise(&config, cx);

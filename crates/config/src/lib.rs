@@ -39,9 +39,10 @@ pub use model::{
     PlainDigits, Portability, PortabilityMode, PrivacyMode, ReasonMode, Reasons, Records, Redirects,
     RefreshMethod, Register, Registrar, ReliableProvisional, RequestMode, Requests, Role, Routing,
     RowJurisdiction, Rtcp, Screening, ScreeningMode, SdpChanges, Sequential, SessionTimer, Sign, Sip, Sound,
-    Spend, Srtp, SrtpKeying, SrtpSuite, Stir, Stop, Supervise, Target, TimerMode, TlsVersion, Tone,
-    Transcode, Transfer, Transport, Trunk, TrunkCapacity, TrunkFraud, TrunkStir, TrunkTls, UnknownNumber,
-    UnknownSources, Unpriced, Until, UriStyle, User, Velocity, Verify, VerstatPlace, Wangiri, Way, Weights,
+    Spend, Srtp, SrtpKeying, SrtpSuite, Stir, Stop, Supervise, Target, TestBudget, TestCall, TestExpect,
+    TimerMode, TlsVersion, Tone, Transcode, Transfer, Transport, Trunk, TrunkCapacity, TrunkFraud, TrunkStir,
+    TrunkTls, UnknownNumber, UnknownSources, Unpriced, Until, UriStyle, User, Velocity, Verify, VerstatPlace,
+    Wangiri, Way, Weights,
 };
 pub use profile::{Profile, builtin};
 pub use reference::{reference_markdown, schema_json};

@@ -20,6 +20,7 @@ mod routing;
 mod sdp;
 mod stir;
 mod supervise;
+mod test_call;
 mod trunk;
 
 pub use access::{Challenge, Digest, DigestAlgorithm, Keepalive, Register, Registrar, User};
@@ -48,6 +49,7 @@ pub use routing::Routing;
 pub use sdp::SdpChanges;
 pub use stir::{AttestRule, IdentityHeaders, Sign, Stir, TrunkStir, Verify, VerstatPlace};
 pub use supervise::Supervise;
+pub use test_call::{TestBudget, TestCall, TestExpect};
 pub use trunk::{
     Announcement, Auth, Dtmf, Health, ReliableProvisional, Role, Rtcp, Srtp, SrtpKeying, SrtpSuite, Target,
     Transcode, Transfer, Trunk, TrunkTls,
@@ -129,6 +131,8 @@ section! {
         live dial_plans named "dial_plan": Vec<DialPlan> = Tables<DialPlan>, default("[]");
         /// Calls to emergency services.
         live emergency: Emergency = Table<Emergency>, default("{}");
+        /// Calls that the switch makes by itself to test carriers.
+        live test_calls named "test_call": Vec<TestCall> = Tables<TestCall>, default("[]");
         /// Number portability.
         live portability: Portability = Table<Portability>, default("{}");
     }

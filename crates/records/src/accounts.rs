@@ -1,16 +1,12 @@
 //! Customers' accounts: what they have, and the payments that they have made. What calls cost is taken off by the
 //! [`Store`](crate::Store), with the records.
 
-use crate::schema::{self, StoreError};
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, params};
+use crate::beside::Beside;
+use crate::schema::StoreError;
+use rusqlite::{Error, ErrorCode, params};
 use serde::Serialize;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 use switch::record::Balance;
-
-/// How long a payment waits for what the switch is writing.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// Payments in one answer.
 const MOST_PAYMENTS: usize = 1000;
@@ -46,8 +42,7 @@ pub enum Booked {
 /// A connection for accounts, beside the store's writer.
 #[derive(Debug)]
 pub struct Accounts {
-    connection: Connection,
-    path: PathBuf,
+    beside: Beside,
 }
 
 impl Accounts {
@@ -56,31 +51,11 @@ impl Accounts {
     /// # Errors
     /// It can't be used, or is of an older release and no switch has opened it since.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
-            .map_err(|error| StoreError::from_sqlite(path, &error))?;
-        let accounts = Self {
-            connection,
-            path: path.to_path_buf(),
-        };
-        if schema::check(&accounts.connection, path)? < schema::SCHEMA {
-            return Err(StoreError::System {
-                path: path.to_path_buf(),
-                detail: "it is of an older release; start the switch, which brings it up to date".to_owned(),
-            });
-        }
-        let set_up = || {
-            accounts.connection.busy_timeout(LOCK_WAIT)?;
-            accounts
-                .connection
-                .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")
-        };
-        set_up().map_err(|error| accounts.error(&error))?;
-        Ok(accounts)
+        Beside::open(path).map(|beside| Self { beside })
     }
 
     fn error(&self, error: &Error) -> StoreError {
-        StoreError::from_sqlite(&self.path, error)
+        self.beside.error(error)
     }
 
     /// What every customer has that ever paid or was charged.
@@ -89,7 +64,10 @@ impl Accounts {
     /// The file can't be read.
     pub fn balances(&self) -> Result<Vec<(String, Balance)>, StoreError> {
         let read = || -> Result<Vec<_>, Error> {
-            let mut statement = self.connection.prepare("SELECT customer, balance FROM credit")?;
+            let mut statement = self
+                .beside
+                .connection
+                .prepare("SELECT customer, balance FROM credit")?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, Balance(row.get(1)?))))?;
             rows.collect()
         };
@@ -102,7 +80,7 @@ impl Accounts {
     /// The file can't be read.
     pub fn payments(&self, customer: &str) -> Result<Vec<Payment>, StoreError> {
         let read = || -> Result<Vec<_>, Error> {
-            let mut statement = self.connection.prepare(
+            let mut statement = self.beside.connection.prepare(
                 "SELECT customer, booked, amount, reference, note FROM payments WHERE customer = ? ORDER BY seq DESC LIMIT ?",
             )?;
             let limit = i64::try_from(MOST_PAYMENTS).unwrap_or(i64::MAX);
@@ -126,23 +104,13 @@ impl Accounts {
     /// The file can't be written; nothing was booked, unless only the disk refused to say that it has it.
     pub fn book(&mut self, payment: &Payment) -> Result<Booked, StoreError> {
         let booked = self.write(payment).map_err(|error| self.error(&error))?;
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        let synced = match File::open(PathBuf::from(log)) {
-            Ok(log) => log.sync_data(),
-            // It was copied into the database, synced.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        };
-        synced.map_err(|error| StoreError::System {
-            path: self.path.clone(),
-            detail: format!("the payment is booked, but not on the disk yet: {error}"),
-        })?;
+        self.beside.sync("the payment")?;
         Ok(booked)
     }
 
     fn write(&mut self, payment: &Payment) -> Result<Booked, Error> {
         let transaction = self
+            .beside
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let at = i64::try_from(payment.booked_ms).unwrap_or(i64::MAX);

@@ -8,6 +8,8 @@
 #![cfg_attr(not(test), warn(missing_docs))]
 
 mod accounts;
+mod beside;
+mod feedback;
 mod reader;
 #[cfg(test)]
 mod samples;
@@ -15,6 +17,7 @@ mod schema;
 mod store;
 
 pub use accounts::{Accounts, Booked, Payment};
+pub use feedback::Feedbacks;
 pub use reader::{Filter, ReadError, Reader};
 pub use schema::StoreError;
 pub use store::{Health, Job, Journaled, Outcome, OutcomeSink, Store, StoreConfig};

@@ -2,6 +2,7 @@
 
 mod conditions;
 
+use crate::feedback;
 use crate::schema::{self, StoreError};
 use conditions::Conditions;
 use rusqlite::{Connection, Error, OpenFlags, params_from_iter};
@@ -107,8 +108,52 @@ impl Reader {
             .unchecked_transaction()
             .map_err(|error| self.error(&error))?;
         let found = self.find(filter).map_err(|error| self.error(&error))?;
+        let said = self.is_anything_said().map_err(|error| self.error(&error))?;
+        let mut records = found
+            .into_iter()
+            .map(|(seq, json)| decode(seq, &json))
+            .collect::<Result<Vec<_>, _>>()?;
+        for record in records.iter_mut().filter(|_| said) {
+            let feedback = feedback::of(&self.connection, &record.id).map_err(|error| self.error(&error))?;
+            record.feedback = feedback.map(Box::new);
+        }
         drop(snapshot);
-        found.into_iter().map(|(seq, json)| decode(seq, &json)).collect()
+        Ok(records)
+    }
+
+    /// Shows each of the records that [`query`](Self::query) would give, without having them all in memory.
+    ///
+    /// # Errors
+    /// Some may have been shown before.
+    pub fn each(&self, filter: &Filter, mut show: impl FnMut(CallRecord)) -> Result<(), ReadError> {
+        let of_sqlite = |error: Error| self.error(&error);
+        let snapshot = self.connection.unchecked_transaction().map_err(of_sqlite)?;
+        let mut left = match filter.limit {
+            0 => Filter::DEFAULT_LIMIT,
+            limit => limit,
+        };
+        for stretch in self.stretches(filter).map_err(of_sqlite)? {
+            let mut conditions = Conditions::of(filter);
+            conditions.within(stretch.first, stretch.last);
+            if let Some(number) = &filter.number {
+                conditions.number(number, stretch.index);
+            }
+            let sql = conditions.select(left);
+            let mut statement = self.connection.prepare_cached(&sql).map_err(of_sqlite)?;
+            let values = params_from_iter(conditions.values());
+            let mut rows = statement.query(values).map_err(of_sqlite)?;
+            while let Some(row) = rows.next().map_err(of_sqlite)? {
+                let seq = row.get(0).map_err(of_sqlite)?;
+                let json: String = row.get(1).map_err(of_sqlite)?;
+                show(decode(seq, &json)?);
+                left = left.saturating_sub(1);
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        drop(snapshot);
+        Ok(())
     }
 
     /// Final records in the store.
@@ -131,6 +176,14 @@ impl Reader {
             .collect::<Result<Vec<_>, _>>()?;
         calls.sort_by_key(|call| call.started_ms);
         Ok(calls)
+    }
+
+    /// Whether there is any feedback; a file of an older release has no place for it.
+    fn is_anything_said(&self) -> Result<bool, Error> {
+        let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'feedback')";
+        let row = "SELECT EXISTS (SELECT 1 FROM feedback)";
+        let holds = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+        Ok(holds(table)? && holds(row)?)
     }
 
     fn error(&self, error: &Error) -> ReadError {

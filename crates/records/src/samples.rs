@@ -108,6 +108,7 @@ pub(crate) fn record(n: u64) -> CallRecord {
         }],
         test: false,
         route: None,
+        feedback: None,
         decision: vec![
             "carrier-a: priority 1, weight 10".to_owned(),
             "carrier-b: priority 2, weight 10".to_owned(),

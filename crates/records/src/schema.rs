@@ -14,7 +14,11 @@ const APPLICATION_ID: i64 = 0x544e_444d;
 
 /// The statements that lead from each version to the next; the first makes an empty file version 1.
 /// A version that was released is never edited, only followed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+];
 
 /// How long opening waits for another process that holds the file.
 const OPEN_WAIT: Duration = Duration::from_secs(2);

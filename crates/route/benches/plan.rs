@@ -11,11 +11,13 @@
 )]
 #![allow(unsafe_code, reason = "a counting allocator has to be a GlobalAlloc")]
 
+#[path = "../tests/support/counting.rs"]
+mod counting;
+
+use counting::{Counting, allocations};
 use criterion::{BatchSize, Criterion};
 use route::deck::{Asked, Condition, Deck, Key, Money, Places, Rate, Row, parse_csv};
 use route::{Live, Request, Tables, TrunkIx, plan};
-use std::alloc::{GlobalAlloc, Layout};
-use std::cell::Cell;
 use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -29,34 +31,8 @@ const BEFORE: u32 = 1_767_225_600;
 /// Plans that are timed one by one.
 const TIMED: usize = 200_000;
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes on to the daemon's allocator unchanged; counting touches a thread's own cell and allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's contract is the allocator's.
-        unsafe { Jemalloc.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { Jemalloc.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as above.
-        unsafe { Jemalloc.realloc(at, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<Jemalloc> = Counting(Jemalloc);
 
 unsafe extern "C" {
     fn madvise(address: *mut std::ffi::c_void, length: usize, advice: i32) -> i32;
@@ -100,7 +76,7 @@ fn prefixes(count: usize, seed: u64) -> Vec<u64> {
 /// For each trunk as many prefixes of four to nine digits, none of which another trunk has: all there are of four to six digits, and
 /// equally many of seven, eight and nine.
 fn prefixes_apart() -> Vec<Vec<u64>> {
-    let mut of_trunks = vec![Vec::with_capacity(PREFIXES); TRUNKS];
+    let mut of_trunks: Vec<Vec<u64>> = (0..TRUNKS).map(|_| Vec::with_capacity(PREFIXES)).collect();
     let (mut next, mut left) = (0, TRUNKS * PREFIXES);
     for digits in 4..=9u32 {
         let (first, all) = (10u64.pow(digits - 1), 9 * 10usize.pow(digits - 1));
@@ -250,9 +226,9 @@ fn timed(name: &str, tables: &Tables, prefixes: &[u64]) {
     };
     let (called, draw) = next();
     one(tables, &live, now, &called, draw);
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     one(tables, &live, now, &called, draw);
-    println!("{name}: {} allocations per plan", ALLOCATIONS.get() - before);
+    println!("{name}: {} allocations per plan", allocations() - before);
     let time = |(called, draw): (Called, u64)| {
         let begun = Instant::now();
         let attempts = one(tables, &live, now, &called, draw);

@@ -5,6 +5,7 @@
 //! - [`plan`](fn@plan) orders the attempts of one call and keeps the reasons ([`Trace`]).
 //! - [`Unanswered`] and [`Tables::backups`] say who gets a call that nobody has answered.
 //! - [`Quality`] keeps what came of attempts and calls, and works out what is believed of each trunk; [`learn`] weighs that against price.
+//! - [`replay`] plans past calls again by other tables, and says what that would have changed.
 //! - [`verdict`] says whether another attempt follows a failed one; [`cause`] maps SIP status to Q.850 and back.
 
 mod backup;
@@ -20,6 +21,7 @@ pub mod number;
 mod plan;
 mod prices;
 pub mod quality;
+pub mod replay;
 mod tables;
 
 pub use backup::{Backup, Unanswered};

@@ -1,6 +1,7 @@
 //! What changes under calls: how many each trunk carries, how fast they come, which targets are alive.
 //! Owned by one shard.
 
+mod beside;
 mod capacity;
 mod gate;
 mod health;
@@ -8,9 +9,11 @@ mod hops;
 mod learner;
 mod pace;
 mod round_trip;
+mod seat;
 
 use crate::prices::Prices;
 use crate::tables::{NetworkIx, Tables, TrunkIx};
+use beside::Beside;
 use capacity::{Alarm, Held, Limits, Marks};
 use config::{Capacity, Role, Trunk};
 use gate::Gates;
@@ -49,6 +52,8 @@ pub struct Live {
     hops: Places,
     limits: Limits,
     learner: Option<Box<Learner>>,
+    /// Tables by which calls are planned as well: few.
+    beside: Vec<Beside>,
 }
 
 /// One trunk.
@@ -133,6 +138,7 @@ impl Live {
         self.places = places.into_boxed_slice();
         self.installed = Some(Arc::clone(tables.identity()));
         self.prices = tables.prices();
+        self.place_all_beside();
         self.limits.install(tables, |name| self.names.get(name).copied());
         let gone: Vec<u32> = self
             .names
@@ -456,15 +462,6 @@ impl Live {
         installed.is_some_and(|installed| Arc::ptr_eq(installed, tables.identity()))
     }
 
-    /// Index of a trunk's slot: by place for the tables in force, by name for older ones.
-    fn find(&self, tables: &Tables, trunk: TrunkIx) -> Option<u32> {
-        if self.has_installed(tables) {
-            self.places.get(trunk.0 as usize).copied()
-        } else {
-            self.names.get(tables.trunk(trunk).name.as_str()).copied()
-        }
-    }
-
     fn slot(&self, tables: &Tables, trunk: TrunkIx) -> Option<&Slot> {
         self.slots.get(self.find(tables, trunk)? as usize)
     }
@@ -482,25 +479,5 @@ impl Live {
         let uri = &tables.trunk(trunk).targets.get(target)?.uri;
         let place = health::position(&slot.targets, target, uri)?;
         Some((slot.targets.get_mut(place)?, slot.rules))
-    }
-}
-
-impl Slot {
-    fn takes_no_more(&self) -> bool {
-        self.drains || self.drained
-    }
-
-    fn check(&self, now: Instant, priority: bool) -> Result<(), Refusal> {
-        if !self.open {
-            Err(Refusal::Disabled)
-        } else if self.takes_no_more() {
-            Err(Refusal::Draining)
-        } else if self.calls >= self.marks.most(priority) {
-            Err(Refusal::Calls)
-        } else if !self.pace.has_room(now, priority) {
-            Err(Refusal::Cps)
-        } else {
-            Ok(())
-        }
     }
 }

@@ -93,7 +93,7 @@ pub struct NoRoute {
     /// Why, in a sentence.
     pub reason: NoRouteReason,
     /// Who was looked at, and why not.
-    pub trace: Trace,
+    pub trace: Box<Trace>,
 }
 
 /// Why a call has no route.
@@ -160,7 +160,7 @@ pub fn plan(tables: &Tables, live: &Live, now: Instant, request: &Request<'_>) -
         return Err(NoRoute {
             status: reason.status(),
             reason,
-            trace,
+            trace: Box::new(trace),
         });
     }
     Ok(Plan {

@@ -19,6 +19,7 @@
 //!
 //! Price is weighed by how often it has to be paid: who turns answers away costs less, who answers himself more.
 
+mod amend;
 mod believe;
 mod changes;
 mod each;
@@ -42,7 +43,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use group::{Destination, Group};
-pub use interval::Bounds;
+pub use interval::{Bounds, mean_bounds, wilson};
 pub use place::{MAX_CELLS, MAX_PLACES, MAX_SLOTS};
 pub use result::{AttemptResult, CallResult, Ending, Feedback, TestResult, worth_of_mos, worth_of_pdd};
 pub use saved::{LoadError, Saved};
@@ -346,7 +347,8 @@ impl Quality {
             .get(self.places.find(group, class.map_or(0, class_key))?)?;
         let sums = place.known(slot)?.sums;
         let figures = sums.figures(self.weight());
-        (figures.attempts > 0.01 || figures.tests.is_some()).then_some(figures)
+        let seen = figures.attempts > 0.01 || figures.tests.is_some() || figures.issues.is_some();
+        seen.then_some(figures)
     }
 
     /// The groups that are told apart now.

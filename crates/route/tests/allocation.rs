@@ -8,43 +8,19 @@
 )]
 #![allow(unsafe_code, reason = "a counting allocator has to be a GlobalAlloc")]
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "support/tables.rs"]
 mod support;
 
+use counting::{Counting, allocations};
 use route::{Live, Request, plan};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::alloc::System;
 use std::time::Instant;
 use support::{carrier, ix, pbx, priced};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes on to the system's allocator unchanged; counting touches a thread's own cell and allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's contract is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting<System> = Counting(System);
 
 /// Its attempts, where there are more than fit into it, and its candidates.
 #[test]
@@ -74,9 +50,9 @@ fn a_plan_over_many_carriers_is_two_allocations() {
         draw: 7,
     };
     let now = Instant::now();
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     let plan = plan(&tables, &live, now, &request).unwrap();
-    let made = ALLOCATIONS.get() - before;
+    let made = allocations() - before;
     assert_eq!(plan.attempts.len(), 7);
     assert_eq!(plan.trace.candidates().len(), 50);
     assert!(made <= 2, "{made} allocations");

@@ -94,7 +94,8 @@ fn switched_off_it_is_plain_least_cost() {
     };
     let off = play(&world, &all, Picker::Blind(&mut Learner::with(&world, settings)));
     let plain = play(&world, &all, Picker::Blind(&mut LeastCost));
-    assert_eq!(off.firsts, plain.firsts);
+    let differ = off.firsts.iter().zip(&plain.firsts).find(|(a, b)| a != b);
+    assert_eq!(differ, None);
 }
 
 #[test]
@@ -102,6 +103,6 @@ fn the_same_day_is_played_the_same_way() {
     let world = Scenario::Everything.world(4, HOUR / 2);
     let all = calls(&world);
     let (once, again) = (learner(&world, &all), learner(&world, &all));
-    assert_eq!(once.firsts, again.firsts);
+    assert!(once.firsts == again.firsts);
     assert_eq!(once.classes, again.classes);
 }

@@ -220,7 +220,11 @@ impl Place {
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let said = uri.authority()?.as_str().rsplit([']', '@']).next()?.contains(':');
+        let port = match uri.port_u16() {
+            None if said => return None,
+            port => port.unwrap_or(if secure { 443 } else { 80 }),
+        };
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Some(Self {
             secure,

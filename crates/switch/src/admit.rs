@@ -1,17 +1,19 @@
 //! Who may call, and how much: the step between an INVITE and a call.
 
+mod test;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use config::{Role, Transfer};
 use route::number::Misdialled;
-use route::{TrunkIx, Wish, deck, destinations};
+use route::{TrunkIx, Wish, destinations};
 use rtp_proto::control::Side;
 use sip_msg::HeaderId;
 use sip_proto::{DropReason, Flow, Transport, reply};
 
 use crate::auth;
-use crate::call::{self, Call, Ending, Invite, NewCall, Story, sdp_of};
+use crate::call::{self, Call, Ending, Invite, NewCall, Story, bill, sdp_of};
 use crate::core::{Asked, Core};
 use crate::dip::Routing;
 use crate::guard;
@@ -24,6 +26,7 @@ use crate::numbers;
 use crate::rules::{self, Facts};
 use crate::snapshot::Snapshot;
 use crate::trial::TRIAL_LISTENER;
+use test::{returned, test_call};
 
 /// Seconds after which a caller that met a limit may try again (RFC 3261 §20.33).
 const RETRY_AFTER: u32 = 5;
@@ -49,6 +52,9 @@ pub(crate) fn invite(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
     };
     let peer = core.snapshot.peer(trunk, None);
     core.endpoint.sender_is(asked.id, peer);
+    if let Some(snapshot) = core.trials.awaits(&core.snapshot, trunk, &called) {
+        return returned(core, now, (snapshot, trunk), called, asked);
+    }
     if core
         .registrations
         .is_contact(&core.snapshot.trunk(trunk).name, &called)
@@ -100,12 +106,17 @@ pub(crate) fn admitted(
     if invite.asked.flow.conn.is_some() {
         alias(core, trunk, &invite.asked);
     }
-    let snapshot = Arc::clone(&core.snapshot);
+    let snapshot = core.snapshot_for(trunk, &called);
+    let on_trial = !Arc::ptr_eq(&snapshot, &core.snapshot);
     let Begun {
         mut call,
         refused,
         misdialled,
     } = begin(core, now, snapshot, trunk, invite, called);
+    if on_trial {
+        call.story
+            .remark("by the configuration on trial (canary)".to_owned());
+    }
     let emergency = call.is_emergency();
     if core.draining && !emergency {
         core.counters.refused_limit += 1;
@@ -120,7 +131,7 @@ pub(crate) fn admitted(
         return Some(call);
     }
     if let Some(refused) = refused.filter(|_| !emergency) {
-        let who = &core.snapshot.trunk(trunk).name;
+        let who = call.snapshot.trunk(trunk).name.clone();
         tracing::debug!(call = %call.id, trunk = %who, why = %refused, "refused for its caller");
         call.story.remark(format!("{who}: {refused}"));
         call.fail(core, now, Ending::failed(refused.kind(), refused.status()));
@@ -143,7 +154,7 @@ pub(crate) fn admitted(
         call.end(core, now, ending);
         return Some(call);
     }
-    let snapshot = Arc::clone(&core.snapshot);
+    let snapshot = Arc::clone(&call.snapshot);
     let wish = Wish {
         called: Some(&call.story.called),
         priority: snapshot.tables.has_priority(trunk),
@@ -234,35 +245,6 @@ fn tls_name(trunk: &config::Trunk, target: &config::Target) -> String {
     let name = trunk.tls.as_ref().and_then(|tls| tls.name.clone());
     name.unwrap_or_else(|| target.host.to_string())
         .to_ascii_lowercase()
-}
-
-/// A call by which a trunk is tested: nobody's limits but the switch's own and the trunk's hold for it.
-fn test_call(core: &mut Core, now: Now, asked: Asked) -> Option<Call> {
-    let Some((snapshot, from)) = core.trials.caller(&asked.flow) else {
-        core.answer(now, &asked, 403, None);
-        return None;
-    };
-    let called = headers::user_of(asked.message.uri());
-    let invite = Invite {
-        asked,
-        offer: None,
-        carried: None,
-    };
-    let mut call = begin(core, now, snapshot, from, invite, called).call;
-    let full = if core.draining {
-        Some("draining")
-    } else if core.calls >= core.max_calls() {
-        Some("switch-full")
-    } else if core.ports.available() < PAIRS {
-        Some("no-ports")
-    } else {
-        None
-    };
-    match full {
-        Some(kind) => call.end(core, now, Ending::failed(kind, 503)),
-        None => route(core, now, &mut call),
-    }
-    Some(call)
 }
 
 /// A call with nothing reserved for it yet.
@@ -438,7 +420,7 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     let draw = core.random();
     let (caller, called) = (call.story.caller.clone(), call.story.called.clone());
     let at_unix_s = now.unix_ms / 1000;
-    let mut sale = sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
+    let mut sale = bill::sale(&call.snapshot, call.a.trunk, at_unix_s, (&caller, &called));
     if call.is_emergency() {
         sale = route::Sale::Unsaid;
     }
@@ -465,7 +447,9 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
     };
     let snapshot = Arc::clone(&call.snapshot);
     let fit = call.offer_fits();
-    match (route::plan(&snapshot.tables, &core.live, now.at, &request), fit) {
+    let planned = route::plan(&snapshot.tables, &core.live, now.at, &request);
+    core.shadowed(now, call, draw, planned.as_ref().ok());
+    match (planned, fit) {
         (Ok(mut plan), Ok(())) => {
             let rate = plan.attempts.first().and_then(|attempt| attempt.rate);
             match guard::priced(core, now, call, rate) {
@@ -487,29 +471,13 @@ fn route(core: &mut Core, now: Now, call: &mut Call) {
         (Err(none), _) => {
             tracing::debug!(call = %call.id, reason = %none.reason, "no route");
             let status = none.status;
-            call.story.decision(none.trace);
+            call.story.decision(*none.trace);
             // Whoever the number is for can't be asked: that is a failure on the way.
             if !call.goes_on(core, now, route::AttemptOutcome::Unreachable) {
                 call.fail(core, now, Ending::failed("no-route", status));
             }
         }
     }
-}
-
-/// What a customer pays for a call from one number to another.
-pub(crate) fn sale(
-    snapshot: &Snapshot,
-    customer: TrunkIx,
-    at_unix_s: u64,
-    (caller, called): (&str, &str),
-) -> route::Sale {
-    let asked = deck::Asked {
-        called,
-        caller,
-        at_unix_s,
-    };
-    let to_carriers = snapshot.tables.number(called).is_none();
-    snapshot.tables.sale(customer, &asked, to_carriers)
 }
 
 /// Answers a request that no dialog or call wants.

@@ -379,6 +379,7 @@ impl Call {
             caller: self.story.caller.to_string(),
             called: self.story.called.to_string(),
             emergency: self.is_emergency(),
+            feedback: None,
             started_ms: self.story.started_ms,
             talk_s: self.story.talk_time(now).map(|talk| talk.as_secs()),
             from: leg_view(&self.a),

@@ -41,8 +41,9 @@ use crate::registrar::Registrar;
 use crate::snapshot::Snapshot;
 use crate::sources::SourceNames;
 use crate::tags::Tags;
-use crate::trial::Trials;
+use crate::trial::{TRIAL_TRUNK, Trials};
 use crate::vouch::Certificates;
+use crate::whatif::WhatIf;
 
 /// A request that waits for our answer.
 pub(crate) struct Asked {
@@ -101,6 +102,8 @@ pub(crate) struct Core {
     pub(crate) handoffs: VecDeque<Handoff>,
     /// Tests of trunks.
     pub(crate) trials: Trials,
+    /// Configurations that are tried out.
+    pub(crate) whatif: WhatIf,
     pub(crate) counters: Counters,
     pub(crate) draining: bool,
     /// Calls there are, without those that are over but not yet done with.
@@ -149,6 +152,7 @@ impl Core {
             dips: Dips::default(),
             handoffs: VecDeque::new(),
             trials: Trials::default(),
+            whatif: WhatIf::default(),
             counters: Counters::default(),
             draining: false,
             calls: 0,
@@ -343,6 +347,9 @@ impl Core {
 
     /// The same for a call of which more is known.
     pub(crate) fn admit_attempt_as(&mut self, now: Now, trunk: &Trunk, wish: Wish<'_>) -> Option<Permit> {
+        if trunk.name == TRIAL_TRUNK {
+            return self.live.admit_seated(now.at, TRIAL_TRUNK);
+        }
         let ix = self.snapshot.tables.trunk_named(&trunk.name)?;
         self.live
             .try_admit_as(now.at, &self.snapshot.tables, ix, wish)

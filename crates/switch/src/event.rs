@@ -61,6 +61,12 @@ pub enum EventKind {
     Share,
     /// A class has spent what it may on finding out about carriers.
     BudgetSpent,
+    /// Scheduled test calls fail that passed before, or were never made.
+    TestFailed,
+    /// They pass again.
+    TestPassedAgain,
+    /// A configuration is tried out beside the one in force, or is not any more.
+    TryOut,
     /// A call is over. Made of its record by whoever tells of calls.
     Call,
 }
@@ -88,6 +94,9 @@ impl EventKind {
             Self::Promoted => "promoted",
             Self::Share => "share",
             Self::BudgetSpent => "budget-spent",
+            Self::TestFailed => "test-failed",
+            Self::TestPassedAgain => "test-passed-again",
+            Self::TryOut => "try-out",
             Self::Call => "call",
         }
     }
@@ -104,7 +113,8 @@ impl EventKind {
             | Self::LoadHigh
             | Self::Emergency
             | Self::EmergencyFailed
-            | Self::Demoted => true,
+            | Self::Demoted
+            | Self::TestFailed => true,
             Self::TargetUp
             | Self::PlaceBack
             | Self::Registered
@@ -114,6 +124,8 @@ impl EventKind {
             | Self::Promoted
             | Self::Share
             | Self::BudgetSpent
+            | Self::TestPassedAgain
+            | Self::TryOut
             | Self::Call => false,
         }
     }
@@ -156,6 +168,9 @@ mod tests {
             EventKind::Promoted,
             EventKind::Share,
             EventKind::BudgetSpent,
+            EventKind::TestFailed,
+            EventKind::TestPassedAgain,
+            EventKind::TryOut,
             EventKind::Call,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());

@@ -116,7 +116,7 @@ impl Switch {
             decision: None,
             lines: Vec::new(),
         };
-        let sale = admit::sale(snapshot, from, at_unix_s, (&caller, &called));
+        let sale = bill::sale(snapshot, from, at_unix_s, (&caller, &called));
         let refusal = match read.misdialled {
             Some(misdialled) => Some((misdialled.status(), misdialled.to_string())),
             None if emergency => None,
@@ -154,10 +154,11 @@ impl Switch {
             }
             Err(none) => {
                 explanation.status = Some(none.status);
-                none.trace
+                *none.trace
             }
         };
-        let decision = trace.view();
+        let mut decision = trace.view();
+        decision.work_out();
         explanation.lines = decision.lines();
         explanation.decision = Some(decision);
         Ok(explanation)

@@ -250,6 +250,9 @@ pub struct CallView {
     /// Whether it is a customer's to emergency services.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub emergency: bool,
+    /// What an application has said of it so far; the store's to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Box<crate::record::FeedbackRecord>>,
 }
 
 /// One leg of a [`CallView`].

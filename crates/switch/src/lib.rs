@@ -40,6 +40,7 @@
 //! | `orphan.rs` | INVITEs that nobody waits for any more |
 //! | `health.rs` | OPTIONS, ours and theirs |
 //! | `trial.rs` | tests of trunks: calls and pings that an operator has made |
+//! | `whatif.rs` | configurations that are tried out: in shadow, or with a share of the calls |
 //! | `resume.rs` | calls that were up when the process died |
 //! | `io.rs`, `record.rs` | inputs and commands; the call record |
 //! | `gauges.rs`, `trunks.rs`, `switch/view.rs` | what there is to see |
@@ -53,6 +54,7 @@ mod dip;
 mod edge;
 mod event;
 mod explain;
+mod feedback;
 mod gauges;
 mod guard;
 mod handoff;
@@ -80,12 +82,14 @@ mod tags;
 mod trial;
 mod trunks;
 mod vouch;
+mod whatif;
 
 pub use crate::credit::CreditView;
 pub use crate::dip::{DipCounters, LookupAnswer, lookup_roots};
 pub use crate::edge::{BanOutcome, BanView};
 pub use crate::event::{Event, EventKind};
 pub use crate::explain::{AttemptView, Explanation, NoAnswer, Question};
+pub use crate::feedback::{Rated, Rating, Standing, TestLesson};
 pub use crate::gauges::{Counters, Gauges, StirCounters};
 pub use crate::io::{CallView, Command, EndOutcome, Input, LegView, Now, RecordJob};
 pub use crate::register::RegistrationView;
@@ -95,9 +99,13 @@ pub use crate::snapshot::{
     Listener, MediaAddress, Peers, Snapshot, TrunkPeers, media_addresses, peers, transport,
 };
 pub use crate::sounds::{Clip, sounds};
-pub use crate::switch::{Sifted, Switch, SwitchConfig};
-pub use crate::trial::{Probed, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_snapshot};
+pub use crate::switch::{GroupFigures, Sifted, Switch, SwitchConfig};
+pub use crate::trial::{
+    Probed, Return, TRIAL_LISTENER, TRIAL_TRUNK, TrialId, trial_flow, trial_of, trial_return, trial_snapshot,
+};
 pub use crate::trunks::{PlaceView, TargetView};
 pub use crate::vouch::{FetchedCertificate, Stir, stir};
+pub use crate::whatif::{ArmView, CanaryView, Candidate, ShadowShare, ShadowView, Trying, differs};
 pub use route::fraud::{BlockView, Counts as FraudCounts, EventView, FraudView, Rule as FraudRule};
+pub use route::quality::{Bounds, Figures};
 pub use route::{LimitView, NetworkIx};

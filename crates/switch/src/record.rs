@@ -2,7 +2,9 @@
 //!
 //! A record is plain data. `records` stores it, `api` and the command line show it; only this crate fills it.
 
+use route::AttemptOutcome;
 pub use route::deck::{Balance, Money};
+use route::quality::Ending;
 pub use rtp_proto::control::{AfterAnswer, BadAnswer, Heard, LossStructure, Quality};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -105,9 +107,28 @@ pub struct CallRecord {
     /// What is taken off which customer's credit for it: the store does that together with writing the final record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<AccountRecord>,
+    /// What an application has said of the call. The store keeps it beside the record, and readers put it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Box<FeedbackRecord>>,
     /// Why the attempts stood in this order: the route decision in words, one line per candidate; then a line for each trunk that could
     /// not be offered the call, with the reason.
     pub decision: Vec<String>,
+}
+
+/// What an application says of how a call was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedbackRecord {
+    /// When it came, milliseconds since 1970 (UTC).
+    pub given_ms: u64,
+    /// From 1, bad, to 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<u8>,
+    /// What was wrong, in words of the application's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<String>,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// A price that is taken off a customer's credit.
@@ -211,6 +232,28 @@ pub struct AttemptRecord {
     /// side).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl AttemptRecord {
+    /// Whose doing its end was; `None`: it says nothing of the carrier.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        let rang = self.pdd_ms.is_some();
+        match self.outcome.as_str() {
+            "answered" => Some(Ending::Answered),
+            "cancelled" => Some(Ending::cancelled(rang)),
+            "refused" => Ending::of(AttemptOutcome::Final {
+                status: self.sip,
+                q850: self.q850,
+                rang,
+            }),
+            "timeout-trying" => Ending::of(AttemptOutcome::TimeoutTrying),
+            "timeout-progress" => Ending::of(AttemptOutcome::TimeoutProgress),
+            "timeout-answer" => Ending::of(AttemptOutcome::TimeoutAnswer { status: self.sip }),
+            "unreachable" => Ending::of(AttemptOutcome::Unreachable),
+            _ => None,
+        }
+    }
 }
 
 /// A side of a call.

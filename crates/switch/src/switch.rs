@@ -6,6 +6,7 @@ mod handover;
 mod view;
 
 pub use edge::Sifted;
+pub use view::GroupFigures;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -484,12 +485,14 @@ impl Switch {
     fn on_reload(&mut self, now: Now, snapshot: Arc<Snapshot>) {
         self.core.ports.set_range(snapshot.config.media.ports.clone());
         self.core.live.install(&snapshot.tables);
+        self.core.trials.take_seats(&mut self.core.live);
         self.core.watchman.guard.install(&snapshot.config);
         self.core.access.install(&snapshot.config);
         self.core.certificates.forget_trust();
         let before = &self.core.snapshot.config.portability;
         self.core.dips.install(before, &snapshot.config.portability);
         self.core.snapshot = snapshot;
+        self.core.install_whatif(now);
         self.core.edge.install();
         self.core.install_learning(now);
         self.core.install_credit(now);

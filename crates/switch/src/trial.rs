@@ -8,12 +8,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::Config;
-use route::{Tables, TrunkIx};
+use config::{Config, Host, Role, Target};
+use route::{Live, Tables, TrunkIx};
 use sip_msg::Message;
 use sip_proto::{ClientId, ConnId, Flow, Hop, ListenerId, PeerId, Transport};
 
-use crate::call::{Ending, Phase};
+use crate::call::{Call, Ending, Phase};
 use crate::core::{ClientOwner, Core, Waiter};
 use crate::health;
 use crate::ident::{CallKey, IdMap};
@@ -90,13 +90,41 @@ to = "test"
 /// The configuration of a test call to a trunk, and the tester's place among its trunks. `None`: there is no such trunk.
 #[must_use]
 pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, TrunkIx)> {
+    build(running, trunk, None)
+}
+
+/// The configuration of such a call that comes back to us from the trunk: whatever it calls, the test answers. `None`: there is no such
+/// trunk.
+#[must_use]
+pub fn trial_return(running: &Snapshot, trunk: &str, id: TrialId) -> Option<Snapshot> {
+    build(running, trunk, Some(id)).map(|(snapshot, _)| snapshot)
+}
+
+/// Where the test is, as the target of a trunk.
+fn seat_of(id: TrialId) -> Target {
+    let at = trial_flow(id).remote;
+    Target {
+        uri: format!("sip:{at};transport=ws"),
+        priority: 1,
+        weight: 1,
+        region: None,
+        host: Host::Ip(at.ip()),
+        port: Some(at.port()),
+        transport: Some(config::Transport::Ws),
+        sips: false,
+    }
+}
+
+/// The running configuration with the tester in it; `back`: calls go from the trunk to this test, instead of the other way.
+fn build(running: &Snapshot, trunk: &str, back: Option<TrialId>) -> Option<(Snapshot, TrunkIx)> {
     let tested = running.config.trunk(trunk)?;
     let seed = config::parse(TESTER, "test").ok()?;
     let mut tester = config::Trunk::clone(seed.trunks.first()?);
     TRIAL_TRUNK.clone_into(&mut tester.name);
     tester.network.clone_from(&tested.network);
+    tester.targets = back.map(seat_of).into_iter().collect();
     let mut rule = seed.numbers.into_iter().next()?;
-    rule.to = vec![trunk.to_owned()];
+    rule.to = vec![if back.is_some() { TRIAL_TRUNK } else { trunk }.to_owned()];
     let mut config: Config = running.config.clone();
     for other in &mut config.trunks {
         // What the call would cost is of no interest, and decks are not at hand.
@@ -106,7 +134,7 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
             other.deck = None;
         }
         // A user's number is called where the user is, unless it is the trunk's own.
-        if other.name != trunk && !other.users.is_empty() {
+        if (back.is_some() || other.name != trunk) && !other.users.is_empty() {
             Arc::make_mut(other).users.clear();
         }
     }
@@ -122,13 +150,15 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
     let tables = Tables::build(&config, Vec::new()).ok()?;
     let nowhere = trial_flow(TrialId(9)).remote;
     let mut listeners = running.listeners.clone();
-    listeners.push(Listener {
+    // Before others of its kind: what goes to the test leaves by this one.
+    let own = Listener {
         id: TRIAL_LISTENER,
         transport: Transport::Ws,
         network: tables.network(place),
         bind: nowhere,
         advertise: nowhere,
-    });
+    };
+    listeners.insert(if back.is_some() { 0 } else { listeners.len() }, own);
     let snapshot = Snapshot {
         config,
         tables,
@@ -143,11 +173,50 @@ pub fn trial_snapshot(running: &Snapshot, trunk: &str) -> Option<(Snapshot, Trun
     Some((snapshot, place))
 }
 
+impl Call {
+    /// It has come back to this test.
+    fn is_return_to(&self, id: TrialId) -> bool {
+        let to = self.story.tried.last();
+        let trunk = to.map(|tried| self.snapshot.trunk(tried.trunk));
+        let seat = trunk.filter(|trunk| trunk.name == TRIAL_TRUNK);
+        seat.and_then(|trunk| trunk.targets.first()?.port) == Some(id.0)
+    }
+
+    /// It is a test's, or has come back to one.
+    pub(crate) fn is_test(&self) -> bool {
+        let to = self.story.tried.last();
+        let back = to.is_some_and(|tried| self.snapshot.trunk(tried.trunk).name == TRIAL_TRUNK);
+        back || self.a.flow.listener == TRIAL_LISTENER
+    }
+}
+
+/// A number of ours that a test calls over a trunk.
+#[derive(Debug, Clone)]
+pub struct Return {
+    /// The configuration of the call that comes back ([`trial_return`]).
+    pub snapshot: Arc<Snapshot>,
+    /// The number.
+    pub number: String,
+    /// The trunk that is tested.
+    pub trunk: String,
+}
+
 impl Switch {
     /// A trunk is tested from now on: INVITEs that come by the trial's way ([`crate::trial_flow`]) are calls of this snapshot
     /// ([`crate::trial_snapshot`]), from this trunk of it. `false`: too many are tested at once.
     pub fn begin_trial(&mut self, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
         begin(self.core_mut(), id, snapshot, from)
+    }
+
+    /// While this trial lasts, a call from a carrier to this number is the trial's own, come back.
+    pub fn await_return(&mut self, id: TrialId, back: Return) {
+        let core = self.core_mut();
+        if let Some(tester) = back.snapshot.config.trunk(TRIAL_TRUNK) {
+            core.live.seat(tester);
+        }
+        if let Some(trial) = core.trials.list.iter_mut().find(|trial| trial.id == id) {
+            trial.back = Some(back);
+        }
     }
 
     /// Asks all places of a trunk's targets with OPTIONS for a trial: a [`Command::Probed`] for each.
@@ -161,7 +230,7 @@ impl Switch {
         let its = self
             .calls
             .iter()
-            .filter(|(_, call)| trial_of(&call.a.flow) == Some(id));
+            .filter(|(_, call)| trial_of(&call.a.flow) == Some(id) || call.is_return_to(id));
         let keys: Vec<CallKey> = its.map(|(key, _)| *key).collect();
         for key in keys {
             self.with_call(key, |call, core| {
@@ -183,6 +252,7 @@ pub(crate) struct Trial {
     id: TrialId,
     snapshot: Arc<Snapshot>,
     from: TrunkIx,
+    back: Option<Return>,
 }
 
 /// Who tests, and what is asked for them.
@@ -212,13 +282,58 @@ impl Trials {
         let trial = self.list.iter().find(|trial| trial.id == id)?;
         Some((Arc::clone(&trial.snapshot), trial.from))
     }
+
+    /// The configuration of a call from this trunk of the running one if it is a test's that has come back. A carrier may bring it back that
+    /// is not the one tested; numbers are alike when their last eight digits are.
+    pub(crate) fn awaits(&self, running: &Snapshot, trunk: TrunkIx, called: &str) -> Option<Arc<Snapshot>> {
+        let from = running.trunk(trunk);
+        if self.list.is_empty() || from.role != Role::Carrier {
+            return None;
+        }
+        let waiting = self.list.iter().filter_map(|trial| trial.back.as_ref());
+        let mut waiting = waiting.filter(|back| is_alike(&back.number, called));
+        // Of two that call the same number the one over this trunk.
+        let own = waiting.clone().find(|back| back.trunk == from.name);
+        let back = own.or_else(|| waiting.next())?;
+        // A reload may have moved trunks meanwhile.
+        let same = back.snapshot.config.trunks.get(trunk.0 as usize);
+        same.filter(|same| same.name == from.name)?;
+        Some(Arc::clone(&back.snapshot))
+    }
+
+    /// Other tables are installed: seats are to be made anew.
+    pub(crate) fn take_seats(&self, live: &mut Live) {
+        let waiting = self.list.iter().filter_map(|trial| trial.back.as_ref());
+        for back in waiting {
+            if let Some(tester) = back.snapshot.config.trunk(TRIAL_TRUNK) {
+                live.seat(tester);
+            }
+        }
+    }
+}
+
+/// Digits that every way to write a number has in common.
+const ALIKE: usize = 8;
+
+fn is_alike(number: &str, other: &str) -> bool {
+    let tail = |number: &str| {
+        let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
+        digits.into_iter().rev().take(ALIKE).collect::<Vec<u8>>()
+    };
+    let one = tail(number);
+    !one.is_empty() && one == tail(other)
 }
 
 /// Somebody tests from now on. `false`: there are too many.
 fn begin(core: &mut Core, id: TrialId, snapshot: Arc<Snapshot>, from: TrunkIx) -> bool {
     let room = core.trials.list.len() < MOST;
     if room {
-        core.trials.list.push(Trial { id, snapshot, from });
+        core.trials.list.push(Trial {
+            id,
+            snapshot,
+            from,
+            back: None,
+        });
     }
     room
 }

@@ -57,6 +57,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: TrunkAction,
     },
+    /// List the test calls that are made by the clock, and what came of the last ones.
+    TestCalls {
+        /// Another thing to do than to list them.
+        #[command(subcommand)]
+        action: Option<TestCallsAction>,
+    },
     /// List where users are registered.
     Registrations,
     /// List the addresses, ports and users that are banned.
@@ -162,11 +168,29 @@ pub(crate) enum FraudAction {
     },
 }
 
+/// What to do with test calls.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TestCallsAction {
+    /// Make the next call of a schedule now.
+    Run {
+        /// The schedule's name.
+        name: String,
+        /// The trunk, instead of the one whose turn it is.
+        #[arg(long)]
+        trunk: Option<String>,
+    },
+}
+
 /// What to look into.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrunkAction {
     /// See what works with a trunk, what does not, and which key helps: OPTIONS, transports, then a real call.
     Test(TestArgs),
+    /// Show what was learned of a trunk: answers, delays, sound and tests, for each group of destinations.
+    Quality {
+        /// The trunk's name.
+        name: String,
+    },
 }
 
 /// How a trunk is tested.
@@ -200,6 +224,9 @@ pub(crate) struct RecordsArgs {
     /// One call by its id.
     #[arg(long)]
     pub(crate) id: Option<String>,
+    /// Calls that came at or after this: seconds since 1970, 2026-02-01 or 2026-02-01T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
     /// At most so many, the latest first; without it 100 in a table and all of them with --json.
     #[arg(long)]
     pub(crate) limit: Option<usize>,
@@ -210,6 +237,64 @@ pub(crate) struct RecordsArgs {
 pub(crate) enum RouteAction {
     /// Say what would become of a call now, and why, without making one.
     Explain(ExplainArgs),
+    /// Plan past calls again by the configuration of --config, and say what that changes.
+    Replay(ReplayArgs),
+    /// Plan calls by another configuration as well, or show what that has shown.
+    Shadow(ShadowArgs),
+    /// Make a share of new calls by another configuration, or compare what came of both.
+    Canary(CanaryArgs),
+    /// Put in force what is tried out.
+    Promote {
+        /// Where there are both: shadow or canary.
+        which: Option<Which>,
+    },
+}
+
+/// What is put in force.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Which {
+    /// What is in shadow.
+    Shadow,
+    /// The canary.
+    Canary,
+}
+
+/// Which calls are planned again.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Records as `tandem records --json` prints them; - for standard input. Without it those of the configuration's own store.
+    pub(crate) file: Option<PathBuf>,
+    /// Calls that came at or after this: seconds since 1970, 2026-02-01 or 2026-02-01T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// The prices in force then, in place of those when each call came.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+}
+
+/// What is put in shadow.
+#[derive(Debug, Args)]
+pub(crate) struct ShadowArgs {
+    /// The configuration file; without it what the shadow has shown is printed.
+    #[arg(conflicts_with = "off")]
+    pub(crate) file: Option<PathBuf>,
+    /// End it.
+    #[arg(long)]
+    pub(crate) off: bool,
+}
+
+/// What becomes a canary.
+#[derive(Debug, Args)]
+pub(crate) struct CanaryArgs {
+    /// The configuration file; without it what came of both is printed.
+    #[arg(conflicts_with = "off", requires = "share")]
+    pub(crate) file: Option<PathBuf>,
+    /// How much of the new calls, per cent.
+    #[arg(long, value_name = "PERCENT", requires = "file")]
+    pub(crate) share: Option<f64>,
+    /// End it: all new calls go by the configuration in force.
+    #[arg(long)]
+    pub(crate) off: bool,
 }
 
 /// Which call.

@@ -6,10 +6,14 @@ mod credit;
 mod decks;
 mod fraud;
 mod place;
+mod quality;
+mod replay;
 mod routes;
 mod show;
 mod tail;
+mod test_calls;
 mod trial;
+mod whatif;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +24,9 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use records::{Filter, Reader};
 
-use crate::cli::{Cli, Command, FraudAction, RecordsArgs, RouteAction, TrunkAction, TrunksAction};
+use crate::cli::{
+    Cli, Command, FraudAction, RecordsArgs, RouteAction, TestCallsAction, TrunkAction, TrunksAction,
+};
 use crate::snapshot::Refused;
 use crate::{daemon, demo, logging, snapshot};
 use client::{Client, escaped};
@@ -76,6 +82,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Trunk {
             action: TrunkAction::Test(args),
         } => return trial::test(&client(Stake::Service)?, &args, json),
+        Command::Trunk {
+            action: TrunkAction::Quality { name },
+        } => quality::show(&ask()?, &name, json)?,
+        Command::TestCalls { action: None } => test_calls::show(&ask()?, json)?,
+        Command::TestCalls {
+            action: Some(TestCallsAction::Run { name, trunk }),
+        } => test_calls::run(&client(Stake::Service)?, &name, trunk.as_deref(), json)?,
         Command::Registrations => show::registrations(&ask()?.get("/v1/registrations")?, json)?,
         Command::Bans => show::bans(&ask()?.get("/v1/bans")?, json)?,
         Command::Ban { address, seconds } => {
@@ -89,8 +102,20 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         } => fraud::lift(&client(Stake::Service)?, &customer, prefix.as_deref())?,
         Command::Records(args) => records(config, args, json)?,
         Command::Route {
+            action: RouteAction::Replay(args),
+        } => replay::run(config, &args, json)?,
+        Command::Route {
             action: RouteAction::Explain(args),
         } => routes::explain(&ask()?, &args, json)?,
+        Command::Route {
+            action: RouteAction::Shadow(args),
+        } => whatif::shadow(&client(Stake::Service)?, &args, json)?,
+        Command::Route {
+            action: RouteAction::Canary(args),
+        } => whatif::canary(&client(Stake::Service)?, &args, json)?,
+        Command::Route {
+            action: RouteAction::Promote { which },
+        } => whatif::promote(&client(Stake::Service)?, which, json)?,
         Command::Tail(args) => tail::follow(&ask()?, &args, json)?,
         Command::Decks { action } => return decks::run(config, &action, json),
         Command::Credit { action } => credit::run(&ask()?, action.as_ref(), json)?,
@@ -192,6 +217,12 @@ fn profiles(name: Option<&str>, json: bool) -> Result<()> {
     show::text(text)
 }
 
+/// A moment that was written with `--since`, in milliseconds since 1970.
+fn since_ms(text: &str) -> Result<u64> {
+    let moment = route::deck::moment(text).map_err(|message| anyhow::anyhow!("--since {message}"))?;
+    Ok(u64::from(moment) * 1000)
+}
+
 /// Reads the store itself, so that it works while the switch is down.
 fn records(config: Option<&Path>, args: RecordsArgs, json: bool) -> Result<()> {
     let path = place::records(config)?;
@@ -200,6 +231,7 @@ fn records(config: Option<&Path>, args: RecordsArgs, json: bool) -> Result<()> {
         trunk: args.trunk,
         cause: args.cause,
         id: args.id,
+        since_ms: args.since.as_deref().map(since_ms).transpose()?,
         limit: args
             .limit
             .unwrap_or(if json { ALL } else { Filter::DEFAULT_LIMIT }),

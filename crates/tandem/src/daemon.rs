@@ -10,14 +10,17 @@
 mod attic;
 mod backend;
 mod control;
+mod feedback;
 mod figures;
 mod keeper;
 mod ladder;
 mod news;
 mod pace;
+mod rounds;
 mod shard;
 mod trial;
 mod watch;
+mod whatif;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

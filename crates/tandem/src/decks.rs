@@ -190,7 +190,7 @@ impl Basis<'_> {
             Err(message) => return Err(vec![format!("trunk.{name}.deck_format.{message}")]),
         };
         match task.path {
-            Some(path) => self.from_file(task, path, &format),
+            Some(path) => self.of_file(task, path, &format),
             None => {
                 let rows = Sheet::inline(task.rows, &format);
                 let deck = rows.and_then(|sheet| sheet.deck(self.exchange, self.places.clone()));
@@ -204,7 +204,7 @@ impl Basis<'_> {
         }
     }
 
-    fn from_file(&self, task: &Task<'_>, path: &Path, format: &Format) -> Made {
+    fn of_file(&self, task: &Task<'_>, path: &Path, format: &Format) -> Made {
         let fault = |error: String| {
             vec![format!(
                 "{}: {} of trunk {:?}: {error}",

@@ -18,9 +18,9 @@ use testbed::{Bed, Call, Record, Setup, sdp};
 
 /// A class for the PBX that asks carriers at once, with these keys.
 fn racing(setup: Setup, keys: &str) -> Setup {
-    setup
-        .key("pbx", "class = \"fast\"")
-        .extra(&format!("[[class]]\nname = \"fast\"\nparallel = {{ {keys} }}"))
+    setup.key("pbx", "class = \"fast\"").extra(&format!(
+        "[[class]]\nname = \"fast\"\nlearn = false\nparallel = {{ {keys} }}"
+    ))
 }
 
 /// A desk at X that has the usual number, whose rule has these keys.

@@ -17,8 +17,11 @@ use testbed::{Bed, Record, Setup};
 const TANDEM: &str = env!("CARGO_BIN_EXE_tandem");
 
 /// Calls per second, and how many.
-const RATE: u32 = 20;
-const CALLS: u32 = 560;
+const RATE: u32 = 10;
+const CALLS: u32 = 320;
+
+/// Ten seconds make a conversation.
+const HOLD: Duration = Duration::from_millis(10_500);
 
 /// Two carriers, the first of them a little cheaper, and a class that weighs what comes of its calls.
 fn learning(setup: Setup) -> Setup {
@@ -56,6 +59,7 @@ fn lc_a_carrier_that_dies_costs_no_call_and_is_back_when_it_is_back() {
         bed.uas_b1(name)
             .calls(100_000, 1)
             .quiet()
+            .answers_pings()
             .deadline(Duration::from_secs(120))
     };
     let b1 = bed.run(&many("uas_basic"));
@@ -68,6 +72,7 @@ fn lc_a_carrier_that_dies_costs_no_call_and_is_back_when_it_is_back() {
     let callers = bed.run(
         &bed.uac("uac_basic")
             .calls(CALLS, RATE)
+            .hold(HOLD)
             .quiet()
             .deadline(Duration::from_secs(90)),
     );
@@ -97,7 +102,9 @@ fn lc_a_carrier_that_dies_costs_no_call_and_is_back_when_it_is_back() {
     let last = records.iter().filter_map(learned).count();
     assert!(last > all / 2, "decisions say what was believed");
     let log = bed.log();
-    assert!(log.contains("demoted") && log.contains("share"), "{log}");
+    for told in ["target-down", "target-up", "share: to +44"] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
 }
 
 /// Without a class, or where learning is off, price alone decides.
@@ -113,10 +120,10 @@ fn lc_where_learning_is_off_the_cheapest_gets_every_call() {
     .unwrap();
     let reload = bed.ask("POST", "/v1/reload");
     assert_eq!(reload.status, 200, "{}", reload.body);
-    let b1 = bed.run(&bed.uas_b1("uas_basic").calls(FEW, 20).quiet());
+    let b1 = bed.run(&bed.uas_b1("uas_basic").calls(100_000, 1).quiet().answers_pings());
     let callers = bed.run(&bed.uac("uac_basic").calls(FEW, 20).quiet());
     callers.wait().assert_all(u64::from(FEW));
-    b1.wait().assert_all(u64::from(FEW));
+    let _ = b1.stop();
     for record in bed.finish_lingering(FEW as usize, FEW as usize) {
         let first: &Value = &record.0["route"]["candidates"][0];
         assert_eq!(

@@ -193,7 +193,7 @@ fn an_emergency_call_is_answered_whatever_its_customer_may_do() {
     for (call, leg) in &held {
         support::hang_up(call, leg);
     }
-    assert_eq!(bed.log().matches("emergency call").count(), 2, "{}", bed.log());
+    assert_eq!(bed.log().matches(" emergency: +").count(), 2, "{}", bed.log());
     let begun = bed
         .metrics()
         .sum_where("tandem_emergency_calls_total", "what=\"begun\"");

@@ -30,6 +30,7 @@ pub struct Scenario {
     deadline: Duration,
     retransmit: bool,
     trace: bool,
+    pings: bool,
 }
 
 impl Scenario {
@@ -50,6 +51,7 @@ impl Scenario {
             deadline: Duration::from_secs(30),
             retransmit: true,
             trace: true,
+            pings: false,
         }
     }
 
@@ -106,6 +108,13 @@ impl Scenario {
     #[must_use]
     pub fn no_retransmissions(mut self) -> Self {
         self.retransmit = false;
+        self
+    }
+
+    /// It answers OPTIONS, whatever its scenario says.
+    #[must_use]
+    pub fn answers_pings(mut self) -> Self {
+        self.pings = true;
         self
     }
 
@@ -168,6 +177,9 @@ impl Scenario {
         if self.trace {
             command.args(["-trace_logs", "-log_file"]).arg(file("log"));
             command.args(["-trace_msg", "-message_file"]).arg(file("msg"));
+        }
+        if self.pings {
+            command.arg("-aa");
         }
         if !self.retransmit {
             command.arg("-nr");

@@ -6,6 +6,7 @@ use super::{Job, keeper};
 use crate::accounts;
 use crate::schema::{self, StoreError};
 use rusqlite::{Connection, Error, ErrorCode, Statement, params};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
@@ -235,6 +236,7 @@ impl<'c> Session<'c> {
     }
 
     fn write_final(&mut self, record: &CallRecord, again: bool) -> Result<Verdict, Error> {
+        let record = &*worked_out(record);
         let json = match encode(&mut self.json, record) {
             Ok(json) => json,
             Err(refusal) => return Ok(Err(refusal)),
@@ -298,6 +300,18 @@ fn verdict(executed: Result<usize, Error>) -> Result<Verdict, Error> {
 
 fn billionths(amount: Money) -> i64 {
     i64::try_from(amount.0).unwrap_or(i64::MAX)
+}
+
+/// The record with what its decision leaves to be worked out: here nobody waits for it.
+fn worked_out(record: &CallRecord) -> Cow<'_, CallRecord> {
+    if record.route.as_ref().is_none_or(|route| route.chances.is_none()) {
+        return Cow::Borrowed(record);
+    }
+    let mut record = record.clone();
+    if let Some(route) = &mut record.route {
+        route.work_out();
+    }
+    Cow::Owned(record)
 }
 
 /// The record as JSON, in a buffer that is used again.

@@ -22,7 +22,8 @@ impl Row<'_> {
         estimates: &[],
         noise: 0.0,
         probe: 0.0,
-        min_attempts: 0.0,
+        // Not even what nothing is known of has enough: the cheapest is first.
+        min_attempts: f32::INFINITY,
     };
 
     /// What is believed of a trunk.
@@ -201,7 +202,7 @@ fn probed(policy: &Policy, row: &Row<'_>, draw: u64, offers: &[Offer], best: (us
         which -= over;
         which < 0.0
     });
-    found.or_else(|| all().last()).map(|(index, _)| index)
+    found.or_else(|| all().next_back()).map(|(index, _)| index)
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ const SPAN: f32 = 3.4642;
 
 /// Most trunks whose being in or out of a call is looked at one by one; further ones that have a share of less than one half are taken for out, the
 /// others for in.
-const SHARED: usize = 8;
+const SHARED: usize = 4;
 
 /// The probability that each offer is the first of [`choose`](super::choose::choose) over all draws. Deterministic; within 0.003 of it (the midpoint rule,
-/// [`POINTS`] points), where no more than eight trunks have a share below 1.
+/// [`POINTS`] points), where no more than four trunks have a share below 1.
 pub fn propensities(policy: &Policy, row: &Row<'_>, offers: &[Offer]) -> Vec<f32> {
     let estimates: Vec<Estimate> = offers.iter().map(|offer| row.estimate(offer.slot)).collect();
     let knows = |estimate: &Estimate| estimate.weight >= row.min_attempts;

@@ -1,6 +1,6 @@
 //! Whether a trunk is well, told without looking: most trunks are, most of the time, and a plan asks of every one.
 
-use super::{Live, Slot};
+use super::{Live, Refusal, Slot};
 use crate::tables::Tables;
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,26 @@ impl Live {
                 slot.carrier = Some(carrier);
             }
             self.look(index);
+        }
+    }
+}
+
+impl Slot {
+    pub(super) fn takes_no_more(&self) -> bool {
+        self.drains || self.drained
+    }
+
+    pub(super) fn check(&self, now: Instant, priority: bool) -> Result<(), Refusal> {
+        if !self.open {
+            Err(Refusal::Disabled)
+        } else if self.takes_no_more() {
+            Err(Refusal::Draining)
+        } else if self.calls >= self.marks.most(priority) {
+            Err(Refusal::Calls)
+        } else if !self.pace.has_room(now, priority) {
+            Err(Refusal::Cps)
+        } else {
+            Ok(())
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::quality::{AttemptResult, CallResult, Destination, Feedback, Figures, 
 use crate::quality::{LoadError, Saved};
 use crate::tables::{Tables, TrunkIx};
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The statistics, and which of their places is whose.
 #[derive(Debug)]
@@ -39,7 +39,11 @@ pub(crate) struct Lesson<'a> {
     carriers: &'a [u32],
 }
 
-impl Lesson<'_> {
+impl<'a> Lesson<'a> {
+    pub(super) fn new(row: Row<'a>, carriers: &'a [u32]) -> Self {
+        Self { row, carriers }
+    }
+
     /// The number under which a carrier is known, by its place among those in force.
     pub(crate) fn slot(&self, carrier: usize) -> u32 {
         self.carriers.get(carrier).copied().unwrap_or(u32::MAX)
@@ -47,7 +51,7 @@ impl Lesson<'_> {
 }
 
 impl Learner {
-    fn number(&mut self, name: &str) -> u32 {
+    pub(super) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
@@ -58,10 +62,18 @@ impl Learner {
     }
 
     /// A class by its name; what has none, or one that is gone, is as calls without.
-    fn class(&self, name: Option<&str>) -> usize {
+    pub(super) fn class(&self, name: Option<&str>) -> usize {
         let last = self.classes.len().saturating_sub(1);
         let named = name.and_then(|name| self.classes.iter().take(last).position(|class| **class == *name));
         named.unwrap_or(last)
+    }
+
+    pub(super) fn has_class(&self, name: &str) -> bool {
+        self.class(Some(name)) != self.class(None)
+    }
+
+    pub(super) fn row(&self, destination: Destination, class: usize) -> Row<'_> {
+        self.quality.row(destination, class)
     }
 
     fn place(&self, of: &Of<'_>) -> Option<(u32, Destination, usize)> {
@@ -92,17 +104,18 @@ impl Live {
             .collect();
         learner.carriers = numbers.into();
         self.learner = Some(learner);
+        self.meet_all();
     }
 
-    /// What is known for calls to a number in a class, by its place; `None`: nothing was ever learned, or these are not the tables in
-    /// force.
+    /// What is known for calls to a number in a class, by its place; `None`: nothing was ever learned, or these are neither the tables in
+    /// force nor beside them.
     pub(crate) fn lesson(&self, tables: &Tables, called: &str, class: u16) -> Option<Lesson<'_>> {
-        let learner = self.learner.as_ref().filter(|_| self.has_installed(tables))?;
-        let row = learner.quality.row(Destination::of(called), usize::from(class));
-        Some(Lesson {
-            row,
-            carriers: &learner.carriers,
-        })
+        let learner = self.learner.as_ref()?;
+        if self.has_installed(tables) {
+            let row = learner.row(Destination::of(called), usize::from(class));
+            return Some(Lesson::new(row, &learner.carriers));
+        }
+        self.beside(tables)?.lesson(learner, called, class)
     }
 
     /// A call of this class is planned; `explores`: to find something out.
@@ -141,6 +154,19 @@ impl Live {
     pub fn note_feedback(&mut self, now: Instant, of: &Of<'_>, feedback: &Feedback) {
         self.note(of, |quality, (slot, destination, class)| {
             quality.note_feedback(now, slot, destination, class, feedback);
+        });
+    }
+
+    /// An application says otherwise than it did so long ago.
+    pub fn replace_feedback(
+        &mut self,
+        now: Instant,
+        of: &Of<'_>,
+        before: (&Feedback, Duration),
+        feedback: &Feedback,
+    ) {
+        self.note(of, |quality, (slot, destination, class)| {
+            quality.replace_feedback(now, slot, destination, class, before, feedback);
         });
     }
 
@@ -193,6 +219,13 @@ impl Live {
         let mut figures: Vec<(Group, Figures)> = learner.quality.groups().filter_map(of).collect();
         figures.sort_by_key(|(group, _)| *group);
         figures
+    }
+
+    /// What is known of a trunk over all destinations and classes; `None`: nothing was seen.
+    pub fn overall(&self, trunk: &str) -> Option<Figures> {
+        let learner = self.learner.as_ref()?;
+        let number = *learner.numbers.get(trunk)?;
+        learner.quality.figures(number, Group::EVERYWHERE, None)
     }
 
     /// What was learned, to be kept over a restart.

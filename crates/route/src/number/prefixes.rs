@@ -51,7 +51,7 @@ pub(super) fn prefixes(region: Region) -> Option<&'static Prefixes> {
 pub(super) fn behind<'n>(digits: &'n str, code: &str) -> Option<&'n str> {
     let (front, rest) = digits.split_at_checked(code.len())?;
     let fits = |(shape, digit): (u8, u8)| shape == digit || (shape == b'X' && digit.is_ascii_digit());
-    (front.bytes().len() == code.len() && code.bytes().zip(front.bytes()).all(fits)).then_some(rest)
+    code.bytes().zip(front.bytes()).all(fits).then_some(rest)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::decide::Decision;
 use super::order::{Keys, NO_KEY, Score};
 use super::trace::Place;
 use crate::deck::{self, Money, Rate};
-use crate::learn::{self, Estimate, Offer, Picked, Policy, Row, Why, relative_price};
-use crate::prices::{COMPARED_MS, Price};
+use crate::learn::{self, Estimate, Offer, Picked, Policy, Why, relative_price};
+use crate::prices::COMPARED_MS;
 use crate::tables::TrunkIx;
 use smallvec::SmallVec;
 
@@ -50,7 +50,7 @@ pub(super) struct Learned {
 pub(super) struct Known {
     /// Index of its standing.
     pub(super) standing: u32,
-    relative_price: f32,
+    pub(super) relative_price: f32,
     pub(super) estimate: Estimate,
 }
 
@@ -75,21 +75,9 @@ impl Learned {
         &self.policy
     }
 
-    /// How likely each of [`known`](Self::known) was to be first.
-    pub(super) fn propensities(&self) -> Vec<f32> {
-        let estimates: Vec<Estimate> = self.known.iter().map(|known| known.estimate).collect();
-        let row = Row {
-            estimates: &estimates,
-            noise: self.noise,
-            probe: self.probe,
-            min_attempts: self.min_attempts,
-        };
-        let offer = |(known, slot): (&Known, u32)| Offer {
-            slot,
-            relative_price: known.relative_price,
-        };
-        let offers: Vec<Offer> = self.known.iter().zip(0..).map(offer).collect();
-        learn::propensities(&self.policy, &row, &offers)
+    /// How much chance there was, how often one was tried that may be better than it looks, and below how many attempts chance had no part.
+    pub(super) fn chances(&self) -> [f32; 3] {
+        [self.noise, self.probe, self.min_attempts]
     }
 }
 
@@ -134,10 +122,11 @@ impl Decision<'_> {
         } else {
             (with.len(), without)
         };
-        let cheapest = amount(cheapest);
         for (standing, index) in field.iter().zip(from..).filter(|(standing, _)| usable(standing)) {
             let slot = lesson.slot(index);
-            let relative_price = relative_price(amount(Some(standing.price)), cheapest);
+            let relative_price = cheapest.map_or(0.0, |cheapest| {
+                relative_price(standing.price.amount(), cheapest.amount())
+            });
             offers.push(Offer { slot, relative_price });
             known.push(Known {
                 standing: index as u32,
@@ -189,11 +178,6 @@ impl Decision<'_> {
             extra: extra(rates, COMPARED_MS),
         }))
     }
-}
-
-/// What a price amounts to, in billionths.
-fn amount(price: Option<Price>) -> u64 {
-    price.map_or(0, Price::amount)
 }
 
 #[cfg(test)]

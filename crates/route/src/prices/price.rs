@@ -46,15 +46,19 @@ impl Price {
         Self(bits)
     }
 
-    /// The amount, to as many digits as are kept, in billionths.
+    /// The amount, to as many digits as are kept, in billionths; of no offer more than any.
     pub(crate) const fn amount(self) -> u64 {
         let bits = self.0;
         if bits >> EXACT == 0 {
             return bits as u64;
         }
         let (above, mantissa) = (bits & ((1 << EXACT) - 1), bits & ((1 << MANTISSA) - 1));
-        let exponent = (above >> MANTISSA) + EXACT;
-        (1_u64 << MANTISSA | mantissa as u64) << (exponent - MANTISSA)
+        let shift = (above >> MANTISSA) + EXACT - MANTISSA;
+        // No amount has more than 64 bits.
+        if shift + MANTISSA >= u64::BITS {
+            return u64::MAX;
+        }
+        (1_u64 << MANTISSA | mantissa as u64) << shift
     }
 
     /// The bits, in the order of prices.
@@ -78,6 +82,14 @@ mod tests {
             if high - low > high >> MANTISSA {
                 prop_assert!(Price::of(Money(low)) < Price::of(Money(high)), "{} {}", low, high);
             }
+        }
+
+        #[test]
+        fn a_price_stands_for_its_amount(amount: u64, shift in 0u32..64) {
+            let amount = amount >> shift;
+            let kept = Price::of(Money(amount)).amount();
+            prop_assert!(kept <= amount && amount - kept <= amount >> MANTISSA, "{} {}", amount, kept);
+            prop_assert!(Price::NONE.amount() == u64::MAX);
         }
 
         #[test]

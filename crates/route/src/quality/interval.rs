@@ -20,7 +20,7 @@ pub struct Bounds {
 }
 
 /// A proportion with Wilson's score interval, which holds near 0 and 1 and for few trials too. `None`: no trials.
-pub(crate) fn wilson(hits: f32, trials: f32) -> Option<Bounds> {
+pub fn wilson(hits: f32, trials: f32) -> Option<Bounds> {
     if trials <= NOTHING {
         return None;
     }
@@ -36,7 +36,7 @@ pub(crate) fn wilson(hits: f32, trials: f32) -> Option<Bounds> {
 }
 
 /// A mean with its interval, from the number, the sum and the sum of squares. Of fewer than two the interval is everything.
-pub(crate) fn mean_bounds(many: f32, sum: f32, squares: f32) -> Option<Bounds> {
+pub fn mean_bounds(many: f32, sum: f32, squares: f32) -> Option<Bounds> {
     if many <= NOTHING {
         return None;
     }

@@ -23,6 +23,11 @@ macro_rules! sums {
                 $(self.$name += weight * other.$name;)+
             }
 
+            /// Puts right those that more was taken off than they had.
+            pub(crate) fn at_least_nothing(&mut self) {
+                $(self.$name = self.$name.max(0.0);)+
+            }
+
             /// Makes all of them so much less.
             pub(crate) fn scale(&mut self, by: f32) {
                 $(self.$name *= by;)+
@@ -177,6 +182,38 @@ pub struct Figures {
     pub issues: Option<Bounds>,
     /// Test calls that passed.
     pub tests: Option<Bounds>,
+}
+
+impl Figures {
+    /// With four decimals: more says nothing, and changes with every second that passes.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let round = |value: f32| (value * 10_000.0).round() / 10_000.0;
+        let bounds = |bounds: Option<Bounds>| {
+            bounds.map(|bounds| Bounds {
+                mean: round(bounds.mean),
+                low: round(bounds.low),
+                high: round(bounds.high),
+            })
+        };
+        Self {
+            attempts: round(self.attempts),
+            asr: bounds(self.asr),
+            ner: bounds(self.ner),
+            seer: bounds(self.seer),
+            pdd_s: bounds(self.pdd_s),
+            acd_s: self.acd_s.map(round),
+            mos: bounds(self.mos),
+            loss: self.loss.map(round),
+            jitter_ms: self.jitter_ms.map(round),
+            short: bounds(self.short),
+            false_answers: bounds(self.false_answers),
+            dead_air: bounds(self.dead_air),
+            score: self.score.map(round),
+            issues: bounds(self.issues),
+            tests: bounds(self.tests),
+        }
+    }
 }
 
 impl Sums {

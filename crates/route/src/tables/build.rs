@@ -228,7 +228,7 @@ fn backups(
     let mut list = |backups: &[config::Backup]| -> Box<[Backup]> {
         let resolved = backups.iter().filter_map(|backup| {
             let trunk = match &backup.trunk {
-                Some(name) => Some(known(std::slice::from_ref(name), names, &by, errors).pop()?),
+                Some(name) => Some(known(std::slice::from_ref(name), names, by, errors).pop()?),
                 None => None,
             };
             Some(Backup {

@@ -3,7 +3,7 @@
 use super::{Figures, Run, Who};
 use crate::measure::{Back, Interval, Turn, median, percentile};
 use crate::world::Ms;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Part of the oracle's gain per scenario and over all, then how soon shares went and came back, then what exploring took.
@@ -92,16 +92,34 @@ fn shares(text: &mut String, runs: &[Run]) -> std::fmt::Result {
     for who in Who::MEASURED {
         for name in scenarios(runs).into_iter().chain(["all"]) {
             let its = runs.iter().filter(|run| name == "all" || run.scenario == name);
-            let turns: Vec<Turn> = its
-                .filter_map(|run| of(run, who))
-                .flat_map(|figures| figures.turns.iter().cloned())
+            turned_line(text, who, name, &turns(its, who))?;
+        }
+        let all = turns(runs.iter(), who);
+        let effects: BTreeSet<&str> = all.iter().map(|turn| &*turn.effect).collect();
+        for effect in &effects {
+            let its: Vec<Turn> = all
+                .iter()
+                .filter(|turn| turn.effect == *effect)
+                .cloned()
                 .collect();
-            if !turns.is_empty() {
-                writeln!(text, "{:<18} {name:<12} {}", who.name(), turned(&turns))?;
-            }
+            turned_line(text, who, effect, &its)?;
         }
     }
     writeln!(text)
+}
+
+fn turns<'a>(runs: impl Iterator<Item = &'a Run>, who: Who) -> Vec<Turn> {
+    let figures = runs.filter_map(|run| of(run, who));
+    figures
+        .flat_map(|figures| figures.turns.iter().cloned())
+        .collect()
+}
+
+fn turned_line(text: &mut String, who: Who, name: &str, turns: &[Turn]) -> std::fmt::Result {
+    if turns.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "{:<18} {name:<12} {}", who.name(), turned(turns))
 }
 
 /// How soon carriers lost their share and were back.

@@ -12,7 +12,6 @@ use crate::record::{
     TransferRecord,
 };
 use crate::snapshot::Snapshot;
-use crate::trial::TRIAL_LISTENER;
 
 impl Call {
     /// The record so far, while the call goes on.
@@ -116,7 +115,8 @@ impl Call {
             mos: both().map(|quality| quality.mos).reduce(f32::midpoint),
             mos_min: both().map(|quality| quality.mos_min).reduce(f32::min),
             stir: story.vouch.as_ref().and_then(|vouch| vouch.record()),
-            test: self.a.flow.listener == TRIAL_LISTENER,
+            test: self.is_test(),
+            feedback: None,
             decision: story.lines(route.as_ref().map(|route| route.lines()).unwrap_or_default()),
             route,
             margin: sum.margin(),

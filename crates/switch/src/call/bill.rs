@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::credit::{Place, talk_ms};
 use crate::io::Now;
 use crate::record::AccountRecord;
+use crate::snapshot::Snapshot;
 
 /// Q.850: the network does not want it.
 const CALL_REJECTED: u8 = 21;
@@ -93,6 +94,22 @@ fn add(sum: &mut Option<Money>, amount: Option<Money>) {
         let sum = sum.get_or_insert_default();
         sum.0 = sum.0.saturating_add(amount.0);
     }
+}
+
+/// What a customer pays for a call from one number to another.
+pub(crate) fn sale(
+    snapshot: &Snapshot,
+    customer: TrunkIx,
+    at_unix_s: u64,
+    (caller, called): (&str, &str),
+) -> route::Sale {
+    let asked = deck::Asked {
+        called,
+        caller,
+        at_unix_s,
+    };
+    let to_carriers = snapshot.tables.number(called).is_none();
+    snapshot.tables.sale(customer, &asked, to_carriers)
 }
 
 /// What the customer of this name pays for a call; `None`: nothing.

@@ -364,7 +364,9 @@ impl Call {
         if self.ended.as_ref().is_none_or(|ended| ended.ticket.is_some()) {
             return;
         }
-        let ticket = core.store(self.key, self.final_record(stats), StoreKind::Final);
+        let record = self.final_record(stats);
+        core.note_arm(&self.snapshot, &record);
+        let ticket = core.store(self.key, record, StoreKind::Final);
         if let Some(ended) = &mut self.ended {
             ended.ticket = Some(ticket);
         }

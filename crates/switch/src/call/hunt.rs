@@ -69,6 +69,8 @@ pub(super) struct Clock {
     rung: Option<Instant>,
     /// How long the called number may ring.
     ring: Option<Duration>,
+    /// It goes on as long as there is anybody to be tried: it is for emergency services.
+    endless: bool,
 }
 
 impl Clock {
@@ -76,11 +78,11 @@ impl Clock {
         self.time = self.time.into_iter().chain(trunk.failover.time).min();
     }
 
-    /// What is left of the time for a call to ring somewhere; `None`: it has rung.
+    /// What is left of the time for a call to ring somewhere; `None`: it has rung, or there is no end to it.
     fn left(&self, now: Now) -> Option<Duration> {
         let time = self.time.unwrap_or(USUAL_TIME);
         let gone = now.at.saturating_duration_since(self.since);
-        self.rung.is_none().then(|| time.saturating_sub(gone))
+        (self.rung.is_none() && !self.endless).then(|| time.saturating_sub(gone))
     }
 
     /// What is left of the time that the called number may ring; `None`: its rule says nothing of that.
@@ -113,6 +115,7 @@ impl Hunt {
                 time: None,
                 rung: None,
                 ring: None,
+                endless: false,
             },
         }
     }
@@ -196,6 +199,7 @@ impl Call {
             by_number,
         };
         let mut hunt = Hunt::new(now, course, to.contacts);
+        hunt.clock.endless = self.is_emergency();
         hunt.clock.allows(snapshot.trunk(self.customer()));
         if hunt.by_number {
             hunt.clock.ring = snapshot.tables.number(self.called()).and_then(|rule| rule.ring);

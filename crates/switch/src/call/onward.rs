@@ -16,6 +16,7 @@ use sip_msg::Message;
 
 use super::{Call, Course, ErrandKind, Phase};
 use crate::admit;
+use crate::call::bill;
 use crate::core::Core;
 use crate::identity::{Diverted, Whereto};
 use crate::io::Now;
@@ -408,7 +409,7 @@ impl Call {
         let at_unix_s = now.unix_ms / 1000;
         let request = route::Request {
             draw: core.random(),
-            sell: admit::sale(&snapshot, payer, at_unix_s, (&caller, &way.number)).rate(),
+            sell: bill::sale(&snapshot, payer, at_unix_s, (&caller, &way.number)).rate(),
             ..request(payer)
         };
         match route::plan(&snapshot.tables, &core.live, now.at, &request) {

@@ -12,7 +12,8 @@ use crate::io::Now;
 use crate::snapshot::Snapshot;
 
 impl Core {
-    /// Notes what an attempt showed of its target, if the tables are still those that it was planned with.
+    /// Notes what an attempt showed of its target, if the tables that it was planned with are still in use: those in force, or a canary's,
+    /// which have the same trunks and targets at the same places.
     pub(crate) fn note_target(
         &mut self,
         now: Now,
@@ -20,7 +21,7 @@ impl Core {
         attempt: &Attempt,
         outcome: Outcome,
     ) {
-        if !Arc::ptr_eq(planned, &self.snapshot) {
+        if !self.is_in_use(planned) {
             return;
         }
         self.note_ping(now, attempt.trunk, attempt.target, outcome);
@@ -47,7 +48,7 @@ impl Core {
         self.tell(now, kind, &trunk.name, text);
     }
 
-    /// Notes how long a target took to answer an attempt's INVITE, if the tables are still those that it was planned with. What took so
+    /// Notes how long a target took to answer an attempt's INVITE, if the tables that it was planned with are still in use. What took so
     /// long that it may have been sent twice tells nothing of the way (Karn's algorithm).
     pub(crate) fn note_round_trip(
         &mut self,
@@ -56,24 +57,24 @@ impl Core {
         attempt: &Attempt,
         took: Duration,
     ) {
-        if Arc::ptr_eq(planned, &self.snapshot) && took < planned.config.sip.t1 {
+        if self.is_in_use(planned) && took < planned.config.sip.t1 {
             let tables = &self.snapshot.tables;
             self.live
                 .note_round_trip(now.at, tables, attempt.trunk, attempt.target, took);
         }
     }
 
-    /// Notes where an attempt's target leads, if the tables are still those that it was planned with.
+    /// Notes where an attempt's target leads, if the tables that it was planned with are still in use.
     pub(crate) fn note_places(&mut self, planned: &Arc<Snapshot>, attempt: &Attempt, hops: &[Hop]) {
-        if Arc::ptr_eq(planned, &self.snapshot) {
+        if self.is_in_use(planned) {
             let tables = &self.snapshot.tables;
             self.live.note_places(tables, attempt.trunk, attempt.target, hops);
         }
     }
 
-    /// Notes that an attempt is made, if the tables are still those that it was planned with.
+    /// Notes that an attempt is made, if the tables that it was planned with are still in use.
     pub(crate) fn note_tried(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt) {
-        if Arc::ptr_eq(planned, &self.snapshot) {
+        if self.is_in_use(planned) {
             let tables = &self.snapshot.tables;
             self.live
                 .note_tried(now.at, tables, attempt.trunk, attempt.target);
@@ -82,7 +83,7 @@ impl Core {
 
     /// Leaves a target alone for as long as it asked.
     pub(crate) fn back_off(&mut self, now: Now, planned: &Arc<Snapshot>, attempt: &Attempt, wait: Duration) {
-        if Arc::ptr_eq(planned, &self.snapshot) {
+        if self.is_in_use(planned) {
             self.live
                 .back_off(now.at, &self.snapshot.tables, attempt.trunk, attempt.target, wait);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use route::quality::{Figures, Group};
 use rtp_proto::control;
 
 use super::Switch;
@@ -12,6 +13,16 @@ use crate::io::{CallView, Now};
 use crate::register::RegistrationView;
 use crate::registrar::BindingView;
 use crate::snapshot::Snapshot;
+
+/// What was learned of a carrier for certain numbers.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct GroupFigures {
+    /// What those begin with (`+4420`), or `everywhere`.
+    pub group: String,
+    /// What was seen.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
 
 impl Switch {
     /// The calls there are, oldest first.
@@ -45,7 +56,7 @@ impl Switch {
         self.core.registrations.view(now, trunk)
     }
 
-    fn called(&self, id: &str) -> Option<&Call> {
+    pub(crate) fn called(&self, id: &str) -> Option<&Call> {
         let call = self
             .calls
             .values()
@@ -70,6 +81,25 @@ impl Switch {
     #[must_use]
     pub fn trunk_calls(&self, trunk: &str) -> u32 {
         self.core.live.calls(trunk)
+    }
+
+    /// What was learned of a carrier over all destinations; `None`: nothing was seen.
+    #[must_use]
+    pub fn trunk_figures(&self, trunk: &str) -> Option<Figures> {
+        self.core.live.overall(trunk).map(Figures::rounded)
+    }
+
+    /// The same for each group of destinations that is told apart, all of them first; `None`: no such trunk.
+    #[must_use]
+    pub fn trunk_quality(&self, trunk: &str) -> Option<Vec<GroupFigures>> {
+        let tables = &self.core.snapshot.tables;
+        let ix = tables.trunk_named(trunk)?;
+        let all = self.core.live.figures(tables, ix).into_iter();
+        let view = |(group, figures): (Group, Figures)| GroupFigures {
+            group: group.to_string(),
+            figures: figures.rounded(),
+        };
+        Some(all.map(view).collect())
     }
 
     /// Whether a trunk's load is above its alert level.

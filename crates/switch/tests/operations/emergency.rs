@@ -70,7 +70,8 @@ fn a_user_who_is_banned_may_call_for_help_from_where_users_are_known() {
     assert_eq!(refused.status(), 401);
     let ack = thief.ack(&refused);
     bed.send(X, &ack);
-    let mut alice = alice.twin();
+    let rng = bed.world.rng.fork();
+    let mut alice = Party::caller(addr(X), switch, "alice", "alice", rng);
     call(&mut bed, &mut alice, "112", "secret");
     let at_b = bed.expect(B1, "INVITE");
     assert_eq!(at_b.uri(), "sip:112@127.0.0.20:5080");

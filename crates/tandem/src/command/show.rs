@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stdout};
 
+use super::quality;
 use anyhow::Result;
 use serde_json::Value;
 use switch::record::CallRecord;
@@ -159,7 +160,9 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
             (_, "true") => "draining",
             (_, _) => "yes",
         };
+        let tests = tests_words(trunk);
         if let Some(object) = trunk.as_object_mut() {
+            object.insert("tested".to_owned(), tests);
             object.insert("where".to_owned(), Value::String(words.join(", ")));
             object.insert("takes".to_owned(), Value::String(takes.to_owned()));
         }
@@ -172,9 +175,27 @@ pub(crate) fn trunks(trunks: &Value, json: bool) -> Result<()> {
         ("MAX CALLS", "max_calls"),
         ("MAX CPS", "max_cps"),
         ("REGISTERED", "registration.state"),
+        ("TESTS", "tested"),
         ("TARGETS", "where"),
     ];
-    table(&columns, &list)
+    table(&columns, &list)?;
+    quality::learned(&list)
+}
+
+/// `9/10: why`: of a trunk's test calls those that passed, and what was wrong with the last one that did not.
+fn tests_words(trunk: &Value) -> Value {
+    let Some(tests) = trunk.get("tests") else {
+        return Value::Null;
+    };
+    let mut words = format!("{}/{}", cell(tests, "passed"), cell(tests, "total"));
+    let why = tests
+        .get("last_failure")
+        .and_then(|last| last.get("why"))
+        .map(rows);
+    if let Some(why) = why.as_deref().and_then(<[Value]>::first).and_then(Value::as_str) {
+        words = format!("{words}: {why}");
+    }
+    Value::String(words)
 }
 
 /// Profiles, each with the first line of its text, which says what it is for.

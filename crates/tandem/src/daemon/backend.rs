@@ -7,26 +7,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{
-    Answer, Backend, DrainOutcome, Events, MessageView, PaymentWish, Problem, ReloadReport, TrialReport,
-    TrialStart, TrialWish, TrunkView,
+    Answer, Backend, DrainOutcome, Events, FeedbackWish, Given, MessageView, PaymentWish, Problem, Promotion,
+    ReloadReport, TestCallView, TestRun, TrialReport, TrialStart, TrialWish, TrunkView, TryReport, TryWish,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use records::{Accounts, Booked, Filter, Payment, Reader, StoreError};
 use sip_net::capture::Shot;
 use switch::record::{Balance, CallRecord};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, NoAnswer,
-    Question, Snapshot,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, CreditView, EndOutcome, Explanation, FraudView,
+    GroupFigures, NoAnswer, Question, ShadowView, Snapshot, Trying,
 };
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, Notify, oneshot};
 
 use super::attic;
 use super::figures;
 use super::ladder;
 use super::news::News;
+use super::rounds::Rounds;
 use super::shard::{Ask, Figures, Queue, ShardInput, Traced, TrunkState};
 use super::trial::{Bench, Order};
+use super::whatif::Beside;
 use crate::snapshot::{self, Refused};
+use crate::streams::LoadedStreams;
 
 /// How long the shard may take to answer an operator.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,6 +51,12 @@ pub(crate) struct Daemon {
     pub(crate) ready: AtomicBool,
     /// Tests of trunks.
     pub(crate) bench: Bench,
+    /// Tests by the clock.
+    pub(crate) rounds: Arc<Rounds>,
+    /// What is tried out beside the configuration in force. Whoever holds both takes `running` first.
+    pub(crate) beside: Mutex<Beside>,
+    /// Other files are to be watched from now on.
+    pub(crate) rewatch: Notify,
 }
 
 impl Daemon {
@@ -64,7 +73,7 @@ impl Daemon {
             .ok_or_else(Problem::busy)
     }
 
-    async fn read_records(&self, filter: Filter) -> Result<Vec<CallRecord>, Problem> {
+    pub(super) async fn read_records(&self, filter: Filter) -> Result<Vec<CallRecord>, Problem> {
         let path = self.records.clone();
         let read = move || Reader::open(&path)?.query(&filter);
         match tokio::task::spawn_blocking(read).await {
@@ -181,7 +190,6 @@ impl Daemon {
             Err(error) => return Err(refused(vec![error.to_string()])),
         };
         let mut next = loaded.snapshot;
-        let changes = running.config.diff(&next.config);
         // Sockets stay as they were bound; what else needs a restart is not read after the start.
         next.stay_bound(&running);
         let missing = next.out_of_reach();
@@ -189,14 +197,29 @@ impl Daemon {
             self.watch_too(loaded.files);
             return Err(refused(missing));
         }
-        let setup = Box::new(loaded.streams.setup(&next));
-        let next = Arc::new(next);
-        self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
+        self.end_what_differs(&next.config).await?;
+        let report = self
+            .put_in_force(&mut running, Arc::new(next), &loaded.streams, loaded.warnings)
             .await?;
-        attic::put(std::mem::replace(&mut *running, next));
         if let Ok(mut files) = self.files.lock() {
             *files = loaded.files;
         }
+        Ok(report)
+    }
+
+    /// Makes a configuration the one in force that has passed every check.
+    pub(super) async fn put_in_force(
+        &self,
+        running: &mut Arc<Snapshot>,
+        next: Arc<Snapshot>,
+        streams: &LoadedStreams,
+        warnings: Vec<String>,
+    ) -> Result<ReloadReport, Problem> {
+        let changes = running.config.diff(&next.config);
+        let setup = Box::new(streams.setup(&next));
+        self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
+            .await?;
+        attic::put(std::mem::replace(running, next));
         metrics::counter!("tandem_config_reloads_total").increment(1);
         for change in &changes {
             tracing::info!(restart = change.needs_restart, "configuration: {change}");
@@ -206,7 +229,7 @@ impl Daemon {
         Ok(ReloadReport {
             needs_restart: needs_restart.map(ToString::to_string).collect(),
             changes: changes.iter().map(ToString::to_string).collect(),
-            warnings: loaded.warnings,
+            warnings,
         })
     }
 }
@@ -232,7 +255,7 @@ impl Backend for Daemon {
     }
 
     fn call(&self, id: String) -> Answer<'_, Option<CallView>> {
-        Box::pin(self.ask(|reply| Ask::Call(id, reply)))
+        Box::pin(self.call_now(id))
     }
 
     fn ladder(&self, id: String) -> Answer<'_, Option<Vec<MessageView>>> {
@@ -253,8 +276,32 @@ impl Backend for Daemon {
         Box::pin(self.ask(|reply| Ask::Explain(Box::new(question), reply)))
     }
 
+    fn shadow(&self) -> Answer<'_, Option<ShadowView>> {
+        Box::pin(async { Ok(self.ask(Ask::Shadow).await?.map(|view| *view)) })
+    }
+
+    fn canary(&self) -> Answer<'_, Option<CanaryView>> {
+        Box::pin(async { Ok(self.ask(Ask::Canary).await?.map(|view| *view)) })
+    }
+
+    fn try_out(&self, way: Trying, wish: TryWish) -> Answer<'_, TryReport> {
+        Box::pin(self.try_out_now(way, wish))
+    }
+
+    fn stop_trying(&self, way: Trying) -> Answer<'_, bool> {
+        Box::pin(self.stop_trying_now(way, "by command"))
+    }
+
+    fn promote(&self, which: Option<Trying>) -> Answer<'_, Promotion> {
+        Box::pin(self.promote_now(which))
+    }
+
     fn events(&self, after: Option<u64>, calls: bool) -> Events {
         Box::pin(self.news.follow(after, calls))
+    }
+
+    fn give_feedback(&self, id: String, wish: FeedbackWish) -> Answer<'_, Given> {
+        Box::pin(self.feedback(id, wish))
     }
 
     fn hangup(&self, id: String) -> Answer<'_, EndOutcome> {
@@ -269,10 +316,15 @@ impl Backend for Daemon {
             let views = snapshot.config.trunks.iter().map(|trunk| {
                 let mut view = view(trunk, &states);
                 view.draining |= drained;
+                view.tests = self.rounds.of_trunk(&trunk.name);
                 view
             });
             Ok(views.collect())
         })
+    }
+
+    fn trunk_quality(&self, name: String) -> Answer<'_, Option<Vec<GroupFigures>>> {
+        Box::pin(self.ask(|reply| Ask::Quality(name, reply)))
     }
 
     fn registrations(&self) -> Answer<'_, Vec<BindingView>> {
@@ -304,6 +356,7 @@ impl Backend for Daemon {
                 trunk: name,
                 wish,
                 registration,
+                errand: None,
             };
             Ok(self.bench.begin(&self.queue, &running, order).await)
         })
@@ -311,6 +364,14 @@ impl Backend for Daemon {
 
     fn trunk_test(&self, name: String) -> Answer<'_, Option<TrialReport>> {
         Box::pin(async move { Ok(self.bench.report(&name)) })
+    }
+
+    fn test_calls(&self) -> Answer<'_, Vec<TestCallView>> {
+        Box::pin(async move { Ok(self.rounds.views()) })
+    }
+
+    fn run_test_call(&self, name: String, trunk: Option<String>) -> Answer<'_, TestRun> {
+        Box::pin(self.test_now(name, trunk))
     }
 
     fn bans(&self) -> Answer<'_, Vec<BanView>> {
@@ -374,6 +435,7 @@ impl Backend for Daemon {
             let figures: Box<Figures> = self.ask(Ask::Figures).await?;
             figures::publish(&figures);
             let live = figures::of_trunks(&figures.trunks)
+                + &figures::of_quality(&figures.trunks)
                 + &figures::of_credit(&figures.credit)
                 + &figures::of_limits(&figures.limits);
             Ok(self.metrics.render() + &live)
@@ -398,5 +460,7 @@ fn view(trunk: &config::Trunk, states: &[TrunkState]) -> TrunkView {
         above_alert: state.is_some_and(|state| state.above_alert),
         targets: state.map(|state| state.targets.clone()).unwrap_or_default(),
         registration: state.and_then(|state| state.registration.clone()),
+        quality: state.and_then(|state| state.figures),
+        tests: None,
     }
 }

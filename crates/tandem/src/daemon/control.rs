@@ -9,10 +9,11 @@ use anyhow::Result;
 use metrics_exporter_prometheus::PrometheusHandle;
 use switch::Snapshot;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::{Mutex, Notify, oneshot, watch};
 
 use super::backend::Daemon;
 use super::news::News;
+use super::rounds;
 use super::shard::{Ask, Queue, ShardInput};
 use super::trial::Bench;
 use super::watch::Watcher;
@@ -68,6 +69,9 @@ async fn serve(control: Control) -> Result<()> {
         metrics: control.metrics.clone(),
         ready: AtomicBool::new(true),
         bench: Bench::default(),
+        rounds: Arc::default(),
+        beside: Mutex::default(),
+        rewatch: Notify::new(),
     });
     // Before anybody can be told that the switch is up: a signal would end the process, a change of a file be missed.
     let reloads = reloads(
@@ -89,9 +93,11 @@ async fn serve(control: Control) -> Result<()> {
         }
     });
     let reloads = tokio::spawn(reloads);
+    let rounds = tokio::spawn(rounds::run(daemon.clone()));
     let signals = tokio::spawn(signals(daemon, control.queue, stops));
     let _ = control.stopped.await;
     reloads.abort();
+    rounds.abort();
     signals.abort();
     // Those who are still connected to the API have a moment to read their answer.
     let _ = ended.send(true);
@@ -105,6 +111,10 @@ async fn reloads(daemon: Arc<Daemon>, mut hangup: Signal, mut watcher: Watcher) 
         tokio::select! {
             _ = hangup.recv() => tracing::info!("SIGHUP: the configuration is read again"),
             () = watcher.changed() => tracing::info!("a configuration file has changed"),
+            () = daemon.rewatch.notified() => {
+                watcher = Watcher::start(&daemon.watched());
+                continue;
+            }
         }
         loop {
             // The outcome is in the log; there is nobody else to tell.

@@ -1,11 +1,14 @@
 //! The shard's figures as metrics. They are set when somebody reads them, so that calls cost nothing for it.
 
+mod quality;
+
 use anyhow::{Context, Result};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_line, write_type_line};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::shard::{Figures, TrunkState};
+pub(crate) use quality::of_quality;
 use switch::{CreditView, FraudRule, LimitView};
 
 /// Gauges, and what they tell.

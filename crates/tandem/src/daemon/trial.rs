@@ -5,14 +5,18 @@
 //! |---|---|
 //! | `trial/line.rs` | what the shard and a test tell each other |
 //! | `trial/ua.rs` | the calling side |
-//! | `trial/voice.rs` | the tone, and what is heard |
+//! | `trial/seat.rs` | the called side, of calls that come back to us |
+//! | `trial/voice.rs` | tones and keys, and what is heard |
 //! | `trial/places.rs` | what the trunk's places answer |
 //! | `trial/wires.rs` | other transports, certificates |
 //! | `trial/findings.rs` | what the call has shown |
+//! | `trial/measure.rs` | the same in figures, of tests by the clock |
 
 mod findings;
 mod line;
+mod measure;
 mod places;
+mod seat;
 mod ua;
 mod voice;
 mod wires;
@@ -26,15 +30,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use api::{Check, TrialReport, TrialStart, TrialState, TrialWish};
 use config::Trunk;
 use route::TrunkIx;
-use switch::{RegistrationView, Snapshot, TrialId, trial_snapshot};
+use switch::{RegistrationView, Return, Snapshot, TrialId, trial_return, trial_snapshot};
 use tokio::sync::{mpsc, oneshot};
 
 use super::shard::{Ask, Queue, ShardInput, TrialStart as Start};
 use findings::Facts;
 use line::Line;
 pub(crate) use line::{Seen, TrialEvent};
+pub(crate) use measure::{Measured, Returned, Sound};
+use seat::Seat;
 use ua::Plan;
-use voice::Voice;
+use voice::{Tone, Voice};
 
 /// What may wait for a test.
 const EVENTS: usize = 1024;
@@ -49,12 +55,29 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// The longest a test takes, whatever happens: the call's own patience and all others.
 const LONGEST: Duration = Duration::from_secs(180);
 
+/// The keys that the caller of a test presses, by their events: 1 and 5.
+pub(crate) const CALLER_KEYS: &str = "15";
+/// Those of the called side.
+pub(crate) const CALLED_KEYS: &str = "90";
+
 /// What is to be tested.
 pub(crate) struct Order {
     pub(crate) trunk: String,
     pub(crate) wish: TrialWish,
     /// How our registration there stands.
     pub(crate) registration: Option<RegistrationView>,
+    /// It is a test by the clock: a call only, and nothing else is looked at.
+    pub(crate) errand: Option<Errand>,
+}
+
+/// A test by the clock.
+pub(crate) struct Errand {
+    /// The number is one of ours, and comes back to us.
+    pub(crate) own: bool,
+    /// Keys are to be pressed.
+    pub(crate) keys: bool,
+    /// Who waits for what it shows. Dropped: it has failed to be a test at all.
+    pub(crate) done: oneshot::Sender<Measured>,
 }
 
 /// All tests: of each trunk the one that goes on, or the last.
@@ -80,9 +103,10 @@ impl Bench {
             return TrialStart::Unknown;
         };
         let number = order.wish.number.clone().or_else(|| trunk.test_number.clone());
-        let sheet = Sheet {
+        let mut sheet = Sheet {
             trunk: order.trunk.clone(),
             reports: Arc::clone(&self.reports),
+            before: None,
         };
         if !sheet.open(number.as_deref(), |name| running.config.trunk(name).is_some()) {
             return TrialStart::Running;
@@ -90,8 +114,20 @@ impl Bench {
         let id = TrialId(self.last.fetch_add(1, Ordering::Relaxed) | 0x4000);
         let (sender, events) = mpsc::channel(EVENTS);
         let snapshot = Arc::new(snapshot);
+        let comes_back = order.errand.as_ref().is_some_and(|errand| errand.own);
+        let back = if comes_back { number.clone() } else { None };
+        let back = back.and_then(|number| {
+            let snapshot = Arc::new(trial_return(running, &order.trunk, id)?);
+            Some(Return {
+                snapshot,
+                number,
+                trunk: order.trunk.clone(),
+            })
+        });
         let start = Start {
             id,
+            back,
+            probes: order.errand.is_none(),
             snapshot: Arc::clone(&snapshot),
             from,
             trunk: order.trunk.clone(),
@@ -146,11 +182,13 @@ fn tail(number: &str) -> Option<String> {
 struct Sheet {
     trunk: String,
     reports: Arc<Mutex<HashMap<String, TrialReport>>>,
+    /// The report of an operator's test, which one by the clock is not to take the place of.
+    before: Option<TrialReport>,
 }
 
 impl Sheet {
     /// A fresh one; `false`: the trunk has one that is being written. Those of trunks that are gone are thrown away.
-    fn open(&self, number: Option<&str>, exists: impl Fn(&str) -> bool) -> bool {
+    fn open(&mut self, number: Option<&str>, exists: impl Fn(&str) -> bool) -> bool {
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         reports.retain(|name, report| report.state == TrialState::Running || exists(name));
         let running = reports
@@ -168,13 +206,17 @@ impl Sheet {
             call: None,
             checks: Vec::new(),
         };
-        reports.insert(self.trunk.clone(), report);
+        self.before = reports.insert(self.trunk.clone(), report);
         true
     }
 
+    /// The report before it is there again, if there was one.
     fn discard(&self) {
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        reports.remove(&self.trunk);
+        match &self.before {
+            Some(before) => drop(reports.insert(self.trunk.clone(), before.clone())),
+            None => drop(reports.remove(&self.trunk)),
+        }
     }
 
     fn write(&self, write: impl FnOnce(&mut TrialReport)) {
@@ -209,7 +251,17 @@ impl Trial {
     }
 
     async fn run(mut self) {
-        let looked = tokio::time::timeout(LONGEST, self.look()).await;
+        let errand = self.order.errand.take();
+        let looked = tokio::time::timeout(LONGEST, async {
+            match &errand {
+                Some(errand) => self.round(errand).await,
+                None => {
+                    self.look().await;
+                    None
+                }
+            }
+        })
+        .await;
         if looked.is_err() {
             self.sheet
                 .add([Check::fails("test", "it took too long and was given up")]);
@@ -217,7 +269,57 @@ impl Trial {
         // The shard is gone only when the process ends.
         let end = ShardInput::Ask(Ask::TrialEnd(self.line.id));
         let _ = self.line.queue.send(end).await;
-        self.sheet.write(|report| report.state = TrialState::Done);
+        match errand {
+            // The trunk may be tested again before whoever waits hears of it.
+            Some(errand) => {
+                self.sheet.discard();
+                if let Ok(Some(measured)) = looked {
+                    let _ = errand.done.send(measured);
+                }
+            }
+            None => self.sheet.write(|report| report.state = TrialState::Done),
+        }
+    }
+
+    /// A call by the clock. `None`: the system has no sockets for it.
+    async fn round(&mut self, errand: &Errand) -> Option<Measured> {
+        let number = self.number.clone()?;
+        let relay = self.snapshot.media_bind(self.from);
+        let voice = Voice::start(relay, Tone::Caller).await.ok()?;
+        let mut seat = if errand.own {
+            Some(Seat::take(relay, errand.keys).await.ok()?)
+        } else {
+            None
+        };
+        let plan = Plan {
+            keys: if errand.keys { ua::KEYS } else { &[] },
+            ..self.plan(&number, relay)
+        };
+        let outcome = ua::call(&mut self.line, seat.as_mut(), &plan, &voice).await;
+        if outcome.answered {
+            let until = Instant::now() + GOODBYE;
+            self.line
+                .listen(until, |line| findings::is_over(&line.passed))
+                .await;
+        }
+        let passed = &self.line.passed;
+        let measured = measure::measured(passed, &outcome, &voice.heard(), seat.as_ref(), &plan.caller);
+        Some(Measured {
+            call: self.line.call.clone().map(String::from),
+            ..measured
+        })
+    }
+
+    fn plan(&self, number: &str, relay: IpAddr) -> Plan {
+        let wish = &self.order.wish;
+        Plan {
+            caller: wish.caller.clone().unwrap_or_else(|| number.to_owned()),
+            codecs: offered(&self.trunk),
+            talk: Duration::from_secs(wish.talk.unwrap_or(TALK).into()),
+            relay,
+            number: number.to_owned(),
+            keys: &[],
+        }
     }
 
     async fn look(&mut self) {
@@ -252,22 +354,15 @@ impl Trial {
 
     async fn call(&mut self, number: String) {
         let relay = self.snapshot.media_bind(self.from);
-        let voice = match Voice::start(relay).await {
+        let voice = match Voice::start(relay, Tone::Caller).await {
             Ok(voice) => voice,
             Err(error) => {
                 let says = format!("no socket for the tester's media on {relay}: {error}");
                 return self.sheet.add([Check::fails("call", says)]);
             }
         };
-        let caller = self.order.wish.caller.clone().unwrap_or_else(|| number.clone());
-        let plan = Plan {
-            caller,
-            codecs: offered(&self.trunk),
-            talk: Duration::from_secs(self.order.wish.talk.unwrap_or(TALK).into()),
-            relay,
-            number: number.clone(),
-        };
-        let outcome = ua::call(&mut self.line, &plan, &voice).await;
+        let plan = self.plan(&number, relay);
+        let outcome = ua::call(&mut self.line, None, &plan, &voice).await;
         let heard = voice.heard();
         drop(voice);
         if outcome.answered {

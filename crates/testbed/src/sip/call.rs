@@ -326,7 +326,8 @@ impl<'p> Call<'p> {
                 _ => {}
             }
         }
-        if method == "INVITE" {
+        // A redirection's contacts are somebody else's.
+        if method == "INVITE" && !(300..400).contains(&status) {
             let (local, parameter) = (self.peer.local(), self.peer.parameter());
             line(&mut out, "Contact", &format!("<sip:bob@{local}{parameter}>"));
         }

@@ -39,7 +39,7 @@ pub(super) struct Columns {
 
 /// What a record is.
 pub(super) enum Found {
-    Header(Columns),
+    Header(Box<Columns>),
     /// It would be the header, but for these.
     Faulty(Vec<RowError>),
     Nothing,
@@ -158,14 +158,14 @@ impl Columns {
         if !errors.is_empty() {
             return Found::Faulty(errors);
         }
-        Found::Header(Self {
+        Found::Header(Box::new(Self {
             at,
             codes,
             currency: headings.get(money).and_then(|heading| heading.currency),
             intervals: headings.iter().find_map(|heading| heading.intervals),
             names,
             line: record.line,
-        })
+        }))
     }
 
     /// A line that names prefixes or prices and not both, if it looks like a header.

@@ -246,7 +246,7 @@ fn conditions_decide_among_the_rows_of_a_prefix() {
          1201,7,intrastate,,,,\n\
          1,8,interstate,,,,2026-03-01\n",
     );
-    let sunday = NOW as u64 + 5 * 3600;
+    let sunday = NOW + 5 * 3600;
     assert_eq!(NOW % 86_400, 0, "a Sunday, at midnight");
     let table = [
         ("", "12015550100", NOW, 1),

@@ -90,6 +90,12 @@ fn where_too_little_is_known_the_cheapest_is_first() {
 }
 
 #[test]
+fn where_nothing_is_known_of_anybody_the_cheapest_is_first_in_every_call() {
+    let (firsts, explored) = firsts(&policy(0.8), &Row::EMPTY, &offers(&[0.3, 0.0, 0.1]));
+    assert_eq!((firsts[1], explored), (10_000, 0));
+}
+
+#[test]
 fn a_class_that_does_not_learn_goes_by_price() {
     let still = Policy {
         learns: false,

@@ -76,7 +76,7 @@ fn what_was_seen_counts_half_after_the_half_life_however_long_it_goes_on() {
     bed.quality.tick(bed.now);
     assert!((attempts(&bed) / before - 0.5).abs() < 0.01);
     for _ in 0..60 {
-        bed.now += Duration::from_secs(12 * 3600);
+        bed.now += Duration::from_secs(24 * 3600);
         bed.quality.tick(bed.now);
         bed.attempt(0, LONDON, Ending::Answered);
         assert!((0.9..1.1).contains(&attempts(&bed)), "{}", attempts(&bed));

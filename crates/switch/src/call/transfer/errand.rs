@@ -16,6 +16,7 @@ use super::Target;
 use super::forward::referrer;
 use super::seat::resumed;
 use crate::admit;
+use crate::call::bill;
 use crate::call::branch::{Errand, ErrandKind, Tale};
 use crate::call::end::{Ended, Ending};
 use crate::call::fork::OVERTAKEN;
@@ -181,7 +182,14 @@ impl Call {
             let rate = way.attempts.first().and_then(|attempt| attempt.rate);
             let asked = guard::asked(core, now, &mut call, false);
             let asked = asked.and_then(|()| guard::priced(core, now, &mut call, rate));
-            asked.map_err(|ending| ending.status)?;
+            if let Err(ending) = asked {
+                for line in call.story.take_remarks() {
+                    self.story.remark(line);
+                }
+                call.drop_sale(core);
+                guard::ended(core, now, call.key, false);
+                return Err(ending.status);
+            }
         }
         Ok(Planned {
             call,
@@ -227,7 +235,7 @@ impl Call {
         let at_unix_s = now.unix_ms / 1000;
         let sale = match emergency {
             true => Sale::Unsaid,
-            false => admit::sale(snapshot, customer, at_unix_s, (caller, called)),
+            false => bill::sale(snapshot, customer, at_unix_s, (caller, called)),
         };
         let request = route::Request {
             from: customer,

@@ -13,6 +13,7 @@ impl Shard {
             Ask::Calls(reply) => drop(reply.send(self.switch.calls(now))),
             Ask::Call(id, reply) => self.show(now, &id, reply),
             Ask::Trunks(reply) => drop(reply.send(self.trunks(now))),
+            Ask::Quality(name, reply) => drop(reply.send(self.switch.trunk_quality(&name))),
             Ask::Registrations(reply) => drop(reply.send(self.switch.bindings(now))),
             Ask::Trace(id, reply) => {
                 let traced = self.tap.view().map(|view| Traced {
@@ -29,8 +30,25 @@ impl Shard {
             Ask::Ban(address, time, reply) => drop(reply.send(self.switch.ban(now, address, time))),
             Ask::Unban(address, reply) => drop(reply.send(self.switch.unban(address))),
             Ask::Explain(question, reply) => drop(reply.send(self.switch.explain(now, &question))),
+            Ask::TryOut(way, candidate, why, reply) => {
+                let candidate = candidate.map(|candidate| *candidate);
+                let before = self.switch.try_out(now, way, candidate, &why, &mut self.commands);
+                let _ = reply.send(before);
+            }
+            Ask::Shadow(reply) => drop(reply.send(self.switch.shadow().map(Box::new))),
+            Ask::Canary(reply) => drop(reply.send(self.switch.canary().map(Box::new))),
             Ask::Fraud(reply) => drop(reply.send(self.switch.fraud(now))),
             Ask::LiftFraud(id, reply) => drop(reply.send(self.switch.lift_fraud(now, id))),
+            Ask::Standing(id, reply) => drop(reply.send(self.switch.standing(&id))),
+            Ask::Rated(record, reply) => drop(reply.send(self.switch.rated(&record))),
+            Ask::Feedback(rating, reply) => {
+                self.switch.note_feedback(now, &rating);
+                let _ = reply.send(());
+            }
+            Ask::TestPrice(trunk, number, talk, reply) => {
+                let _ = reply.send(self.switch.price_of(now, &trunk, &number, talk));
+            }
+            Ask::Tested(lesson) => self.switch.note_test(now, &lesson),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);
                 let _ = reply.send(outcome);
@@ -64,16 +82,19 @@ impl Shard {
                 self.stopping = true;
                 self.switch.handle(now, Input::EndAll, &mut self.commands);
             }
-            Ask::Leave => {
-                self.leaving = true;
-                let gauges = self.switch.gauges();
-                if gauges.calls + gauges.ending + gauges.orphans > 0 {
-                    tracing::warn!("not every BYE was answered; the process ends without");
-                } else if gauges.unrecorded > 0 {
-                    let records = gauges.unrecorded;
-                    tracing::warn!(records, "the record store is waited for");
-                }
-            }
+            Ask::Leave => self.leave(),
+        }
+    }
+
+    /// Nobody's answer is waited for any more.
+    fn leave(&mut self) {
+        self.leaving = true;
+        let gauges = self.switch.gauges();
+        if gauges.calls + gauges.ending + gauges.orphans > 0 {
+            tracing::warn!("not every BYE was answered; the process ends without");
+        } else if gauges.unrecorded > 0 {
+            let records = gauges.unrecorded;
+            tracing::warn!(records, "the record store is waited for");
         }
     }
 
@@ -85,6 +106,7 @@ impl Shard {
             above_alert: self.switch.is_above_alert(&trunk.name),
             targets: self.switch.targets(now, &trunk.name),
             registration: self.switch.registration(now, &trunk.name),
+            figures: self.switch.trunk_figures(&trunk.name),
         };
         self.switch.snapshot().config.trunks.iter().map(state).collect()
     }
@@ -144,6 +166,7 @@ impl Shard {
             above_alert: false,
             targets: Vec::new(),
             registration: None,
+            figures: None,
         })
     }
 }

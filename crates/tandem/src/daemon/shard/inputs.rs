@@ -10,10 +10,11 @@ use rtp_net::EventSink;
 use rtp_proto::control::Event;
 use sip_net::capture::{MirrorCounters, View};
 use sip_net::{Answered, Fetch, Resolution, StreamSetup};
-use switch::record::Balance;
+use switch::record::{Balance, CallRecord, Money};
 use switch::{
-    BanOutcome, BanView, BindingView, CallView, CreditView, EndOutcome, Explanation, FraudView, Gauges,
-    LimitView, NoAnswer, Question, RegistrationView, Snapshot, TargetView, TrialId,
+    BanOutcome, BanView, BindingView, CallView, CanaryView, Candidate, CreditView, EndOutcome, Explanation,
+    FraudView, Gauges, GroupFigures, LimitView, NoAnswer, Question, Rated, Rating, RegistrationView,
+    ShadowView, Snapshot, Standing, TargetView, TestLesson, TrialId, Trying,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,6 +41,8 @@ pub(crate) enum Ask {
     Calls(oneshot::Sender<Vec<CallView>>),
     Call(String, oneshot::Sender<Option<CallView>>),
     Trunks(oneshot::Sender<Vec<TrunkState>>),
+    /// What was learned of the trunk of this name.
+    Quality(String, oneshot::Sender<Option<Vec<GroupFigures>>>),
     Registrations(oneshot::Sender<Vec<BindingView>>),
     /// Messages of the last while, and the Call-IDs of this call if it is up; `None`: none are kept.
     Trace(String, oneshot::Sender<Option<Traced>>),
@@ -50,10 +53,29 @@ pub(crate) enum Ask {
     Ban(IpAddr, Duration, oneshot::Sender<BanOutcome>),
     /// Whether the address was banned.
     Unban(IpAddr, oneshot::Sender<bool>),
+    /// Try a configuration out, or none any more, and why; what was tried out before.
+    TryOut(
+        Trying,
+        Option<Box<Candidate>>,
+        String,
+        oneshot::Sender<Option<Arc<Snapshot>>>,
+    ),
+    Shadow(oneshot::Sender<Option<Box<ShadowView>>>),
+    Canary(oneshot::Sender<Option<Box<CanaryView>>>),
     Explain(Box<Question>, oneshot::Sender<Result<Explanation, NoAnswer>>),
     Fraud(oneshot::Sender<FraudView>),
     /// A block's number; whether there was such a block.
     LiftFraud(u64, oneshot::Sender<bool>),
+    /// How the call of this id stands for feedback; `None`: it is not up.
+    Standing(String, oneshot::Sender<Option<Standing>>),
+    /// By what statistics the carrier of a call that is over is known.
+    Rated(Box<CallRecord>, oneshot::Sender<Option<Rated>>),
+    /// An application has said how a call was, and the store has it.
+    Feedback(Box<Rating>, oneshot::Sender<()>),
+    /// What a call to this trunk and number costs that talks so long.
+    TestPrice(String, String, Duration, oneshot::Sender<Option<Money>>),
+    /// A test call by the clock is over.
+    Tested(Box<TestLesson>),
     Hangup(String, oneshot::Sender<EndOutcome>),
     Credit(oneshot::Sender<Vec<CreditView>>),
     /// A payment of this customer's is in the store.
@@ -88,6 +110,8 @@ pub(crate) struct TrunkState {
     pub(crate) above_alert: bool,
     pub(crate) targets: Vec<TargetView>,
     pub(crate) registration: Option<RegistrationView>,
+    /// What was learned of it.
+    pub(crate) figures: Option<switch::Figures>,
 }
 
 /// What metrics are made of.

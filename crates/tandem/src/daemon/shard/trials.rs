@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use route::TrunkIx;
 use sip_proto::Hop;
-use switch::{Input, Now, Probed, Snapshot, TrialId, trial_flow, trial_of};
+use switch::{Input, Now, Probed, Return, Snapshot, TrialId, trial_flow, trial_of};
 use tokio::sync::mpsc;
 
 use super::Shard;
@@ -19,6 +19,10 @@ const MOST_LEGS: usize = 32;
 /// A test that begins.
 pub(crate) struct TrialStart {
     pub(crate) id: TrialId,
+    /// A number of ours that it calls.
+    pub(crate) back: Option<Return>,
+    /// Whether the trunk's places are to be asked with OPTIONS.
+    pub(crate) probes: bool,
     /// The configuration of its call, and who calls there.
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) from: TrunkIx,
@@ -110,7 +114,12 @@ impl Shard {
                 legs: Vec::new(),
                 events: start.events,
             });
-            self.switch.probe(now, start.id, &start.trunk, &mut self.commands);
+            if let Some(back) = start.back {
+                self.switch.await_return(start.id, back);
+            }
+            if start.probes {
+                self.switch.probe(now, start.id, &start.trunk, &mut self.commands);
+            }
         }
         begun
     }

@@ -49,12 +49,12 @@ pub(super) fn of_call(facts: &Facts<'_>) -> Vec<Check> {
 }
 
 /// The called leg that came farthest: the last one.
-struct Leg<'p> {
+pub(super) struct Leg<'p> {
     all: Vec<&'p Passed>,
 }
 
 impl<'p> Leg<'p> {
-    fn last(passed: &'p [Passed]) -> Option<Self> {
+    pub(super) fn last(passed: &'p [Passed]) -> Option<Self> {
         let ours = |p: &&Passed| p.outgoing && p.message.method() == Some(&Method::Invite);
         let last = passed.iter().rev().find(ours)?;
         let call_id = last.message.call_id();
@@ -63,7 +63,7 @@ impl<'p> Leg<'p> {
     }
 
     /// Our INVITEs that began the call: again with credentials, where it was challenged.
-    fn invites(&self) -> impl Iterator<Item = &'p Passed> + '_ {
+    pub(super) fn invites(&self) -> impl Iterator<Item = &'p Passed> + '_ {
         self.all.iter().copied().filter(|p| {
             p.outgoing && p.message.method() == Some(&Method::Invite) && p.message.to_tag().is_none()
         })
@@ -77,7 +77,7 @@ impl<'p> Leg<'p> {
             .filter(|p| !p.outgoing && p.message.status().is_some() && *p.message.cseq().1 == Method::Invite)
     }
 
-    fn progress(&self) -> impl Iterator<Item = &'p Passed> + '_ {
+    pub(super) fn progress(&self) -> impl Iterator<Item = &'p Passed> + '_ {
         self.answers().filter(|p| {
             p.message
                 .status()
@@ -85,7 +85,7 @@ impl<'p> Leg<'p> {
         })
     }
 
-    fn answered(&self) -> Option<&'p Passed> {
+    pub(super) fn answered(&self) -> Option<&'p Passed> {
         self.answers().find(|p| {
             p.message
                 .status()
@@ -378,12 +378,20 @@ fn goodbye(facts: &Facts<'_>, leg: &Leg<'_>) -> Check {
 
 /// Which header brought our number back, where the called number is one that comes back to us.
 fn loop_back(facts: &Facts<'_>) -> Option<Check> {
-    let back = facts.passed.iter().find(|p| {
-        !p.outgoing && p.message.method() == Some(&Method::Invite) && p.message.to_tag().is_none()
-    })?;
     let presented = Leg::last(facts.passed)?.invites().last().map(|p| {
         let user = text(p.message.from().uri);
         digits_of(&user)
+    })?;
+    Some(match came_back(facts.passed, &presented)? {
+        Ok(headers) => Check::works("caller-id", format!("the number came back in {headers}")),
+        Err(says) => Check::fails("caller-id", says).key("identity.assert = \"p-asserted-identity\""),
+    })
+}
+
+/// In which headers of a call that has come back this caller stands, or who stands there instead. `None`: none has.
+pub(super) fn came_back(passed: &[Passed], caller: &str) -> Option<Result<String, String>> {
+    let back = passed.iter().find(|p| {
+        !p.outgoing && p.message.method() == Some(&Method::Invite) && p.message.to_tag().is_none()
     })?;
     let places = [
         ("From", text(back.message.from().uri)),
@@ -394,27 +402,22 @@ fn loop_back(facts: &Facts<'_>) -> Option<Check> {
         ("Remote-Party-ID", header(&back.message, HeaderId::RemotePartyId)),
     ];
     // National and international writing have their last digits in common.
-    let tail = presented.len().saturating_sub(8);
-    let tail = presented.get(tail..).unwrap_or_default();
+    let presented = digits_of(caller);
+    let tail = presented
+        .get(presented.len().saturating_sub(8)..)
+        .unwrap_or_default();
     let found: Vec<&str> = places
         .iter()
         .filter(|(_, value)| !tail.is_empty() && digits_of(value).contains(tail))
         .map(|(name, _)| *name)
         .collect();
     Some(if found.is_empty() {
-        Check::fails(
-            "caller-id",
-            format!(
-                "the call came back as from {}, not from {presented}",
-                text(back.message.from().uri)
-            ),
-        )
-        .key("identity.assert = \"p-asserted-identity\"")
+        Err(format!(
+            "the call came back as from {}, not from {presented}",
+            text(back.message.from().uri)
+        ))
     } else {
-        Check::works(
-            "caller-id",
-            format!("the number came back in {}", found.join(" and ")),
-        )
+        Ok(found.join(" and "))
     })
 }
 

@@ -19,6 +19,7 @@ fn one_report_of_a_trunk_is_written_at_a_time() {
     let sheet = |trunk: &str| Sheet {
         trunk: trunk.to_owned(),
         reports: Arc::clone(&bench.reports),
+        before: None,
     };
     let known = |_: &str| true;
     assert!(sheet("a").open(None, known));
@@ -31,4 +32,11 @@ fn one_report_of_a_trunk_is_written_at_a_time() {
     sheet("b").write(|report| report.state = TrialState::Done);
     assert!(sheet("c").open(None, |name| name == "c"));
     assert!(bench.report("b").is_none() && bench.report("a").is_some());
+    // One that is not kept leaves the report before it.
+    sheet("c").write(|report| report.state = TrialState::Done);
+    let mut again = sheet("c");
+    assert!(again.open(Some("+1"), known));
+    assert_eq!(bench.report("c").unwrap().number.as_deref(), Some("+1"));
+    again.discard();
+    assert_eq!(bench.report("c").unwrap().number, None);
 }

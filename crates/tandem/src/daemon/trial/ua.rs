@@ -11,12 +11,16 @@ use sip_proto::reply;
 use switch::trial_flow;
 
 use super::line::Line;
+use super::seat::Seat;
 use super::voice::{Far, Voice};
 
 /// How long the called side may take to answer; longer than a trunk is waited for, so that what the caller hears is the switch's word.
 const ANSWER: Duration = Duration::from_secs(60);
 /// How long the switch may take over anything else.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The keys of [`CALLER_KEYS`](super::CALLER_KEYS), by their events.
+pub(super) const KEYS: &[u8] = &[1, 5];
 
 /// What a call is to be.
 pub(super) struct Plan {
@@ -28,6 +32,8 @@ pub(super) struct Plan {
     pub(super) talk: Duration,
     /// Where the switch's media sockets towards the caller are bound.
     pub(super) relay: IpAddr,
+    /// Keys that the caller presses, by their events.
+    pub(super) keys: &'static [u8],
 }
 
 /// What the caller saw of it.
@@ -60,6 +66,8 @@ pub(super) struct Relay {
 /// The dialog.
 struct Dialog<'l> {
     line: &'l mut Line,
+    /// Who answers the call where it comes back to us.
+    seat: Option<&'l mut Seat>,
     call_id: String,
     /// Who calls, with our tag; who is called, with the other tag once there is one.
     us: String,
@@ -71,12 +79,13 @@ struct Dialog<'l> {
 }
 
 /// Makes the call, talks and hangs up.
-pub(super) async fn call(line: &mut Line, plan: &Plan, voice: &Voice) -> Outcome {
+pub(super) async fn call(line: &mut Line, seat: Option<&mut Seat>, plan: &Plan, voice: &Voice) -> Outcome {
     let (number, caller) = (&plan.number, &plan.caller);
     let token = format!("{:x}-{}", line.id.0, stamp());
     let at = trial_flow(line.id).remote;
     let mut dialog = Dialog {
         line,
+        seat,
         call_id: format!("test-{token}"),
         us: format!("<sip:{caller}@{at}>;tag={token}"),
         them: format!("<sip:{number}@{at}>"),
@@ -89,25 +98,58 @@ pub(super) async fn call(line: &mut Line, plan: &Plan, voice: &Voice) -> Outcome
     dialog.request(&Method::Invite, 1, true).await;
     dialog.wait_for_answer(plan, voice, &mut outcome).await;
     if outcome.answered {
-        let until = Instant::now() + plan.talk;
-        while let Some(message) = dialog.line.next(until).await {
-            if message.method() == Some(&Method::Bye) {
-                outcome.cut_off = true;
-            }
-            dialog.serve(&message, plan, voice).await;
-            if outcome.cut_off {
-                break;
-            }
-        }
+        outcome.cut_off = dialog.talk(plan, voice).await;
         outcome.relay = dialog.relay().await;
         if !outcome.cut_off {
             outcome.bye = dialog.hang_up(plan, voice).await;
         }
     }
+    dialog.leave(plan, voice).await;
     outcome
 }
 
 impl Dialog<'_> {
+    /// Talks, and presses its keys; whether the called side hangs up meanwhile.
+    async fn talk(&mut self, plan: &Plan, voice: &Voice) -> bool {
+        let until = Instant::now() + plan.talk;
+        // The way there is open by then, and the tone was heard by itself.
+        let mut keys_at = Some(Instant::now() + plan.talk / 4).filter(|_| !plan.keys.is_empty());
+        loop {
+            let next = keys_at.map_or(until, |keys_at| keys_at.min(until));
+            match self.line.next(next).await {
+                Some(message) => {
+                    let over = self.is_ours(&message) && message.method() == Some(&Method::Bye);
+                    self.serve(&message, plan, voice).await;
+                    if over {
+                        return true;
+                    }
+                }
+                None if keys_at.take().is_some() => {
+                    plan.keys.iter().for_each(|key| voice.press(*key));
+                    if let Some(seat) = self.seat.as_deref() {
+                        seat.press();
+                    }
+                }
+                None => return false,
+            }
+        }
+    }
+
+    /// What came back to us is over as well, or has a moment to be.
+    async fn leave(&mut self, plan: &Plan, voice: &Voice) {
+        let until = Instant::now() + PATIENCE;
+        while self.seat.as_deref().is_some_and(Seat::is_up) {
+            let Some(message) = self.line.next(until).await else {
+                return;
+            };
+            self.serve(&message, plan, voice).await;
+        }
+    }
+
+    fn is_ours(&self, message: &Message) -> bool {
+        message.call_id() == self.call_id.as_bytes()
+    }
+
     async fn wait_for_answer(&mut self, plan: &Plan, voice: &Voice, outcome: &mut Outcome) {
         let mut until = Instant::now() + ANSWER;
         let mut cancelled = false;
@@ -186,6 +228,12 @@ impl Dialog<'_> {
 
     /// Answers a request of the switch: what crosses from the called side is taken, offers are answered with what was offered.
     async fn serve(&mut self, request: &Message, plan: &Plan, voice: &Voice) {
+        if !self.is_ours(request) {
+            if let Some(seat) = self.seat.as_deref_mut() {
+                seat.serve(self.line, request, plan.relay).await;
+            }
+            return;
+        }
         let status = match request.method() {
             Some(Method::Ack) | None => return,
             Some(
@@ -213,7 +261,7 @@ impl Dialog<'_> {
     }
 
     fn contact(&self) -> String {
-        format!("<sip:test@{};transport=ws>", trial_flow(self.line.id).remote)
+        contact(self.line)
     }
 
     async fn request(&mut self, method: &Method, cseq: u32, body: bool) {
@@ -242,8 +290,13 @@ impl Dialog<'_> {
     }
 }
 
+/// Where the tester is, for a Contact.
+pub(super) fn contact(line: &Line) -> String {
+    format!("<sip:test@{};transport=ws>", trial_flow(line.id).remote)
+}
+
 /// A word that no other call has.
-fn stamp() -> u128 {
+pub(super) fn stamp() -> u128 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default()
@@ -251,7 +304,7 @@ fn stamp() -> u128 {
 }
 
 /// Where and in what a message's session wants to be spoken to.
-fn far_of(message: &Message) -> Option<(Far, String)> {
+pub(super) fn far_of(message: &Message) -> Option<(Far, String)> {
     let sdp = session(message)?;
     let audio = |media: &&Media| media.kind() == Kind::Audio && media.port() != 0;
     let media = sdp.media().iter().find(audio)?;
@@ -261,6 +314,10 @@ fn far_of(message: &Message) -> Option<(Far, String)> {
         address,
         payload: spoken.pt,
         codec: Codec::parse(spoken.name, spoken.clock, spoken.channels.into()),
+        events: media
+            .codecs()
+            .find(|codec| codec.is_event())
+            .map(|codec| codec.pt),
     };
     Some((far, format!("{}/{}", spoken.name, spoken.clock)))
 }
@@ -284,17 +341,26 @@ fn is_sdp(kind: Option<&[u8]>) -> bool {
     kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"application/sdp"))
 }
 
+/// An offer of these codecs, and of telephone events.
 fn offer(local: SocketAddr, codecs: &[(u8, String)]) -> String {
+    body(local, codecs, Some(101))
+}
+
+/// A session description of these codecs, with telephone events as this payload type.
+pub(super) fn body(local: SocketAddr, codecs: &[(u8, String)], events: Option<u8>) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (local.ip(), local.port());
-    let types: String = codecs.iter().map(|(number, _)| format!(" {number}")).collect();
+    let numbers = codecs.iter().map(|(number, _)| *number).chain(events);
+    let types: String = numbers.map(|number| format!(" {number}")).collect();
     let maps: String = codecs
         .iter()
         .map(|(number, map)| format!("a=rtpmap:{number} {map}\r\n"))
         .collect();
+    let events = events.map_or(String::new(), |pt| {
+        format!("a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} 0-15\r\n")
+    });
     format!(
         "v=0\r\no=test 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP{types} 101\r\n{maps}a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
-         a=ptime:20\r\na=sendrecv\r\n"
+         m=audio {port} RTP/AVP{types}\r\n{maps}{events}a=ptime:20\r\na=sendrecv\r\n"
     )
 }

@@ -1,4 +1,7 @@
-//! What a test call says and hears: a tone out, and what comes back counted and measured.
+//! What a test call says and hears: a tone and digits out, and what comes back counted and measured.
+
+mod digits;
+mod heard;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +10,20 @@ use std::time::{Duration, Instant};
 use audio::tone::Part;
 use audio::{Codec, Decoder, Format, Player, Program};
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// The tone: 1004 Hz at -10 dBm0, as lines are measured with (ITU-T O.6 has 1020 Hz, North America 1004).
+use digits::Keypad;
+pub(super) use heard::{Heard, Tone};
+
+/// What the caller says: 1004 Hz at -10 dBm0, as lines are measured with (ITU-T O.6 has 1020 Hz, North America 1004).
 static TONE: [Part; 1] = [Part::one(1004.0, -10.0, 1000)];
+
+/// What the called side says where it is a test's too: another one, so that an echo is not taken for it.
+static BACK: [Part; 1] = [Part::one(1604.0, -10.0, 1000)];
+
+/// Digits that wait to be pressed.
+const MOST_DIGITS: usize = 16;
 
 /// The longest packet of a stream that is read.
 const LONGEST: usize = 2048;
@@ -25,68 +37,8 @@ pub(super) struct Far {
     pub(super) address: SocketAddr,
     pub(super) payload: u8,
     pub(super) codec: Option<Codec>,
-}
-
-/// What was heard.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Heard {
-    /// Packets of audio.
-    pub(super) packets: u64,
-    /// Packets of telephone events and other payload types.
-    pub(super) others: u64,
-    /// Packets sent.
-    pub(super) sent: u64,
-    first: Option<u16>,
-    highest: u16,
-    wraps: u32,
-    /// Interarrival jitter (RFC 3550 §A.8), in seconds.
-    pub(super) jitter: f64,
-    transit: Option<f64>,
-    power: f64,
-    samples: u64,
-}
-
-impl Heard {
-    /// Packets that never came.
-    pub(super) fn lost(&self) -> u64 {
-        let Some(first) = self.first else { return 0 };
-        let highest = u64::from(self.wraps) * 65_536 + u64::from(self.highest);
-        (highest + 1)
-            .saturating_sub(u64::from(first))
-            .saturating_sub(self.packets)
-    }
-
-    /// Mean level in dBov; `None`: nothing that could be decoded.
-    pub(super) fn level(&self) -> Option<f64> {
-        let mean = self.power / (self.samples.max(1) as f64);
-        (self.samples > 0).then(|| 10.0 * (mean / (32_768.0 * 32_768.0)).max(1e-13).log10())
-    }
-
-    fn packet(&mut self, sequence: u16, timestamp: u32, clock: f64, at: f64) {
-        match self.first {
-            None => {
-                self.first = Some(sequence);
-                self.highest = sequence;
-            }
-            Some(_) => {
-                let ahead = sequence.wrapping_sub(self.highest);
-                if ahead != 0 && ahead < 0x8000 {
-                    self.wraps += u32::from(sequence < self.highest);
-                    self.highest = sequence;
-                }
-            }
-        }
-        self.packets += 1;
-        let transit = at - f64::from(timestamp) / clock;
-        if let Some(before) = self.transit {
-            // A stamp that wrapped, or a new stream, is no jitter.
-            let moved = (transit - before).abs();
-            if moved < 1.0 {
-                self.jitter += (moved - self.jitter) / 16.0;
-            }
-        }
-        self.transit = Some(transit);
-    }
+    /// The payload type of telephone events, where they are agreed.
+    pub(super) events: Option<u8>,
 }
 
 /// A voice under way. Dropping it ends it.
@@ -95,6 +47,7 @@ pub(super) struct Voice {
     pub(super) local: SocketAddr,
     far: watch::Sender<Option<Far>>,
     heard: Arc<Mutex<Heard>>,
+    keys: mpsc::Sender<u8>,
     task: JoinHandle<()>,
 }
 
@@ -103,16 +56,18 @@ impl Voice {
     ///
     /// # Errors
     /// The system has no socket there.
-    pub(super) async fn start(beside: IpAddr) -> std::io::Result<Self> {
+    pub(super) async fn start(beside: IpAddr, tone: Tone) -> std::io::Result<Self> {
         let socket = UdpSocket::bind((reachable(beside), 0)).await?;
         let local = socket.local_addr()?;
         let (far, target) = watch::channel(None);
         let heard = Arc::new(Mutex::new(Heard::default()));
-        let task = tokio::spawn(run(socket, target, Arc::clone(&heard)));
+        let (keys, pressed) = mpsc::channel(MOST_DIGITS);
+        let task = tokio::spawn(run(socket, target, (tone, pressed), Arc::clone(&heard)));
         Ok(Self {
             local,
             far,
             heard,
+            keys,
             task,
         })
     }
@@ -121,6 +76,12 @@ impl Voice {
     pub(super) fn aim(&self, far: Far, relay: IpAddr) {
         let address = SocketAddr::new(reachable(relay), far.address.port());
         self.far.send_replace(Some(Far { address, ..far }));
+    }
+
+    /// Presses a key, by its telephone event (0 to 15): in the place of the tone for a tenth of a second.
+    pub(super) fn press(&self, event: u8) {
+        // As many wait as there is room for; a test presses a few.
+        let _ = self.keys.try_send(event);
     }
 
     /// What has been heard so far.
@@ -150,9 +111,15 @@ struct Mouth {
     player: Player,
     sequence: u16,
     timestamp: u32,
+    keypad: Keypad,
 }
 
-async fn run(socket: UdpSocket, mut target: watch::Receiver<Option<Far>>, heard: Arc<Mutex<Heard>>) {
+async fn run(
+    socket: UdpSocket,
+    mut target: watch::Receiver<Option<Far>>,
+    (tone, mut keys): (Tone, mpsc::Receiver<u8>),
+    heard: Arc<Mutex<Heard>>,
+) {
     let mut buffer = vec![0; LONGEST];
     let mut mouth: Option<Mouth> = None;
     let mut ear: Option<(Codec, Decoder)> = None;
@@ -166,7 +133,7 @@ async fn run(socket: UdpSocket, mut target: watch::Receiver<Option<Far>>, heard:
                     return;
                 }
                 let far = *target.borrow_and_update();
-                mouth = far.and_then(|far| speak(far, mouth.as_ref()));
+                mouth = far.and_then(|far| speak(far, tone, mouth.as_ref()));
                 ear = far.and_then(|far| {
                     let codec = far.codec?;
                     Some((codec, Decoder::new(codec, 8_000).ok()?))
@@ -181,6 +148,9 @@ async fn run(socket: UdpSocket, mut target: watch::Receiver<Option<Far>>, heard:
             }
             () = tokio::time::sleep_until(due.into()) => {
                 if let Some(mouth) = mouth.as_mut() {
+                    while let Ok(event) = keys.try_recv() {
+                        mouth.keypad.press(event);
+                    }
                     while let Some(packet) = mouth.next() {
                         let sent = socket.send_to(&packet, mouth.far.address).await.is_ok();
                         heard.lock().unwrap_or_else(PoisonError::into_inner).sent += u64::from(sent);
@@ -192,14 +162,19 @@ async fn run(socket: UdpSocket, mut target: watch::Receiver<Option<Far>>, heard:
 }
 
 /// Another listener, or another codec, of the same stream.
-fn speak(far: Far, before: Option<&Mouth>) -> Option<Mouth> {
+fn speak(far: Far, tone: Tone, before: Option<&Mouth>) -> Option<Mouth> {
     let format = Format::new(far.codec?);
-    let player = Player::new(&format, Program::Tone(&TONE, None), Instant::now()).ok()?;
+    let parts = match tone {
+        Tone::Caller => &TONE,
+        Tone::Called => &BACK,
+    };
+    let player = Player::new(&format, Program::Tone(parts, None), Instant::now()).ok()?;
     Some(Mouth {
         far,
         player,
         sequence: before.map_or(1, |mouth| mouth.sequence),
         timestamp: before.map_or(0, |mouth| mouth.timestamp),
+        keypad: before.map_or_else(Keypad::default, |mouth| mouth.keypad.clone()),
     })
 }
 
@@ -212,14 +187,25 @@ impl Mouth {
         let payload = packet.get_mut(HEADER..)?;
         let frame = self.player.poll(Instant::now(), payload)?;
         self.timestamp = self.timestamp.wrapping_add(frame.step);
-        let marker = u8::from(frame.marker) << 7;
+        // While a key is down its event goes in the place of the tone.
+        let key = self
+            .far
+            .events
+            .and_then(|events| Some((events, self.keypad.next(self.timestamp, frame.step)?)));
+        let (kind, marker, timestamp, length) = match key {
+            Some((events, key)) => {
+                packet.get_mut(HEADER..HEADER + 4)?.copy_from_slice(&key.payload);
+                (events, key.first, key.timestamp, 4)
+            }
+            None => (self.far.payload, frame.marker, self.timestamp, frame.len),
+        };
         let mut header = Vec::with_capacity(HEADER);
-        header.extend_from_slice(&[0x80, marker | self.far.payload]);
+        header.extend_from_slice(&[0x80, u8::from(marker) << 7 | kind]);
         header.extend_from_slice(&self.sequence.to_be_bytes());
-        header.extend_from_slice(&self.timestamp.to_be_bytes());
+        header.extend_from_slice(&timestamp.to_be_bytes());
         header.extend_from_slice(&SSRC.to_be_bytes());
         packet.get_mut(..HEADER)?.copy_from_slice(&header);
-        packet.truncate(HEADER + frame.len);
+        packet.truncate(HEADER + length);
         self.sequence = self.sequence.wrapping_add(1);
         Some(packet)
     }
@@ -229,7 +215,16 @@ fn listen(heard: &mut Heard, packet: &[u8], far: Option<Far>, ear: Option<&mut (
     let Ok(reader) = rtp_rs::RtpReader::new(packet) else {
         return;
     };
-    if far.is_some_and(|far| far.payload != reader.payload_type()) {
+    let kind = reader.payload_type();
+    if far.is_some_and(|far| far.events == Some(kind)) {
+        heard.event(
+            reader.sequence_number().into(),
+            reader.timestamp(),
+            reader.payload(),
+        );
+        return;
+    }
+    if far.is_some_and(|far| far.payload != kind) {
         heard.others += 1;
         return;
     }
@@ -243,8 +238,6 @@ fn listen(heard: &mut Heard, packet: &[u8], far: Option<Far>, ear: Option<&mut (
     let Some((_, decoder)) = ear else { return };
     let mut samples = vec![0; SAMPLES];
     if let Ok(length) = decoder.decode(reader.payload(), &mut samples) {
-        let power: f64 = samples.iter().take(length).map(|s| f64::from(*s).powi(2)).sum();
-        heard.power += power;
-        heard.samples += length as u64;
+        heard.samples(samples.get(..length).unwrap_or_default());
     }
 }
