@@ -7,13 +7,14 @@ use config::Role;
 use route::learn::{Change, LearnEvent};
 use route::quality::{AttemptResult, CallResult, Ending, Saved};
 use route::{AttemptOutcome, Of, Plan, TrunkIx};
-use rtp_proto::control::{AfterAnswer, BadAnswer, LegStats, SessionStats};
+use rtp_proto::control::{AfterAnswer, BadAnswer, SessionStats};
 use sip_proto::timers::TimerKey;
 
 use crate::call::Call;
 use crate::core::{Core, Timer};
 use crate::event::EventKind;
 use crate::io::{Command, Now};
+use crate::sound::Sound;
 use crate::switch::Switch;
 
 /// Time between two looks at what has changed.
@@ -24,10 +25,6 @@ const IDLE: Duration = Duration::from_secs(300);
 
 /// Time between two times that what was learned is handed out to be kept.
 const KEEP: Duration = Duration::from_secs(600);
-
-/// An answered call of at least this length on which nothing came from the called side is dead air; who hangs up before may not have
-/// waited for a word.
-const DEAD_AFTER: Duration = Duration::from_secs(5);
 
 /// When what was learned is looked at again, and kept.
 #[derive(Default)]
@@ -186,15 +183,14 @@ impl Call {
         let (true, Some(stats)) = (self.story.answered.is_some(), stats) else {
             return;
         };
-        let [a, b] = &stats.legs;
-        let talk = Duration::from_millis(talk_ms);
-        match b.after_answer.filter(|_| !self.story.is_bad) {
-            // It was over before all of the time was, and long enough to tell.
-            Some(after) if after.verdict().is_some() => self.learn_answer_heard(core, now, &after),
-            Some(_) | None => {}
+        let [_, b] = &stats.legs;
+        if let Some(after) = b.after_answer {
+            // It may have been over before all of the time was, and long enough to tell.
+            self.learn_answer_heard(core, now, &after);
         }
         if !self.story.is_bad {
-            self.learn_result(core, now, &result(talk, a, b));
+            let sound = Sound::of_legs(Duration::from_millis(talk_ms), &stats.legs);
+            self.learn_result(core, now, &sound.result());
         }
     }
 
@@ -243,28 +239,6 @@ fn in_words(bad: BadAnswer, after: &AfterAnswer) -> String {
         BadAnswer::DeadAir => {
             format!("dead air: nothing was heard in the first {listened:.1} s of the answer")
         }
-    }
-}
-
-/// How a call was, by what its called side has sent.
-fn result(talk: Duration, a: &LegStats, b: &LegStats) -> CallResult {
-    let sent = b.packets + b.lost;
-    let silent = if b.packets == 0 {
-        a.packets > 0
-    } else {
-        u128::from(b.mute_ms) * 10 >= talk.as_millis() * 8
-    };
-    CallResult {
-        talk,
-        mos: b.quality.map(|quality| quality.mos),
-        loss: (sent > 0).then(|| b.lost as f32 / sent as f32),
-        jitter: (b.packets > 0).then(|| Duration::from_micros(b.jitter_us.into())),
-        false_answer: b.after_answer.and_then(|after| after.false_answer()),
-        dead_air: if talk >= DEAD_AFTER && silent {
-            Some(true)
-        } else {
-            b.after_answer.and_then(|after| after.dead_air())
-        },
     }
 }
 

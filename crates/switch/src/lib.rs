@@ -75,6 +75,7 @@ mod registrar;
 mod resume;
 mod rules;
 mod snapshot;
+mod sound;
 mod sounds;
 mod sources;
 mod switch;

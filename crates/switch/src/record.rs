@@ -4,10 +4,12 @@
 
 use route::AttemptOutcome;
 pub use route::deck::{Balance, Money};
-use route::quality::Ending;
+use route::quality::{CallResult, Ending};
 pub use rtp_proto::control::{AfterAnswer, BadAnswer, Heard, LossStructure, Quality};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+
+use crate::sound::Sound;
 
 /// Version of the record's shape. A reader refuses a newer one and migrates an older one.
 pub const RECORD_VERSION: u32 = 1;
@@ -232,6 +234,14 @@ pub struct AttemptRecord {
     /// side).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+impl CallRecord {
+    /// How the call was, if it was answered, by what its called side has sent.
+    #[must_use]
+    pub fn result(&self) -> CallResult {
+        Sound::of_record(self).result()
+    }
 }
 
 impl AttemptRecord {

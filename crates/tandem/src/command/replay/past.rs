@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use route::quality::CallResult;
 use route::replay::{PastAttempt, PastCall, Skip};
 use switch::record::{AttemptRecord, CallRecord};
-
-/// An answered call of at least this length on which nothing came from the called side was dead air.
-const DEAD_AFTER_MS: u64 = 5_000;
 
 /// What there is to replay of a call.
 pub(super) fn call(record: &CallRecord) -> Result<PastCall, Skip> {
@@ -30,7 +26,7 @@ pub(super) fn call(record: &CallRecord) -> Result<PastCall, Skip> {
         called: record.called.clone(),
         answered,
         talk_ms: record.talk_ms,
-        result: answered.then(|| result(record)),
+        result: answered.then(|| record.result()),
         cost: record.cost,
         price: record.price,
         currency: record.currency.clone(),
@@ -45,24 +41,5 @@ fn attempt(attempt: &AttemptRecord) -> PastAttempt {
         after_ms: attempt.offset_ms.saturating_add(attempt.elapsed_ms),
         pdd: attempt.pdd_ms.map(Duration::from_millis),
         ending: attempt.ending(),
-    }
-}
-
-/// How an answered call was, by what its called side has sent.
-fn result(record: &CallRecord) -> CallResult {
-    let (a, b) = (&record.caller_media, &record.called_media);
-    let sent = b.packets + b.lost;
-    let silent = if b.packets == 0 {
-        a.packets > 0
-    } else {
-        u128::from(b.mute_ms) * 10 >= u128::from(record.talk_ms) * 8
-    };
-    CallResult {
-        talk: Duration::from_millis(record.talk_ms),
-        mos: b.quality.map(|quality| quality.mos),
-        loss: (sent > 0).then(|| b.lost as f32 / sent as f32),
-        jitter: (b.packets > 0).then(|| Duration::from_micros(b.jitter_us)),
-        false_answer: false,
-        dead_air: record.talk_ms >= DEAD_AFTER_MS && silent,
     }
 }

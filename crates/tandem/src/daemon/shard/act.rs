@@ -196,7 +196,11 @@ impl Shard {
                 id,
                 stats: Box::new(SessionStats::default()),
             },
-            Media::Play { .. } | Media::Hush { .. } | Media::Press { .. } | Media::Report { .. } => return,
+            Media::Play { .. }
+            | Media::Hush { .. }
+            | Media::Press { .. }
+            | Media::Supervise { .. }
+            | Media::Report { .. } => return,
         }));
     }
 
