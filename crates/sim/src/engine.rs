@@ -23,8 +23,11 @@ pub enum Picker<'a> {
 /// How often [`Policy::tick`] is called.
 const TICK: Ms = 5_000;
 
-/// How well a switch notices: of calls that a recording has answered, those whose media give it away; of calls that are dead, those that are seen
-/// to be; and of good ones, those taken for bad.
+/// Part of the answered calls that a switch listens to, as `media.supervise.share` says where nobody has written it.
+const LISTENS: f64 = 0.05;
+
+/// How well it notices: of calls listened to that a recording has answered, those whose media give it away; of all calls that are dead, those
+/// that are seen to be; and of good ones listened to, those taken for bad.
 const TELLS_RECORDING: f64 = 0.5;
 const TELLS_DEAD: f64 = 0.8;
 const TAKEN_FOR_BAD: f64 = 0.003;

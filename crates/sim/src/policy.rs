@@ -93,10 +93,10 @@ pub enum Saw {
         loss: f64,
         /// Jitter in milliseconds.
         jitter_ms: f64,
-        /// Media from which it was told that not the called party had answered.
-        false_answer: bool,
-        /// Nothing was heard.
-        dead_air: bool,
+        /// Whether the media told that not the called party had answered; `None`: nobody listened.
+        false_answer: Option<bool>,
+        /// Whether nothing was heard, likewise; it may be seen without listening.
+        dead_air: Option<bool>,
     },
     /// The application says how it was.
     Feedback {

@@ -153,6 +153,8 @@ struct Aside {
     bill: Option<Box<Bill>>,
     /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
     hidden: bool,
+    /// What is heard behind its answer is known to be bad, and was told of.
+    is_bad: bool,
 }
 
 /// What a new call begins with.
@@ -208,6 +210,15 @@ impl Call {
 
     fn aside(&mut self) -> &mut Aside {
         self.aside.get_or_insert_default()
+    }
+
+    /// Whether its answer was found to be a bad one.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.is_bad)
+    }
+
+    pub(crate) fn set_bad(&mut self) {
+        self.aside().is_bad = true;
     }
 
     /// What makes it an errand, if it is one.

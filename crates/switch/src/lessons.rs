@@ -188,7 +188,7 @@ impl Call {
             // It may have been over before all of the time was, and long enough to tell.
             self.learn_answer_heard(core, now, &after);
         }
-        if !self.story.is_bad {
+        if !self.is_bad() {
             let sound = Sound::of_legs(Duration::from_millis(talk_ms), &stats.legs);
             self.learn_result(core, now, &sound.result());
         }
@@ -197,10 +197,10 @@ impl Call {
     /// It was listened to what the carrier sends behind its answer. One that is bad is told of at once: the call may go on for long, and
     /// others follow it.
     pub(crate) fn learn_answer_heard(&mut self, core: &mut Core, now: Now, after: &AfterAnswer) {
-        let Some(bad) = after.verdict().filter(|_| !self.story.is_bad) else {
+        let Some(bad) = after.verdict().filter(|_| !self.is_bad()) else {
             return;
         };
-        self.story.is_bad = true;
+        self.set_bad();
         self.story.remark(in_words(bad, after));
         tracing::debug!(call = %self.id, %bad, "what is heard behind the answer is not the called party");
         let finish = self.story.finish.as_deref();

@@ -162,6 +162,7 @@ fn before_quality(n: u64) -> CallRecord {
     for media in [&mut record.caller_media, &mut record.called_media] {
         (media.loss, media.quality, media.rtt_us, media.heard) = (LossStructure::default(), None, None, None);
         media.digits = 0;
+        (media.answer, media.after_answer) = (None, None);
     }
     record
 }

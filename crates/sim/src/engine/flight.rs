@@ -1,6 +1,6 @@
 //! A call under way.
 
-use super::{TAKEN_FOR_BAD, TELLS_DEAD, TELLS_RECORDING};
+use super::{LISTENS, TAKEN_FOR_BAD, TELLS_DEAD, TELLS_RECORDING};
 use crate::policy::{Outcome, Saw};
 use crate::rng::Rng;
 use crate::world::{Fate, Ms, Party, worth};
@@ -136,21 +136,25 @@ pub(super) fn ended(rng: &mut Rng, fate: Option<Fate>) -> Saw {
             mos: None,
             loss: 0.0,
             jitter_ms: 0.0,
-            false_answer: false,
-            dead_air: false,
+            false_answer: None,
+            dead_air: None,
         };
     };
     let recording = by == Party::Recording;
     let silent = mos.is_none();
     let measured = mos.map(|mos| (mos + 0.15 * rng.normal()).clamp(1.0, 4.41));
     let lost = measured.map_or(0.0, |mos| ((4.41 - mos) / 3.4).powi(2) * 0.2);
+    let listens = rng.chance(LISTENS);
+    let is_false = rng.chance(if recording { TELLS_RECORDING } else { TAKEN_FOR_BAD });
+    let is_dead = rng.chance(if silent { TELLS_DEAD } else { TAKEN_FOR_BAD });
     Saw::Ended {
         talked: talks,
         mos: measured,
         loss: lost,
         jitter_ms: 2.0 + 100.0 * lost,
-        false_answer: rng.chance(if recording { TELLS_RECORDING } else { TAKEN_FOR_BAD }),
-        dead_air: rng.chance(if silent { TELLS_DEAD } else { TAKEN_FOR_BAD }),
+        false_answer: listens.then_some(is_false),
+        // That nothing comes at all is seen without listening.
+        dead_air: (listens || silent && is_dead).then_some(is_dead),
     }
 }
 

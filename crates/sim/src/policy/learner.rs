@@ -173,8 +173,8 @@ impl Policy for Learner {
                     mos: mos.map(|mos| mos as f32),
                     loss: heard.then_some(loss as f32),
                     jitter: heard.then(|| Duration::from_secs_f64(jitter_ms / 1000.0)),
-                    false_answer: Some(false_answer),
-                    dead_air: Some(dead_air),
+                    false_answer,
+                    dead_air,
                 };
                 self.quality
                     .note_call(now, slot, destination, seen.class, &result);

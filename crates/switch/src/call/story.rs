@@ -37,8 +37,6 @@ pub(crate) struct Story {
     /// What became of the decision, to be written behind it.
     remarks: Vec<String>,
     pub(crate) finish: Option<Box<Finish>>,
-    /// What is heard behind the answer is known to be bad, and was told of.
-    pub(crate) is_bad: bool,
     /// Who vouches for the caller.
     pub(crate) vouch: Option<Box<Vouch>>,
     /// What there is to know of its numbers beyond the two of them.
@@ -114,7 +112,6 @@ impl Story {
             explores: None,
             remarks: Vec::new(),
             finish: None,
-            is_bad: false,
             vouch: None,
             numbers: None,
         }
