@@ -262,10 +262,11 @@ fn over(criterion: &mut Criterion, name: &str, decks: Vec<Deck>, prefixes: &[u64
     let begun = Instant::now();
     let tables = tables(decks);
     println!(
-        "{name}: table made in {:?}, {} MB; process {} MB at most so far",
+        "{name}: table made in {:?}, {} MB; process {} MB at most so far, {} MB in large pages now",
         begun.elapsed(),
         tables.price_bytes() / 1_000_000,
-        peak_mb()
+        told_mb("/proc/self/status", "VmHWM:"),
+        told_mb("/proc/self/smaps_rollup", "AnonHugePages:")
     );
     timed(name, &tables, prefixes);
     plans(criterion, &format!("plan, {name}"), &tables, prefixes);
@@ -274,10 +275,10 @@ fn over(criterion: &mut Criterion, name: &str, decks: Vec<Deck>, prefixes: &[u64
     println!("{name}: table dropped in {:?}", begun.elapsed());
 }
 
-/// Most memory that the process has had, in megabytes; 0 where the system does not say.
-fn peak_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+/// What the system says of the process's memory in this file, in megabytes; 0 where it does not say.
+fn told_mb(file: &str, name: &str) -> u64 {
+    let status = std::fs::read_to_string(file).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() / 1000
 }

@@ -12,6 +12,7 @@ mod memory;
 mod merge;
 mod pages;
 mod price;
+mod run;
 mod shelve;
 mod terms;
 
@@ -38,7 +39,7 @@ pub(crate) const MAX_ROWS_IN_ALL: usize = 1_000_000_000;
 struct Entry {
     /// Whose it is.
     seat: u16,
-    /// When it holds: [`terms::Span`].
+    /// When it holds: [`terms::Span`]. Of a run: when all of it holds; [`Span::ELSEWHERE`] where that differs.
     span: u16,
     /// What it is compared by. Of a run: where it begins.
     price: u32,
@@ -138,12 +139,15 @@ impl Prices {
 
     /// The prefixes that the called number has.
     pub(crate) fn ask(&self, question: &Question<'_>) -> Answer<'_> {
-        let answer = Answer {
-            prices: self,
-            path: self.pages.path(Key::of_number(question.called())),
+        let mut seats = 0;
+        // Their entries are asked of memory at once, and not one line after the other when they are read.
+        let found = |entry: &Entry| {
+            let lines = self.entries(entry).iter().step_by(LINE);
+            seats = lines.fold(seats, |seats, entry| seats ^ entry.seat);
         };
-        answer.fetch();
-        answer
+        let path = self.pages.path(Key::of_number(question.called()), found);
+        std::hint::black_box(seats);
+        Answer { prices: self, path }
     }
 
     /// The entries that one stands for.
@@ -168,42 +172,20 @@ pub(crate) struct Answer<'a> {
 const LINE: usize = 64 / size_of::<Entry>();
 
 impl Answer<'_> {
-    /// Has those entries come from memory that are likely to be read: all at once, and not one line after the other.
-    fn fetch(&self) {
-        let (mut missing, mut seats) = (self.prices.seats(), 0u16);
-        for (entry, _) in self.path.longest_first() {
-            let entries = self.prices.entries(&entry);
-            seats = entries
-                .iter()
-                .step_by(LINE)
-                .fold(seats, |seats, entry| seats ^ entry.seat);
-            missing = missing.saturating_sub(entries.len());
-            if missing == 0 {
-                break;
-            }
-        }
-        std::hint::black_box(seats);
-    }
-
     /// Tells each seat what its carrier asks. Who has been told already is not told again.
     pub(crate) fn tell<T: Seat>(&self, question: &mut Question<'_>, seats: &mut [T]) {
         let said = &self.prices.said;
         let mut missing = seats.len().min(self.prices.seats());
-        // Most rows hold for the same time as the one before.
-        let (mut known, mut holds) = (Span::ALWAYS, true);
         for (entry, prefix_len) in self.path.longest_first() {
-            for entry in self.prices.entries(&entry) {
-                if entry.span != known || known == Span::ELSEWHERE {
-                    (known, holds) = (entry.span, said.holds(entry.span, entry.term, question));
-                }
-                let Some(seat) = seats.get_mut(usize::from(entry.seat)) else {
-                    continue;
-                };
-                if !holds || seat.is_told() {
-                    continue;
-                }
-                seat.tell(entry.offer(prefix_len));
-                missing -= 1;
+            let entries = self.prices.entries(&entry);
+            if entry.span == Span::ELSEWHERE {
+                let hold = entries
+                    .iter()
+                    .filter(|entry| said.holds(entry.span, entry.term, question));
+                missing -= hold.map(|entry| entry.tell(prefix_len, seats)).sum::<usize>();
+            } else if said.holds(entry.span, entry.term, question) {
+                let told = entries.iter().map(|entry| entry.tell(prefix_len, seats));
+                missing -= told.sum::<usize>();
             }
             if missing == 0 {
                 break;
@@ -231,6 +213,8 @@ pub(crate) trait Seat {
     fn is_told(&self) -> bool;
     /// It is known now.
     fn tell(&mut self, offer: Offer);
+    /// The same if `is_new`; otherwise it stays as it is.
+    fn tell_if(&mut self, is_new: bool, offer: Offer);
 }
 
 impl Seat for Offer {
@@ -241,9 +225,24 @@ impl Seat for Offer {
     fn tell(&mut self, offer: Offer) {
         *self = offer;
     }
+
+    fn tell_if(&mut self, is_new: bool, offer: Offer) {
+        *self = std::hint::select_unpredictable(is_new, offer, *self);
+    }
 }
 
 impl Entry {
+    /// Tells its seat. Gives how many seats are told thereby: one, or none.
+    fn tell<T: Seat>(self, prefix_len: u8, seats: &mut [T]) -> usize {
+        let Some(seat) = seats.get_mut(usize::from(self.seat)) else {
+            return 0;
+        };
+        // Who has been told is not to be foretold, so nothing branches here.
+        let is_new = !seat.is_told();
+        seat.tell_if(is_new, self.offer(prefix_len));
+        usize::from(is_new)
+    }
+
     fn offer(self, prefix_len: u8) -> Offer {
         Offer {
             terms: self.term,

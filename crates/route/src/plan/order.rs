@@ -5,6 +5,7 @@ use super::trace::Place;
 use crate::prices::{Offer, Price, Seat};
 use crate::tables::{Near, TrunkIx};
 use smallvec::SmallVec;
+use std::hint::select_unpredictable;
 
 /// How good an offer is; the lesser is the better. A class weighs price and quality in it; price is what
 /// there is to weigh.
@@ -107,6 +108,12 @@ impl Seat for Standing {
         self.price = offer.price;
         self.terms = offer.terms;
         self.prefix_len = offer.prefix_len;
+    }
+
+    fn tell_if(&mut self, is_new: bool, offer: Offer) {
+        self.price = select_unpredictable(is_new, offer.price, self.price);
+        self.terms = select_unpredictable(is_new, offer.terms, self.terms);
+        self.prefix_len = select_unpredictable(is_new, offer.prefix_len, self.prefix_len);
     }
 }
 

@@ -1,6 +1,7 @@
 //! From decks to the table: all rows in the order of their prefixes, and who has the same prefix side by side.
 
-use super::memory::{Advise, reserve};
+use super::memory::Advise;
+use super::pages::FEW;
 use super::shelve::Shelver;
 use super::terms::{Gathering, Short};
 use super::{Entry, MAX_CARRIERS, MAX_ROWS_IN_ALL, Prices};
@@ -44,12 +45,8 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)], advise: Advise<'_>) -> Result<Pr
         let (keys, says) = deck.columns();
         sources.push(Source { keys, says, short });
     }
-    let (prefixes, shared) = survey(&sources, rows);
-    let mut runs = Runs {
-        shelver: Shelver::new(prefixes, advise),
-        runs: reserve(shared, advise),
-        last: (0, 0),
-    };
+    let (cells, elsewhere) = survey(&sources, rows);
+    let mut shelver = Shelver::new(cells, elsewhere, advise);
     let first = |(seat, source): (usize, &Source<'_>)| source.keys.first().map(|key| Reverse((*key, seat)));
     let mut heads: BinaryHeap<Reverse<(Key, usize)>> = sources.iter().enumerate().filter_map(first).collect();
     let mut present = Key::EMPTY;
@@ -57,7 +54,8 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)], advise: Advise<'_>) -> Result<Pr
     while let Some(mut head) = heads.peek_mut() {
         let Reverse((key, seat)) = *head;
         if key != present {
-            runs.add(present, &mut entries);
+            shelver.add(present, &entries);
+            entries.clear();
             present = key;
         }
         let next = match sources.get_mut(seat) {
@@ -69,15 +67,16 @@ pub(super) fn merge(decks: &[(Box<str>, Deck)], advise: Advise<'_>) -> Result<Pr
             None => drop(PeekMut::pop(head)),
         }
     }
-    runs.add(present, &mut entries);
+    shelver.add(present, &entries);
     let seats = decks
         .iter()
         .zip(0..)
         .map(|((name, _), seat)| (name.clone(), seat));
+    let (pages, runs) = shelver.done();
     Ok(Prices {
         seats: seats.collect(),
-        pages: runs.shelver.done(),
-        runs: runs.runs.into_boxed_slice(),
+        pages,
+        runs,
         said: gathering.done(),
     })
 }
@@ -87,7 +86,7 @@ const MANY: usize = 1 << 20;
 /// That part of their prefixes.
 const PART: usize = 64;
 
-/// How many prefixes there are, and how many rows whose prefix another has too; of many rows not quite exactly.
+/// How many cells and how many entries elsewhere there will be, about.
 fn survey(sources: &[Source<'_>], rows: usize) -> (usize, usize) {
     let part = if rows < MANY { 1 } else { PART };
     // Those that a multiplication scatters into the first part of all.
@@ -100,16 +99,20 @@ fn survey(sources: &[Source<'_>], rows: usize) -> (usize, usize) {
         .flat_map(|source| source.keys.iter().filter(is_looked_at).copied())
         .collect();
     keys.sort_unstable();
-    let (mut prefixes, mut shared) = (0, 0);
+    let (mut cells, mut elsewhere) = (0, 0);
     for same in keys.chunk_by(|a, b| a == b) {
-        prefixes += 1;
-        shared += if same.len() > 1 { same.len() } else { 0 };
+        if same.len() <= FEW {
+            cells += same.len();
+        } else {
+            cells += 1;
+            elsewhere += same.len();
+        }
     }
     let all = |count: usize| match part {
         1 => count,
         _ => (count * part + count * part / 32 + PART * PART).min(rows),
     };
-    (all(prefixes), all(shared))
+    (all(cells), all(elsewhere))
 }
 
 impl Source<'_> {
@@ -130,39 +133,5 @@ impl Source<'_> {
             self.keys = self.keys.get(1..).unwrap_or_default();
             self.says = self.says.get(1..).unwrap_or_default();
         }
-    }
-}
-
-/// Entries side by side, and where those of a prefix are.
-struct Runs {
-    shelver: Shelver,
-    runs: Vec<Entry>,
-    /// Where the last run is.
-    last: (usize, usize),
-}
-
-impl Runs {
-    /// All entries of a prefix have come; `entries` is empty then.
-    fn add(&mut self, key: Key, entries: &mut Vec<Entry>) {
-        match entries.as_slice() {
-            [] => return,
-            [only] => self.shelver.add(key, *only),
-            several => {
-                let (start, end) = self.last;
-                // Neighbours are often of one destination, for which each carrier asks the same.
-                if self.runs.get(start..end) != Some(several) {
-                    self.last = (self.runs.len(), self.runs.len() + several.len());
-                    self.runs.extend_from_slice(several);
-                }
-                let run = Entry {
-                    seat: Entry::RUN,
-                    span: 0,
-                    price: self.last.0 as u32,
-                    term: several.len() as u32,
-                };
-                self.shelver.add(key, run);
-            }
-        }
-        entries.clear();
     }
 }

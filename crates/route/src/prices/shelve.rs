@@ -6,7 +6,8 @@
 
 use super::Entry;
 use super::memory::{Advise, reserve};
-use super::pages::{Cell, NODE, NOTHING, Node, PAGE, Pages, SUFFIX, suffix};
+use super::pages::{Cell, FEW, NODE, NOTHING, Node, PAGE, Pages, SUFFIX, suffix};
+use super::run::Runs;
 use crate::deck::Key;
 
 /// A shelf in the making.
@@ -14,7 +15,8 @@ use crate::deck::Key;
 pub(super) struct Shelver {
     nodes: Vec<Node>,
     cells: Vec<Cell>,
-    /// Prefixes that are on no page yet, in their order.
+    runs: Runs,
+    /// Prefixes that are on no page yet, in their order, once for each of the few things that one says: the last of these first.
     waiting: Vec<(Key, Entry)>,
     /// The beginnings of the last prefix, by length, and last itself.
     open: Vec<Beginning>,
@@ -51,27 +53,35 @@ impl Beginning {
 }
 
 impl Shelver {
-    /// For about so many prefixes.
-    pub(super) fn new(prefixes: usize, advise: Advise<'_>) -> Self {
+    /// For about so many cells, and entries elsewhere.
+    pub(super) fn new(cells: usize, entries: usize, advise: Advise<'_>) -> Self {
         Self {
-            nodes: reserve(prefixes / 8, advise),
-            // A cell for each, and one for each page.
-            cells: reserve(prefixes + prefixes / 8, advise),
+            nodes: reserve(cells / 8, advise),
+            // And one for each page.
+            cells: reserve(cells + cells / 8, advise),
+            runs: Runs::new(entries, advise),
             waiting: Vec::new(),
             open: vec![Beginning::new(0)],
             last: Key::EMPTY,
         }
     }
 
-    /// The next prefix: behind the last, and not the same.
-    pub(super) fn add(&mut self, key: Key, entry: Entry) {
+    /// The next prefix, behind the last and not the same, with what it says.
+    pub(super) fn add(&mut self, key: Key, says: &[Entry]) {
+        if says.is_empty() {
+            return;
+        }
         let differ = (key.packed() ^ self.last.packed()).leading_zeros() / 4;
         let common = (differ as usize).min(self.last.digits());
         self.close_to(common);
         while self.open.len() <= key.digits() {
             self.open.push(Beginning::new(self.waiting.len()));
         }
-        self.waiting.push((key, entry));
+        if says.len() <= FEW {
+            self.waiting.extend(says.iter().rev().map(|entry| (key, *entry)));
+        } else {
+            self.waiting.push((key, self.runs.add(says.iter().copied())));
+        }
         if let Some(own) = self.open.last_mut() {
             own.longest = own.longest.max(key.digits());
         }
@@ -79,7 +89,7 @@ impl Shelver {
     }
 
     /// All have come.
-    pub(super) fn done(mut self) -> Pages {
+    pub(super) fn done(mut self) -> (Pages, Box<[Entry]>) {
         self.close_to(0);
         let root = match self.open.pop() {
             Some(top) => match self.close(top, 0) {
@@ -88,11 +98,12 @@ impl Shelver {
             },
             None => NOTHING,
         };
-        Pages {
+        let pages = Pages {
             root,
             nodes: self.nodes.into_boxed_slice(),
             cells: self.cells.into_boxed_slice(),
-        }
+        };
+        (pages, self.runs.done())
     }
 
     /// Nothing more comes below those beginnings of the last prefix that are longer than `digits`.
@@ -138,9 +149,9 @@ impl Shelver {
                 *next = self.page(start, length + 1);
             }
         }
-        if self.waiting.len() > beginning.start {
-            node.own = self.waiting.pop().map_or(Entry::NOTHING, |(_, entry)| entry);
-        }
+        // What is left is its own.
+        let own = self.waiting.drain(beginning.start..).map(|(_, entry)| entry);
+        node.own = self.runs.add(own.rev());
         self.nodes.push(node);
         Some(NODE | (self.nodes.len() - 1) as u32)
     }
@@ -153,13 +164,10 @@ impl Shelver {
             entry: Entry::NOTHING,
         });
         for (key, entry) in self.waiting.drain(start..) {
-            match suffix(key, length) {
-                0 => {
-                    if let Some(first) = self.cells.last_mut() {
-                        first.entry = entry;
-                    }
-                }
-                suffix => self.cells.push(Cell { suffix, entry }),
+            let suffix = suffix(key, length);
+            match self.cells.get_mut(at) {
+                Some(first) if suffix == 0 && first.entry.is_nothing() => first.entry = entry,
+                Some(_) | None => self.cells.push(Cell { suffix, entry }),
             }
         }
         let count = self.cells.len() - at - 1;

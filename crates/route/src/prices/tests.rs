@@ -176,8 +176,9 @@ fn neighbours_that_ask_the_same_share_their_entries() {
         let rows = (0..1000).map(|index| row(&format!("44{index:03}"), 7)).collect();
         Deck::new(rows, Places::default())
     };
-    let table = table(&[deck(), deck()]);
-    assert_eq!(table.runs.len(), 2);
+    let decks: Vec<Deck> = (0..=pages::FEW).map(|_| deck()).collect();
+    let table = table(&decks);
+    assert_eq!(table.runs.len(), decks.len());
     let rates = rates(&table, ask("44123456", "", BASE));
     assert!(rates.iter().all(|rate| rate.unwrap().prefix_len == 5));
 }
