@@ -146,19 +146,45 @@ pub(super) type Order = SmallVec<[u32; 16]>;
 /// How many of the first are usually wanted, and one more.
 const FEW: usize = 8;
 
-/// The least of keys, in order; where there are not so many, the rest are [`NO_KEY`]. Each goes through all places, and the lesser
-/// stays: more work than looking for its place, but none of it depends on how comparisons turn out, which nobody can foretell.
+/// Keys that are looked through in one go.
+const PART: usize = 64;
+
+/// The least of keys, in order; where there are not so many, the rest are [`NO_KEY`]. It is more work than looking for each key's place,
+/// but none of it depends on how comparisons turn out, which nobody can foretell.
 fn least(keys: &[u64]) -> [u64; FEW] {
+    // The keys are dealt out to so many heaps. The least of each are so many keys: none above all of these is wanted.
+    let mut heaps = [NO_KEY; FEW];
+    for dealt in keys.chunks(FEW) {
+        for (least, key) in heaps.iter_mut().zip(dealt) {
+            *least = (*least).min(*key);
+        }
+    }
+    let most = heaps.into_iter().fold(0, u64::max).min(NO_KEY - 1);
     let mut few = [NO_KEY; FEW];
-    for key in keys {
-        let mut rising = *key;
-        for place in &mut few {
-            let lower = rising.min(*place);
-            rising = rising.max(*place);
-            *place = lower;
+    for part in keys.chunks(PART) {
+        let mut wanted = [NO_KEY; PART];
+        let mut count = 0;
+        for key in part {
+            if let Some(place) = wanted.get_mut(count) {
+                *place = *key;
+            }
+            count += usize::from(*key <= most);
+        }
+        for key in wanted.iter().take(count) {
+            add(&mut few, *key);
         }
     }
     few
+}
+
+/// Puts a key in its place among those there are, of which the greatest goes. It goes through all places, and the lesser stays.
+fn add(few: &mut [u64; FEW], key: u64) {
+    let mut rising = key;
+    for place in few {
+        let lower = rising.min(*place);
+        rising = rising.max(*place);
+        *place = lower;
+    }
 }
 
 /// The first `most` of those that are not dropped: those in order before those placed last; by score, then by the trunks' priority,
