@@ -99,7 +99,7 @@ fn role(trunk: &Trunk, path: &str, cx: &mut Cx<'_>) {
                 .into_iter()
                 .map(|name| (format!("{path}.class"), name));
             refer(class, "class", cx);
-            &["deck"]
+            &["deck", "supervise"]
         }
         Role::Carrier => {
             if trunk.targets.is_empty() && trunk.register.is_none() {

@@ -171,6 +171,10 @@ fn trunks_need_what_their_role_asks_for() {
             GOOD.replace("role = \"customer\"", "role = \"customer\"\ndeck = \"d.csv\""),
             "t:8:8: trunk.pbx.deck: a customer has no `deck`; expected the key left out",
         ),
+        (
+            GOOD.replace("role = \"customer\"", "role = \"customer\"\nsupervise = 0.1"),
+            "t:8:13: trunk.pbx.supervise: a customer has no `supervise`; expected the key left out",
+        ),
     ] {
         assert_eq!(said(&text), [expected]);
     }
