@@ -2,7 +2,7 @@
 //! those the same for all or every trunk's own.
 //!
 //! Beside criterion's figures it prints the median and the 99th percentile of plans timed one by one over uniformly random prefixes,
-//! how many allocations a plan makes, the memory of the table, and how long it takes to make one.
+//! how many allocations a plan makes, the memory of the table, and how long it takes to make one; and what the machine's memory takes.
 #![allow(
     clippy::panic,
     clippy::indexing_slicing,
@@ -283,7 +283,31 @@ fn told_mb(file: &str, name: &str) -> u64 {
     kilobytes.unwrap_or_default() / 1000
 }
 
+/// How long it takes to read a line of memory that lies anywhere in as much as a table of prices has, in nanoseconds: a plan waits for some
+/// of these one after the other, whatever it does.
+fn memory_ns() -> u128 {
+    const LINES: usize = 200_000_000 / 64;
+    const READ: usize = 1_000_000;
+    let mut lines: Vec<[u64; 8]> = Vec::with_capacity(LINES);
+    ask_for_large_pages(lines.as_ptr().cast(), LINES * 64);
+    lines.extend((0..LINES as u64).map(|line| [line; 8]));
+    // Sattolo's shuffle: one round through all of them.
+    let mut random = Random(5);
+    for line in (1..LINES).rev() {
+        let other = random.next() as usize % line;
+        let next = lines[line][0];
+        lines[line][0] = lines[other][0];
+        lines[other][0] = next;
+    }
+    let begun = Instant::now();
+    let last = (0..READ).fold(0, |line: usize, _| lines[line][0] as usize);
+    let took = begun.elapsed().as_nanos() / READ as u128;
+    black_box(last);
+    took
+}
+
 fn main() {
+    println!("a line of memory at random: {} ns", memory_ns());
     let mut criterion = Criterion::default().configure_from_args();
     let same = prefixes(PREFIXES, 1);
 
