@@ -279,6 +279,8 @@ fn op_01_signal_and_file_watch_reload_too() {
     proc::hang_up(bed.pid());
     wait_reloads(&bed, 2.0);
     call_reaches(&bed, &alice, &bob);
+    let pause = bed.metrics().sum("tandem_config_reload_pause_seconds");
+    assert!(pause.is_some_and(|pause| pause > 0.0), "{pause:?}");
     bed.finish(2);
 }
 

@@ -217,8 +217,10 @@ impl Daemon {
     ) -> Result<ReloadReport, Problem> {
         let changes = running.config.diff(&next.config);
         let setup = Box::new(streams.setup(&next));
-        self.ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
+        let pause = self
+            .ask(|reply| Ask::Reload(Arc::clone(&next), setup, reply))
             .await?;
+        metrics::gauge!("tandem_config_reload_pause_seconds").set(pause);
         attic::put(std::mem::replace(running, next));
         metrics::counter!("tandem_config_reloads_total").increment(1);
         for change in &changes {

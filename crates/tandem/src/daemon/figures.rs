@@ -50,6 +50,10 @@ const GAUGES: &[(&str, &str)] = &[
         "tandem_stir_certificate_expires_seconds",
         "When our certificate for signing expires, seconds since 1970",
     ),
+    (
+        "tandem_config_reload_pause_seconds",
+        "How long signalling stood still when a configuration was last put in force",
+    ),
 ];
 
 /// Counters, and what they tell.

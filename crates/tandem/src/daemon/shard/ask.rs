@@ -1,6 +1,7 @@
 //! What an operator asks of the shard, answered between two turns.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use switch::{Input, Now, Snapshot};
 
@@ -63,6 +64,7 @@ impl Shard {
                 drop(reply.send(Box::new(self.figures(now))));
             }
             Ask::Reload(snapshot, setup, reply) => {
+                let begun = Instant::now();
                 if let Some(streams) = self.streams.as_mut() {
                     streams.install(*setup);
                 }
@@ -70,7 +72,7 @@ impl Shard {
                 self.tap.reload(&snapshot.config);
                 self.switch
                     .handle(now, Input::Reload(snapshot), &mut self.commands);
-                let _ = reply.send(());
+                let _ = reply.send(begun.elapsed());
             }
             Ask::Trial(start, reply) => {
                 let _ = reply.send(self.begin_trial(now, *start));

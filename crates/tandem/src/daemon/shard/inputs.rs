@@ -81,7 +81,8 @@ pub(crate) enum Ask {
     /// A payment of this customer's is in the store.
     Paid(String, Balance, oneshot::Sender<()>),
     Figures(oneshot::Sender<Box<Figures>>),
-    Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<()>),
+    /// Answered with how long it took.
+    Reload(Arc<Snapshot>, Box<StreamSetup>, oneshot::Sender<Duration>),
     /// Begin a test of a trunk; whether there is room for one.
     Trial(Box<TrialStart>, oneshot::Sender<bool>),
     /// A message of whoever tests.
