@@ -26,6 +26,9 @@ const TICK: Ms = 5_000;
 /// Part of the answered calls that a switch listens to, as `media.supervise.share` says where nobody has written it.
 const LISTENS: f64 = 0.05;
 
+/// So many answers it listens behind once a bad one was found.
+const CLOSER: u32 = 50;
+
 /// How well it notices: of calls listened to that a recording has answered, those whose media give it away; of all calls that are dead, those
 /// that are seen to be; and of good ones listened to, those taken for bad.
 const TELLS_RECORDING: f64 = 0.5;
@@ -57,6 +60,8 @@ struct Engine<'a> {
     count: u64,
     flights: Flights,
     at_once: Vec<u32>,
+    /// Answers of each carrier that are all listened behind, since a bad one was found.
+    closer: Vec<u32>,
     health: Health,
     day: Day,
     offers: Vec<Offer>,
@@ -74,6 +79,7 @@ pub fn play<'a>(world: &'a World, calls: &'a [Call], picker: Picker<'a>) -> Day 
         count: 0,
         flights: Flights::default(),
         at_once: vec![0; world.carriers.len()],
+        closer: vec![0; world.carriers.len()],
         health: Health::new(world.carriers.len()),
         day: Day::new(world),
         offers: Vec::new(),
@@ -277,7 +283,12 @@ impl Engine<'_> {
         self.at_once[carrier] -= 1;
         let call = &self.calls[flight.call];
         let mut rng = Rng::new(call.seed ^ mix(!(carrier as u64)));
-        let saw = flight::ended(&mut rng, flight.fate);
+        let closer = &mut self.closer[carrier];
+        let saw = flight::ended(&mut rng, flight.fate, *closer > 0);
+        *closer = closer.saturating_sub(1);
+        if saw.is_bad() {
+            *closer = (*closer + CLOSER).min(2 * CLOSER);
+        }
         self.tell(now, index, saw);
         if rng.chance(FEEDBACK) {
             let score = flight::opinion(&mut rng, flight.fate);

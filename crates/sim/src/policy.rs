@@ -105,6 +105,20 @@ pub enum Saw {
     },
 }
 
+impl Saw {
+    /// Whether an answer was found bad by listening.
+    pub(crate) fn is_bad(&self) -> bool {
+        match self {
+            Self::Ended {
+                false_answer: Some(is_false),
+                dead_air,
+                ..
+            } => *is_false || *dead_air == Some(true),
+            _ => false,
+        }
+    }
+}
+
 /// What was seen, and of what.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {

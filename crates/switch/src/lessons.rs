@@ -1,6 +1,7 @@
 //! What calls tell of their carriers, for whoever plans the next ones: how each attempt ended as soon as it did, and how an answered call was
 //! when it is over.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use config::Role;
@@ -32,9 +33,32 @@ pub(crate) struct Teacher {
     timer: Option<TimerKey>,
     told: Option<Instant>,
     kept: Option<Instant>,
+    /// How many answers of a carrier are yet to be listened behind, all of them, since a bad one was found.
+    closer: HashMap<Box<str>, u32>,
 }
 
+/// So many answers of a carrier are listened behind once a bad one was found there.
+const CLOSER: u32 = 50;
+
 impl Teacher {
+    /// A bad answer of this carrier was found.
+    fn suspect(&mut self, carrier: &str) {
+        let left = self.closer.entry(carrier.into()).or_default();
+        *left = (*left + CLOSER).min(2 * CLOSER);
+    }
+
+    /// Whether this answer of a carrier is one of those that are listened behind since it is suspected.
+    pub(crate) fn looks_closer(&mut self, carrier: &str) -> bool {
+        let Some(left) = self.closer.get_mut(carrier) else {
+            return false;
+        };
+        *left -= 1;
+        if *left == 0 {
+            self.closer.remove(carrier);
+        }
+        true
+    }
+
     /// Timers of its own.
     pub(crate) fn timers(&self) -> usize {
         usize::from(self.timer.is_some())
@@ -202,6 +226,9 @@ impl Call {
         };
         self.set_bad();
         self.story.remark(in_words(bad, after));
+        if let Some(tried) = self.story.tried.last() {
+            core.teacher.suspect(&self.snapshot.trunk(tried.trunk).name);
+        }
         tracing::debug!(call = %self.id, %bad, "what is heard behind the answer is not the called party");
         let finish = self.story.finish.as_deref();
         let talk = finish.map(|finish| Duration::from_millis(finish.talk_ms));

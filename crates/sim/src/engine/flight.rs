@@ -129,7 +129,7 @@ pub(super) fn seen(fate: Option<Fate>) -> (Outcome, Option<Ms>) {
 }
 
 /// What a switch sees of a call that has ended.
-pub(super) fn ended(rng: &mut Rng, fate: Option<Fate>) -> Saw {
+pub(super) fn ended(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Saw {
     let Some(Fate::Answered { by, talks, mos, .. }) = fate else {
         return Saw::Ended {
             talked: 0,
@@ -144,7 +144,7 @@ pub(super) fn ended(rng: &mut Rng, fate: Option<Fate>) -> Saw {
     let silent = mos.is_none();
     let measured = mos.map(|mos| (mos + 0.15 * rng.normal()).clamp(1.0, 4.41));
     let lost = measured.map_or(0.0, |mos| ((4.41 - mos) / 3.4).powi(2) * 0.2);
-    let listens = rng.chance(LISTENS);
+    let listens = rng.chance(LISTENS) || closer;
     let is_false = rng.chance(if recording { TELLS_RECORDING } else { TAKEN_FOR_BAD });
     let is_dead = rng.chance(if silent { TELLS_DEAD } else { TAKEN_FOR_BAD });
     Saw::Ended {

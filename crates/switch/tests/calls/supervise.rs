@@ -112,3 +112,26 @@ fn an_honest_answer_is_not_remarked() {
         "{record:?}"
     );
 }
+
+#[test]
+fn behind_a_bad_answer_a_carriers_next_fifty_are_all_listened_to() {
+    // Chance takes one in a thousand, and none of these few.
+    let mut bed = bed("0.001");
+    let (mut a, b) = bed.connect();
+    let opened = bed.world.media.log.iter().find_map(|(_, command)| {
+        let is_open = matches!(command, Command::Open { .. });
+        is_open.then(|| command.id())
+    });
+    let (id, side, after) = (opened.unwrap(), Side::B, RINGING);
+    bed.world
+        .tell(Input::Media(Event::Supervised { id, side, after }));
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+    for call in 0..55 {
+        let before = asked(&bed).len();
+        let (mut a, b) = bed.connect();
+        assert_eq!(asked(&bed).len() - before, usize::from(call < 50), "{call}");
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+}
