@@ -6,12 +6,16 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
-use ureq::Agent;
+use ureq::typestate::WithBody;
+use ureq::{Agent, RequestBuilder};
 
 /// The longest answer, bytes: a list of all calls and registrations that there may be.
 const LONGEST: u64 = 1 << 30;
 /// Longer than the switch's own patience with itself.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long what is to be done may take: a configuration may have decks of millions of rows, which are read before it is answered.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A text as a part of a path, or as a value in a query.
 pub(crate) fn escaped(text: &str) -> PercentEncode<'_> {
@@ -20,6 +24,12 @@ pub(crate) fn escaped(text: &str) -> PercentEncode<'_> {
 
 fn body(response: &mut ureq::http::Response<ureq::Body>) -> ureq::BodyWithConfig<'_> {
     response.body_mut().with_config().limit(LONGEST)
+}
+
+/// Waits for long for the answer, but not for somebody who answers.
+fn patient(request: RequestBuilder<WithBody>) -> RequestBuilder<WithBody> {
+    let config = request.config().timeout_global(Some(PATIENCE));
+    config.timeout_connect(Some(TIMEOUT)).build()
 }
 
 /// A client of a switch.
@@ -77,12 +87,12 @@ impl Client {
     }
 
     pub(crate) fn post(&self, path: &str) -> Result<Value> {
-        let response = self.agent.post(self.url(path)).send_empty();
+        let response = patient(self.agent.post(self.url(path))).send_empty();
         self.read(response)
     }
 
     pub(crate) fn post_json(&self, path: &str, body: &Value) -> Result<Value> {
-        let response = self.agent.post(self.url(path)).send_json(body);
+        let response = patient(self.agent.post(self.url(path))).send_json(body);
         self.read(response)
     }
 
