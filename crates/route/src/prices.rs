@@ -211,19 +211,17 @@ impl Answer<'_> {
 pub(crate) trait Seat {
     /// Whether that is known.
     fn is_told(&self) -> bool;
-    /// It is known now.
-    fn tell(&mut self, offer: Offer);
-    /// The same if `is_new`; otherwise it stays as it is.
+    /// It is known now if `is_new`; otherwise it stays as it is.
     fn tell_if(&mut self, is_new: bool, offer: Offer);
+    /// It is known now.
+    fn tell(&mut self, offer: Offer) {
+        self.tell_if(true, offer);
+    }
 }
 
 impl Seat for Offer {
     fn is_told(&self) -> bool {
         self.is_some()
-    }
-
-    fn tell(&mut self, offer: Offer) {
-        *self = offer;
     }
 
     fn tell_if(&mut self, is_new: bool, offer: Offer) {

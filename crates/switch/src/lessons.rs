@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::core::{Core, Timer};
 use crate::event::EventKind;
 use crate::io::{Command, Now};
-use crate::sound::Sound;
+use crate::result::Measured;
 use crate::switch::Switch;
 
 /// Time between two looks at what has changed.
@@ -213,8 +213,8 @@ impl Call {
             self.learn_answer_heard(core, now, &after);
         }
         if !self.is_bad() {
-            let sound = Sound::of_legs(Duration::from_millis(talk_ms), &stats.legs);
-            self.learn_result(core, now, &sound.result());
+            let measured = Measured::of_legs(Duration::from_millis(talk_ms), &stats.legs);
+            self.learn_result(core, now, &measured.result());
         }
     }
 

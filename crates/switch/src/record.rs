@@ -9,7 +9,7 @@ pub use rtp_proto::control::{AfterAnswer, BadAnswer, Heard, LossStructure, Quali
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-use crate::sound::Sound;
+use crate::result::Measured;
 
 /// Version of the record's shape. A reader refuses a newer one and migrates an older one.
 pub const RECORD_VERSION: u32 = 1;
@@ -240,7 +240,7 @@ impl CallRecord {
     /// How the call was, if it was answered, by what its called side has sent.
     #[must_use]
     pub fn result(&self) -> CallResult {
-        Sound::of_record(self).result()
+        Measured::of_record(self).result()
     }
 }
 

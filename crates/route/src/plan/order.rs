@@ -104,12 +104,6 @@ impl Seat for Standing {
         self.terms != Offer::NONE.terms
     }
 
-    fn tell(&mut self, offer: Offer) {
-        self.price = offer.price;
-        self.terms = offer.terms;
-        self.prefix_len = offer.prefix_len;
-    }
-
     fn tell_if(&mut self, is_new: bool, offer: Offer) {
         self.price = select_unpredictable(is_new, offer.price, self.price);
         self.terms = select_unpredictable(is_new, offer.terms, self.terms);

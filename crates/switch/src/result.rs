@@ -13,7 +13,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(5);
 
 /// What there is to know of how a call was.
 #[derive(Debug)]
-pub(crate) struct Sound {
+pub(crate) struct Measured {
     talk: Duration,
     /// Packets that the caller has sent.
     said: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Sound {
     after: Option<AfterAnswer>,
 }
 
-impl Sound {
+impl Measured {
     /// Of a call of this length between a caller and a called side.
     pub(crate) fn of_legs(talk: Duration, [a, b]: &[LegStats; 2]) -> Self {
         Self {
