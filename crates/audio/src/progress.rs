@@ -124,18 +124,24 @@ impl ToneListener {
         }
         // Parseval: so much is in all bins of one sign together.
         let total = energy * WINDOW as f32 / 2.0;
-        let powers = self.factors.map(|factor| bin_power(&windowed, factor));
+        let powers = bin_powers(&windowed, &self.factors);
         tone(&powers, total).map_or(Sound::Other, Sound::Tone)
     }
 }
 
-/// The squared magnitude of one bin (Goertzel).
-fn bin_power(samples: &[f32; WINDOW], factor: f32) -> f32 {
-    let (mut last, mut before) = (0.0, 0.0);
+/// The squared magnitude of each bin (Goertzel). All bins go side by side, so that several are one instruction and none waits for another.
+fn bin_powers(samples: &[f32; WINDOW], factors: &[f32; BINS]) -> [f32; BINS] {
+    let (mut last, mut before) = ([0.0; BINS], [0.0; BINS]);
     for sample in samples {
-        (last, before) = (factor * last - before + sample, last);
+        for ((last, before), factor) in last.iter_mut().zip(&mut before).zip(factors) {
+            (*last, *before) = (factor * *last - *before + sample, *last);
+        }
     }
-    (last * last + before * before - factor * last * before).max(0.0)
+    let mut powers = [0.0; BINS];
+    for (((power, last), before), factor) in powers.iter_mut().zip(last).zip(before).zip(factors) {
+        *power = (last * last + before * before - factor * last * before).max(0.0);
+    }
+    powers
 }
 
 /// The tone that these bins are, if they are one.
