@@ -373,6 +373,7 @@ impl Worker {
                 Notice::Silent { side, quiet } => self.tell(Event::Silent { id, side, quiet }),
                 Notice::OneWay { side, quiet } => self.tell(Event::OneWay { id, side, quiet }),
                 Notice::Supervised { side, after } => self.tell(Event::Supervised { id, side, after }),
+                Notice::SoundsBad { side, mos } => self.tell(Event::SoundsBad { id, side, mos }),
                 Notice::Played { side } => self.tell(Event::Played { id, side }),
                 Notice::Path { side, change } => self.tell(Event::Path { id, side, change }),
                 Notice::Digit { side, heard } => {

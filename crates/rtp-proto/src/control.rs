@@ -414,6 +414,15 @@ pub enum Event {
         /// What was heard.
         after: AfterAnswer,
     },
+    /// What a leg's peer says has sounded bad for its first seconds.
+    SoundsBad {
+        /// The stream.
+        id: MediaId,
+        /// Whose.
+        side: Side,
+        /// Mean opinion score so far (ITU-T G.107).
+        mos: f32,
+    },
     /// The sockets are closed; the ports may be given back.
     Closed {
         /// The stream.
@@ -442,6 +451,7 @@ impl Event {
             | Self::Digit { id, .. }
             | Self::OneWay { id, .. }
             | Self::Supervised { id, .. }
+            | Self::SoundsBad { id, .. }
             | Self::Closed { id, .. }
             | Self::Report { id, .. } => *id,
         }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub(crate) const WINDOW: Duration = Duration::from_secs(5);
 /// A window has so many packets at least; with fewer it goes on.
 const ENOUGH: u64 = 50;
+/// So many windows tell how a stream begins: one may have been a stumble.
+const BEGINNING: u32 = 2;
 /// What is left of an open window at the end is rated from so many packets on.
 const SOME: u64 = 10;
 /// A packet's duration before anything is known of it, in milliseconds.
@@ -89,6 +91,12 @@ impl Meter {
         let rated = rate(codec?, &start, sight, self.packet_ms());
         self.score.add(&rated);
         Some(rated.mos)
+    }
+
+    /// The score of the stream's first windows together, once: when the last of them was closed.
+    pub(crate) fn beginning(&self) -> Option<f32> {
+        let quality = (self.score.windows == BEGINNING).then(|| self.score.quality())?;
+        quality.map(|quality| quality.mos)
     }
 
     /// The figures so far, with the window that is open; `None` when nothing can be said: too little came, or in a codec that

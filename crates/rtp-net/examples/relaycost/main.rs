@@ -161,6 +161,7 @@ impl Plane {
             | Event::Path { .. }
             | Event::Played { .. }
             | Event::Supervised { .. }
+            | Event::SoundsBad { .. }
             | Event::Digit { .. }
             | Event::Report { .. } => 0,
         });

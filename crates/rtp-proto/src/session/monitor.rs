@@ -17,6 +17,8 @@ const SPEAKS: Duration = Duration::from_secs(2);
 const RESTS_MS: u32 = 1000;
 /// So much longer may it.
 const RESTS: u32 = 5;
+/// What sounds worse than this from its beginning is told of (ITU-T G.107 table B.1: nearly all users are dissatisfied below 2.58, many below 3.10).
+const BAD: f32 = 3.0;
 /// What is quieter is silence without any noise, in dB of full scale: A-law's least is -72.2, comfort noise about -65.
 const AUDIBLE: f32 = -72.0;
 
@@ -159,8 +161,12 @@ impl Session {
             here.arm_reports(now);
             let rated = here.rate(now);
             let mute = here.listen(now, there, patience);
+            let sounds = rated.and_then(|_| here.monitor.meter.beginning());
             if let Some(mos) = rated {
                 self.notices.push_back(Notice::Rated { side, mos });
+            }
+            if let Some(mos) = sounds.filter(|mos| *mos < BAD) {
+                self.notices.push_back(Notice::SoundsBad { side, mos });
             }
             if let Some(quiet) = mute {
                 self.notices.push_back(Notice::OneWay { side, quiet });

@@ -48,6 +48,13 @@ pub enum Notice {
         /// What was heard.
         after: AfterAnswer,
     },
+    /// What this leg's peer says has sounded bad from its beginning. Told once, after some seconds.
+    SoundsBad {
+        /// Whose.
+        side: Side,
+        /// Mean opinion score so far, 1 to 4.5 (ITU-T G.107).
+        mos: f32,
+    },
     /// Some seconds of what this leg's peer says have been rated.
     Rated {
         /// Whose.

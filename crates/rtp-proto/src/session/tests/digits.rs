@@ -137,6 +137,7 @@ impl Call {
             | Notice::Path { .. }
             | Notice::Played { .. }
             | Notice::Supervised { .. }
+            | Notice::SoundsBad { .. }
             | Notice::Rated { .. } => None,
         };
         self.notices.iter().filter_map(digit).collect()

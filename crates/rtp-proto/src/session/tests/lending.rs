@@ -427,6 +427,7 @@ fn fax_is_lent_too_and_both_sides_live_by_it() {
             Notice::Silent { side, .. } => Some(side),
             Notice::OneWay { .. }
             | Notice::Supervised { .. }
+            | Notice::SoundsBad { .. }
             | Notice::Rated { .. }
             | Notice::Path { .. }
             | Notice::Played { .. }

@@ -47,12 +47,32 @@ fn one_way(notices: &[Notice]) -> Vec<(Side, bool)> {
         Notice::OneWay { side, quiet } => Some((*side, quiet.is_some())),
         Notice::Silent { .. }
         | Notice::Supervised { .. }
+        | Notice::SoundsBad { .. }
         | Notice::Rated { .. }
         | Notice::Path { .. }
         | Notice::Played { .. }
         | Notice::Digit { .. } => None,
     });
     told.collect()
+}
+
+#[test]
+fn what_sounds_bad_from_its_beginning_is_told_of_once_and_what_does_later_is_not() {
+    // A loses two of five packets from the beginning on, B from the 15th second on.
+    let mut relay = watched();
+    let mut told = Vec::new();
+    for s in 0..30_u16 {
+        let late = s >= 15;
+        let notices = second(&mut relay, s * 50 + 1, |n| n % 5 > 1, move |n| !late || n % 5 > 1);
+        told.extend(notices.iter().filter_map(|notice| match notice {
+            Notice::SoundsBad { side, mos } => Some((*side, s, *mos)),
+            _ => None,
+        }));
+    }
+    let [(side, at, mos)] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(side == Side::A && (9..13).contains(&at) && mos < 2.5, "{told:?}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn after(notices: &[Notice]) -> Vec<(Side, AfterAnswer)> {
         | Notice::Played { .. }
         | Notice::Digit { .. }
         | Notice::OneWay { .. }
+        | Notice::SoundsBad { .. }
         | Notice::Rated { .. } => None,
     });
     supervised.collect()

@@ -50,6 +50,7 @@ impl Shard {
             | Event::OneWay { .. }
             | Event::Played { .. }
             | Event::Supervised { .. }
+            | Event::SoundsBad { .. }
             | Event::Path { .. }
             | Event::Digit { .. } => false,
         }
