@@ -66,7 +66,7 @@ use self::reinvite::Exchange;
 use self::relay::Relays;
 use self::reliable::Provisionals;
 use self::sound::Playing;
-pub(crate) use self::story::Story;
+pub(crate) use self::story::{Story, in_lines};
 pub(crate) use self::terms::refusal;
 use self::transfer::Transfers;
 pub(crate) use self::transfer::{Fetched, Won};
@@ -153,8 +153,9 @@ struct Aside {
     bill: Option<Box<Bill>>,
     /// Nobody whom we don't trust shall know who has called: a transfer's target neither.
     hidden: bool,
-    /// What is heard behind its answer is known to be bad, and was told of.
+    /// What is heard behind its answer is known to be bad, and was told of; or how it sounds was.
     is_bad: bool,
+    sound_told: bool,
 }
 
 /// What a new call begins with.
@@ -219,6 +220,15 @@ impl Call {
 
     pub(crate) fn set_bad(&mut self) {
         self.aside().is_bad = true;
+    }
+
+    /// Whether it was told already that it sounds bad.
+    pub(crate) fn is_sound_told(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.sound_told)
+    }
+
+    pub(crate) fn set_sound_told(&mut self) {
+        self.aside().sound_told = true;
     }
 
     /// What makes it an errand, if it is one.

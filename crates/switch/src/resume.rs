@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use sip_proto::{Dialog, Flow, Hop, Transport, digest};
 
-use crate::call::Leg;
+use crate::call::{Leg, in_lines};
 use crate::core::{Core, StoreKind};
 use crate::ident::CallKey;
 use crate::io::Now;
@@ -90,6 +90,8 @@ pub(crate) fn end_orphaned(core: &mut Core, now: Now, mut record: CallRecord, di
     // The last evidence of life is the journal's or the last interim record's.
     record.ended_ms = record.answered_ms.map(|answered| answered + record.talk_ms);
     record.state = RecordState::Final;
+    let remarks = std::mem::take(&mut record.decision);
+    record.decision = in_lines(record.route.as_deref(), remarks);
     record.hung_up_by = HungUpBy::Switch;
     "restart".clone_into(&mut record.cause.kind);
     record.cause.sip = 200;

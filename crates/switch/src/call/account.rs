@@ -117,7 +117,8 @@ impl Call {
             stir: story.vouch.as_ref().and_then(|vouch| vouch.record()),
             test: self.is_test(),
             feedback: None,
-            decision: story.lines(route.as_ref().map(|route| route.lines()).unwrap_or_default()),
+            // The words for it can wait: a record of a call that goes on is written for the case of a crash.
+            decision: story.lines(route.as_deref().filter(|_| charged.is_none())),
             route,
             margin: sum.margin(),
             cost: sum.cost,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use route::{Attempt, AttemptOutcome, Trace, TrunkIx};
+use route::{Attempt, AttemptOutcome, DecisionView, Trace, TrunkIx};
 
 use super::end::Ending;
 use crate::io::Now;
@@ -94,6 +94,22 @@ pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A decision in words, and remarks on it: a line each.
+pub(crate) fn in_lines(
+    decision: Option<&DecisionView>,
+    remarks: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    let mut lines = decision.map(DecisionView::lines).unwrap_or_default();
+    lines.extend(remarks);
+    for line in &mut lines {
+        // A called number may have line ends, escaped (RFC 3261 §19.1.2): they make no line here.
+        if line.contains(['\n', '\r']) {
+            *line = line.replace(['\n', '\r'], " ");
+        }
+    }
+    lines
+}
+
 impl Story {
     pub(crate) fn new(now: Now, caller: String, called: String, source: SocketAddr) -> Self {
         Self {
@@ -137,17 +153,9 @@ impl Story {
         self.remarks.push(line);
     }
 
-    /// The decision, whose words are given, and what became of it: a line each.
-    pub(crate) fn lines(&self, decision: Vec<String>) -> Vec<String> {
-        let mut lines = decision;
-        lines.extend(self.remarks.iter().cloned());
-        for line in &mut lines {
-            // A called number may have line ends, escaped (RFC 3261 §19.1.2): they make no line here.
-            if line.contains(['\n', '\r']) {
-                *line = line.replace(['\n', '\r'], " ");
-            }
-        }
-        lines
+    /// The decision in words, if it is given, and what became of it: a line each.
+    pub(crate) fn lines(&self, decision: Option<&DecisionView>) -> Vec<String> {
+        in_lines(decision, self.remarks.iter().cloned())
     }
 
     /// `onto`: the number that is called and why, where the call has been sent on to it.
@@ -335,8 +343,8 @@ mod tests {
         let mut story = Story::new(now, String::new(), String::new(), source);
         story.remark("to 1\r\n1. carrier-a: free".into());
         story.remark("a later line".into());
-        let lines = story.lines(vec!["to +44\n20".into()]);
-        assert_eq!(lines, ["to +44 20", "to 1  1. carrier-a: free", "a later line"]);
+        let lines = story.lines(None);
+        assert_eq!(lines, ["to 1  1. carrier-a: free", "a later line"]);
     }
 
     #[test]

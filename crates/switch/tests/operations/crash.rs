@@ -43,6 +43,12 @@ fn a_call_that_was_up_is_hung_up_on_both_legs_and_recorded_once() {
     assert_eq!(record.id, id);
     assert_eq!(record.caller_media.codec.as_deref(), Some("PCMU/8000"));
     assert!(record.ended_ms.unwrap() >= record.answered_ms.unwrap());
+    // The journal has the decision as data only; who writes the record puts it into words.
+    assert!(
+        record.route.is_some() && record.decision.len() > 1,
+        "{:?}",
+        record.decision
+    );
 }
 
 /// A Contact that a re-INVITE has moved is where the next process says goodbye.

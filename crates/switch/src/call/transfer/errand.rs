@@ -446,9 +446,7 @@ impl Call {
         let aside = self.aside.as_mut();
         let moved = aside.and_then(|aside| aside.errand.as_mut()?.moved.take());
         Tale {
-            lines: self
-                .story
-                .lines(trace.map(|trace| trace.lines()).unwrap_or_default()),
+            lines: self.story.lines(trace.map(|trace| trace.view()).as_ref()),
             tried: std::mem::take(&mut self.story.tried),
             remarks: self.story.take_remarks(),
             lost: None,
