@@ -32,6 +32,7 @@ mod sample;
 mod saved;
 mod settings;
 mod sums;
+mod suspicion;
 mod worth;
 
 use crate::deck::Money;
@@ -41,11 +42,14 @@ use place::Places;
 use sample::Sample;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use suspicion::Suspicion;
 
 pub use group::{Destination, Group};
 pub use interval::{Bounds, mean_bounds, wilson};
 pub use place::{MAX_CELLS, MAX_PLACES, MAX_SLOTS};
-pub use result::{AttemptResult, CallResult, Ending, Feedback, TestResult, worth_of_mos, worth_of_pdd};
+pub use result::{
+    AttemptResult, CallResult, Ending, Feedback, TestEnding, TestResult, worth_of_mos, worth_of_pdd,
+};
 pub use saved::{LoadError, Saved};
 pub use settings::Settings;
 pub use sums::{Figures, SHORT_S};
@@ -81,6 +85,8 @@ pub struct Quality {
     classes: Vec<Class>,
     /// Name of the trunk in each live slot.
     trunks: Vec<Box<str>>,
+    /// What each of them is suspected by.
+    suspicions: Vec<Suspicion>,
     places: Places,
     epoch: Instant,
     /// When sums had the weight 1, in seconds since the epoch. What comes later weighs more: so nothing has to be made less all the time.
@@ -99,6 +105,7 @@ impl Quality {
             settings: Settings::default(),
             classes: Vec::new(),
             trunks: Vec::new(),
+            suspicions: Vec::new(),
             places: Places::default(),
             epoch: now,
             base_s: 0.0,
@@ -158,6 +165,7 @@ impl Quality {
         }
         if index >= self.trunks.len() {
             self.trunks.resize(index + 1, Box::default());
+            self.suspicions.resize(index + 1, Suspicion::default());
         }
         let Some(held) = self.trunks.get_mut(index) else {
             return;
@@ -169,6 +177,9 @@ impl Quality {
         *held = name.into();
         if !was_free {
             self.places.forget(slot);
+            if let Some(suspicion) = self.suspicions.get_mut(index) {
+                *suspicion = Suspicion::default();
+            }
         }
     }
 
@@ -260,7 +271,39 @@ impl Quality {
         class: usize,
         result: &CallResult,
     ) {
+        if let Some(suspicion) = self.suspicions.get_mut(slot as usize) {
+            suspicion.note(result);
+        }
         self.note(now, slot, destination, class, &Sample::of_call(result));
+    }
+
+    /// An answered call goes on, and does not sound well. Once per call, whose [result](Self::note_call) then has no MOS.
+    pub fn note_sound(&mut self, now: Instant, slot: u32, destination: Destination, class: usize, mos: f32) {
+        self.note(now, slot, destination, class, &Sample::of_sound(mos));
+    }
+
+    /// Whether a trunk has got worse for calls to a destination, and nobody has seen yet that it is better again.
+    pub fn is_down(&self, slot: u32, destination: Destination) -> bool {
+        self.has_got_worse(slot, destination, &Aspect::ALL)
+    }
+
+    fn has_got_worse(&self, slot: u32, destination: Destination, aspects: &[Aspect]) -> bool {
+        let mut levels = destination.levels().into_iter();
+        levels.any(|group| {
+            let place = self
+                .places
+                .find(group, 0)
+                .and_then(|index| self.places.get(index));
+            let known = place.and_then(|place| place.known(slot));
+            known.is_some_and(|known| aspects.iter().any(|aspect| known.kept.of(*aspect).trials > 0.0))
+        })
+    }
+
+    /// Whether this answer of a trunk is to be listened behind whatever share of them is: it is suspected of false ones, or has been found out and may
+    /// be better again. To be asked once per answer.
+    pub fn looks_closer(&mut self, slot: u32, destination: Destination) -> bool {
+        let suspicion = self.suspicions.get_mut(slot as usize);
+        suspicion.is_some_and(Suspicion::listens) || self.has_got_worse(slot, destination, &[Aspect::Cheats])
     }
 
     /// The application says how a call was.
@@ -275,15 +318,16 @@ impl Quality {
         self.note(now, slot, destination, class, &Sample::of_feedback(feedback));
     }
 
-    /// A test call is over.
+    /// A test call is over. `class`: whose statistics it counts for; `None`: those of the class that has the most calls.
     pub fn note_test(
         &mut self,
         now: Instant,
         slot: u32,
         destination: Destination,
-        class: usize,
+        class: Option<usize>,
         result: &TestResult,
     ) {
+        let class = class.unwrap_or_else(|| self.busiest());
         self.note(now, slot, destination, class, &Sample::of_test(result));
     }
 
@@ -303,6 +347,19 @@ impl Quality {
         }
         self.believe(&path, slot, &bases, false);
         self.shares(&path, slot, sample);
+    }
+
+    /// The class that has the most calls.
+    fn busiest(&self) -> usize {
+        let attempts = |class: usize| {
+            let place = self.places.find(Group::EVERYWHERE, class_key(class));
+            place
+                .and_then(|index| self.places.get(index))
+                .map_or(0.0, |place| place.attempts)
+        };
+        let all = 0..self.classes.len();
+        all.max_by(|&a, &b| attempts(a).total_cmp(&attempts(b)))
+            .unwrap_or(0)
     }
 
     /// The weight of what was noted so long ago.

@@ -2,15 +2,17 @@
 
 mod flight;
 mod health;
+mod trials;
 
 use crate::measure::{Answer, Day};
-use crate::policy::{Ask, Offer, Oracle, Outcome, Policy, Saw, Seen};
+use crate::policy::{Ask, Offer, Oracle, Outcome, Policy, Result, Saw, Seen};
 use crate::rng::{Rng, mix};
 use crate::world::{ATTEMPTS, Call, Fate, Ms, Truth, World, fate, worth};
 use flight::{Flight, Flights};
 use health::Health;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use trials::Trials;
 
 /// Who picks: one that knows the truth, or one that knows what a switch knows.
 pub enum Picker<'a> {
@@ -26,8 +28,12 @@ const TICK: Ms = 5_000;
 /// Part of the answered calls that a switch listens to, as `media.supervise.share` says where nobody has written it.
 const LISTENS: f64 = 0.05;
 
-/// So many answers it listens behind once a bad one was found.
-const CLOSER: u32 = 50;
+/// How long it listens, as `media.supervise.time` says, before it tells of a bad answer.
+const LISTENED: Ms = 6_000;
+
+/// After how long it tells of a call that sounds bad, and what is bad: two windows of a stream's meter.
+const RATED: Ms = 10_000;
+const SOUNDS_BAD: f64 = 3.0;
 
 /// How well it notices: of calls listened to that a recording has answered, those whose media give it away; of all calls that are dead, those
 /// that are seen to be; and of good ones listened to, those taken for bad.
@@ -45,6 +51,8 @@ type Due = Reverse<(Ms, u64, u32, What)>;
 enum What {
     /// The attempt under way ends or is answered.
     AttemptEnds,
+    /// What was heard behind the answer is known to be bad, or how it sounds is.
+    Heard,
     /// The call ends.
     CallEnds,
     /// The application tells.
@@ -60,9 +68,8 @@ struct Engine<'a> {
     count: u64,
     flights: Flights,
     at_once: Vec<u32>,
-    /// Answers of each carrier that are all listened behind, since a bad one was found.
-    closer: Vec<u32>,
     health: Health,
+    trials: Trials,
     day: Day,
     offers: Vec<Offer>,
     order: Vec<usize>,
@@ -79,8 +86,8 @@ pub fn play<'a>(world: &'a World, calls: &'a [Call], picker: Picker<'a>) -> Day 
         count: 0,
         flights: Flights::default(),
         at_once: vec![0; world.carriers.len()],
-        closer: vec![0; world.carriers.len()],
         health: Health::new(world.carriers.len()),
+        trials: Trials::new(world),
         day: Day::new(world),
         offers: Vec::new(),
         order: Vec::new(),
@@ -97,6 +104,7 @@ impl Engine<'_> {
             self.begin(index);
         }
         self.until(Ms::MAX, &mut next_tick);
+        (self.day.tests, self.day.tests_cost) = (self.trials.made, self.trials.cost);
         self.day
     }
 
@@ -111,6 +119,9 @@ impl Engine<'_> {
             while *next_tick <= now {
                 if let Picker::Blind(policy) = &mut self.picker {
                     policy.tick(*next_tick);
+                    let at_once = |carrier: usize| self.at_once[carrier];
+                    self.trials
+                        .make(*next_tick, self.world, &mut self.truth, *policy, at_once);
                 }
                 *next_tick += TICK;
             }
@@ -120,6 +131,7 @@ impl Engine<'_> {
             if let Some(Reverse((now, _, flight, what))) = self.due.pop() {
                 match what {
                     What::AttemptEnds => self.attempt_ends(now, flight),
+                    What::Heard => self.heard(now, flight),
                     What::CallEnds => self.call_ends(now, flight),
                     What::Feedback(score) => {
                         self.tell(now, flight, Saw::Feedback { score });
@@ -262,6 +274,7 @@ impl Engine<'_> {
                     talks,
                 };
                 self.day.answered(call.class, &answer);
+                self.listen(now, index, talks);
                 self.later(now + talks, index, What::CallEnds);
             }
             Some(Fate::Refused { .. } | Fate::Silent { .. }) => {
@@ -275,6 +288,49 @@ impl Engine<'_> {
         }
     }
 
+    /// A call is answered, and may be listened to.
+    fn listen(&mut self, now: Ms, index: u32, talks: Ms) {
+        let Some(flight) = self.flights.get_mut(index) else {
+            return;
+        };
+        let Some(carrier) = flight.carrier() else { return };
+        let closer = match &mut self.picker {
+            Picker::Oracle(_) => false,
+            Picker::Blind(policy) => policy.looks_closer(carrier, &self.calls[flight.call].number),
+        };
+        let mut rng = Rng::new(self.calls[flight.call].seed ^ mix(!(carrier as u64)));
+        flight.result = flight::result(&mut rng, flight.fate, closer);
+        let soon = if flight.result.is_bad() {
+            Some(LISTENED.min(talks))
+        } else {
+            let sounds_bad = flight.result.mos.is_some_and(|mos| mos < SOUNDS_BAD);
+            (sounds_bad && talks > RATED).then_some(RATED)
+        };
+        if let Some(after) = soon {
+            self.later(now + after, index, What::Heard);
+        }
+    }
+
+    /// It need not be waited for a call's end to tell that it is bad.
+    fn heard(&mut self, now: Ms, index: u32) {
+        let Some(flight) = self.flights.get_mut(index) else {
+            return;
+        };
+        let result = &mut flight.result;
+        let saw = if result.is_bad() {
+            flight.told = true;
+            Saw::BadAnswer(Result {
+                talked: result.talked.min(LISTENED),
+                ..*result
+            })
+        } else {
+            Saw::Sounds {
+                mos: result.mos.take().unwrap_or(1.0),
+            }
+        };
+        self.tell(now, index, saw);
+    }
+
     fn call_ends(&mut self, now: Ms, index: u32) {
         let Some(flight) = self.flights.get_mut(index).copied() else {
             return;
@@ -282,14 +338,9 @@ impl Engine<'_> {
         let Some(carrier) = flight.carrier() else { return };
         self.at_once[carrier] -= 1;
         let call = &self.calls[flight.call];
-        let mut rng = Rng::new(call.seed ^ mix(!(carrier as u64)));
-        let closer = &mut self.closer[carrier];
-        let saw = flight::ended(&mut rng, flight.fate, *closer > 0);
-        *closer = closer.saturating_sub(1);
-        if saw.is_bad() {
-            *closer = (*closer + CLOSER).min(2 * CLOSER);
-        }
-        self.tell(now, index, saw);
+        let mut rng = Rng::new(call.seed ^ mix(0x0feed ^ !(carrier as u64)));
+        let (result, told) = (flight.result, flight.told);
+        self.tell(now, index, Saw::Ended { result, told });
         if rng.chance(FEEDBACK) {
             let score = flight::opinion(&mut rng, flight.fate);
             self.later(now + 60_000, index, What::Feedback(score));

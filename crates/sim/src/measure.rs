@@ -51,6 +51,10 @@ pub struct Day {
     pub classes: Vec<Totals>,
     /// Where the calls went, in their order.
     pub firsts: Vec<First>,
+    /// Test calls, and what they cost: in none of the other figures.
+    pub tests: u64,
+    /// Their cost.
+    pub tests_cost: f64,
     weights: Vec<(f64, f64)>,
 }
 
@@ -76,6 +80,8 @@ impl Day {
         Self {
             classes: vec![Totals::default(); world.classes.len()],
             firsts: Vec::new(),
+            tests: 0,
+            tests_cost: 0.0,
             weights: world
                 .classes
                 .iter()

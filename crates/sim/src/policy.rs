@@ -11,6 +11,7 @@ pub use plain::LeastCost;
 pub use threshold::ThresholdLocking;
 
 use crate::world::Ms;
+use route::quality::TestResult;
 
 /// What a carrier that could take a call asks for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,20 +84,19 @@ pub enum Saw {
         /// How long it took.
         after: Ms,
     },
+    /// By what was heard behind it an answer is bad; the call goes on.
+    BadAnswer(Result),
+    /// A call that goes on sounds bad.
+    Sounds {
+        /// As measured so far.
+        mos: f64,
+    },
     /// An answered call has ended.
     Ended {
-        /// How long they talked.
-        talked: Ms,
-        /// As measured, where packets came.
-        mos: Option<f64>,
-        /// Fraction of packets lost.
-        loss: f64,
-        /// Jitter in milliseconds.
-        jitter_ms: f64,
-        /// Whether the media told that not the called party had answered; `None`: nobody listened.
-        false_answer: Option<bool>,
-        /// Whether nothing was heard, likewise; it may be seen without listening.
-        dead_air: Option<bool>,
+        /// What is known of it.
+        result: Result,
+        /// That was told already.
+        told: bool,
     },
     /// The application says how it was.
     Feedback {
@@ -105,17 +105,28 @@ pub enum Saw {
     },
 }
 
-impl Saw {
+/// What a switch gets to know of an answered call.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Result {
+    /// How long they talked.
+    pub talked: Ms,
+    /// As measured, where packets came; nothing where that was told before.
+    pub mos: Option<f64>,
+    /// Fraction of packets lost.
+    pub loss: f64,
+    /// Jitter in milliseconds.
+    pub jitter_ms: f64,
+    /// Whether the media told that not the called party had answered; `None`: nobody listened.
+    pub false_answer: Option<bool>,
+    /// Whether nothing was heard, likewise; it may be seen without listening.
+    pub dead_air: Option<bool>,
+}
+
+impl Result {
     /// Whether an answer was found bad by listening.
     pub(crate) fn is_bad(&self) -> bool {
-        match self {
-            Self::Ended {
-                false_answer: Some(is_false),
-                dead_air,
-                ..
-            } => *is_false || *dead_air == Some(true),
-            _ => false,
-        }
+        self.false_answer
+            .is_some_and(|is_false| is_false || self.dead_air == Some(true))
     }
 }
 
@@ -145,6 +156,19 @@ pub trait Policy {
     /// Puts the carriers into their order, best first. Those that are left out take the call after all others. Where the first is picked to
     /// learn of it, and not since it is the best, that is said: by the best instead.
     fn order(&mut self, ask: &Ask<'_>, order: &mut Vec<usize>) -> Option<usize>;
+
+    /// Whether this answer of a carrier is to be listened behind, beside those that are anyway.
+    fn looks_closer(&mut self, _carrier: usize, _number: &str) -> bool {
+        false
+    }
+
+    /// Whether a carrier has got worse towards a destination, as far as is known: one that has is tested again and again.
+    fn is_down(&self, _carrier: usize, _number: &str) -> bool {
+        false
+    }
+
+    /// A test call is over.
+    fn tested(&mut self, _now: Ms, _carrier: usize, _number: &str, _result: &TestResult) {}
 
     /// Something was seen.
     fn note(&mut self, seen: &Seen<'_>);

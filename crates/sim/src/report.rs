@@ -74,6 +74,12 @@ pub struct Figures {
     pub explored: Vec<f64>,
     /// What exploring cost, of what it may, by class.
     pub explored_money: Vec<f64>,
+    /// Test calls.
+    #[serde(default)]
+    pub tests: u64,
+    /// What they cost, of what all calls cost.
+    #[serde(default)]
+    pub tests_cost: f64,
 }
 
 /// One day of one scenario.
@@ -134,6 +140,8 @@ fn figures(world: &World, oracle: &Day, least: &Day, day: &Day, who: Who) -> Fig
         explored_money: classes()
             .map(|(class, totals)| totals.explored_cost / (class.explore_money * days))
             .collect(),
+        tests: day.tests,
+        tests_cost: day.tests_cost / day.cost().max(f64::MIN_POSITIVE),
     }
 }
 

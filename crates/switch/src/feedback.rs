@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use config::Role;
 use route::deck::{self, Money};
-use route::quality::{Feedback, TestResult};
+use route::quality::{Feedback, TestEnding, TestResult};
 use route::{Of, Request, plan_only};
 
 use crate::io::Now;
@@ -117,12 +117,24 @@ impl Switch {
             class: test.class.as_deref(),
         };
         let result = TestResult {
-            passed: test.passed,
+            ending: test.ending,
+            pdd: test.pdd,
             mos: test.mos,
         };
         let core = self.core_mut();
         core.live.note_test(now.at, &of, &result);
         core.learns(now);
+    }
+
+    /// Whether carriers have got worse for calls to numbers, and nobody has seen yet that they are better again: carrier and number.
+    #[must_use]
+    pub fn are_down(&self, pairs: &[(String, String)]) -> Vec<bool> {
+        let live = &self.core().live;
+        let is_down = |(trunk, called): &(String, String)| {
+            let class = None;
+            live.is_down(&Of { trunk, called, class })
+        };
+        pairs.iter().map(is_down).collect()
     }
 
     /// What a call to a carrier costs that talks so long, by its deck; `None`: it has no price for the number.
@@ -158,8 +170,10 @@ pub struct TestLesson {
     pub number: String,
     /// The class that it counts for.
     pub class: Option<String>,
-    /// It showed all that was expected.
-    pub passed: bool,
+    /// How it ended.
+    pub ending: TestEnding,
+    /// Post-dial delay.
+    pub pdd: Option<Duration>,
     /// Mean opinion score, of the worse way where both are known.
     pub mos: Option<f32>,
 }

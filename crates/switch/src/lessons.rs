@@ -1,7 +1,6 @@
 //! What calls tell of their carriers, for whoever plans the next ones: how each attempt ended as soon as it did, and how an answered call was
 //! when it is over.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use config::Role;
@@ -33,32 +32,9 @@ pub(crate) struct Teacher {
     timer: Option<TimerKey>,
     told: Option<Instant>,
     kept: Option<Instant>,
-    /// How many answers of a carrier are yet to be listened behind, all of them, since a bad one was found.
-    closer: HashMap<Box<str>, u32>,
 }
 
-/// So many answers of a carrier are listened behind once a bad one was found there.
-const CLOSER: u32 = 50;
-
 impl Teacher {
-    /// A bad answer of this carrier was found.
-    fn suspect(&mut self, carrier: &str) {
-        let left = self.closer.entry(carrier.into()).or_default();
-        *left = (*left + CLOSER).min(2 * CLOSER);
-    }
-
-    /// Whether this answer of a carrier is one of those that are listened behind since it is suspected.
-    pub(crate) fn looks_closer(&mut self, carrier: &str) -> bool {
-        let Some(left) = self.closer.get_mut(carrier) else {
-            return false;
-        };
-        *left -= 1;
-        if *left == 0 {
-            self.closer.remove(carrier);
-        }
-        true
-    }
-
     /// Timers of its own.
     pub(crate) fn timers(&self) -> usize {
         usize::from(self.timer.is_some())
@@ -214,7 +190,11 @@ impl Call {
         }
         if !self.is_bad() {
             let measured = Measured::of_legs(Duration::from_millis(talk_ms), &stats.legs);
-            self.learn_result(core, now, &measured.result());
+            let mut result = measured.result();
+            if self.is_sound_told() {
+                result.mos = None;
+            }
+            self.learn_result(core, now, &result);
         }
     }
 
@@ -226,9 +206,6 @@ impl Call {
         };
         self.set_bad();
         self.story.remark(in_words(bad, after));
-        if let Some(tried) = self.story.tried.last() {
-            core.teacher.suspect(&self.snapshot.trunk(tried.trunk).name);
-        }
         tracing::debug!(call = %self.id, %bad, "what is heard behind the answer is not the called party");
         let finish = self.story.finish.as_deref();
         let talk = finish.map(|finish| Duration::from_millis(finish.talk_ms));
@@ -241,14 +218,30 @@ impl Call {
         self.learn_result(core, now, &result);
     }
 
+    /// The call sounds bad so far: its carrier's next ones need not wait for its end.
+    pub(crate) fn learn_sound(&mut self, core: &mut Core, now: Now, mos: f32) {
+        if self.is_bad() {
+            return;
+        }
+        if let Some(of) = self.heard_of() {
+            core.live.note_sound(now.at, &of, mos);
+            core.learns(now);
+            self.set_sound_told();
+        }
+    }
+
     fn learn_result(&self, core: &mut Core, now: Now, result: &CallResult) {
-        // Behind a transfer nobody knows whose the sound was.
-        let moved = self.moves().is_some_and(|transfers| !transfers.over.is_empty());
-        let carrier = self.story.tried.last().filter(|_| !moved);
-        if let Some(of) = carrier.and_then(|tried| self.of(tried.trunk)) {
+        if let Some(of) = self.heard_of() {
             core.live.note_call(now.at, &of, result);
             core.learns(now);
         }
+    }
+
+    /// Whose the sound was, if that is known: behind a transfer nobody knows it.
+    fn heard_of(&self) -> Option<Of<'_>> {
+        let moved = self.moves().is_some_and(|transfers| !transfers.over.is_empty());
+        let carrier = self.story.tried.last().filter(|_| !moved);
+        carrier.and_then(|tried| self.of(tried.trunk))
     }
 }
 

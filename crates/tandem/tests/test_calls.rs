@@ -330,6 +330,38 @@ fn the_clock_makes_calls_by_itself() {
     assert_eq!(trunk["tests"]["total"], 1, "{trunk:#}");
 }
 
+#[test]
+fn a_carrier_that_has_got_worse_is_tested_again_soon() {
+    let bed = testing(&format!("numbers = [\"{NUMBER}\"]\nagain = \"10s\""));
+    let (alice, bob) = (bed.peer_a(), bed.peer_b1());
+    for _ in 0..25 {
+        let held = talk(&bed, &alice, &bob);
+        hang_up(&held.call, &held.leg);
+    }
+    let refuse = || {
+        let leg = bob.incoming();
+        leg.reply(503);
+        leg.expect_request("ACK");
+    };
+    // Its next turn is a day away; what it fails of those that an operator asks for makes it known as worse.
+    for made in 1..=8 {
+        run(&bed);
+        refuse();
+        results(&bed, made);
+    }
+    bob.set_patience(ms(15_000));
+    for made in 9..=10 {
+        refuse();
+        results(&bed, made);
+    }
+    let all = results(&bed, 10);
+    let at = |index: usize| all[index]["at_ms"].as_u64().unwrap();
+    assert!(at(0) - at(1) >= 9_500, "{all:#?}");
+    let demoted = lines(&bed, "demoted");
+    assert!(demoted.iter().any(|line| line.contains("b1")), "{demoted:?}");
+    let _ = bed.wait_records(35);
+}
+
 /// `POST` with a body.
 fn post(bed: &Bed, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(bed.places.api).unwrap();

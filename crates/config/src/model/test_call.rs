@@ -24,11 +24,14 @@ section! {
         live caller: Option<String> = Opt<DialString>, derived(None, "the called number");
         /// How often each trunk is tested.
         live every: Duration = Time<10_000, 604_800_000>, default("'15m'");
+        /// How often a trunk is tested instead whose calls or tests to one of the numbers' destinations have got worse, until it is known that they
+        /// are well again: at the numbers that are concerned, in turn. Half of the budget goes to these at most.
+        live again: Duration = Time<10_000, 604_800_000>, default("'20s'");
         /// When, in UTC; none written: at any time.
         live window: Vec<OpenHours> = List<HoursForm>, default("[]");
         /// How long a call talks.
         live talk: Duration = Time<2_000, 60_000>, default("'5s'");
-        /// The class of service whose statistics it counts for; absent: those of calls without one.
+        /// The class of service whose statistics it counts for; absent: the one that has the most calls.
         live class: Option<String> = Opt<Name>, optional;
         /// What it may cost.
         live budget: TestBudget = Table<TestBudget>, default("{}");

@@ -150,6 +150,31 @@ impl Live {
         });
     }
 
+    /// An answered call goes on, and sounds bad. Once per call, whose result then has no MOS.
+    pub fn note_sound(&mut self, now: Instant, of: &Of<'_>, mos: f32) {
+        self.note(of, |quality, (slot, destination, class)| {
+            quality.note_sound(now, slot, destination, class, mos);
+        });
+    }
+
+    /// Whether this answer of a trunk is to be listened behind, whatever share of them is. To be asked once per answer.
+    pub fn looks_closer(&mut self, of: &Of<'_>) -> bool {
+        let mut looks = false;
+        self.note(of, |quality, (slot, destination, _)| {
+            looks = quality.looks_closer(slot, destination)
+        });
+        looks
+    }
+
+    /// Whether a trunk has got worse for calls to a number, and nobody has seen yet that it is better again.
+    pub fn is_down(&self, of: &Of<'_>) -> bool {
+        let learner = self.learner.as_ref();
+        learner.is_some_and(|learner| {
+            let place = learner.place(of);
+            place.is_some_and(|(slot, destination, _)| learner.quality.is_down(slot, destination))
+        })
+    }
+
     /// An application has said how a call was.
     pub fn note_feedback(&mut self, now: Instant, of: &Of<'_>, feedback: &Feedback) {
         self.note(of, |quality, (slot, destination, class)| {
@@ -173,6 +198,7 @@ impl Live {
     /// A test call is over.
     pub fn note_test(&mut self, now: Instant, of: &Of<'_>, result: &TestResult) {
         self.note(of, |quality, (slot, destination, class)| {
+            let class = of.class.map(|_| class);
             quality.note_test(now, slot, destination, class, result);
         });
     }

@@ -22,7 +22,7 @@ const WORLD: Each<f32> = Each {
 const PSEUDO: Each<[f32; 4]> = Each {
     fails: [8.0, 8.0, 8.0, 15.0],
     talks: [75.0, 60.0, 60.0, 120.0],
-    cheats: [20.0, 20.0, 20.0, 40.0],
+    cheats: [8.0, 8.0, 8.0, 20.0],
     sounds: [4.0, 6.0, 6.0, 15.0],
     waits: [4.0, 6.0, 6.0, 15.0],
 };
@@ -55,8 +55,8 @@ const MEMORY: Each<f32> = Each {
 /// to the better of a trunk that has fallen. Of what is sure from call to call, as refusals are, little is enough.
 fn sensitivity(aspect: Aspect, has_fallen: bool) -> Sensitivity {
     let (shift, limit, again) = match aspect {
-        Aspect::Fails => (2.0, 9.0, 3.5),
-        Aspect::Talks => (1.2, 10.0, 10.0),
+        Aspect::Fails => (2.0, 9.0, 5.0),
+        Aspect::Talks => (1.2, 10.0, 6.0),
         Aspect::Cheats => (2.5, 7.0, 3.0),
         Aspect::Sounds => (2.0, 9.0, 3.0),
         Aspect::Waits => (2.0, 9.0, 3.0),
@@ -120,10 +120,14 @@ impl Quality {
     /// Adds a sample to what the usual carrier has. A trunk that is bad counts for little in it, or else who carries much would become the usual
     /// as he gets worse.
     pub(super) fn pool(&mut self, path: &Path, slot: u32, sample: &Sample, ago: f32, base: Each<f32>) {
+        // Who is tested the more since he is worse is not the usual, and that machines answer says nothing of how often people do.
+        if sample.is_test {
+            return;
+        }
         let weight = self.weight();
         let near = path.pairs().last().and_then(|(_, class)| self.places.get(class));
         let known = near.and_then(|place| place.known(slot));
-        let top = near.map_or(base.talks, |place| place.top.unwrap_or(base.talks));
+        let top = self.top(path, base.talks);
         let is = |aspect: Aspect| {
             let belief = known.map_or(Belief::USUAL, |known| *known.beliefs.of(aspect));
             belief.at(*base.of(aspect))
@@ -153,6 +157,12 @@ impl Quality {
         }
     }
 
+    /// The probability of a conversation that the better trunks of a path's end have.
+    fn top(&self, path: &Path, usual: f32) -> f32 {
+        let near = path.pairs().last().and_then(|(_, class)| self.places.get(class));
+        near.and_then(|place| place.top).unwrap_or(usual).max(0.01)
+    }
+
     /// Adds a sample to what the trunk has, at every level; gives the sudden changes that were seen by it.
     pub(super) fn add(
         &mut self,
@@ -164,7 +174,9 @@ impl Quality {
     ) -> Vec<Changed> {
         let weight = self.weight();
         let memory = self.settings.memory as f32 * weight;
+        let top = self.top(path, base.talks);
         let put_through = sample.each.fails.is_some_and(|(failed, _)| failed <= 0.0);
+        let began_s = (self.now_s - sample.earlier.as_secs_f64()) as f32;
         let mut found = Vec::new();
         for (level, (any, class)) in path.pairs().enumerate() {
             let fallen = self.has_fallen(class, slot);
@@ -185,20 +197,32 @@ impl Quality {
                     };
                     let usual = *base.of(aspect);
                     let believed = known.beliefs.of(aspect).at(usual);
+                    let is_better = (seen.0 > believed * seen.1) == aspect.is_good();
+                    if is_better && began_s < *known.fell_s.of(aspect) {
+                        continue;
+                    }
                     // Of who gave up before it rang only the least is known.
                     if sample.given_up && seen.0 > believed {
                         continue;
                     }
+                    // Who loses no answer has all of a test's, and as many of the people's as the best.
+                    let part = if sample.is_test && aspect == Aspect::Talks {
+                        top
+                    } else {
+                        1.0
+                    };
                     let track = known.tracks.of_mut(aspect);
                     let one = Track {
-                        hits: seen.0,
+                        hits: seen.0 * part,
                         trials: seen.1,
                         expected: seen.1 * usual,
                     };
                     track.add(&one, if aspect == Aspect::Talks { ago } else { weight });
                     track.forget(memory * MEMORY.of(aspect));
                     if index == any {
+                        let fallen = known.is_down(aspect, usual, fallen);
                         let watch = known.watches.of_mut(aspect);
+                        let (believed, usual) = ((believed / part).min(1.0), (usual / part).min(1.0));
                         let what = watch.note(seen, believed, usual, sensitivity(aspect, fallen));
                         found.extend(what.map(|way| (level, aspect, way)));
                     }

@@ -44,10 +44,10 @@ impl Quality {
         let usual = *bases.last().of(aspect);
         let Some(place) = self.places.get(any) else { return };
         let group = place.group;
-        let before = place
-            .known(slot)
-            .map_or(usual, |known| known.beliefs.of(aspect).at(usual));
-        let had_fallen = self.has_fallen(class, slot);
+        let known = place.known(slot);
+        let before = known.map_or(usual, |known| known.beliefs.of(aspect).at(usual));
+        let has_fallen = self.has_fallen(class, slot);
+        let had_fallen = known.is_some_and(|known| known.is_down(aspect, usual, has_fallen));
         self.forget_within(any, slot, aspect, better);
         let (weight, slow_start) = (self.weight(), self.settings.slow_start as f32);
         if let Some(known) = self.places.get_mut(any).and_then(|place| place.known_mut(slot)) {
@@ -91,13 +91,13 @@ impl Quality {
             .filter(|place| place.known(slot).is_some_and(|known| *known.own.of(aspect)))
             .map(|place| place.group)
             .collect();
-        let weight = self.weight();
+        let (weight, now_s) = (self.weight(), self.now_s);
         for place in self.places.iter_mut().filter(|place| group.has(place.group)) {
             if better && own.iter().any(|own| own.has(place.group)) {
                 continue;
             }
             if let Some(known) = place.trunks.get_mut(slot as usize) {
-                known.change(aspect, better, weight);
+                known.change(aspect, better, weight, now_s);
                 *known.own.of_mut(aspect) = false;
             }
         }

@@ -10,6 +10,9 @@ const MOST_AGAIN: f32 = 60.0;
 /// What a trunk is hoped to have before anything is known.
 const HOPED: f32 = 0.95;
 
+/// So much worse than the usual carrier is worse.
+const DOWN: f32 = 0.05;
+
 /// A trunk at a place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known {
@@ -17,6 +20,8 @@ pub(crate) struct Known {
     pub(crate) tracks: Each<Track>,
     /// What a track had, in counts, before it got worse of a sudden.
     pub(crate) kept: Each<Track>,
+    /// When that was, in seconds since the start: that what began before was good does not tell of how it is since.
+    pub(crate) fell_s: Each<f32>,
     /// What follows from these and from the wider places, when it was last worked out.
     pub(crate) beliefs: Each<Belief>,
     /// Only where all classes are together.
@@ -44,7 +49,10 @@ pub(crate) struct Known {
 
 impl Known {
     /// An aspect has changed of a sudden: for the worse, and what it had is kept; or for the better, and what was kept is believed again.
-    pub(crate) fn change(&mut self, aspect: Aspect, better: bool, weight: f32) {
+    pub(crate) fn change(&mut self, aspect: Aspect, better: bool, weight: f32, now_s: f64) {
+        if !better {
+            *self.fell_s.of_mut(aspect) = now_s as f32;
+        }
         let (track, kept) = (self.tracks.of_mut(aspect), self.kept.of_mut(aspect));
         let had = std::mem::take(track);
         if better {
@@ -56,6 +64,13 @@ impl Known {
             *kept = had;
             kept.scale(1.0 / weight);
         }
+    }
+
+    /// Whether it has got worse in an aspect, and not better again; or, where it `has_fallen` as a whole, is worse there than the usual carrier.
+    pub(crate) fn is_down(&self, aspect: Aspect, usual: f32, has_fallen: bool) -> bool {
+        let over = self.beliefs.of(aspect).at(usual) - usual;
+        let worse = if aspect.is_good() { -over } else { over };
+        self.kept.of(aspect).trials > 0.0 || has_fallen && worse > DOWN
     }
 
     /// Makes all sums so much less.
@@ -73,6 +88,7 @@ impl Default for Known {
             sums: Sums::default(),
             tracks: Each::default(),
             kept: Each::default(),
+            fell_s: Each::make(|_| f32::NEG_INFINITY),
             beliefs: Each::make(|_| Belief::USUAL),
             watches: Each::default(),
             own: Each::default(),

@@ -129,13 +129,28 @@ pub struct Feedback {
     pub issue: bool,
 }
 
-/// What a test call came to.
+/// What a test call came to: one to a number that always answers, with what is known beforehand.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TestResult {
-    /// It was put through, and what was said arrived both ways.
-    pub passed: bool,
+    /// How it ended.
+    pub ending: TestEnding,
+    /// Post-dial delay.
+    pub pdd: Option<Duration>,
     /// Mean opinion score, measured end to end.
     pub mos: Option<f32>,
+}
+
+/// How a test call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestEnding {
+    /// It was put through, and showed all that it was to show.
+    Passed,
+    /// The network has failed it, or it lacked something: to whom it went there is no doubt.
+    Failed,
+    /// The carrier says that the called side is busy, away or none: that is not so.
+    Unanswered,
+    /// It was answered, and not by the number: what is to be heard there was not.
+    Elsewhere,
 }
 
 /// What sound of this MOS leaves of a call's worth: all from 4.0 on, nothing at 2.0 and below.

@@ -1,7 +1,9 @@
 //! What one result says.
 
 use super::each::Each;
-use super::result::{AttemptResult, CallResult, Ending, Feedback, TestResult, worth_of_mos, worth_of_pdd};
+use super::result::{
+    AttemptResult, CallResult, Ending, Feedback, TestEnding, TestResult, worth_of_mos, worth_of_pdd,
+};
 use super::sums::{SHORT_S, Sums, finite};
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ pub(super) struct Sample {
     pub(super) earlier: Duration,
     /// The wait would have gone on.
     pub(super) given_up: bool,
+    /// Whoever was called answers always.
+    pub(super) is_test: bool,
 }
 
 impl Sample {
@@ -25,13 +29,12 @@ impl Sample {
             Ending::Network(_) | Ending::Silent => (Some((1.0, 1.0)), None),
             Ending::GivenUp => (None, None),
         };
-        let waits = result.pdd.map(|pdd| (worth_of_pdd(pdd.as_secs_f32()), 1.0));
         Self {
             sums: Sums::of_attempt(result),
             each: Each {
                 fails,
                 talks,
-                waits,
+                waits: of_pdd(result.pdd),
                 ..Each::default()
             },
             given_up: result.ending == Ending::GivenUp,
@@ -48,10 +51,22 @@ impl Sample {
             each: Each {
                 talks: none.then_some((-1.0, 0.0)),
                 cheats: cheats.map(|(bad, weight)| (weight * f32::from(u8::from(bad)), weight)),
-                sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
+                sounds: of_mos(result.mos),
                 ..Each::default()
             },
             earlier: result.talk,
+            ..Self::default()
+        }
+    }
+
+    /// Of a call that goes on, and has had this MOS so far.
+    pub(super) fn of_sound(mos: f32) -> Self {
+        Self {
+            sums: Sums::of_sound(Some(mos)),
+            each: Each {
+                sounds: of_mos(Some(mos)),
+                ..Each::default()
+            },
             ..Self::default()
         }
     }
@@ -69,16 +84,31 @@ impl Sample {
         }
     }
 
-    /// A test call that did not pass counts as a failure of the network: to whom it went there is no doubt.
     pub(super) fn of_test(result: &TestResult) -> Self {
+        let is = |ending| f32::from(u8::from(result.ending == ending));
+        let put_through = result.ending != TestEnding::Failed;
         Self {
             sums: Sums::of_test(result),
             each: Each {
-                fails: Some((if result.passed { 0.0 } else { 1.0 }, 1.0)),
-                sounds: finite(result.mos).map(|mos| (worth_of_mos(mos), 1.0)),
-                ..Each::default()
+                fails: Some((is(TestEnding::Failed), 1.0)),
+                talks: put_through.then_some((is(TestEnding::Passed), 1.0)),
+                cheats: match result.ending {
+                    TestEnding::Passed | TestEnding::Elsewhere => Some((is(TestEnding::Elsewhere), 1.0)),
+                    TestEnding::Failed | TestEnding::Unanswered => None,
+                },
+                sounds: of_mos(result.mos),
+                waits: of_pdd(result.pdd),
             },
+            is_test: true,
             ..Self::default()
         }
     }
+}
+
+fn of_mos(mos: Option<f32>) -> Option<(f32, f32)> {
+    finite(mos).map(|mos| (worth_of_mos(mos), 1.0))
+}
+
+fn of_pdd(pdd: Option<Duration>) -> Option<(f32, f32)> {
+    pdd.map(|pdd| (worth_of_pdd(pdd.as_secs_f32()), 1.0))
 }

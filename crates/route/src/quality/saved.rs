@@ -35,6 +35,9 @@ struct SavedTrunk {
     name: Box<str>,
     sums: Sums,
     tracks: Each<Track>,
+    /// What it had before it got worse.
+    #[serde(default)]
+    kept: Each<Track>,
     /// Attempts since it was new or recovered; `None`: it has its whole share.
     grown: Option<f32>,
     former: f32,
@@ -92,6 +95,7 @@ impl Quality {
                     name: name.clone(),
                     sums: kept.sums,
                     tracks: kept.tracks,
+                    kept: kept.kept,
                     grown: kept.grown.is_finite().then_some(kept.grown),
                     former: kept.former,
                     proven: kept.proven,
@@ -156,7 +160,7 @@ impl Quality {
             let Some(known) = slot.and_then(|slot| place.known_mut(slot)) else {
                 continue;
             };
-            (known.sums, known.tracks) = (trunk.sums, trunk.tracks);
+            (known.sums, known.tracks, known.kept) = (trunk.sums, trunk.tracks, trunk.kept);
             known.scale(by);
             known.grown = trunk.grown.unwrap_or(f32::INFINITY);
             (known.former, known.proven) = (trunk.former.clamp(0.0, 1.0), trunk.proven);
@@ -176,7 +180,9 @@ fn is_sound(place: &SavedPlace) -> bool {
     let count = |value: f32| value.is_finite() && value >= 0.0;
     let track = |track: &Track| count(track.hits) && count(track.trials) && count(track.expected);
     let trunk = |trunk: &SavedTrunk| {
-        trunk.tracks.iter().all(track) && count(trunk.sums.attempts) && trunk.former.is_finite()
+        trunk.tracks.iter().chain(trunk.kept.iter()).all(track)
+            && count(trunk.sums.attempts)
+            && trunk.former.is_finite()
     };
     count(place.attempts)
         && place

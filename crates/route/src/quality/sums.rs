@@ -1,8 +1,9 @@
 //! Decayed sums, and the figures that come of them.
 
 use super::interval::{Bounds, mean_bounds, wilson};
-use super::result::{AttemptResult, CallResult, Ending, Feedback, TestResult};
+use super::result::{AttemptResult, CallResult, Ending, Feedback, TestEnding, TestResult};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A call that was shorter than this may have been none (seconds).
 pub const SHORT_S: f32 = 10.0;
@@ -84,15 +85,28 @@ impl Sums {
             sums.seer_all = 1.0;
             sums.seer_good = one(good);
         }
-        if let Some(pdd) = result.pdd.filter(|_| counts) {
+        sums.waited(result.pdd.filter(|_| counts));
+        sums
+    }
+
+    fn waited(&mut self, pdd: Option<Duration>) {
+        if let Some(pdd) = pdd {
             let pdd = pdd.as_secs_f32();
-            (sums.pdd_n, sums.pdd_s, sums.pdd_s2) = (1.0, pdd, pdd * pdd);
+            (self.pdd_n, self.pdd_s, self.pdd_s2) = (1.0, pdd, pdd * pdd);
+        }
+    }
+
+    /// Of what sounds so.
+    pub(crate) fn of_sound(mos: Option<f32>) -> Self {
+        let mut sums = Self::default();
+        if let Some(mos) = finite(mos).map(|mos| mos.clamp(1.0, 5.0)) {
+            (sums.mos_n, sums.mos, sums.mos2) = (1.0, mos, mos * mos);
         }
         sums
     }
 
     pub(crate) fn of_call(result: &CallResult) -> Self {
-        let mut sums = Self::default();
+        let mut sums = Self::of_sound(result.mos);
         let talk = result.talk.as_secs_f32();
         sums.ended = 1.0;
         sums.talk_s = talk;
@@ -102,9 +116,6 @@ impl Sums {
         }
         if let Some((is_dead, weight)) = result.is_dead() {
             (sums.dead_n, sums.dead_air) = (weight, weight * one(is_dead));
-        }
-        if let Some(mos) = finite(result.mos).map(|mos| mos.clamp(1.0, 5.0)) {
-            (sums.mos_n, sums.mos, sums.mos2) = (1.0, mos, mos * mos);
         }
         if let Some(loss) = finite(result.loss) {
             (sums.loss_n, sums.loss) = (1.0, loss.clamp(0.0, 1.0));
@@ -130,12 +141,10 @@ impl Sums {
     pub(crate) fn of_test(result: &TestResult) -> Self {
         let mut sums = Self {
             tests: 1.0,
-            tests_passed: one(result.passed),
-            ..Self::default()
+            tests_passed: one(result.ending == TestEnding::Passed),
+            ..Self::of_sound(result.mos)
         };
-        if let Some(mos) = finite(result.mos).map(|mos| mos.clamp(1.0, 5.0)) {
-            (sums.mos_n, sums.mos, sums.mos2) = (1.0, mos, mos * mos);
-        }
+        sums.waited(result.pdd);
         sums
     }
 }

@@ -3,6 +3,7 @@ use crate::learn::{Change, Explore, Floor, Floors, Weights};
 
 mod keeping;
 mod learning;
+mod turns;
 
 const LONDON: &str = "+442079460000";
 const BERLIN: &str = "+493012345678";

@@ -1,7 +1,7 @@
 //! A call under way.
 
 use super::{LISTENS, TAKEN_FOR_BAD, TELLS_DEAD, TELLS_RECORDING};
-use crate::policy::{Outcome, Saw};
+use crate::policy::{Outcome, Result};
 use crate::rng::Rng;
 use crate::world::{Fate, Ms, Party, worth};
 
@@ -23,6 +23,9 @@ pub(super) struct Flight {
     pub(super) began: Ms,
     /// What becomes of it; `None`: the caller gives up.
     pub(super) fate: Option<Fate>,
+    /// What there is to be known of it once it is answered, and whether that was told of.
+    pub(super) result: Result,
+    pub(super) told: bool,
     order: [u16; KEPT],
     kept: usize,
     next: usize,
@@ -41,6 +44,8 @@ impl Flight {
             made: 0,
             began: 0,
             fate: None,
+            result: Result::default(),
+            told: false,
             order: kept,
             kept: order.len().min(KEPT),
             next: 0,
@@ -128,17 +133,10 @@ pub(super) fn seen(fate: Option<Fate>) -> (Outcome, Option<Ms>) {
     }
 }
 
-/// What a switch sees of a call that has ended.
-pub(super) fn ended(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Saw {
+/// What a switch gets to know of an answered call.
+pub(super) fn result(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Result {
     let Some(Fate::Answered { by, talks, mos, .. }) = fate else {
-        return Saw::Ended {
-            talked: 0,
-            mos: None,
-            loss: 0.0,
-            jitter_ms: 0.0,
-            false_answer: None,
-            dead_air: None,
-        };
+        return Result::default();
     };
     let recording = by == Party::Recording;
     let silent = mos.is_none();
@@ -147,7 +145,7 @@ pub(super) fn ended(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Saw {
     let listens = rng.chance(LISTENS) || closer;
     let is_false = rng.chance(if recording { TELLS_RECORDING } else { TAKEN_FOR_BAD });
     let is_dead = rng.chance(if silent { TELLS_DEAD } else { TAKEN_FOR_BAD });
-    Saw::Ended {
+    Result {
         talked: talks,
         mos: measured,
         loss: lost,

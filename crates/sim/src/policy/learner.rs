@@ -1,11 +1,11 @@
 //! Tandem's learner, called as the switch calls it.
 
-use super::{Ask, Outcome, Policy, Saw, Seen};
+use super::{Ask, Outcome, Policy, Result, Saw, Seen};
 use crate::world::{Ms, World};
 use route::Quality;
 use route::deck::Money;
 use route::learn::{self, Explore, Offer, Picked, Weights, choose};
-use route::quality::{AttemptResult, CallResult, Destination, Ending, Feedback, Settings};
+use route::quality::{AttemptResult, CallResult, Destination, Ending, Feedback, Settings, TestResult};
 use route::{AttemptOutcome, learn::Floors};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -115,6 +115,19 @@ fn money(units: f64) -> Money {
     Money((units * 1e9).round() as u64)
 }
 
+/// As the switch has it.
+fn known(result: &Result) -> CallResult {
+    let heard = result.mos.is_some();
+    CallResult {
+        talk: Duration::from_millis(result.talked),
+        mos: result.mos.map(|mos| mos as f32),
+        loss: heard.then_some(result.loss as f32),
+        jitter: heard.then(|| Duration::from_secs_f64(result.jitter_ms / 1000.0)),
+        false_answer: result.false_answer,
+        dead_air: result.dead_air,
+    }
+}
+
 impl Policy for Learner {
     fn order(&mut self, ask: &Ask<'_>, order: &mut Vec<usize>) -> Option<usize> {
         self.offers.clear();
@@ -131,6 +144,20 @@ impl Policy for Learner {
         places.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
         order.extend(places.into_iter().map(|place| ask.offers[place].carrier));
         self.note_choice(ask, &picked)
+    }
+
+    fn looks_closer(&mut self, carrier: usize, number: &str) -> bool {
+        self.quality.looks_closer(carrier as u32, Destination::of(number))
+    }
+
+    fn is_down(&self, carrier: usize, number: &str) -> bool {
+        self.quality.is_down(carrier as u32, Destination::of(number))
+    }
+
+    fn tested(&mut self, now: Ms, carrier: usize, number: &str, result: &TestResult) {
+        let now = self.at(now);
+        self.quality
+            .note_test(now, carrier as u32, Destination::of(number), None, result);
     }
 
     fn note(&mut self, seen: &Seen<'_>) {
@@ -158,26 +185,20 @@ impl Policy for Learner {
                         .note_attempt(now, slot, destination, seen.class, &result);
                 }
             }
-            Saw::Ended {
-                talked,
-                mos,
-                loss,
-                jitter_ms,
-                false_answer,
-                dead_air,
-            } => {
-                self.settle(seen, talked);
-                let heard = mos.is_some();
-                let result = CallResult {
-                    talk: Duration::from_millis(talked),
-                    mos: mos.map(|mos| mos as f32),
-                    loss: heard.then_some(loss as f32),
-                    jitter: heard.then(|| Duration::from_secs_f64(jitter_ms / 1000.0)),
-                    false_answer,
-                    dead_air,
-                };
+            Saw::BadAnswer(result) => {
                 self.quality
-                    .note_call(now, slot, destination, seen.class, &result);
+                    .note_call(now, slot, destination, seen.class, &known(&result));
+            }
+            Saw::Sounds { mos } => {
+                self.quality
+                    .note_sound(now, slot, destination, seen.class, mos as f32);
+            }
+            Saw::Ended { result, told } => {
+                self.settle(seen, result.talked);
+                if !told {
+                    self.quality
+                        .note_call(now, slot, destination, seen.class, &known(&result));
+                }
             }
             Saw::Feedback { score } => {
                 let feedback = Feedback {

@@ -174,6 +174,19 @@ fn exploring(text: &mut String, runs: &[Run]) -> std::fmt::Result {
             100.0 * mean(money.iter().copied()),
             100.0 * most(&money),
         )?;
+        let figures = || runs.iter().filter_map(|run| of(run, who));
+        let tests: Vec<f64> = figures().map(|of| of.tests as f64).collect();
+        if most(&tests) > 0.0 {
+            writeln!(
+                text,
+                "{:<18} made {:.0} test calls a day on the average, at most {:.0}; they cost {:.2} % of what all calls did, at most {:.2} %",
+                who.name(),
+                mean(tests.iter().copied()),
+                most(&tests),
+                100.0 * mean(figures().map(|of| of.tests_cost)),
+                100.0 * most(&figures().map(|of| of.tests_cost).collect::<Vec<f64>>()),
+            )?;
+        }
     }
     Ok(())
 }

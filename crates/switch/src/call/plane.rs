@@ -46,7 +46,7 @@ impl Call {
         self.end(core, now, Ending::by_switch("rtp-timeout", 200, 102));
     }
 
-    /// The call is answered: one in so many is listened to, by a number that is its own; or each, where a bad answer was found of late.
+    /// The call is answered: one in so many is listened to, by a number that is its own; or each, where the carrier is suspected of bad answers.
     pub(crate) fn supervise(&self, core: &mut Core) {
         let (Some(id), Some(leg)) = (self.media, &self.b) else {
             return;
@@ -54,10 +54,11 @@ impl Call {
         let carrier = self.snapshot.trunk(leg.trunk);
         let supervise = &self.snapshot.config.media.supervise;
         let share = carrier.supervise.unwrap_or(supervise.share);
-        if share <= 0.0 || self.of(leg.trunk).is_none() {
+        let Some(of) = self.of(leg.trunk).filter(|_| share > 0.0) else {
             return;
-        }
-        if !core.teacher.looks_closer(&carrier.name) && chance(self.a.session.id) >= share {
+        };
+        // It is to be asked of each: what it says is used up.
+        if !core.live.looks_closer(&of) && chance(self.a.session.id) >= share {
             return;
         }
         if let Some(audio) = negotiate::spoken(&leg.session) {
@@ -74,6 +75,13 @@ impl Call {
     pub(crate) fn on_supervised(&mut self, core: &mut Core, now: Now, side: Side, after: &AfterAnswer) {
         if side == Side::B && self.phase == Phase::Answered {
             self.learn_answer_heard(core, now, after);
+        }
+    }
+
+    /// What one side says has sounded bad from its beginning.
+    pub(crate) fn on_sounds_bad(&mut self, core: &mut Core, now: Now, side: Side, mos: f32) {
+        if side == Side::B && self.phase == Phase::Answered {
+            self.learn_sound(core, now, mos);
         }
     }
 

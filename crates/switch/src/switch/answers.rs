@@ -94,6 +94,7 @@ impl Switch {
             } => call.on_digit(core, now, *side, *digit, *duration),
             control::Event::OneWay { side, quiet, .. } => call.on_one_way(core, *side, *quiet),
             control::Event::Supervised { side, after, .. } => call.on_supervised(core, now, *side, after),
+            control::Event::SoundsBad { side, mos, .. } => call.on_sounds_bad(core, now, *side, *mos),
             control::Event::Closed { stats, .. } => call.on_media_closed(core, now, Some(stats)),
             control::Event::Report { stats, .. } => call.on_media_report(core, now, stats),
         });

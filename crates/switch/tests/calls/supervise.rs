@@ -131,7 +131,52 @@ fn behind_a_bad_answer_a_carriers_next_fifty_are_all_listened_to() {
         let before = asked(&bed).len();
         let (mut a, b) = bed.connect();
         assert_eq!(asked(&bed).len() - before, usize::from(call < 50), "{call}");
+        // Calls that are over at once would make it suspect by themselves.
+        bed.wait(20_000);
         bed.hang_up(&mut a, &b);
         bed.settle_one();
     }
+}
+
+/// What the first stream is.
+fn stream(bed: &Bed) -> MediaId {
+    let opened = bed.world.media.log.iter().find_map(|(_, command)| {
+        let is_open = matches!(command, Command::Open { .. });
+        is_open.then(|| command.id())
+    });
+    opened.unwrap()
+}
+
+#[test]
+fn short_calls_make_a_carrier_suspect_and_its_next_answers_are_all_listened_to() {
+    let mut bed = bed("0.001");
+    for _ in 0..12 {
+        let (mut a, b) = bed.connect();
+        bed.wait(4_000);
+        bed.hang_up(&mut a, &b);
+        bed.settle_one();
+    }
+    let listened = asked(&bed).len();
+    assert!((1..12).contains(&listened), "{listened}");
+}
+
+#[test]
+fn bad_sound_is_learned_while_the_call_goes_on_and_once() {
+    let mut bed = bed("0");
+    let (mut a, b) = bed.connect();
+    let id = stream(&bed);
+    let mos = |bed: &Bed| {
+        let groups = bed.world.switch().trunk_quality("b1").unwrap_or_default();
+        groups
+            .first()
+            .and_then(|group| group.figures.mos)
+            .map(|mos| mos.mean)
+    };
+    for (side, mos) in [(Side::A, 1.5), (Side::B, 2.0)] {
+        bed.world.tell(Input::Media(Event::SoundsBad { id, side, mos }));
+    }
+    assert_eq!(mos(&bed), Some(2.0));
+    bed.hang_up(&mut a, &b);
+    bed.settle_one();
+    assert_eq!(mos(&bed), Some(2.0));
 }

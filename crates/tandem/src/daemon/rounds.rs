@@ -8,8 +8,8 @@
 mod judge;
 mod schedule;
 
-use std::collections::VecDeque;
 use std::collections::hash_map::{HashMap, RandomState};
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,6 +27,9 @@ use schedule::{Due, Schedule};
 
 /// How often is looked whether something is due.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How often is looked whether a trunk has got worse, in milliseconds.
+const LOOK_MS: u64 = 2_000;
 
 /// Results of one schedule that are remembered.
 const KEPT: usize = 200;
@@ -99,6 +102,11 @@ impl Rounds {
             });
             due.collect()
         })
+    }
+
+    /// Every trunk with every number that it is tested at, of all schedules.
+    fn pairs(&self) -> Vec<(String, String)> {
+        self.with(|list| list.iter().flat_map(|round| round.schedule.pairs()).collect())
     }
 
     /// What is remembered of a trunk's tests; `None`: none was made.
@@ -184,6 +192,7 @@ fn trunks_of(of: &TestCall, config: &Config) -> Vec<String> {
 
 /// Makes what is due, until the process ends.
 pub(crate) async fn run(daemon: Arc<Daemon>) {
+    let mut look_ms = 0;
     loop {
         tokio::time::sleep(TICK).await;
         let running = Arc::clone(&*daemon.running.lock().await);
@@ -191,6 +200,10 @@ pub(crate) async fn run(daemon: Arc<Daemon>) {
         daemon.rounds.follow(now, &running.config);
         if !daemon.ready.load(std::sync::atomic::Ordering::Relaxed) {
             continue;
+        }
+        if now >= look_ms {
+            look_ms = now + LOOK_MS;
+            daemon.hasten(now).await;
         }
         for (name, due) in daemon.rounds.due(now) {
             let open = daemon.rounds.of(&name, |round| round.schedule.is_open(now));
@@ -216,6 +229,28 @@ enum Made {
 }
 
 impl Daemon {
+    /// Has those trunks tested soon again that have got worse.
+    async fn hasten(&self, now_ms: u64) {
+        let pairs = self.rounds.pairs();
+        if pairs.is_empty() {
+            return;
+        }
+        let asked = pairs.clone();
+        let Ok(down) = self.ask(|reply| Ask::Down(asked, reply)).await else {
+            return;
+        };
+        let worse: HashSet<&(String, String)> = pairs
+            .iter()
+            .zip(down)
+            .filter_map(|(pair, is_down)| is_down.then_some(pair))
+            .collect();
+        self.rounds.with(|list| {
+            for round in list {
+                round.schedule.hasten(now_ms, &worse);
+            }
+        });
+    }
+
     /// Makes the next call of a schedule now.
     pub(super) async fn test_now(&self, name: String, trunk: Option<String>) -> Result<TestRun, Problem> {
         let running = Arc::clone(&*self.running.lock().await);
@@ -352,7 +387,8 @@ impl Daemon {
                 trunk: due.trunk,
                 number: due.number,
                 class: of.class.clone(),
-                passed: result.passed,
+                ending: judge::ending(&of.expect, &measured, result.passed),
+                pdd: measured.pdd,
                 mos: judge::mos(&measured).map(|mos| mos as f32),
             };
             let _ = queue

@@ -308,11 +308,12 @@ fn bad_sound_bad_opinions_and_long_waits_count() {
     };
     let tests: Worse = |bed| {
         let result = TestResult {
-            passed: false,
+            ending: TestEnding::Failed,
+            pdd: None,
             mos: None,
         };
         let to = Destination::of(LONDON);
-        bed.quality.note_test(bed.now, 0, to, 0, &result);
+        bed.quality.note_test(bed.now, 0, to, Some(0), &result);
     };
     for (what, worse) in [
         ("sounds", sounds),

@@ -1,6 +1,8 @@
 //! Whether a test call has shown what it was to show.
 
 use config::TestExpect;
+use route::AttemptOutcome;
+use route::quality::{Ending, TestEnding};
 
 use crate::daemon::trial::{CALLED_KEYS, CALLER_KEYS, Measured, Returned, Sound};
 
@@ -42,6 +44,43 @@ pub(super) fn judge(expect: &TestExpect, measured: &Measured) -> Vec<String> {
         wrong.push(format!("mos: {mos:.2}, expected {least} at least"));
     }
     wrong
+}
+
+/// What a test tells of a carrier; `passed`: nothing was wrong.
+pub(super) fn ending(expect: &TestExpect, measured: &Measured, passed: bool) -> TestEnding {
+    if passed {
+        return TestEnding::Passed;
+    }
+    if !measured.answered {
+        let status = measured.status.as_ref().map(|(status, _)| *status);
+        return match status.and_then(|status| Ending::of(refusal(status))) {
+            Some(Ending::User(_)) => TestEnding::Unanswered,
+            Some(Ending::Answered | Ending::Network(_) | Ending::Silent | Ending::GivenUp) => {
+                TestEnding::Failed
+            }
+            // It rang until nobody waited any longer.
+            None if measured.pdd.is_some() => TestEnding::Unanswered,
+            None => TestEnding::Failed,
+        };
+    }
+    let heard = &measured.heard;
+    let elsewhere = match &measured.returned {
+        Some(returned) => !returned.answered,
+        None => expect.echo && heard.tone.is_some() && !is_tone(heard),
+    };
+    if elsewhere || !is_heard(heard) {
+        TestEnding::Elsewhere
+    } else {
+        TestEnding::Failed
+    }
+}
+
+fn refusal(status: u16) -> AttemptOutcome {
+    AttemptOutcome::Final {
+        status,
+        q850: None,
+        rang: false,
+    }
 }
 
 /// The score of the worse way.
@@ -233,6 +272,43 @@ mod tests {
                 wrong.len() == 1 && wrong[0].contains(expected),
                 "{expected}: {wrong:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_test_tells_whose_doing_it_was() {
+        type Case = (Measured, fn(&mut Measured), TestEnding);
+        let cases: [Case; 9] = [
+            (good(), |_| {}, TestEnding::Passed),
+            (
+                good(),
+                |m| (m.answered, m.status) = (false, Some((486, "Busy Here".into()))),
+                TestEnding::Unanswered,
+            ),
+            (
+                good(),
+                |m| (m.answered, m.status) = (false, Some((503, "Service Unavailable".into()))),
+                TestEnding::Failed,
+            ),
+            (
+                good(),
+                |m| (m.answered, m.status, m.pdd) = (false, None, None),
+                TestEnding::Failed,
+            ),
+            (
+                good(),
+                |m| (m.answered, m.status) = (false, None),
+                TestEnding::Unanswered,
+            ),
+            (good(), |m| m.heard.packets = 0, TestEnding::Elsewhere),
+            (good(), |m| m.heard.tone = Some(0.1), TestEnding::Elsewhere),
+            (own(), |m| returned(m).answered = false, TestEnding::Elsewhere),
+            (good(), |m| m.codec = Some("PCMU/8000".into()), TestEnding::Failed),
+        ];
+        for (mut measured, breaks, expected) in cases {
+            breaks(&mut measured);
+            let passed = judge(&all(), &measured).is_empty();
+            assert_eq!(ending(&all(), &measured, passed), expected, "{measured:?}");
         }
     }
 

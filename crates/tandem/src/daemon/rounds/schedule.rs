@@ -1,6 +1,6 @@
 //! When which test call is due, and whether it may be made. It knows no clock and no chance but those that it is given.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
 use config::{OpenHours, TestCall};
@@ -52,12 +52,17 @@ struct Lane {
     /// Its places in time are so far apart as the schedule says; each test is a little before or after.
     grid_ms: u64,
     due_ms: u64,
+    /// When it was tested last.
+    made_ms: u64,
+    /// It is due before its time, as it has got worse.
+    early: bool,
 }
 
 /// A schedule.
 #[derive(Debug)]
 pub(super) struct Schedule {
     every_ms: u64,
+    again_ms: u64,
     window: Vec<OpenHours>,
     numbers: Vec<(String, bool)>,
     lanes: Vec<Lane>,
@@ -73,6 +78,7 @@ impl Schedule {
     pub(super) fn new(now_ms: u64, of: &TestCall, trunks: &[String], draw: &mut dyn FnMut() -> u64) -> Self {
         let mut schedule = Self {
             every_ms: 1,
+            again_ms: 1,
             window: Vec::new(),
             numbers: Vec::new(),
             lanes: Vec::new(),
@@ -96,6 +102,7 @@ impl Schedule {
         let same = every_ms == self.every_ms && self.lanes.len() == trunks.len();
         let mut before = std::mem::take(&mut self.lanes);
         self.every_ms = every_ms;
+        self.again_ms = u64::try_from(of.again.as_millis()).unwrap_or(u64::MAX).max(1);
         self.window.clone_from(&of.window);
         let entry = |own: bool| move |number: &String| (number.clone(), own);
         let numbers = of.numbers.iter().map(entry(false));
@@ -119,7 +126,41 @@ impl Schedule {
                 turn,
                 grid_ms,
                 due_ms,
+                made_ms: 0,
+                early: false,
             });
+        }
+    }
+
+    /// Every trunk with every number.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        let of = |lane: &Lane, number: &str| (lane.trunk.clone(), number.to_owned());
+        let numbers = &self.numbers;
+        let lanes = self.lanes.iter();
+        lanes.flat_map(move |lane| numbers.iter().map(move |(number, _)| of(lane, number)))
+    }
+
+    /// Has trunks tested before their time that have got worse for calls to a number (`worse`), at the next number of which that is so: while less than half
+    /// of what may be made in a day was.
+    pub(super) fn hasten(&mut self, now_ms: u64, worse: &HashSet<&(String, String)>) {
+        let (calls, spent) = self.made();
+        if calls >= self.most_calls as usize / 2 || spent > self.most_money / 2 {
+            return;
+        }
+        let many = self.numbers.len();
+        for lane in &mut self.lanes {
+            let is_worse = |turn: &usize| {
+                let number = self.numbers.get(turn % many.max(1));
+                number.is_some_and(|(number, _)| worse.contains(&(lane.trunk.clone(), number.clone())))
+            };
+            let turn = lane.turn % many.max(1);
+            let Some(turn) = (turn..turn + many).find(is_worse) else {
+                continue;
+            };
+            let due_ms = now_ms.max(lane.made_ms + self.again_ms);
+            if due_ms < lane.due_ms {
+                (lane.due_ms, lane.turn, lane.early) = (due_ms, turn, true);
+            }
         }
     }
 
@@ -211,6 +252,13 @@ impl Schedule {
             return;
         };
         lane.turn = lane.turn.wrapping_add(usize::from(called));
+        if called {
+            lane.made_ms = now_ms;
+        }
+        if std::mem::take(&mut lane.early) && now_ms < lane.grid_ms {
+            lane.due_ms = lane.grid_ms + draw % spread;
+            return;
+        }
         // What was missed while nothing could be made is not caught up with.
         let missed = now_ms.saturating_sub(lane.grid_ms) / every;
         lane.grid_ms += every * (missed + 1);

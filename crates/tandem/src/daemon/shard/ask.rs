@@ -49,6 +49,7 @@ impl Shard {
             Ask::TestPrice(trunk, number, talk, reply) => {
                 let _ = reply.send(self.switch.price_of(now, &trunk, &number, talk));
             }
+            Ask::Down(pairs, reply) => drop(reply.send(self.switch.are_down(&pairs))),
             Ask::Tested(lesson) => self.switch.note_test(now, &lesson),
             Ask::Hangup(id, reply) => {
                 let outcome = self.switch.hangup(now, &id, &mut self.commands);

@@ -74,6 +74,8 @@ pub(crate) enum Ask {
     Feedback(Box<Rating>, oneshot::Sender<()>),
     /// What a call to this trunk and number costs that talks so long.
     TestPrice(String, String, Duration, oneshot::Sender<Option<Money>>),
+    /// Which of these carriers have got worse for calls to a number.
+    Down(Vec<(String, String)>, oneshot::Sender<Vec<bool>>),
     /// A test call by the clock is over.
     Tested(Box<TestLesson>),
     Hangup(String, oneshot::Sender<EndOutcome>),

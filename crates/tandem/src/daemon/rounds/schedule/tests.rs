@@ -128,3 +128,45 @@ fn a_busy_trunk_is_tried_a_little_later() {
     assert_eq!(schedule.due(AGAIN_MS - 1), None);
     assert_eq!(schedule.due(AGAIN_MS), Some(0));
 }
+
+#[test]
+fn a_trunk_that_has_got_worse_is_tested_again_and_again_where_it_has_and_then_at_its_times() {
+    let of = test_call(
+        "numbers = [\"+442079460001\", \"+4930460002\"]\nevery = \"15m\"\nagain = \"20s\"\nbudget = { calls_per_day = 100 }",
+    );
+    let mut schedule = Schedule::new(0, &of, &trunks(2), &mut draws());
+    run(&mut schedule, 0, 60 * MINUTE, 0);
+    let worse = ("c1".to_owned(), "+4930460002".to_owned());
+    let worse = HashSet::from([&worse]);
+    let mut made = Vec::new();
+    let start = 60 * MINUTE;
+    for second in 0..300 {
+        let now = start + second * 1_000;
+        schedule.hasten(now, &worse);
+        made.extend(run(&mut schedule, now, 1_000, 0));
+    }
+    let early: Vec<u64> = made
+        .iter()
+        .filter(|(_, trunk, number)| trunk == "c1" && number == "+4930460002")
+        .map(|(at, ..)| *at)
+        .collect();
+    assert!((14..=16).contains(&early.len()), "{early:?}");
+    assert!(
+        early.windows(2).all(|pair| pair[1] - pair[0] >= 20_000),
+        "{early:?}"
+    );
+    // Its places in time are what they were, and so are the other's.
+    let after = run(&mut schedule, start + 300_000, 55 * MINUTE, 0);
+    for trunk in trunks(2) {
+        let its = after.iter().filter(|(_, name, _)| *name == trunk).count();
+        assert!((3..=5).contains(&its), "{after:?}");
+    }
+    // Half of the budget is left for the others.
+    for second in 0..3_600 {
+        let now = start + 60 * MINUTE + second * 1_000;
+        schedule.hasten(now, &worse);
+        run(&mut schedule, now, 1_000, 0);
+    }
+    let (calls, _) = schedule.made();
+    assert!((50..=60).contains(&calls), "{calls}");
+}
