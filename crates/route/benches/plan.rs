@@ -17,7 +17,8 @@ mod counting;
 use counting::{Counting, allocations};
 use criterion::{BatchSize, Criterion};
 use route::deck::{Asked, Condition, Deck, Key, Money, Places, Rate, Row, parse_csv};
-use route::{Live, Request, Tables, TrunkIx, plan};
+use route::quality::{AttemptResult, Ending};
+use route::{Live, Of, Request, Tables, TrunkIx, plan};
 use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ const PREFIXES: usize = 250_000;
 /// 2026-02-01T00:00:00Z, and a month before.
 const NOW: u64 = 1_769_904_000;
 const BEFORE: u32 = 1_767_225_600;
+/// Attempts that the learner has seen where there is one.
+const LEARNED: usize = 200_000;
 /// Plans that are timed one by one.
 const TIMED: usize = 200_000;
 
@@ -214,9 +217,32 @@ fn percentiles(mut times: Vec<u64>) -> String {
     format!("p50 {} ns, p99 {} ns", at(0.5), at(0.99))
 }
 
+/// A busy time in which quality has a say: every trunk was tried and measured in the places that these prefixes lie in.
+fn learned(tables: &Tables, prefixes: &[u64]) -> (Live, Instant) {
+    let (mut live, now) = busy(tables);
+    live.learn(now, tables);
+    let mut random = Random(6);
+    for _ in 0..LEARNED {
+        let trunk = format!("carrier-{}", random.next() as usize % TRUNKS);
+        let called = Called::of(prefixes[random.next() as usize % prefixes.len()]);
+        let of = Of {
+            trunk: &trunk,
+            called: called.text(),
+            class: Some("gold"),
+        };
+        let ending = match random.next() % 10 {
+            0 => Ending::Network(503),
+            1..=5 => Ending::Answered,
+            _ => Ending::User(486),
+        };
+        let pdd = Some(Duration::from_millis(500 + random.next() % 4_000));
+        live.note_attempt(now, &of, &AttemptResult { ending, pdd });
+    }
+    (live, now)
+}
+
 /// Times plans one by one.
-fn timed(name: &str, tables: &Tables, prefixes: &[u64]) {
-    let (live, now) = busy(tables);
+fn timed(name: &str, tables: &Tables, prefixes: &[u64], (live, now): (Live, Instant)) {
     let mut random = Random(4);
     let mut next = || {
         (
@@ -268,7 +294,9 @@ fn over(criterion: &mut Criterion, name: &str, decks: Vec<Deck>, prefixes: &[u64
         told_mb("/proc/self/status", "VmHWM:"),
         told_mb("/proc/self/smaps_rollup", "AnonHugePages:")
     );
-    timed(name, &tables, prefixes);
+    timed(name, &tables, prefixes, busy(&tables));
+    let by_quality = format!("{name}, by quality and price");
+    timed(&by_quality, &tables, prefixes, learned(&tables, prefixes));
     plans(criterion, &format!("plan, {name}"), &tables, prefixes);
     let begun = Instant::now();
     drop(tables.retire());

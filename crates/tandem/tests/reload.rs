@@ -179,12 +179,21 @@ fn wrong_files(good: &str) -> Vec<(&'static str, String, &'static str)> {
     ]
 }
 
+/// The trunks, without what is measured of them: that fades as time passes.
+fn trunks(bed: &Bed) -> serde_json::Value {
+    let mut trunks: serde_json::Value = serde_json::from_str(&bed.get("/v1/trunks").body).unwrap();
+    for trunk in trunks.as_array_mut().unwrap() {
+        trunk.as_object_mut().unwrap().remove("quality");
+    }
+    trunks
+}
+
 fn refused(bed: &Bed, what: &str, names: &str) {
     let before = bed
         .metrics()
         .sum("tandem_config_reload_failed_total")
         .unwrap_or_default();
-    let trunks = bed.get("/v1/trunks").body;
+    let named = trunks(bed);
     let answer = bed.ask("POST", "/v1/reload");
     assert_eq!(answer.status, 422, "{what}: {}", answer.body);
     assert!(
@@ -197,7 +206,7 @@ fn refused(bed: &Bed, what: &str, names: &str) {
     // The file watch may have met it as well.
     assert!((1.0..=2.0).contains(&more), "{what}: {more} refused");
     assert!(bed.log().contains("configuration refused"), "{what}");
-    assert_eq!(bed.get("/v1/trunks").body, trunks, "{what}");
+    assert_eq!(trunks(bed), named, "{what}");
     for command in ["check", "run"] {
         let mut tandem = Command::new(env!("CARGO_BIN_EXE_tandem"));
         let output = tandem
