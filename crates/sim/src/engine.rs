@@ -5,7 +5,7 @@ mod health;
 mod trials;
 
 use crate::measure::{Answer, Day};
-use crate::policy::{Ask, Offer, Oracle, Outcome, Policy, Result, Saw, Seen};
+use crate::policy::{Ask, Measured, Offer, Oracle, Outcome, Policy, Saw, Seen};
 use crate::rng::{Rng, mix};
 use crate::world::{ATTEMPTS, Call, Fate, Ms, Truth, World, fate, worth};
 use flight::{Flight, Flights};
@@ -319,7 +319,7 @@ impl Engine<'_> {
         let result = &mut flight.result;
         let saw = if result.is_bad() {
             flight.told = true;
-            Saw::BadAnswer(Result {
+            Saw::BadAnswer(Measured {
                 talked: result.talked.min(LISTENED),
                 ..*result
             })

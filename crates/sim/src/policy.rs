@@ -85,7 +85,7 @@ pub enum Saw {
         after: Ms,
     },
     /// By what was heard behind it an answer is bad; the call goes on.
-    BadAnswer(Result),
+    BadAnswer(Measured),
     /// A call that goes on sounds bad.
     Sounds {
         /// As measured so far.
@@ -94,7 +94,7 @@ pub enum Saw {
     /// An answered call has ended.
     Ended {
         /// What is known of it.
-        result: Result,
+        result: Measured,
         /// That was told already.
         told: bool,
     },
@@ -107,7 +107,7 @@ pub enum Saw {
 
 /// What a switch gets to know of an answered call.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Result {
+pub struct Measured {
     /// How long they talked.
     pub talked: Ms,
     /// As measured, where packets came; nothing where that was told before.
@@ -122,7 +122,7 @@ pub struct Result {
     pub dead_air: Option<bool>,
 }
 
-impl Result {
+impl Measured {
     /// Whether an answer was found bad by listening.
     pub(crate) fn is_bad(&self) -> bool {
         self.false_answer

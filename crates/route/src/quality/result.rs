@@ -150,7 +150,7 @@ pub enum TestEnding {
     /// The carrier says that the called side is busy, away or none: that is not so.
     Unanswered,
     /// It was answered, and not by the number: what is to be heard there was not.
-    Elsewhere,
+    FalseAnswer,
 }
 
 /// What sound of this MOS leaves of a call's worth: all from 4.0 on, nothing at 2.0 and below.

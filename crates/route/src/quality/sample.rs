@@ -93,7 +93,7 @@ impl Sample {
                 fails: Some((is(TestEnding::Failed), 1.0)),
                 talks: put_through.then_some((is(TestEnding::Passed), 1.0)),
                 cheats: match result.ending {
-                    TestEnding::Passed | TestEnding::Elsewhere => Some((is(TestEnding::Elsewhere), 1.0)),
+                    TestEnding::Passed | TestEnding::FalseAnswer => Some((is(TestEnding::FalseAnswer), 1.0)),
                     TestEnding::Failed | TestEnding::Unanswered => None,
                 },
                 sounds: of_mos(result.mos),

@@ -17,7 +17,7 @@ const SPEAKS: Duration = Duration::from_secs(2);
 const RESTS_MS: u32 = 1000;
 /// So much longer may it.
 const RESTS: u32 = 5;
-/// What sounds worse than this from its beginning is told of (ITU-T G.107 table B.1: nearly all users are dissatisfied below 2.58, many below 3.10).
+/// What sounds worse than this from its beginning is told of: below 3.10 nearly all users are dissatisfied (ITU-T G.107 table B.1).
 const BAD: f32 = 3.0;
 /// What is quieter is silence without any noise, in dB of full scale: A-law's least is -72.2, comfort noise about -65.
 const AUDIBLE: f32 = -72.0;

@@ -1,7 +1,7 @@
 //! A call under way.
 
 use super::{LISTENS, TAKEN_FOR_BAD, TELLS_DEAD, TELLS_RECORDING};
-use crate::policy::{Outcome, Result};
+use crate::policy::{Measured, Outcome};
 use crate::rng::Rng;
 use crate::world::{Fate, Ms, Party, worth};
 
@@ -24,7 +24,7 @@ pub(super) struct Flight {
     /// What becomes of it; `None`: the caller gives up.
     pub(super) fate: Option<Fate>,
     /// What there is to be known of it once it is answered, and whether that was told of.
-    pub(super) result: Result,
+    pub(super) result: Measured,
     pub(super) told: bool,
     order: [u16; KEPT],
     kept: usize,
@@ -44,7 +44,7 @@ impl Flight {
             made: 0,
             began: 0,
             fate: None,
-            result: Result::default(),
+            result: Measured::default(),
             told: false,
             order: kept,
             kept: order.len().min(KEPT),
@@ -134,9 +134,9 @@ pub(super) fn seen(fate: Option<Fate>) -> (Outcome, Option<Ms>) {
 }
 
 /// What a switch gets to know of an answered call.
-pub(super) fn result(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Result {
+pub(super) fn result(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Measured {
     let Some(Fate::Answered { by, talks, mos, .. }) = fate else {
-        return Result::default();
+        return Measured::default();
     };
     let recording = by == Party::Recording;
     let silent = mos.is_none();
@@ -145,7 +145,7 @@ pub(super) fn result(rng: &mut Rng, fate: Option<Fate>, closer: bool) -> Result 
     let listens = rng.chance(LISTENS) || closer;
     let is_false = rng.chance(if recording { TELLS_RECORDING } else { TAKEN_FOR_BAD });
     let is_dead = rng.chance(if silent { TELLS_DEAD } else { TAKEN_FOR_BAD });
-    Result {
+    Measured {
         talked: talks,
         mos: measured,
         loss: lost,

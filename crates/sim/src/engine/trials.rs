@@ -120,7 +120,7 @@ fn result(fate: Fate) -> (Ms, TestResult) {
             by, told, after, mos, ..
         } => {
             let heard = mos.filter(|_| by == Party::Called).map(|mos| mos as f32);
-            let ending = heard.map_or(TestEnding::Elsewhere, |_| TestEnding::Passed);
+            let ending = heard.map_or(TestEnding::FalseAnswer, |_| TestEnding::Passed);
             (after + TALKS, ended(ending, Some(told), heard))
         }
     }

@@ -1,6 +1,6 @@
 //! Tandem's learner, called as the switch calls it.
 
-use super::{Ask, Outcome, Policy, Result, Saw, Seen};
+use super::{Ask, Measured, Outcome, Policy, Saw, Seen};
 use crate::world::{Ms, World};
 use route::Quality;
 use route::deck::Money;
@@ -116,7 +116,7 @@ fn money(units: f64) -> Money {
 }
 
 /// As the switch has it.
-fn known(result: &Result) -> CallResult {
+fn known(result: &Measured) -> CallResult {
     let heard = result.mos.is_some();
     CallResult {
         talk: Duration::from_millis(result.talked),

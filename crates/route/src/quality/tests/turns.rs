@@ -101,7 +101,11 @@ fn one_that_has_got_worse_in_one_thing_does_not_recover_in_another() {
 fn tests_that_pass_bring_a_trunk_back_that_failed_them() {
     // At one each 20 s that is ten minutes.
     const WITHIN: u32 = 30;
-    for ending in [TestEnding::Failed, TestEnding::Unanswered, TestEnding::Elsewhere] {
+    for ending in [
+        TestEnding::Failed,
+        TestEnding::Unanswered,
+        TestEnding::FalseAnswer,
+    ] {
         let mut bed = settled();
         let before = bed.estimate(0, LONDON).mean;
         let after = fall(&mut bed, |bed| test(bed, ending, None));

@@ -64,12 +64,12 @@ pub(super) fn ending(expect: &TestExpect, measured: &Measured, passed: bool) -> 
         };
     }
     let heard = &measured.heard;
-    let elsewhere = match &measured.returned {
+    let is_another = match &measured.returned {
         Some(returned) => !returned.answered,
         None => expect.echo && heard.tone.is_some() && !is_tone(heard),
     };
-    if elsewhere || !is_heard(heard) {
-        TestEnding::Elsewhere
+    if is_another || !is_heard(heard) {
+        TestEnding::FalseAnswer
     } else {
         TestEnding::Failed
     }
@@ -300,9 +300,9 @@ mod tests {
                 |m| (m.answered, m.status) = (false, None),
                 TestEnding::Unanswered,
             ),
-            (good(), |m| m.heard.packets = 0, TestEnding::Elsewhere),
-            (good(), |m| m.heard.tone = Some(0.1), TestEnding::Elsewhere),
-            (own(), |m| returned(m).answered = false, TestEnding::Elsewhere),
+            (good(), |m| m.heard.packets = 0, TestEnding::FalseAnswer),
+            (good(), |m| m.heard.tone = Some(0.1), TestEnding::FalseAnswer),
+            (own(), |m| returned(m).answered = false, TestEnding::FalseAnswer),
             (good(), |m| m.codec = Some("PCMU/8000".into()), TestEnding::Failed),
         ];
         for (mut measured, breaks, expected) in cases {

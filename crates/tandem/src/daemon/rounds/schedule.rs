@@ -52,8 +52,8 @@ struct Lane {
     /// Its places in time are so far apart as the schedule says; each test is a little before or after.
     grid_ms: u64,
     due_ms: u64,
-    /// When it was tested last.
-    made_ms: u64,
+    /// When it had its turn last, or will have had it: before its time it is tested so long after that as the schedule says.
+    turn_ms: u64,
     /// It is due before its time, as it has got worse.
     early: bool,
 }
@@ -126,7 +126,7 @@ impl Schedule {
                 turn,
                 grid_ms,
                 due_ms,
-                made_ms: 0,
+                turn_ms: 0,
                 early: false,
             });
         }
@@ -144,7 +144,8 @@ impl Schedule {
     /// of what may be made in a day was.
     pub(super) fn hasten(&mut self, now_ms: u64, worse: &HashSet<&(String, String)>) {
         let (calls, spent) = self.made();
-        if calls >= self.most_calls as usize / 2 || spent > self.most_money / 2 {
+        let uses_half = calls >= self.most_calls as usize / 2 || spent > self.most_money / 2;
+        if worse.is_empty() || uses_half {
             return;
         }
         let many = self.numbers.len();
@@ -157,7 +158,7 @@ impl Schedule {
             let Some(turn) = (turn..turn + many).find(is_worse) else {
                 continue;
             };
-            let due_ms = now_ms.max(lane.made_ms + self.again_ms);
+            let due_ms = now_ms.max(lane.turn_ms + self.again_ms);
             if due_ms < lane.due_ms {
                 (lane.due_ms, lane.turn, lane.early) = (due_ms, turn, true);
             }
@@ -252,9 +253,7 @@ impl Schedule {
             return;
         };
         lane.turn = lane.turn.wrapping_add(usize::from(called));
-        if called {
-            lane.made_ms = now_ms;
-        }
+        lane.turn_ms = now_ms;
         if std::mem::take(&mut lane.early) && now_ms < lane.grid_ms {
             lane.due_ms = lane.grid_ms + draw % spread;
             return;
@@ -270,6 +269,7 @@ impl Schedule {
         let again = AGAIN_MS.min(self.every_ms / 2).max(1);
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.due_ms = now_ms + again;
+            lane.turn_ms = lane.due_ms;
         }
     }
 }

@@ -125,6 +125,9 @@ fn a_busy_trunk_is_tried_a_little_later() {
     let mut schedule = Schedule::new(0, &of, &trunks(1), &mut || 0);
     assert_eq!(schedule.due(0), Some(0));
     schedule.postpone(0, 0);
+    // Even if it has got worse: callers go first.
+    let (trunk, number) = schedule.pairs().next().unwrap();
+    schedule.hasten(1_000, &HashSet::from([&(trunk, number)]));
     assert_eq!(schedule.due(AGAIN_MS - 1), None);
     assert_eq!(schedule.due(AGAIN_MS), Some(0));
 }
